@@ -1,0 +1,20 @@
+// The floor of any server: worker processes that share a listener and answer each client where it
+// was accepted. Nothing is dispatched.
+#include "bench/floors/floor_process.hpp"
+#include "bench/floors/floor_worker.hpp"
+
+int main(int argc, char** argv) {
+  using namespace mpb::bench;
+  const FloorOptions options =
+      read_options(argc, argv, "floor_direct: a bare epoll server of the control protocol", {});
+  const mpb::UniqueFd signals = end_signals();
+  const mpb::UniqueFd listener = start_floor(options);
+  Workers workers;
+  for (int slot = 0; slot < options.workers; ++slot) {
+    workers.start([&] { FloorWorker(slot, listener.get()).run(); });
+  }
+  announce(listener);
+  const int code = wait_for_end(signals.get());
+  workers.end();
+  return code;
+}

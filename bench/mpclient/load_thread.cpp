@@ -1,0 +1,230 @@
+#include "bench/mpclient/load_thread.hpp"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+namespace mpb::load {
+namespace {
+
+constexpr int kEventsPerTurn = 256;
+constexpr int kStartsPerTurn = 64;
+constexpr std::uint64_t kWakeupTag = UINT64_MAX;
+// Kept clients on their way at once, all threads together, so that building up thousands of them
+// does not overflow the listen queue. A storm has no such bound: that is its point.
+constexpr std::uint64_t kRampWidth = 256;
+
+std::uint64_t total_of(const Settings& settings) {
+  return settings.clients == 0 ? std::numeric_limits<std::uint64_t>::max() : settings.clients;
+}
+
+std::uint64_t width_of(const Settings& settings, std::uint64_t at_once) {
+  if (!keeps_clients(settings.mode) || settings.mode == Mode::kStorm) return at_once;
+  return std::max<std::uint64_t>(1, kRampWidth / settings.threads);
+}
+
+}  // namespace
+
+LoadThread::LoadThread(const Settings& settings, RunState& run, unsigned index, std::size_t at_once,
+                       std::size_t witnesses)
+    : settings_(settings),
+      run_(run),
+      index_(index),
+      script_(settings.script),
+      total_(total_of(settings)),
+      width_(width_of(settings, at_once)),
+      witnesses_(witnesses),
+      connector_(settings),
+      writer_(settings.message_size),
+      pool_(at_once + witnesses + 1),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      next_number_(index),
+      last_end_(run.start) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeupTag;
+  if (!epoll_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.fd(), &event) != 0) {
+    throw std::runtime_error(system_error("epoll set of a load thread").text);
+  }
+}
+
+void LoadThread::run() {
+  ::prctl(PR_SET_TIMERSLACK, 1UL);  // starts of an open loop are microseconds apart
+  for (;;) {
+    start_clients();
+    publish();
+    if (pool_.live() == 0 && !more_to_start()) break;  // also when the last starts failed at once
+    wait_and_handle();
+    run_queues();
+    obey();
+    if (!more_to_start() && on_their_way_ == 0) end_witnesses();
+  }
+  progress_.waves_settled.store(Progress::kDone);
+  run_.conductor.wake();
+}
+
+bool LoadThread::more_to_start() const {
+  return obeyed_ < Order::kFinish && next_number_ < total_;
+}
+
+bool LoadThread::may_start(TimePoint now) const {
+  return room_to_start() && earliest_start() <= now;
+}
+
+bool LoadThread::room_to_start() const {
+  return more_to_start() && pool_.has_free() && on_their_way_ < width_;
+}
+
+TimePoint LoadThread::earliest_start() const {
+  return settings_.mode == Mode::kOpen ? intended_start(next_number_) : refused_until_;
+}
+
+TimePoint LoadThread::intended_start(std::uint64_t number) const {
+  const std::chrono::duration<double> offset(static_cast<double>(number) / settings_.rate);
+  return run_.start + std::chrono::duration_cast<Clock::duration>(offset);
+}
+
+void LoadThread::start_clients() {
+  TimePoint now = Clock::now();
+  for (int i = 0; i < kStartsPerTurn && may_start(now); ++i) {
+    const std::uint64_t number = next_number_;
+    next_number_ += settings_.threads;
+    TimePoint begun = now;
+    if (settings_.mode == Mode::kOpen) {
+      begun = intended_start(number);
+      tally_.lateness.record((now - begun).count());
+    }
+    start(number, begun);
+    now = Clock::now();
+  }
+}
+
+TimePoint LoadThread::next_due() const {
+  TimePoint due = room_to_start() ? earliest_start() : TimePoint::max();
+  const auto consider = [&](const ClientQueue& queue) {
+    if (queue.first == kNoClient) return;
+    due = std::min(due, pool_[queue.first].deadline);
+  };
+  consider(asking_);
+  consider(pausing_);
+  consider(queued_);
+  consider(lingering_);
+  return due;
+}
+
+void LoadThread::wait_and_handle() {
+  std::array<epoll_event, kEventsPerTurn> events;  // NOLINT(*-member-init): the kernel fills it
+  const TimePoint now = Clock::now();
+  const TimePoint due = next_due();
+  const auto wait = std::max<Clock::duration>(due - now, Clock::duration{0});
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
+  const timespec limit{seconds.count(), (wait - seconds).count()};
+  const int count = ::epoll_pwait2(epoll_.get(), events.data(), kEventsPerTurn,
+                                   due == TimePoint::max() ? nullptr : &limit, nullptr);
+  // A client that ends here may be used again at once: its descriptor's next event comes with the
+  // next wait, since one wait reports a descriptor once.
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kWakeupTag) {
+      wakeup_.clear();
+    } else {
+      handle(static_cast<ClientIndex>(event.data.u64), event.events);
+    }
+  }
+}
+
+void LoadThread::handle(ClientIndex index, std::uint32_t events) {
+  Client& client = pool_[index];
+  if ((client.registered & EPOLLOUT) != 0) {
+    send(client);
+  } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+    receive(client);
+  }
+}
+
+void LoadThread::run_queues() {
+  const TimePoint now = Clock::now();
+  const auto run_due = [&](ClientQueue& queue, auto&& action) {
+    while (queue.first != kNoClient && pool_[queue.first].deadline <= now) {
+      action(pool_[queue.first]);
+    }
+  };
+  run_due(asking_, [this](Client& client) { expire(client); });
+  run_due(queued_, [this](Client& client) { connect(client); });
+  run_due(lingering_, [this](Client& client) { end(client, tally_.served, true); });
+  run_due(pausing_, [this](Client& client) { ask(client, client.conversation.message()); });
+}
+
+void LoadThread::obey() {
+  const Order order = run_.order.load(std::memory_order_acquire);
+  if (order == obeyed_) return;
+  if (order == Order::kFinish) count_never_started();
+  obeyed_ = order;
+  if (order == Order::kMove) move_held();
+  if (order >= Order::kFinish) {
+    finish_kept();
+    end_witnesses();
+  }
+  if (order == Order::kAbort) abort_all();
+}
+
+void LoadThread::move_held() {
+  ++waves_;
+  for (ClientIndex i = 0; i < pool_.size(); ++i) {
+    Client& client = pool_[i];
+    if (client.state != Client::State::kHeld) continue;
+    leave_owner(client, true);
+    client.told = false;
+    client.moving = true;
+    const std::int32_t id =
+        settings_.ids.id_other_than(client.conversation.id(), client.number + total_);
+    Script script = script_;
+    script.messages = 0;
+    ask(client, client.conversation.begin(id, script));
+  }
+}
+
+void LoadThread::finish_kept() {
+  for (ClientIndex i = 0; i < pool_.size(); ++i) {
+    Client& client = pool_[i];
+    if (client.state == Client::State::kHeld || client.state == Client::State::kPausing) {
+      end(client, tally_.served, true);
+    }
+  }
+}
+
+void LoadThread::end_witnesses() {
+  while (lingering_.first != kNoClient) end(pool_[lingering_.first], tally_.served, true);
+}
+
+void LoadThread::abort_all() {
+  for (ClientIndex i = 0; i < pool_.size(); ++i) {
+    if (pool_[i].state != Client::State::kFree) end(pool_[i], tally_.unfinished, true);
+  }
+}
+
+void LoadThread::count_never_started() {
+  if (settings_.mode != Mode::kOpen) return;
+  const TimePoint now = Clock::now();
+  for (; next_number_ < total_ && intended_start(next_number_) <= now;
+       next_number_ += settings_.threads) {
+    ++tally_.never_started;
+  }
+}
+
+void LoadThread::publish() {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  progress_.started.store(tally_.started, kRelaxed);
+  progress_.served.store(tally_.served, kRelaxed);
+  progress_.failed.store(tally_.lost + tally_.wrong + tally_.refused, kRelaxed);
+  progress_.live.store(pool_.live(), kRelaxed);
+  const bool settled = keeps_clients(settings_.mode) && !more_to_start() && on_their_way_ == 0;
+  if (settled && progress_.waves_settled.load(kRelaxed) < waves_) {
+    progress_.waves_settled.store(waves_);
+    run_.conductor.wake();
+  }
+}
+
+}  // namespace mpb::load

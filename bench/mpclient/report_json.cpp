@@ -1,0 +1,109 @@
+#include <cmath>
+
+#include <boost/json.hpp>
+
+#include "bench/mpclient/report.hpp"
+
+namespace mpb::load {
+namespace {
+
+namespace json = boost::json;
+
+/// Microseconds with one decimal.
+double microseconds(double nanoseconds) {
+  return std::round(nanoseconds / 100) / 10;
+}
+
+json::object latency_object(const Histogram& histogram) {
+  const auto quantile = [&](double fraction) {
+    return microseconds(static_cast<double>(histogram.quantile(fraction)));
+  };
+  return {{"count", histogram.count()},
+          {"mean", microseconds(histogram.mean())},
+          {"p50", quantile(0.5)},
+          {"p90", quantile(0.9)},
+          {"p99", quantile(0.99)},
+          {"p99.9", quantile(0.999)},
+          {"max", microseconds(static_cast<double>(histogram.max()))}};
+}
+
+json::object clients_object(const Tally& tally) {
+  return {{"started", tally.started},
+          {"served", tally.served},
+          {"lost", tally.lost},
+          {"wrong", tally.wrong},
+          {"refused", tally.refused},
+          {"unfinished", tally.unfinished},
+          {"never_started", tally.never_started}};
+}
+
+json::object latencies_object(const Tally& tally) {
+  return {{"connect", latency_object(tally.connect)},
+          {"dispatch", latency_object(tally.dispatch)},
+          {"move", latency_object(tally.move)},
+          {"message", latency_object(tally.message)},
+          {"start_lateness", latency_object(tally.lateness)}};
+}
+
+json::array workers_array(const Tally& tally) {
+  const auto told = static_cast<double>(tally.answered_where_accepted + tally.handed_over);
+  json::array workers;
+  for (const WorkerShare& share : tally.workers) {
+    workers.push_back({{"slot", share.worker.slot},
+                       {"pid", share.worker.pid},
+                       {"clients", share.clients},
+                       {"share", static_cast<double>(share.clients) / told}});
+  }
+  return workers;
+}
+
+json::object errors_object(const Tally& tally) {
+  json::object errors;
+  for (std::size_t i = 0; i < kProblems; ++i) {
+    errors[problem_key(static_cast<Problem>(i))] = tally.problems[i];
+  }
+  return errors;
+}
+
+json::array samples_array(const Tally& tally) {
+  json::array samples;
+  for (const std::string& sample : tally.samples) samples.push_back(json::string(sample));
+  return samples;
+}
+
+}  // namespace
+
+std::string json_report(const Report& report) {
+  const Settings& settings = report.settings;
+  const Tally& tally = report.tally;
+  const json::object object{
+      {"mode", mode_name(settings.mode)},
+      {"target", settings.target.to_string()},
+      {"ids", settings.ids_text},
+      {"threads", settings.threads},
+      {"sources", settings.sources},
+      {"intended_rate", settings.rate},
+      {"concurrency", settings.concurrency},
+      {"seconds", report.seconds},
+      {"clients", clients_object(tally)},
+      {"messages", tally.messages},
+      {"clients_per_second", report.clients_per_second()},
+      {"messages_per_second", report.messages_per_second()},
+      {"latency_us", latencies_object(tally)},
+      {"wave_seconds",
+       {{"first", report.first_wave_seconds}, {"second", report.second_wave_seconds}}},
+      {"workers", workers_array(tally)},
+      {"handed_over", tally.handed_over},
+      {"answered_where_accepted", tally.answered_where_accepted},
+      {"errors", errors_object(tally)},
+      {"samples", samples_array(tally)},
+      {"own_cpu",
+       {{"seconds", report.cpu_seconds},
+        {"busy_percent", report.busy_percent()},
+        {"bottleneck", report.is_bottleneck()}}},
+      {"interrupted", report.interrupted},
+      {"passed", report.passed()}};
+  return json::serialize(object) + "\n";
+}
+
+}  // namespace mpb::load

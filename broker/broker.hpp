@@ -1,0 +1,94 @@
+// The master: puts the parts together. Messages of workers go to the dispatcher and what it decides
+// goes out; signals and the operator's requests change what runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/control_socket.hpp"
+#include "broker/dispatcher.hpp"
+#include "broker/event_log.hpp"
+#include "broker/listener_set.hpp"
+#include "broker/router.hpp"
+#include "broker/scaler.hpp"
+#include "broker/supervisor.hpp"
+#include "broker/worker_table.hpp"
+#include "common/event_loop.hpp"
+#include "common/settings.hpp"
+
+namespace mpb {
+
+class Broker final : private SupervisorOwner, private ControlCommands {
+ public:
+  /// `read_settings` gives the settings anew, for a reload.
+  using SettingsReader = std::function<Result<Settings>()>;
+  Broker(EventLoop& loop, Settings settings, SettingsReader read_settings);
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  /// Opens the listeners and the control socket, starts the base workers. An error leaves nothing
+  /// behind.
+  Status start();
+  /// SIGTERM and SIGINT; a second one ends without waiting for clients.
+  void stop();
+  /// SIGHUP. An error has changed nothing.
+  Status reload();
+
+ private:
+  friend class StatusReport;
+
+  channel::Configure configure_message(Slot slot) override;
+  std::vector<ListenerOffer> listener_offers(Slot slot) override;
+  void on_worker_online(Slot slot) override;
+  std::string_view on_worker_message(Slot slot, const channel::Message& message,
+                                     UniqueFd descriptor) override;
+  void on_worker_drains(Slot slot) override;
+  void on_worker_gone(Slot slot) override;
+  void on_all_gone() override;
+
+  std::string_view on_handoff(Slot slot, const channel::Handoff& handoff, UniqueFd descriptor);
+  std::string_view on_ack(Slot slot, const channel::Ack& ack);
+  std::string_view on_nack(Slot slot, const channel::Nack& nack);
+  std::string_view on_idle(Slot slot, const channel::Idle& idle);
+
+  void on_request(const boost::json::object& request, Reply reply) override;
+  Status run_request(std::string_view command, const boost::json::object& request);
+  Status request_drain(const boost::json::object& request);
+  Status request_route(const boost::json::object& request);
+  Status request_workers(const boost::json::object& request);
+
+  void end_turn();
+  void tick();
+  void flush_outboxes();
+  void apply_pins();
+  [[nodiscard]] bool accepts(Slot slot) const { return slot < settings_.acceptor_count(); }
+  [[nodiscard]] ScalerRules scaler_rules() const;
+  /// The broker's part of the route time limit; the rest is the margin in which its refusal
+  /// arrives.
+  [[nodiscard]] static Duration wait_limit(const Settings& settings);
+  /// How workers are run; an error when they cannot be.
+  static Result<ChildOptions> worker_program(const Settings& settings);
+  void announce_ready();
+  void tell_listening(std::uint16_t number);
+  void feed_watchdog(Duration interval);
+
+  EventLoop& loop_;
+  Settings settings_;
+  SettingsReader read_settings_;
+  EventLog events_;
+  ListenerSet listeners_;
+  WorkerTable workers_;
+  Router router_;
+  Scaler scaler_;
+  Dispatcher dispatcher_;
+  Supervisor supervisor_;
+  ControlSocket control_;
+  TimePoint started_ = Clock::now();
+  std::vector<std::pair<std::uint16_t, Pin>> runtime_pins_;  // by space; kept across reloads
+  bool announced_ = false;
+  bool wait_timer_armed_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace mpb

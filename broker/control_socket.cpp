@@ -1,0 +1,112 @@
+#include "broker/control_socket.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+#include <boost/json/serialize.hpp>
+
+#include "broker/control_connection.hpp"
+#include "common/log.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr int kBacklog = 64;
+constexpr int kAcceptsPerTurn = 16;
+constexpr unsigned kOwnerOnly = 0600;
+constexpr std::string_view kTooMany =
+    "{\"ok\":false,\"error\":\"too many control connections: close others or try again\"}\n";
+
+bool out_of_descriptors(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+ControlSocket::ControlSocket(EventLoop& loop, ControlCommands& commands, ControlLimits limits)
+    : loop_(loop), commands_(commands), limits_(limits) {}
+
+ControlSocket::~ControlSocket() {
+  for (const auto& connection : connections_) connection->shut();
+  loop_.cancel(accept_timer_);
+  if (!listener_) return;
+  loop_.remove(watch_, listener_.get());
+  if (id_of(path_) == path_id_) ::unlink(path_.c_str());
+}
+
+ControlSocket::PathId ControlSocket::id_of(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return {};
+  return {status.st_dev, status.st_ino};
+}
+
+Status ControlSocket::open(const std::string& path) {
+  const auto endpoint = parse_endpoint("unix:" + path);
+  if (!endpoint) return endpoint.error();
+  auto listener = listen_on(*endpoint, kBacklog, kOwnerOnly);
+  if (!listener) return listener.error();
+  const auto watch = loop_.add(listener->get(), EPOLLIN, *this);
+  if (!watch) return watch.error();
+  watch_ = *watch;
+  listener_ = std::move(*listener);
+  path_ = path;
+  path_id_ = id_of(path);
+  return {};
+}
+
+void ControlSocket::on_events(std::uint32_t) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (client) {
+      admit(std::move(client));
+    } else if (out_of_descriptors(errno)) {
+      return pause_accept();
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return;
+    }
+  }
+}
+
+void ControlSocket::admit(UniqueFd client) {
+  if (connections_.size() >= limits_.connections) {
+    [[maybe_unused]] const ssize_t told =
+        ::send(client.get(), kTooMany.data(), kTooMany.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return;
+  }
+  auto connection = std::make_shared<ControlConnection>(
+      loop_, commands_, limits_, std::move(client),
+      [this](const ControlConnection& closed) { drop(closed); });
+  if (connection->start()) connections_.push_back(std::move(connection));
+}
+
+/// The listener stays readable without a descriptor to take from it: do not look for a while.
+void ControlSocket::pause_accept() {
+  log_warning("control_accept_paused")("reason", "out of descriptors or memory");
+  if (!loop_.modify(watch_, listener_.get(), 0)) return;
+  accept_timer_ = loop_.after(limits_.accept_pause, [this] {
+    if (const Status resumed = loop_.modify(watch_, listener_.get(), EPOLLIN); !resumed) {
+      log_error("control_accept_failed")("reason", resumed.error().text);
+    }
+  });
+}
+
+void ControlSocket::drop(const ControlConnection& connection) {
+  std::erase_if(connections_, [&](const auto& held) { return held.get() == &connection; });
+}
+
+void ControlSocket::publish(const boost::json::object& event) {
+  std::vector<std::shared_ptr<ControlConnection>> subscribers;
+  for (const auto& connection : connections_) {
+    if (connection->subscribed()) subscribers.push_back(connection);
+  }
+  if (subscribers.empty()) return;
+  const std::string line = boost::json::serialize(event) + '\n';
+  for (const auto& subscriber : subscribers) subscriber->publish(line);
+}
+
+}  // namespace mpb

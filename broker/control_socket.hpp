@@ -1,0 +1,88 @@
+// The control socket: mpctl's requests in, answers and events out, over a unix stream socket with
+// 0600 rights. One request per line, a JSON object such as {"command":"status"}; one answer per
+// line, {"ok":true,...} or {"ok":false,"error":"text"}, in the order of the requests.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "common/endpoint.hpp"
+#include "common/event_loop.hpp"
+
+namespace mpb {
+
+/// What the control socket asks of the broker.
+class ControlCommands {
+ public:
+  using Reply = std::function<void(boost::json::object)>;
+  /// Calls `reply` once, now or later (status waits for the workers' counters). The reply object
+  /// gets "ok" set by the callee. A reply may be called, or dropped, at any time: also when the one
+  /// who asked is gone, and when the control socket is.
+  virtual void on_request(const boost::json::object& request, Reply reply) = 0;
+
+ protected:
+  ~ControlCommands() = default;
+};
+
+/// What one control connection and all of them may cost the broker.
+struct ControlLimits {
+  std::size_t connections = 64;
+  std::size_t line = 64 * 1024;        // bytes of a request, without its newline
+  std::size_t json_depth = 8;          // nested objects and arrays
+  std::size_t unread = 256 * 1024;     // bytes a connection has not read: no further requests are
+                                       // taken from it, and a subscriber is closed
+  std::size_t requests_per_turn = 16;  // of one connection
+  Duration idle{60'000};               // nothing asked or not all read for so long: closed
+  Duration accept_pause{1'000};        // after running out of descriptors
+};
+
+class ControlConnection;
+
+/// Handles "events" itself: {"ok":true}, then each event as a line. All else goes to the commands.
+class ControlSocket final : private EventHandler {
+ public:
+  ControlSocket(EventLoop& loop, ControlCommands& commands, ControlLimits limits = {});
+  ControlSocket(const ControlSocket&) = delete;
+  ControlSocket& operator=(const ControlSocket&) = delete;
+  /// Unlinks the path, unless it is somebody else's by now.
+  ~ControlSocket();
+
+  /// Once. A path left behind by a dead broker is replaced; one that is served is an error.
+  Status open(const std::string& path);
+
+  /// To all subscribers; never blocks. A subscriber with too much unread is closed.
+  void publish(const boost::json::object& event);
+
+  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+
+ private:
+  /// A socket at a path, told from one that takes its place.
+  struct PathId {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    bool operator==(const PathId&) const = default;
+  };
+  static PathId id_of(const std::string& path);
+
+  void on_events(std::uint32_t events) override;
+  void admit(UniqueFd client);
+  void pause_accept();
+  void drop(const ControlConnection& connection);
+
+  EventLoop& loop_;
+  ControlCommands& commands_;
+  const ControlLimits limits_;
+  std::string path_;
+  PathId path_id_;
+  UniqueFd listener_;
+  Watch watch_;
+  EventLoop::TimerId accept_timer_{};
+  std::vector<std::shared_ptr<ControlConnection>> connections_;
+};
+
+}  // namespace mpb

@@ -1,0 +1,227 @@
+#include "broker/dispatcher.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mpb {
+namespace {
+
+using channel::NackReason;
+
+constexpr std::size_t kMaxWaiting = 100'000;  // clients parked with their origins
+
+}  // namespace
+
+Dispatcher::Dispatcher(WorkerTable& workers, Router& router, Scaler& scaler,
+                       std::uint32_t generation)
+    : workers_(workers),
+      router_(router),
+      scaler_(scaler),
+      next_delivery_((std::uint64_t{generation} << 32) | 1),
+      handoff_window_(workers.window()) {}
+
+bool Dispatcher::alive(const Party& party) const {
+  return workers_.known(party.slot) && workers_.at(party.slot).incarnation == party.incarnation;
+}
+
+Outbox& Dispatcher::outbox(Slot slot) {
+  if (outboxes_.size() <= slot) outboxes_.resize(slot + 1U);
+  if (outboxes_[slot].empty()) dirty_.push_back(slot);
+  return outboxes_[slot];
+}
+
+void Dispatcher::refuse(const Party& origin, std::uint64_t handoff, NackReason reason) {
+  if (!alive(origin)) return;
+  --unsettled_[origin.slot];
+  if (reason == NackReason::kRetry) ++counters_.retried;
+  if (reason == NackReason::kBusy || reason == NackReason::kLoop) ++counters_.busy;
+  outbox(origin.slot).nacks.push_back({handoff, reason});
+}
+
+Dispatch Dispatcher::on_handoff(Slot origin_slot, const channel::Handoff& handoff,
+                                const RoutingRules& rules, bool descriptor_arrived, TimePoint now) {
+  if (unsettled_.size() <= origin_slot) unsettled_.resize(origin_slot + 1U);
+  if (unsettled_[origin_slot] >= handoff_window_) {
+    return {Dispatch::Kind::kViolation, kNoSlot, 0, 0, "more unsettled handoffs than its window"};
+  }
+  ++unsettled_[origin_slot];
+  ++counters_.handoffs;
+  const Party origin{origin_slot, workers_.at(origin_slot).incarnation};
+  if (!descriptor_arrived) {
+    ++counters_.descriptors_lost;
+    refuse(origin, handoff.handoff, NackReason::kNoDescriptor);
+    return {};
+  }
+  if (handoff.attempts >= max_attempts_) {
+    refuse(origin, handoff.handoff, NackReason::kLoop);
+    return {};
+  }
+  const RouteDecision decision =
+      router_.decide({origin_slot, handoff.key, &rules, handoff.counted});
+  switch (decision.kind) {
+    case RouteDecision::Kind::kTo:
+      return send_to(origin, handoff.handoff, decision);
+    case RouteDecision::Kind::kWait:
+      wait_or_refuse(origin, handoff.handoff, decision.slot, now);
+      return {};
+    case RouteDecision::Kind::kBusy:
+      refuse(origin, handoff.handoff, NackReason::kBusy);
+      return {};
+  }
+  return {};
+}
+
+Dispatch Dispatcher::send_to(const Party& origin, std::uint64_t handoff,
+                             const RouteDecision& decision) {
+  const std::uint64_t delivery = next_delivery_++;
+  const bool keep = decision.slot == origin.slot;
+  pending_[delivery] = {origin, handoff, decision.slot, keep, decision.route, ticks_};
+  workers_.add_in_flight(decision.slot);
+  std::uint32_t epoch = 0;
+  if (decision.route != nullptr) {
+    ++decision.route->in_flight;
+    epoch = decision.route->epoch;
+  }
+  if (!keep) {
+    ++counters_.delivered;
+    return {Dispatch::Kind::kDeliver, decision.slot, delivery, epoch, {}};
+  }
+  ++counters_.kept;
+  --unsettled_[origin.slot];
+  outbox(origin.slot).keeps.push_back({handoff, delivery, epoch});
+  return {};
+}
+
+void Dispatcher::wait_or_refuse(const Party& origin, std::uint64_t handoff, Slot target,
+                                TimePoint now) {
+  const bool hope = target != kNoSlot || scaler_.room_may_come(workers_);
+  if (!hope || waiting_.size() >= kMaxWaiting) {
+    return refuse(origin, handoff, NackReason::kBusy);
+  }
+  ++counters_.waited;
+  waiting_.push_back({origin, handoff, now + wait_limit_, target});
+}
+
+Dispatcher::Pending Dispatcher::take(
+    boost::unordered_flat_map<std::uint64_t, Pending>::iterator entry) {
+  const Pending pending = entry->second;
+  pending_.erase(entry);
+  workers_.remove_in_flight(pending.target);
+  if (pending.route != nullptr) --pending.route->in_flight;
+  return pending;
+}
+
+void Dispatcher::undo(std::uint64_t delivery) {
+  const auto entry = pending_.find(delivery);
+  if (entry == pending_.end()) return;
+  const Pending pending = take(entry);
+  if (pending.route != nullptr) router_.not_taken(*pending.route);
+  refuse(pending.origin, pending.handoff, NackReason::kRetry);
+}
+
+bool Dispatcher::on_ack(Slot slot, std::uint64_t delivery) {
+  const auto entry = pending_.find(delivery);
+  if (entry == pending_.end() || entry->second.target != slot) return false;
+  const Pending pending = take(entry);
+  if (pending.route != nullptr) pending.route->held = true;
+  if (pending.keep || !alive(pending.origin)) return true;
+  ++counters_.settled;
+  --unsettled_[pending.origin.slot];
+  outbox(pending.origin.slot).settled.push_back(pending.handoff);
+  return true;
+}
+
+bool Dispatcher::on_nack(Slot slot, std::uint64_t delivery) {
+  const auto entry = pending_.find(delivery);
+  if (entry == pending_.end() || entry->second.target != slot) return false;
+  const Pending pending = take(entry);
+  if (pending.route != nullptr) router_.not_taken(*pending.route);
+  ++counters_.nacked;
+  // Whatever the reason, the next offer should go elsewhere. A Keep is refused by nobody: its
+  // client is gone.
+  if (!pending.keep) workers_.mark_full(slot);
+  if (!pending.keep) refuse(pending.origin, pending.handoff, NackReason::kRetry);
+  return true;
+}
+
+std::vector<Slot> Dispatcher::tick(std::uint64_t limit) {
+  ++ticks_;
+  std::vector<Slot> overdue;
+  for (const auto& [delivery, pending] : pending_) {
+    const bool late = ticks_ - pending.since > limit;
+    const bool known = std::find(overdue.begin(), overdue.end(), pending.target) != overdue.end();
+    if (late && !known) overdue.push_back(pending.target);
+  }
+  return overdue;
+}
+
+void Dispatcher::worker_gone(Slot slot) {
+  for (auto entry = pending_.begin(); entry != pending_.end();) {
+    const auto here = entry++;
+    if (here->second.target != slot) {
+      // Its verdict is owed to nobody, whoever has this slot and incarnation by then.
+      if (here->second.origin.slot == slot) here->second.origin = {};
+      continue;
+    }
+    const Pending pending = take(here);
+    if (!pending.keep && pending.origin.slot != slot) {
+      refuse(pending.origin, pending.handoff, NackReason::kRetry);
+    }
+  }
+  std::erase_if(waiting_, [slot](const Waiting& w) { return w.origin.slot == slot; });
+  for (Waiting& waiting : waiting_) {
+    if (waiting.target == slot) waiting.target = kNoSlot;
+  }
+  if (slot < unsettled_.size()) unsettled_[slot] = 0;
+  if (slot < outboxes_.size()) outboxes_[slot] = Outbox{};
+  std::erase(dirty_, slot);
+  router_.forget_owner(slot);
+}
+
+void Dispatcher::worker_drains(Slot slot) {
+  for (auto& [delivery, pending] : pending_) {
+    if (pending.target == slot) pending.route = nullptr;
+  }
+  for (Waiting& waiting : waiting_) {
+    if (waiting.target == slot) waiting.target = kNoSlot;
+  }
+  router_.forget_owner(slot);
+}
+
+void Dispatcher::wake_waiting(TimePoint now) {
+  if (waiting_.empty()) return;
+  std::uint64_t room = workers_.free_room();
+  const bool hope = scaler_.room_may_come(workers_);
+  // All wait equally long, so the first is the next to be refused.
+  if (room == 0 && hope && now < waiting_.front().until) return;
+  credit_.resize(workers_.size());
+  for (Slot slot = 0; slot < workers_.size(); ++slot) {
+    credit_[slot] = workers_.online(slot) ? workers_.credit(slot) : 0;
+  }
+  std::deque<Waiting> still;
+  for (const Waiting& waiting : waiting_) {
+    if (!alive(waiting.origin)) continue;
+    if (may_come(waiting, room)) {
+      refuse(waiting.origin, waiting.handoff, NackReason::kRetry);
+    } else if (now >= waiting.until || (waiting.target == kNoSlot && !hope)) {
+      refuse(waiting.origin, waiting.handoff, NackReason::kBusy);
+    } else {
+      still.push_back(waiting);
+    }
+  }
+  waiting_ = std::move(still);
+}
+
+/// Not more than find a place: those that come in vain use up their attempts.
+bool Dispatcher::may_come(const Waiting& waiting, std::uint64_t& room) {
+  if (waiting.target == kNoSlot) {
+    if (room == 0) return false;
+    --room;
+    return true;
+  }
+  if (!workers_.known(waiting.target) || credit_[waiting.target] == 0) return false;
+  --credit_[waiting.target];
+  return true;
+}
+
+}  // namespace mpb

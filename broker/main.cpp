@@ -1,0 +1,72 @@
+// mpbroker: reads its options, becomes mpworker for the single process, else runs the broker.
+#include <csignal>
+#include <cstdio>
+#include <span>
+
+#include "broker/broker.hpp"
+#include "common/log.hpp"
+#include "common/options.hpp"
+#include "common/process.hpp"
+#include "common/signals.hpp"
+#include "common/version.hpp"
+
+namespace {
+
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+constexpr std::uint64_t kBrokerReserve = 64;  // descriptors of a worker that are not clients
+
+int fail(const mpb::Error& error) {
+  std::fprintf(stderr, "mpbroker: %s\n", error.text.c_str());
+  return error.kind == mpb::ErrorKind::kUsage ? kUsage : kFailure;
+}
+
+int become_single_process(const mpb::Settings& settings, char** arguments) {
+  const std::string program = settings.worker_program.empty() ? mpb::program_beside_this("mpworker")
+                                                              : settings.worker_program;
+  return fail(mpb::execute(program, arguments));
+}
+
+int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
+  mpb::init_log("mpbroker", settings.log_level);
+  const std::uint64_t files = mpb::raise_descriptor_limit();
+  mpb::log_info("limits")("nofile", files)("clients_per_worker",
+                                           files > kBrokerReserve ? files - kBrokerReserve : 0)(
+      "help", "RLIMIT_NOFILE bounds the clients of one worker; raise the hard limit for more");
+  mpb::EventLoop loop;
+  mpb::Broker broker(loop, settings, [arguments]() -> mpb::Result<mpb::Settings> {
+    auto options = mpb::parse_options(arguments, "mpbroker");
+    if (!options) return options.error();
+    return std::move(options->settings);
+  });
+  const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&broker](int number) {
+    if (number == SIGHUP) {
+      (void)broker.reload();  // has told the log how it went
+    } else {
+      broker.stop();
+    }
+  });
+  if (const mpb::Status started = broker.start(); !started) return fail(started.error());
+  loop.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
+  const auto options = mpb::parse_options(arguments, "mpbroker");
+  if (!options) return fail(options.error());
+  if (options->help || options->version) {
+    const std::string text =
+        options->help ? mpb::help_text("mpbroker") : mpb::version_text("mpbroker");
+    std::fputs(text.c_str(), stdout);
+    return 0;
+  }
+  if (options->check_config) {
+    std::puts("mpbroker: the configuration is valid");
+    return 0;
+  }
+  if (options->settings.workers == 0) return become_single_process(options->settings, argv + 1);
+  return run(options->settings, arguments);
+}

@@ -1,0 +1,187 @@
+// Broker: what the operator asks for: reload, and the requests of the control socket.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "broker/broker.hpp"
+#include "broker/status_report.hpp"
+#include "common/service_manager.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::int64_t kMaxWorkers = 1000;
+constexpr std::string_view kEveryKey = "*";
+
+Result<std::int64_t> number_field(const boost::json::object& request, std::string_view name,
+                                  std::int64_t low, std::int64_t high) {
+  const boost::json::value* field = request.if_contains(name);
+  if (field != nullptr && field->is_int64() && field->get_int64() >= low &&
+      field->get_int64() <= high) {
+    return field->get_int64();
+  }
+  return usage_error(fmt::format("'{}' must be a whole number from {} to {}", name, low, high));
+}
+
+std::string_view text_field(const boost::json::object& request, std::string_view name) {
+  const boost::json::value* field = request.if_contains(name);
+  if (field == nullptr || !field->is_string()) return {};
+  return field->get_string();
+}
+
+}  // namespace
+
+void Broker::on_request(const boost::json::object& request, Reply reply) {
+  const std::string_view command = text_field(request, "command");
+  if (command == "status") {
+    supervisor_.refresh_counters(
+        [this, reply = std::move(reply)] { reply(StatusReport(*this).build()); });
+    return;
+  }
+  const Status done = run_request(command, request);
+  if (done) return reply({{"ok", true}});
+  reply({{"ok", false}, {"error", done.error().text}});
+}
+
+Status Broker::run_request(std::string_view command, const boost::json::object& request) {
+  if (stopping_ && command != "stop") return unavailable_error("mpbroker is stopping");
+  if (command == "drain") return request_drain(request);
+  if (command == "route") return request_route(request);
+  if (command == "workers") return request_workers(request);
+  if (command == "reload") return reload();
+  if (command == "stop") {
+    loop_.after(Duration{0}, [this] { stop(); });  // after the answer
+    return {};
+  }
+  return usage_error(fmt::format(
+      "unknown command '{}': expected status, events, drain, route, workers, reload or stop",
+      command));
+}
+
+Status Broker::request_drain(const boost::json::object& request) {
+  const auto slot = number_field(request, "slot", 0, kMaxWorkers);
+  if (!slot) return slot.error();
+  if (!supervisor_.drain(static_cast<Slot>(*slot), settings_.drain_timeout)) {
+    return usage_error(fmt::format("slot {} is not online: see 'mpctl status'", *slot));
+  }
+  return {};
+}
+
+Status Broker::request_route(const boost::json::object& request) {
+  const std::string_view key = text_field(request, "key");
+  if (key.empty() || key.size() > channel::kMaxKey) {
+    return usage_error(fmt::format("'key' must be a text of 1 to {} bytes", channel::kMaxKey));
+  }
+  Pin pin{std::string(key), {}};
+  const boost::json::value* remove = request.if_contains("remove");
+  const bool removal = remove != nullptr && remove->is_bool() && remove->get_bool();
+  const boost::json::value* slots = request.if_contains("slots");
+  if (!removal && slots != nullptr && slots->is_array()) {
+    for (const boost::json::value& slot : slots->get_array()) {
+      if (!slot.is_int64() || slot.get_int64() < 0 || slot.get_int64() >= scaler_.rules().maximum) {
+        return usage_error(
+            fmt::format("a slot must be a number from 0 to {}", scaler_.rules().maximum - 1));
+      }
+      pin.slots.push_back(static_cast<Slot>(slot.get_int64()));
+    }
+  }
+  if (!removal && pin.slots.empty()) return usage_error("'slots' must name at least one slot");
+  const std::string_view name = text_field(request, "listener");
+  bool found = false;
+  for (const auto& [number, listener] : listeners_.all()) {
+    if (!name.empty() && listener.settings.name != name) continue;
+    found = true;
+    const std::uint16_t space = listener.rules.space;
+    std::erase_if(runtime_pins_, [&](const auto& entry) {
+      return entry.first == space && entry.second.key == pin.key;
+    });
+    runtime_pins_.emplace_back(space, pin);
+  }
+  if (!found) return usage_error(fmt::format("there is no listener '{}'", name));
+  apply_pins();
+  return {};
+}
+
+Status Broker::request_workers(const boost::json::object& request) {
+  const auto count = number_field(request, "count", 1, kMaxWorkers);
+  if (!count) return count.error();
+  settings_.workers = static_cast<std::uint16_t>(*count);
+  settings_.max_workers = std::max(settings_.worker_limit(), settings_.workers);
+  scaler_.set_rules(scaler_rules());
+  supervisor_.apply_rules();
+  return {};
+}
+
+/// The pins of the configuration and those set while running, which win. "*" comes last (see
+/// Router::pin), and what was decided before goes out before an owner loses a key.
+void Broker::apply_pins() {
+  std::map<std::pair<std::uint16_t, std::string>, std::vector<Slot>> pins;
+  for (const auto& [number, listener] : listeners_.all()) {
+    for (const Pin& pin : listener.settings.pins) {
+      pins[{listener.rules.space, pin.key}] = pin.slots;
+    }
+  }
+  for (const auto& [space, pin] : runtime_pins_) pins[{space, pin.key}] = pin.slots;
+  flush_outboxes();
+  router_.clear_pins();
+  std::map<Slot, std::string> lost;  // by the owners that lose them: entries of Disown messages
+  const auto set_pins = [&](bool every_key) {
+    for (const auto& [place, slots] : pins) {
+      if ((place.second == kEveryKey) != every_key || slots.empty()) continue;
+      for (const Disowned& loser : router_.pin(place.first, place.second, slots)) {
+        channel::append_key(lost[loser.slot], {loser.epoch, loser.space, loser.key});
+      }
+    }
+  };
+  set_pins(false);
+  set_pins(true);
+  for (const auto& [slot, keys] : lost) {
+    if (WorkerProcess* worker = supervisor_.process(slot)) worker->disown(keys);
+  }
+}
+
+Status Broker::reload() {
+  if (stopping_) return unavailable_error("mpbroker is stopping");
+  notify_service_manager("RELOADING=1");
+  const auto finish = [this](const Status& done) {
+    if (done) {
+      events_.emit(LogLevel::kInfo, "reload", {{"ok", true}});
+      notify_service_manager("READY=1\nSTATUS=Reloaded");
+    } else {
+      events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", done.error().text}});
+      notify_service_manager("READY=1\nSTATUS=Reload failed, nothing was changed: " +
+                             done.error().text);
+    }
+    return done;
+  };
+  auto fresh = read_settings_();
+  if (!fresh) return finish(fresh.error());
+  if (fresh->workers == 0) {
+    return finish(usage_error("workers = 0: the single process is another program; restart"));
+  }
+  auto program = worker_program(*fresh);
+  if (!program) return finish(program.error());
+  const auto change = listeners_.apply(fresh->listeners);
+  if (!change) return finish(change.error());
+  supervisor_.set_program(std::move(*program));
+  settings_ = std::move(*fresh);
+  set_log_level(settings_.log_level);
+  workers_.set_soft_limit(settings_.max_clients);
+  scaler_.set_rules(scaler_rules());
+  dispatcher_.set_wait_limit(wait_limit(settings_));
+  supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
+    worker.configure(configure_message(slot));
+    for (const std::uint16_t number : change->withdrawn) worker.withdraw(number);
+    for (const std::uint16_t number : change->offered) {
+      worker.offer(ListenerSet::offer(*listeners_.find(number), accepts(slot)));
+    }
+  });
+  for (const std::uint16_t number : change->added) tell_listening(number);
+  apply_pins();
+  supervisor_.apply_rules();
+  return finish({});
+}
+
+}  // namespace mpb

@@ -1,0 +1,24 @@
+// The answer to `mpctl status`: docs/operations.md describes every field.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include "broker/broker.hpp"
+
+namespace mpb {
+
+class StatusReport {
+ public:
+  explicit StatusReport(const Broker& broker) : broker_(broker) {}
+  /// From the workers' last Pong: see Supervisor::refresh_counters.
+  [[nodiscard]] boost::json::object build() const;
+
+ private:
+  [[nodiscard]] boost::json::object worker(Slot slot) const;
+  [[nodiscard]] boost::json::object listener(const ListenerSet::Listener& listener) const;
+  [[nodiscard]] boost::json::object dispatch() const;
+
+  const Broker& broker_;
+};
+
+}  // namespace mpb

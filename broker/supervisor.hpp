@@ -1,0 +1,137 @@
+// Keeps the worker processes running: starts, watches, restarts, drains and ends them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "broker/event_log.hpp"
+#include "broker/restart_policy.hpp"
+#include "broker/scaler.hpp"
+#include "broker/worker_process.hpp"
+#include "common/settings.hpp"
+
+namespace mpb {
+
+/// What the broker does when the supervisor tells it.
+class SupervisorOwner {
+ public:
+  virtual channel::Configure configure_message(Slot slot) = 0;
+  virtual std::vector<ListenerOffer> listener_offers(Slot slot) = 0;
+  virtual void on_worker_online(Slot slot) = 0;
+  virtual std::string_view on_worker_message(Slot slot, const channel::Message& message,
+                                             UniqueFd descriptor) = 0;
+  /// It takes no more clients from now on.
+  virtual void on_worker_drains(Slot slot) = 0;
+  /// Its process is gone.
+  virtual void on_worker_gone(Slot slot) = 0;
+  /// The last process is gone after shut_down().
+  virtual void on_all_gone() = 0;
+
+ protected:
+  ~SupervisorOwner() = default;
+};
+
+class Supervisor final : private WorkerProcessOwner {
+ public:
+  Supervisor(EventLoop& loop, const Settings& settings, WorkerTable& workers, Scaler& scaler,
+             EventLog& events, SupervisorOwner& owner);
+
+  /// How workers that are started from now on are run.
+  void set_program(ChildOptions program) { program_ = std::move(program); }
+  /// Brings the slots in line with the scaler's rules: base workers run, the table has room for
+  /// the maximum. Also after the rules were changed; parked workers get another try.
+  void apply_rules();
+  /// Starts extra workers that demand asks for.
+  void grow(std::size_t count);
+  /// False: there is no such worker, or it is not online. A base worker is started anew afterwards.
+  bool drain(Slot slot, Duration deadline);
+  /// Ends a worker that does not do its part any more.
+  void kill_hung(Slot slot, const std::string& why);
+  /// The worker drains of its own accord: somebody sent it SIGTERM.
+  void note_draining(Slot slot);
+  /// Drains all; on_all_gone follows, at the latest a little after the deadline.
+  void shut_down(Duration deadline);
+
+  /// Null: the slot has no process.
+  [[nodiscard]] WorkerProcess* process(Slot slot) const {
+    return slot < records_.size() ? records_[slot].process.get() : nullptr;
+  }
+  /// Calls `visit(Slot, WorkerProcess&)` for each worker that said Ready.
+  template <class F>
+  void for_each_ready(F&& visit) {
+    for (Slot slot = 0; slot < records_.size(); ++slot) {
+      if (records_[slot].process && records_[slot].process->ready()) {
+        visit(slot, *records_[slot].process);
+      }
+    }
+  }
+  /// The same for each worker that has a process.
+  template <class F>
+  void for_each_process(F&& visit) {
+    for (Slot slot = 0; slot < records_.size(); ++slot) {
+      if (records_[slot].process) visit(slot, *records_[slot].process);
+    }
+  }
+  /// Asks all workers for their counters; calls `done` when all have answered, or soon.
+  void refresh_counters(std::function<void()> done);
+
+  [[nodiscard]] std::uint32_t restarts(Slot slot) const { return records_[slot].restarts; }
+  [[nodiscard]] const std::string& last_exit(Slot slot) const { return records_[slot].last_exit; }
+  [[nodiscard]] Duration uptime(Slot slot) const;
+
+ private:
+  struct Record {
+    std::unique_ptr<WorkerProcess> process;
+    RestartPolicy restart;
+    std::optional<EventLoop::TimerId> timer;  // start limit, back-off, or kill after draining
+    TimePoint started;
+    std::uint32_t missed_pings = 0;
+    bool disconnect_told = false;
+    std::uint32_t restarts = 0;
+    std::string last_exit;
+  };
+  struct Refresh {
+    std::size_t missing = 0;
+    std::vector<std::function<void()>> done;
+    std::optional<EventLoop::TimerId> timer;
+  };
+
+  void on_ready(Slot slot) override;
+  std::string_view on_message(Slot slot, const channel::Message& message,
+                              UniqueFd descriptor) override;
+  void on_pong(Slot slot) override;
+  void on_ejected(Slot slot, const std::string& why) override;
+  void on_unreachable(Slot slot) override { workers_.set_unreachable(slot); }
+  void on_exited(Slot slot, ExitStatus status) override;
+
+  void start(Slot slot);
+  void restart_later(Slot slot, ExitStatus status, bool was_ready);
+  void arm(Slot slot, Duration delay, std::function<void()> action);
+  void disarm(Slot slot);
+  /// Tells a worker to drain, and kills it a little after the deadline.
+  void drain_process(Slot slot, Duration deadline);
+  void tick();
+  void keep_house();
+  /// Ends extra workers that have been empty for long enough.
+  void retire_idle();
+  void finish_refresh();
+  [[nodiscard]] bool wanted(Slot slot) const;
+
+  EventLoop& loop_;
+  const Settings& settings_;
+  WorkerTable& workers_;
+  Scaler& scaler_;
+  EventLog& events_;
+  SupervisorOwner& owner_;
+  ChildOptions program_;
+  std::vector<Record> records_;
+  std::mt19937_64 random_{std::random_device{}()};
+  Refresh refresh_;
+  bool shutting_down_ = false;
+};
+
+}  // namespace mpb

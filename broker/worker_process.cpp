@@ -1,0 +1,236 @@
+#include "broker/worker_process.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+namespace mpb {
+namespace {
+
+constexpr std::size_t kMaxQueued = 2048;  // datagrams a worker may leave unread
+constexpr Duration kEndGrace{1'000};      // from the end of the channel to that of the process
+constexpr std::uint32_t kMessageBudget = 50'000;  // between two renewals; see renew_message_budget
+
+bool has_option(int fd, int option, int wanted) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 && value == wanted;
+}
+
+/// Not one that listens: whoever adopted the shared listener would shut it down when it ends it.
+bool is_stream_socket(int fd) {
+  return has_option(fd, SO_TYPE, SOCK_STREAM) && has_option(fd, SO_ACCEPTCONN, 0);
+}
+
+template <class Block>
+Block read_block(std::string_view words, std::size_t offset) {
+  std::array<std::uint64_t, sizeof(Block) / sizeof(std::uint64_t)> block{};
+  const std::string_view bytes = words.substr(std::min(offset, words.size()), sizeof(Block));
+  bytes.copy(reinterpret_cast<char*>(block.data()), bytes.size());
+  return std::bit_cast<Block>(block);
+}
+
+template <class Entry, class Send>
+void in_batches(std::span<const Entry> entries, Send&& send) {
+  while (!entries.empty()) {
+    const auto batch = entries.first(std::min(entries.size(), channel::kMaxListEntries));
+    send(batch);
+    entries = entries.subspan(batch.size());
+  }
+}
+
+}  // namespace
+
+WorkerProcess::WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner)
+    : loop_(loop),
+      slot_(slot),
+      owner_(owner),
+      channel_(loop, std::move(socket), *this, kMaxQueued) {}
+
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slot slot,
+                                                            const ChildOptions& options,
+                                                            WorkerProcessOwner& owner) {
+  auto pair = make_channel_pair();
+  if (!pair) return pair.error();
+  std::unique_ptr<WorkerProcess> worker(
+      new WorkerProcess(loop, slot, std::move(pair->first), owner));
+  if (const Status opened = worker->channel_.open(); !opened) return opened.error();
+  auto child = Child::spawn(loop, options, pair->second, [raw = worker.get()](ExitStatus status) {
+    raw->on_child_exit(status);
+  });
+  if (!child) return child.error();
+  worker->child_ = std::move(*child);
+  return worker;
+}
+
+WorkerProcess::~WorkerProcess() {
+  loop_.cancel(kill_timer_);
+}
+
+void WorkerProcess::send(int descriptor) {
+  if (!channel_.is_open() || ejected_) return;
+  const Status sent = channel_.send(scratch_, descriptor);
+  if (sent) return;
+  // A peer that is gone is told of by the end of the channel.
+  const Error& error = sent.error();
+  if (error.kind == ErrorKind::kUnavailable || error.code == EPIPE || error.code == ECONNRESET) {
+    return;
+  }
+  condemn(error.text);
+}
+
+void WorkerProcess::introduce(const channel::Configure& message,
+                              std::span<const ListenerOffer> listeners) {
+  configure(message);
+  for (const ListenerOffer& listener : listeners) offer(listener);
+  scratch_.clear();
+  channel::encode(scratch_, channel::Start{});
+  send();
+}
+
+void WorkerProcess::configure(const channel::Configure& message) {
+  scratch_.clear();
+  channel::encode(scratch_, message);
+  send();
+}
+
+void WorkerProcess::offer(const ListenerOffer& listener) {
+  scratch_.clear();
+  channel::encode(scratch_, listener.message);
+  send(listener.socket);
+}
+
+void WorkerProcess::withdraw(std::uint16_t listener) {
+  scratch_.clear();
+  channel::encode(scratch_, channel::Unlisten{listener});
+  send();
+}
+
+void WorkerProcess::drain(Duration deadline) {
+  scratch_.clear();
+  channel::encode(scratch_, channel::Drain{static_cast<std::uint32_t>(deadline.count())});
+  send();
+}
+
+void WorkerProcess::ping() {
+  ping_outstanding_ = true;
+  scratch_.clear();
+  channel::encode(scratch_, channel::Ping{++nonce_});
+  send();
+}
+
+void WorkerProcess::disown(std::string_view keys) {
+  while (!keys.empty()) {
+    scratch_.clear();
+    channel::encode_keys(scratch_, channel::Type::kDisown, channel::take_key_batch(keys));
+    send();
+  }
+}
+
+bool WorkerProcess::deliver(const channel::Deliver& delivery, int descriptor) {
+  if (!channel_.is_open() || ejected_) return false;
+  scratch_.clear();
+  channel::encode(scratch_, delivery);
+  const Status sent = channel_.send(scratch_, descriptor);
+  if (!sent && sent.error().kind == ErrorKind::kLimit) condemn(sent.error().text);
+  return sent.has_value();
+}
+
+void WorkerProcess::send_outbox(const Outbox& outbox) {
+  in_batches(std::span<const std::uint64_t>(outbox.settled), [this](auto batch) {
+    scratch_.clear();
+    channel::encode_settled(scratch_, batch);
+    send();
+  });
+  in_batches(std::span<const channel::KeepEntry>(outbox.keeps), [this](auto batch) {
+    scratch_.clear();
+    channel::encode_keep(scratch_, batch);
+    send();
+  });
+  in_batches(std::span<const channel::NackEntry>(outbox.nacks), [this](auto batch) {
+    scratch_.clear();
+    channel::encode_nack(scratch_, batch);
+    send();
+  });
+}
+
+void WorkerProcess::eject(const std::string& why) {
+  channel_.close();
+  condemn(why);
+}
+
+void WorkerProcess::condemn(const std::string& why) {
+  if (std::exchange(ejected_, true)) return;
+  if (child_) child_->signal(SIGKILL);
+  owner_.on_ejected(slot_, why);
+}
+
+void WorkerProcess::on_channel_broken(const Error& why) {
+  if (why.kind != ErrorKind::kUnavailable) return eject(why.text);
+  // The usual sign of a process that ends; one that lives on without its channel is of no use.
+  kill_timer_ = loop_.after(kEndGrace, [this] { eject("it closed its channel"); });
+  owner_.on_unreachable(slot_);
+}
+
+void WorkerProcess::on_child_exit(ExitStatus status) {
+  channel_.receive_rest();
+  channel_.close();
+  owner_.on_exited(slot_, status);
+}
+
+std::string_view WorkerProcess::check_descriptor(const channel::Message& message,
+                                                 const Datagram& datagram) const {
+  const bool expected = std::holds_alternative<channel::Handoff>(message);
+  if (!expected) {
+    return datagram.fd || datagram.descriptor_lost ? "a descriptor with a message that has none"
+                                                   : "";
+  }
+  if (datagram.descriptor_lost) return {};
+  if (!datagram.fd) return "a Handoff without a descriptor";
+  return is_stream_socket(datagram.fd.get()) ? ""
+                                             : "a Handoff of something else than a stream socket";
+}
+
+void WorkerProcess::on_datagram(Datagram& datagram) {
+  const auto decoded = channel::decode(datagram.bytes);
+  std::string_view wrong = decoded.why();
+  if (decoded) wrong = check_descriptor(*decoded, datagram);
+  if (wrong.empty()) wrong = handle(*decoded, datagram);
+  if (!wrong.empty()) eject(std::string(wrong));
+}
+
+std::string_view WorkerProcess::handle(const channel::Message& message, Datagram& datagram) {
+  // Handoffs and Acks come with every client: many of them are no flood.
+  const bool budgeted = !std::holds_alternative<channel::Handoff>(message) &&
+                        !std::holds_alternative<channel::Ack>(message);
+  if (budgeted && ++messages_ > kMessageBudget) return "a flood of messages";
+  if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
+  if (!ready_) return "a message before Ready";
+  if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);
+  return owner_.on_message(slot_, message, std::move(datagram.fd));
+}
+
+std::string_view WorkerProcess::handle_ready(const channel::Ready&) {
+  if (std::exchange(ready_, true)) return "a second Ready";
+  owner_.on_ready(slot_);
+  return {};
+}
+
+std::string_view WorkerProcess::handle_pong(const channel::Pong& message) {
+  if (!ping_outstanding_ || message.nonce != nonce_) return "a Pong that nobody asked for";
+  ping_outstanding_ = false;
+  counters_ = read_block<WorkerCounters>(message.counters, 0);
+  listener_counters_.clear();
+  for (std::size_t at = sizeof(WorkerCounters); at < message.counters.size();
+       at += sizeof(ListenerCounters)) {
+    listener_counters_.push_back(read_block<ListenerCounters>(message.counters, at));
+  }
+  owner_.on_pong(slot_);
+  return {};
+}
+
+}  // namespace mpb

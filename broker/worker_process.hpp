@@ -1,0 +1,117 @@
+// One worker process and the broker's end of its channel. Checks every message against the
+// protocol: a worker that breaks it is ejected (killed), whatever it sent.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/dispatcher.hpp"
+#include "broker/worker_table.hpp"
+#include "common/channel.hpp"
+#include "common/child.hpp"
+#include "common/counters.hpp"
+#include "proto/message.hpp"
+
+namespace mpb {
+
+/// What the owner of a WorkerProcess is told. Only on_exited may destroy it.
+class WorkerProcessOwner {
+ public:
+  virtual void on_ready(Slot slot) = 0;
+  /// A message from an online or draining worker, other than Ready and Pong. Returns why the worker
+  /// must be ejected for it; empty: it need not.
+  virtual std::string_view on_message(Slot slot, const channel::Message& message,
+                                      UniqueFd descriptor) = 0;
+  virtual void on_pong(Slot slot) = 0;
+  /// The worker is to end, and must not be sent clients any more; on_exited follows.
+  virtual void on_ejected(Slot slot, const std::string& why) = 0;
+  /// Its channel has ended: so will the process, soon.
+  virtual void on_unreachable(Slot slot) = 0;
+  /// The process has ended, and all it had sent was handled.
+  virtual void on_exited(Slot slot, ExitStatus status) = 0;
+
+ protected:
+  ~WorkerProcessOwner() = default;
+};
+
+/// A listener as a worker is told of it.
+struct ListenerOffer {
+  channel::Listen message;
+  int socket = -1;  // -1: this worker does not accept
+};
+
+class WorkerProcess final : private ChannelHandler {
+ public:
+  static Result<std::unique_ptr<WorkerProcess>> spawn(EventLoop& loop, Slot slot,
+                                                      const ChildOptions& options,
+                                                      WorkerProcessOwner& owner);
+
+  /// Configure, all listeners, Start: what a new worker needs to say Ready.
+  void introduce(const channel::Configure& configure, std::span<const ListenerOffer> listeners);
+  void configure(const channel::Configure& configure);
+  void offer(const ListenerOffer& listener);
+  void withdraw(std::uint16_t listener);
+  void drain(Duration deadline);
+  void ping();
+  /// `keys`: entries as channel::append_key makes them.
+  void disown(std::string_view keys);
+  /// False: the worker will not get it.
+  bool deliver(const channel::Deliver& delivery, int descriptor);
+  void send_outbox(const Outbox& outbox);
+
+  /// Ends the process because it broke the protocol: nothing more of it is heard.
+  void eject(const std::string& why);
+  /// Ends the process because it does not do its part: what it said before is heard to the end.
+  void condemn(const std::string& why);
+  void signal(int number) { child_->signal(number); }
+
+  [[nodiscard]] pid_t pid() const { return child_->pid(); }
+  [[nodiscard]] bool ready() const { return ready_; }
+  [[nodiscard]] bool ping_outstanding() const { return ping_outstanding_; }
+  /// The last Pong: the worker's own counters, then its listeners'.
+  [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
+  [[nodiscard]] const std::vector<ListenerCounters>& listener_counters() const {
+    return listener_counters_;
+  }
+  [[nodiscard]] std::size_t queue_high_water() const { return channel_.queue_high_water(); }
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+  ~WorkerProcess();
+
+  /// Restarts the count of messages that a worker may send in a while: call it once a second or so.
+  void renew_message_budget() { messages_ = 0; }
+
+ private:
+  WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner);
+
+  void on_datagram(Datagram& datagram) override;
+  void on_channel_broken(const Error& why) override;
+  void on_child_exit(ExitStatus status);
+  /// Each gives why the worker must be ejected; empty: all is well.
+  std::string_view check_descriptor(const channel::Message& message,
+                                    const Datagram& datagram) const;
+  std::string_view handle(const channel::Message& message, Datagram& datagram);
+  std::string_view handle_ready(const channel::Ready& message);
+  std::string_view handle_pong(const channel::Pong& message);
+  void send(int descriptor = -1);  // what is in scratch_
+
+  EventLoop& loop_;
+  Slot slot_;
+  WorkerProcessOwner& owner_;
+  EventLoop::TimerId kill_timer_{};
+  Channel channel_;
+  std::unique_ptr<Child> child_;
+  std::string scratch_;
+  WorkerCounters counters_;
+  std::vector<ListenerCounters> listener_counters_;
+  std::uint64_t nonce_ = 0;
+  std::uint32_t messages_ = 0;
+  bool ping_outstanding_ = false;
+  bool ready_ = false;
+  bool ejected_ = false;
+};
+
+}  // namespace mpb

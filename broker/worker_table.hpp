@@ -1,0 +1,99 @@
+// What the broker knows of each worker that matters for routing. Pure: no I/O, no clock.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace mpb {
+
+using Slot = std::uint16_t;
+inline constexpr Slot kNoSlot = UINT16_MAX;
+
+enum class WorkerState : std::uint8_t {
+  kStopped,   // no process, and none wanted
+  kStarting,  // the process runs, its Ready has not come yet
+  kOnline,    // takes clients
+  kDraining,  // serves the clients it has and takes no more
+  kBackoff,   // ended; will be started again
+  kParked,    // failed to start too often, or its configuration is wrong: stays down until told
+};
+std::string_view to_string(WorkerState state);
+
+struct WorkerEntry {
+  WorkerState state = WorkerState::kStopped;
+  bool unreachable = false;       // about to end: it is sent nothing more
+  bool full = false;              // said so itself; until its next report
+  std::uint32_t incarnation = 0;  // counts the processes this slot had
+  std::uint32_t clients = 0;      // routed ones, as last reported
+  std::uint32_t held = 0;         // all descriptors, as last reported
+  std::uint32_t in_flight = 0;    // sent there by Deliver or Keep, not Acked yet
+};
+
+class WorkerTable {
+ public:
+  /// `soft_limit`: clients a worker should have at most (0: none). `window`: deliveries that may
+  /// be on their way to one worker.
+  WorkerTable(std::uint32_t soft_limit, std::uint32_t window)
+      : soft_limit_(soft_limit), window_(window) {}
+  void set_soft_limit(std::uint32_t limit) { soft_limit_ = limit; }
+
+  [[nodiscard]] std::size_t size() const { return workers_.size(); }
+  void resize(std::size_t size) { workers_.resize(size); }
+  [[nodiscard]] const WorkerEntry& at(Slot slot) const { return workers_[slot]; }
+  [[nodiscard]] bool known(Slot slot) const { return slot < workers_.size(); }
+
+  void set_state(Slot slot, WorkerState state) { workers_[slot].state = state; }
+  /// A new process in this slot: nothing reported, nothing on its way.
+  void begin_incarnation(Slot slot);
+  void report(Slot slot, std::uint32_t clients, std::uint32_t held);
+  /// Its channel has ended or it is being killed: no clients for it until its successor is online.
+  void set_unreachable(Slot slot) { workers_[slot].unreachable = true; }
+  /// It refused a client as full: no more until it reports again.
+  void mark_full(Slot slot) { workers_[slot].full = true; }
+  /// Time has passed: it may be asked again.
+  void clear_full(Slot slot) { workers_[slot].full = false; }
+  void add_in_flight(Slot slot) { ++workers_[slot].in_flight; }
+  void remove_in_flight(Slot slot) { --workers_[slot].in_flight; }
+
+  [[nodiscard]] bool online(Slot slot) const {
+    return known(slot) && workers_[slot].state == WorkerState::kOnline &&
+           !workers_[slot].unreachable;
+  }
+  /// Will be online unless it fails again.
+  [[nodiscard]] bool coming(Slot slot) const {
+    if (!known(slot)) return false;
+    const WorkerEntry& worker = workers_[slot];
+    return worker.state == WorkerState::kStarting || worker.state == WorkerState::kBackoff ||
+           (worker.state == WorkerState::kOnline && worker.unreachable);
+  }
+  /// Live clients plus those on their way.
+  [[nodiscard]] std::uint32_t load(Slot slot) const {
+    return workers_[slot].clients + workers_[slot].in_flight;
+  }
+  /// Takes clients and is below its soft limit.
+  [[nodiscard]] bool has_room(Slot slot) const {
+    return online(slot) && !workers_[slot].full && (soft_limit_ == 0 || load(slot) < soft_limit_);
+  }
+  /// Another delivery may be sent before the next Ack.
+  [[nodiscard]] bool has_credit(Slot slot) const { return credit(slot) > 0; }
+  /// How many.
+  [[nodiscard]] std::uint32_t credit(Slot slot) const {
+    if (workers_[slot].unreachable) return 0;
+    return window_ - std::min(workers_[slot].in_flight, window_);
+  }
+
+  [[nodiscard]] std::uint32_t soft_limit() const { return soft_limit_; }
+  [[nodiscard]] std::uint32_t window() const { return window_; }
+  /// Clients that the online workers have room for, up to UINT32_MAX for "no limit".
+  [[nodiscard]] std::uint64_t free_room() const;
+  [[nodiscard]] std::size_t count(WorkerState state) const;
+
+ private:
+  std::vector<WorkerEntry> workers_;
+  std::uint32_t soft_limit_;
+  std::uint32_t window_;
+};
+
+}  // namespace mpb

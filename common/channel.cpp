@@ -1,0 +1,297 @@
+#include "common/channel.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "proto/message.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::size_t kBatch = 16;      // datagrams a recvmmsg(2) call takes
+constexpr int kBatchesPerTurn = 8;      // then the other descriptors of the loop have their turn
+constexpr Duration kInFlightRetry{5};   // ETOOMANYREFS: no event tells when it is over
+constexpr int kSocketBuffer = 1 << 20;  // bytes; room for bursts before the queue is needed
+
+constexpr std::size_t kMostDescriptors = 253;  // SCM_MAX_FD: what one datagram can carry
+
+/// Where every channel of the process receives: one thread, one batch at a time. One byte more than
+/// the longest datagram, so that a longer one shows as MSG_TRUNC.
+struct ReceiveArena {
+  // Room for all that a datagram can carry: the kernel would close what does not fit in our name,
+  // and wait for it if its SO_LINGER says so.
+  struct alignas(cmsghdr) Control {
+    std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> bytes;
+  };
+  using Buffer = std::array<char, channel::kMaxDatagram + 1>;
+
+  std::unique_ptr<std::array<Buffer, kBatch>> buffers{new std::array<Buffer, kBatch>};
+  std::array<Control, kBatch> controls{};
+  std::array<iovec, kBatch> vectors{};
+  std::array<mmsghdr, kBatch> headers{};
+
+  void prepare() {
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      vectors[i] = {(*buffers)[i].data(), (*buffers)[i].size()};
+      headers[i] = {};
+      headers[i].msg_hdr.msg_iov = &vectors[i];
+      headers[i].msg_hdr.msg_iovlen = 1;
+      headers[i].msg_hdr.msg_control = controls[i].bytes.data();
+      headers[i].msg_hdr.msg_controllen = controls[i].bytes.size();
+    }
+  }
+};
+
+ReceiveArena& arena() {
+  static ReceiveArena instance;
+  return instance;
+}
+
+void close_without_lingering(UniqueFd fd) {
+  if (fd) dont_linger(fd.get());
+}
+
+/// Takes the descriptors of `header`; more than one is a violation, and all are closed then.
+struct TakenDescriptors {
+  UniqueFd first;
+  std::size_t count = 0;
+};
+
+TakenDescriptors take_descriptors(msghdr& header) {
+  TakenDescriptors taken;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
+      UniqueFd owned(fd);
+      if (taken.count++ == 0) {
+        taken.first = std::move(owned);
+      } else {
+        close_without_lingering(std::move(owned));
+      }
+    }
+  }
+  if (taken.count > 1) close_without_lingering(std::move(taken.first));
+  return taken;
+}
+
+/// A datagram of the batch, or what is wrong with it.
+std::optional<Error> read_datagram(mmsghdr& entry, Datagram& datagram) {
+  msghdr& header = entry.msg_hdr;
+  TakenDescriptors taken = take_descriptors(header);
+  datagram.fd = std::move(taken.first);
+  if (entry.msg_len == 0) return unavailable_error("closed by the peer");
+  if ((header.msg_flags & MSG_TRUNC) != 0) return protocol_error("datagram over the limit");
+  if (taken.count > 1) return protocol_error("more than one descriptor in a datagram");
+  const bool truncated = (header.msg_flags & MSG_CTRUNC) != 0;
+  if (truncated && taken.count == 1) {
+    return protocol_error("more than one descriptor in a datagram");
+  }
+  datagram.bytes = {static_cast<const char*>(header.msg_iov->iov_base), entry.msg_len};
+  datagram.descriptor_lost = truncated;
+  return std::nullopt;
+}
+
+/// Takes the descriptors out of what the peer has sent and nobody will receive.
+void discard_rest(int socket) {
+  ::shutdown(socket, SHUT_RD);
+  while (true) {
+    char byte = 0;
+    iovec vector{&byte, sizeof byte};
+    ReceiveArena::Control control{};
+    msghdr header{};
+    header.msg_iov = &vector;
+    header.msg_iovlen = 1;
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = control.bytes.size();
+    if (::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0) return;
+    close_without_lingering(std::move(take_descriptors(header).first));
+  }
+}
+
+ssize_t send_now(int socket, std::string_view bytes, int fd) {
+  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  if (fd >= 0) {
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    cmsghdr* c = CMSG_FIRSTHDR(&header);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  }
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+bool is_temporary(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK || error == ETOOMANYREFS || error == ENOBUFS;
+}
+
+bool is_gone(int error) {
+  return error == EPIPE || error == ECONNRESET;
+}
+
+}  // namespace
+
+Channel::Channel(EventLoop& loop, UniqueFd socket, ChannelHandler& handler, std::size_t max_queued)
+    : loop_(loop), socket_(std::move(socket)), handler_(handler), max_queued_(max_queued) {
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBuffer, sizeof kSocketBuffer);
+}
+
+Status Channel::open() {
+  auto watch = loop_.add(socket_.get(), EPOLLIN, *this);
+  if (!watch) return watch.error();
+  watch_ = *watch;
+  open_ = true;
+  return {};
+}
+
+void Channel::close() {
+  open_ = false;
+  if (retry_armed_) loop_.cancel(retry_);
+  retry_armed_ = false;
+  loop_.remove(watch_, socket_.get());
+  if (socket_) discard_rest(socket_.get());
+  socket_.reset();
+  queue_.clear();
+}
+
+Status Channel::send(std::string_view datagram, int fd) {
+  if (!open_) return unavailable_error("channel is closed");
+  if (queue_.empty()) {
+    if (send_now(socket_.get(), datagram, fd) >= 0) return {};
+    const int error = errno;
+    if (!is_temporary(error)) return system_error("sendmsg");
+    if (error == EAGAIN) {
+      want_writable(true);
+      if (!open_) return unavailable_error("channel is closed");
+    } else {
+      retry_soon();
+    }
+  }
+  if (queue_.size() >= max_queued_) return limit_error("the peer does not read its channel");
+  UniqueFd copy;
+  if (fd >= 0) {
+    copy.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    if (!copy) return system_error("cannot queue a descriptor");
+  }
+  queue_.push_back({std::string(datagram), std::move(copy)});
+  high_water_ = std::max(high_water_, queue_.size());
+  return {};
+}
+
+void Channel::flush() {
+  while (!queue_.empty()) {
+    const Queued& front = queue_.front();
+    if (send_now(socket_.get(), front.bytes, front.fd.get()) < 0) {
+      if (is_gone(errno)) {  // receive() tells of it, after what the peer still said
+        queue_.clear();
+        return want_writable(false);
+      }
+      if (!is_temporary(errno)) return fail(system_error("sendmsg"));
+      if (errno == EAGAIN) return want_writable(true);
+      want_writable(false);
+      return retry_soon();
+    }
+    queue_.pop_front();
+  }
+  want_writable(false);
+}
+
+void Channel::want_writable(bool wanted) {
+  if (writable_wanted_ == wanted) return;
+  writable_wanted_ = wanted;
+  const std::uint32_t events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  if (const Status changed = loop_.modify(watch_, socket_.get(), events); !changed) {
+    fail(changed.error());
+  }
+}
+
+void Channel::retry_soon() {
+  if (retry_armed_) return;
+  retry_armed_ = true;
+  retry_ = loop_.after(kInFlightRetry, [this] {
+    retry_armed_ = false;
+    flush();
+  });
+}
+
+void Channel::fail(const Error& why) {
+  if (!open_) return;
+  close();
+  handler_.on_channel_broken(why);
+}
+
+void Channel::on_events(std::uint32_t events) {
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) receive();
+  if (open_ && (events & EPOLLOUT) != 0) flush();
+}
+
+void Channel::receive() {
+  for (int i = 0; i < kBatchesPerTurn; ++i) {
+    if (!receive_batch()) return;
+  }
+}
+
+void Channel::receive_rest() {
+  while (open_ && receive_batch()) continue;
+}
+
+bool Channel::receive_batch() {
+  ReceiveArena& in = arena();
+  in.prepare();
+  const int count = ::recvmmsg(socket_.get(), in.headers.data(), kBatch,
+                               MSG_DONTWAIT | MSG_CMSG_CLOEXEC, nullptr);
+  if (count < 0) {
+    // Told once, ahead of what a peer that died with unread datagrams had sent: go on to that.
+    if (errno == ECONNRESET) return true;
+    if (errno != EAGAIN && errno != EINTR) fail(system_error("recvmmsg"));
+    return false;
+  }
+  for (mmsghdr& entry : std::span(in.headers).first(static_cast<std::size_t>(count))) {
+    Datagram datagram;
+    const std::optional<Error> wrong = read_datagram(entry, datagram);
+    if (open_) {
+      if (wrong) {
+        fail(*wrong);
+      } else {
+        handler_.on_datagram(datagram);
+      }
+    }
+    // Not taken by the handler, or it has closed the channel meanwhile.
+    close_without_lingering(std::move(datagram.fd));
+  }
+  return open_ && static_cast<std::size_t>(count) == kBatch;
+}
+
+void dont_linger(int fd) {
+  const linger off{0, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+}
+
+Result<std::pair<UniqueFd, UniqueFd>> make_channel_pair() {
+  std::array<int, 2> fds{-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()) != 0) {
+    return system_error("socketpair");
+  }
+  return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+}  // namespace mpb

@@ -1,0 +1,73 @@
+// Starting a child process and seeing it end.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/error.hpp"
+#include "common/event_loop.hpp"
+#include "common/unique_fd.hpp"
+
+namespace mpb {
+
+/// What a process that ended says of itself (wait(2)).
+struct ExitStatus {
+  int code = 0;    // exit code, when not killed
+  int signal = 0;  // the signal that killed it; 0: none
+  [[nodiscard]] std::string to_string() const;
+};
+
+/// Whom a child runs as; unset: as its parent.
+struct Credentials {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+/// Looks the names up (getpwnam(3), getgrnam(3)). `group` empty: the user's own.
+Result<Credentials> find_credentials(const std::string& user, const std::string& group);
+/// This process runs as they say from now on, for good. False: errno says why, and the process may
+/// be neither: it should end. Async-signal-safe.
+bool assume(const Credentials& credentials);
+
+struct ChildOptions {
+  std::string program;  // searched in PATH when it has no slash
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;  // "NAME=value", besides the parent's
+  std::optional<Credentials> run_as;
+};
+
+/// A child process; killed and reaped when destroyed.
+class Child final : private EventHandler {
+ public:
+  /// Starts it with `channel` as its descriptor 3, /dev/null as its standard input, the parent's
+  /// standard output and error, default signal dispositions, and nothing else. `on_exit` is called
+  /// once, from the loop, when it has ended and was reaped; it may destroy this object.
+  static Result<std::unique_ptr<Child>> spawn(EventLoop& loop, const ChildOptions& options,
+                                              const UniqueFd& channel,
+                                              std::function<void(ExitStatus)> on_exit);
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child();
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  /// pidfd_send_signal(2): cannot hit another process. Ignored once the child has ended.
+  void signal(int number);
+
+ private:
+  Child(EventLoop& loop, pid_t pid, UniqueFd pidfd, std::function<void(ExitStatus)> on_exit)
+      : loop_(loop), pid_(pid), pidfd_(std::move(pidfd)), on_exit_(std::move(on_exit)) {}
+  void on_events(std::uint32_t events) override;
+
+  EventLoop& loop_;
+  pid_t pid_;
+  UniqueFd pidfd_;
+  std::function<void(ExitStatus)> on_exit_;
+  Watch watch_;
+};
+
+}  // namespace mpb

@@ -1,0 +1,41 @@
+// An address to listen on or connect to: IPv4, IPv6 or a unix path.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <string>
+#include <string_view>
+
+#include "common/error.hpp"
+#include "common/unique_fd.hpp"
+
+namespace mpb {
+
+/// A socket address as the kernel takes it (ip(7), ipv6(7), unix(7)).
+struct Endpoint {
+  sockaddr_storage address{};
+  socklen_t length = 0;
+
+  [[nodiscard]] int family() const { return address.ss_family; }
+  [[nodiscard]] const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&address); }
+  /// "127.0.0.1:1990", "[::1]:1990" or "unix:/run/mp.sock": what parse_endpoint reads back.
+  [[nodiscard]] std::string to_string() const;
+};
+
+/// Reads "127.0.0.1:1990", "[::1]:1990", ":1990" (every IPv4 address), "unix:/path" or "/path".
+/// No name look-ups: an address is a literal.
+Result<Endpoint> parse_endpoint(std::string_view text);
+
+/// Removes the path of a unix socket that was listened on; nothing for other families.
+void remove_path(const Endpoint& endpoint);
+
+/// The local (bound) address of `socket`, such as the port the kernel chose for port 0.
+Result<Endpoint> local_endpoint(int socket);
+
+/// Binds and listens: non-blocking, close-on-exec, SO_REUSEADDR, TCP_NODELAY (which accepted
+/// sockets inherit), IPV6_V6ONLY for IPv6. A unix path
+/// left behind by a dead server is replaced; one that somebody serves is an error. `mode` sets a
+/// unix socket's permissions.
+Result<UniqueFd> listen_on(const Endpoint& endpoint, int backlog, unsigned mode = 0666);
+
+}  // namespace mpb

@@ -1,0 +1,240 @@
+#include "common/option_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <optional>
+#include <vector>
+
+#include "common/option_values.hpp"
+
+namespace mpb {
+namespace {
+
+template <class T>
+struct MemberOf;
+template <class Owner, class T>
+struct MemberOf<T Owner::*> {
+  using OwnerType = Owner;
+  using Type = T;
+};
+template <class T>
+struct ValueOf {
+  using Type = T;
+};
+template <class T>
+struct ValueOf<std::optional<T>> {
+  using Type = T;
+};
+
+template <auto Member>
+auto& field(OptionTarget target) {
+  using Owner = typename MemberOf<decltype(Member)>::OwnerType;
+  if constexpr (std::is_same_v<Owner, Settings>) {
+    return target.settings.*Member;
+  } else {
+    return target.listener->*Member;
+  }
+}
+
+/// Stores what `Read` makes of the value.
+template <auto Member, auto Read>
+Status set(OptionTarget target, std::string_view value) {
+  auto read = Read(value);
+  if (!read) return read.error();
+  field<Member>(target) = *std::move(read);
+  return {};
+}
+
+template <auto Member, std::int64_t Low, std::int64_t High>
+Status set_integer(OptionTarget target, std::string_view value) {
+  const auto number = read_integer(value, Low, High);
+  if (!number) return number.error();
+  using Type = typename ValueOf<typename MemberOf<decltype(Member)>::Type>::Type;
+  field<Member>(target) = static_cast<Type>(*number);
+  return {};
+}
+
+enum class Zero : bool { kRefused, kAllowed };
+
+template <auto Member, Zero zero = Zero::kAllowed>
+Status set_duration(OptionTarget target, std::string_view value) {
+  const auto duration = read_duration(value, zero == Zero::kAllowed);
+  if (!duration) return duration.error();
+  field<Member>(target) = *duration;
+  return {};
+}
+
+Status set_listen(OptionTarget target, std::string_view value) {
+  const auto endpoint = parse_endpoint(value);
+  if (!endpoint) {
+    return usage_error(
+        "expected an address such as 127.0.0.1:1990, [::1]:1990, :1990 or unix:/path (at most 107 "
+        "bytes)");
+  }
+  target.listener->listen = value;
+  target.listener->endpoint = *endpoint;
+  return {};
+}
+
+Status add_pin(OptionTarget target, std::string_view value) {
+  auto pin = read_pin(value);
+  if (!pin) return pin.error();
+  target.listener->pins.push_back(*std::move(pin));
+  return {};
+}
+
+using L = ListenerSettings;
+using S = Settings;
+constexpr auto kListener = OptionScope::kListener;
+constexpr auto kGlobal = OptionScope::kGlobal;
+constexpr auto kCommandLine = OptionScope::kCommandLine;
+constexpr std::string_view kListeners = "Listener";
+constexpr std::string_view kWorkers = "Workers";
+constexpr std::string_view kClients = "Clients";
+constexpr std::string_view kOperation = "Operation";
+constexpr std::int64_t kMaxCount = 1'000'000'000;
+constexpr std::int64_t kMaxKeys = 100'000'000;
+
+// The defaults are those of common/settings.hpp; the tests compare the two.
+constexpr OptionSpec kTable[] = {
+    {"listen", kListener, kListeners, "ADDRESS", "", "",
+     "where clients arrive: 127.0.0.1:1990, [::1]:1990, :1990 (every IPv4 address) or unix:/path; "
+     "must be given",
+     false, set_listen},
+    {"protocol", kListener, kListeners, "NAME", "control", "",
+     "how clients say whom they belong to: control or ping, or what the worker program knows",
+     false, set<&L::protocol, read_name>},
+    {"handler", kListener, kListeners, "NAME", "", "the protocol's own",
+     "what serves the clients: echo, or what the worker program knows", false,
+     set<&L::handler, read_name_or_empty>},
+    {"policy", kListener, kListeners, "POLICY", "least", "",
+     "which worker gets a key that has no owner: least (loaded), hash (rendezvous), p2c (the less "
+     "loaded of two) or local (the one that accepted the client)",
+     false, set<&L::policy, read_policy>},
+    {"sticky", kListener, kListeners, "yes|no", "yes", "",
+     "all clients of a key meet the same worker", false, set<&L::sticky, read_yes_no>},
+    {"overflow", kListener, kListeners, "spill|refuse", "spill", "",
+     "a client whose owner is full goes to another worker, or is refused", false,
+     set<&L::overflow, read_overflow>},
+    {"route", kListener, kListeners, "KEY=SLOT[,SLOT...]", "", "no key is pinned",
+     "clients of KEY go to these worker slots only; KEY * stands for every key without a route of "
+     "its own; may be repeated",
+     true, add_pin},
+    {"backlog", kListener, kListeners, "N", "4096", "",
+     "connections that may wait to be accepted; the kernel caps it at net.core.somaxconn", false,
+     set_integer<&L::backlog, 1, 65535>},
+    {"mode", kListener, kListeners, "OCTAL", "0666", "", "permissions of a unix socket", false,
+     set<&L::mode, read_mode>},
+
+    {"workers", kGlobal, kWorkers, "N", "2", "",
+     "workers that are always there; 0: a single process", false,
+     set_integer<&S::workers, 0, kMaxWorkers>},
+    {"max-workers", kGlobal, kWorkers, "N", "", "as many as workers",
+     "extra workers are started on demand up to this number in all", false,
+     set_integer<&S::max_workers, 0, kMaxWorkers>},
+    {"acceptors", kGlobal, kWorkers, "N", "", "every worker accepts",
+     "only the first N worker slots accept clients", false,
+     set_integer<&S::acceptors, 0, kMaxWorkers>},
+    {"max-clients", kGlobal, kWorkers, "N", "0", "", "soft limit of clients per worker; 0: none",
+     false, set_integer<&S::max_clients, 0, kMaxCount>},
+    {"grow-at", kGlobal, kWorkers, "PERCENT", "100", "",
+     "start another worker when every worker has this share of max-clients", false,
+     set_integer<&S::grow_at, 1, 100>},
+    {"linger", kGlobal, kWorkers, "TIME", "30s", "",
+     "an extra worker that was empty for so long is retired", false, set_duration<&S::linger>},
+    {"key-linger", kGlobal, kWorkers, "TIME", "1s", "",
+     "a key keeps its owner so long after its last client", false, set_duration<&S::key_linger>},
+    {"drain-timeout", kGlobal, kWorkers, "TIME", "30s", "",
+     "a worker told to drain ends after so long even if it has clients", false,
+     set_duration<&S::drain_timeout>},
+    {"start-timeout", kGlobal, kWorkers, "TIME", "10s", "",
+     "a worker that is not ready after so long has failed to start", false,
+     set_duration<&S::start_timeout, Zero::kRefused>},
+    {"ping-interval", kGlobal, kWorkers, "TIME", "1s", "", "a worker is asked so often if it lives",
+     false, set_duration<&S::ping_interval, Zero::kRefused>},
+    {"ping-limit", kGlobal, kWorkers, "TIME", "5s", "",
+     "a worker that gave no answer for so long is killed and started again", false,
+     set_duration<&S::ping_limit, Zero::kRefused>},
+    {"worker-program", kGlobal, kWorkers, "PATH", "", "mpworker beside mpbroker, else in PATH",
+     "the program that workers run", false, set<&S::worker_program, read_path>},
+    {"user", kGlobal, kWorkers, "NAME", "", "unchanged", "workers run as this user", false,
+     set<&S::user, read_account>},
+    {"group", kGlobal, kWorkers, "NAME", "", "the user's own", "workers run as this group", false,
+     set<&S::group, read_account>},
+    {"max-keys", kGlobal, kWorkers, "N", "4000000", "", "keys with an owner at once", false,
+     set_integer<&S::max_keys, 1, kMaxKeys>},
+
+    {"header-timeout", kGlobal, kClients, "TIME", "10s", "",
+     "from a client's first byte until its key is known; 0: no limit", false,
+     set_duration<&S::header_timeout>},
+    {"idle-timeout", kGlobal, kClients, "TIME", "0", "",
+     "a client that sent nothing for so long is closed; 0: no limit", false,
+     set_duration<&S::idle_timeout>},
+    {"send-timeout", kGlobal, kClients, "TIME", "10s", "",
+     "a client that read nothing of its answers for so long is closed; 0: no limit", false,
+     set_duration<&S::send_timeout>},
+    {"route-timeout", kGlobal, kClients, "TIME", "10s", "",
+     "a client waits so long for a worker that can take it", false,
+     set_duration<&S::route_timeout, Zero::kRefused>},
+    {"clients-per-source", kGlobal, kClients, "N", "0", "",
+     "clients from one source address at once, per worker; 0: no limit", false,
+     set_integer<&S::clients_per_source, 0, kMaxCount>},
+
+    {"control-socket", kGlobal, kOperation, "PATH", "", "none", "unix socket for mpctl", false,
+     set<&S::control_socket, read_socket_path>},
+    {"log-level", kGlobal, kOperation, "LEVEL", "info", "", "debug, info, warning, error or off",
+     false, set<&S::log_level, read_log_level>},
+
+    {"config", kCommandLine, kOperation, "FILE", "", "none",
+     "INI file with these keys; the command line wins", false, nullptr},
+    {"check-config", kCommandLine, kOperation, "", "", "", "check the settings and exit", false,
+     nullptr},
+    {"help", kCommandLine, kOperation, "", "", "", "print this and exit", false, nullptr},
+    {"version", kCommandLine, kOperation, "", "", "", "print the version and exit", false, nullptr},
+};
+
+/// Levenshtein distance.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0U);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::span<const OptionSpec> option_table() {
+  return kTable;
+}
+
+const OptionSpec* find_option(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kTable), std::end(kTable),
+                                   [&](const OptionSpec& spec) { return spec.name == name; });
+  return found == std::end(kTable) ? nullptr : found;
+}
+
+std::string_view nearest_option(std::string_view name, std::span<const OptionScope> scopes) {
+  constexpr std::size_t kMaxMistyped = 40;
+  if (name.size() > kMaxMistyped) return {};
+  std::size_t nearest = std::max<std::size_t>(2, name.size() / 3) + 1;
+  std::string_view suggestion;
+  for (const OptionSpec& spec : kTable) {
+    if (std::find(scopes.begin(), scopes.end(), spec.scope) == scopes.end()) continue;
+    const bool shortened = !name.empty() && spec.name.starts_with(name);
+    const std::size_t distance = shortened ? 0 : edit_distance(name, spec.name);
+    if (distance >= nearest) continue;
+    nearest = distance;
+    suggestion = spec.name;
+  }
+  return suggestion;
+}
+
+}  // namespace mpb

@@ -1,0 +1,166 @@
+#include "common/option_values.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "proto/message.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::size_t kMaxShown = 120;
+constexpr std::size_t kMaxAccount = 256;
+constexpr std::size_t kMaxPath = 4095;
+
+template <class T>
+using Choice = std::pair<std::string_view, T>;
+
+template <class T, std::size_t N>
+Result<T> choose(std::string_view text, const std::array<Choice<T>, N>& choices) {
+  std::string names;
+  for (const auto& [name, value] : choices) {
+    if (name == text) return value;
+    names.append(names.empty() ? "" : ", ").append(name);
+  }
+  return usage_error("expected one of " + names);
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t";
+  const auto first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+}
+
+Error pin_error() {
+  return usage_error(fmt::format(
+      "expected KEY=SLOT[,SLOT...]: a key of 1 to {} bytes or *, and different slots from 0 to {}",
+      channel::kMaxKey, kMaxWorkers - 1));
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string shown(text.substr(0, kMaxShown));
+  std::replace_if(shown.begin(), shown.end(), is_control, '?');
+  if (text.size() > kMaxShown) shown += "...";
+  return shown;
+}
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxOptionName &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-';
+         });
+}
+
+Result<std::int64_t> read_integer(std::string_view text, std::int64_t low, std::int64_t high) {
+  const auto number = parse_integer(text, low, high);
+  if (!number) return usage_error(fmt::format("expected a whole number from {} to {}", low, high));
+  return number;
+}
+
+Result<Duration> read_duration(std::string_view text, bool zero_allowed) {
+  const auto duration = parse_duration(text);
+  if (!duration || *duration > kMaxOptionDuration || (!zero_allowed && duration->count() == 0)) {
+    return usage_error(fmt::format(
+        "expected a duration{} such as 200ms, 5s, 1m, 2h or 1d, whole and with its unit, at most "
+        "{}",
+        zero_allowed ? "" : " above 0", format_duration(kMaxOptionDuration)));
+  }
+  return duration;
+}
+
+Result<bool> read_yes_no(std::string_view text) {
+  return choose(text, std::array<Choice<bool>, 2>{{{"yes", true}, {"no", false}}});
+}
+
+Result<Policy> read_policy(std::string_view text) {
+  return choose(text, std::array<Choice<Policy>, 4>{{{"least", Policy::kLeast},
+                                                     {"hash", Policy::kHash},
+                                                     {"p2c", Policy::kP2c},
+                                                     {"local", Policy::kLocal}}});
+}
+
+Result<Overflow> read_overflow(std::string_view text) {
+  return choose(text, std::array<Choice<Overflow>, 2>{
+                          {{"spill", Overflow::kSpill}, {"refuse", Overflow::kRefuse}}});
+}
+
+Result<LogLevel> read_log_level(std::string_view text) {
+  return choose(text, std::array<Choice<LogLevel>, 5>{{{"debug", LogLevel::kDebug},
+                                                       {"info", LogLevel::kInfo},
+                                                       {"warning", LogLevel::kWarning},
+                                                       {"error", LogLevel::kError},
+                                                       {"off", LogLevel::kOff}}});
+}
+
+Result<std::string> read_name(std::string_view text) {
+  if (is_name(text)) return std::string(text);
+  return usage_error(
+      fmt::format("expected a name of 1 to {} letters, digits, '_', '.' or '-'", kMaxOptionName));
+}
+
+Result<std::string> read_name_or_empty(std::string_view text) {
+  if (text.empty()) return std::string();
+  return read_name(text);
+}
+
+Result<std::string> read_account(std::string_view text) {
+  const auto forbidden = [](char c) { return is_control(c) || c == ' ' || c == ':' || c == '/'; };
+  if (text.size() > kMaxAccount || std::any_of(text.begin(), text.end(), forbidden)) {
+    return usage_error("expected the name or number of an account, or nothing");
+  }
+  return std::string(text);
+}
+
+Result<std::string> read_socket_path(std::string_view text) {
+  if (!text.empty() && !parse_endpoint(fmt::format("unix:{}", text))) {
+    return usage_error("expected the path of a unix socket (1 to 107 bytes), or nothing");
+  }
+  return std::string(text);
+}
+
+Result<std::string> read_path(std::string_view text) {
+  if (text.size() > kMaxPath) return usage_error("expected a path of at most 4095 bytes");
+  return std::string(text);
+}
+
+Result<Pin> read_pin(std::string_view text) {
+  const auto equals = text.rfind('=');
+  if (equals == std::string_view::npos) return pin_error();
+  Pin pin{std::string(trimmed(text.substr(0, equals))), {}};
+  if (pin.key.empty() || pin.key.size() > channel::kMaxKey) return pin_error();
+  std::array<bool, kMaxWorkers> seen{};
+  std::string_view rest = text.substr(equals + 1);
+  while (true) {
+    const auto comma = rest.find(',');
+    const auto slot = parse_integer(trimmed(rest.substr(0, comma)), 0, kMaxWorkers - 1);
+    if (!slot || std::exchange(seen[static_cast<std::size_t>(*slot)], true)) return pin_error();
+    pin.slots.push_back(static_cast<std::uint16_t>(*slot));
+    if (comma == std::string_view::npos) return pin;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+Result<unsigned> read_mode(std::string_view text) {
+  unsigned mode = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  if (status != std::errc() || end != text.data() + text.size() || mode > 0777) {
+    return usage_error("expected octal permissions from 0 to 0777");
+  }
+  return mode;
+}
+
+}  // namespace mpb

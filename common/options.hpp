@@ -1,0 +1,36 @@
+// Reads the settings of mpbroker and mpworker from a command line and a configuration file.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/error.hpp"
+#include "common/settings.hpp"
+
+namespace mpb {
+
+/// A larger configuration file is refused.
+inline constexpr std::size_t kMaxConfigSize = 1024UL * 1024;
+
+struct ParsedOptions {
+  Settings settings;
+  std::string config_file;  // empty: none
+  bool check_config = false;
+  bool help = false;     // then `settings` are the defaults, and nothing was checked
+  bool version = false;  // likewise
+};
+
+/// Reads `args`, whose first (the program's name) is skipped, and the file named by --config; the
+/// command line wins key by key. `program` is mpbroker or mpworker: for the latter `workers` is
+/// always 0. Errors are of kind kUsage, or kSystem when the file cannot be read; they name the
+/// command line or the file and line, the key, the value and what is allowed.
+Result<ParsedOptions> parse_options(std::span<const char* const> args, std::string_view program);
+
+/// The settings of a configuration file alone, over the defaults. `file` is its name in messages.
+Result<Settings> parse_config(std::string_view text, std::string_view file);
+
+/// What --help prints: every option with its unit and default.
+std::string help_text(std::string_view program);
+
+}  // namespace mpb

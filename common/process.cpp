@@ -1,0 +1,70 @@
+#include "common/process.hpp"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <vector>
+
+namespace mpb {
+
+std::uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  return limit.rlim_cur;
+}
+
+std::string program_beside_this(const std::string& name) {
+  std::array<char, 4096> self{};
+  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
+  if (length <= 0) return name;
+  std::string path(self.data(), static_cast<std::size_t>(length));
+  path.resize(path.rfind('/') + 1);
+  path += name;
+  return ::access(path.c_str(), X_OK) == 0 ? path : name;
+}
+
+Error execute(const std::string& program, char* const* arguments) {
+  std::vector<char*> argv{const_cast<char*>(program.c_str())};
+  while (*arguments != nullptr) argv.push_back(*arguments++);
+  argv.push_back(nullptr);
+  ::execvp(program.c_str(), argv.data());
+  return system_error("cannot execute " + program);
+}
+
+ProcessUsage read_process_usage(pid_t pid) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  ProcessUsage usage;
+  // Since Linux 6.2 the size of the folder is the number of descriptors; counting takes long.
+  struct stat info {};
+  if (::stat((folder + "/fd").c_str(), &info) == 0) {
+    usage.descriptors = static_cast<std::uint64_t>(info.st_size);
+  }
+  if (usage.descriptors == 0) {
+    std::error_code ignored;
+    for (std::filesystem::directory_iterator entry(folder + "/fd", ignored), end; entry != end;
+         entry.increment(ignored)) {
+      ++usage.descriptors;
+    }
+  }
+  std::uint64_t pages = 0;
+  std::ifstream memory(folder + "/statm");
+  memory >> pages >> pages;  // the second field is the resident set
+  usage.rss_bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::uint64_t nanoseconds = 0;
+  std::ifstream schedule(folder + "/schedstat");
+  schedule >> nanoseconds;
+  usage.cpu = Duration{static_cast<std::int64_t>(nanoseconds / 1'000'000)};
+  return usage;
+}
+
+}  // namespace mpb

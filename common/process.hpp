@@ -1,0 +1,33 @@
+// Facts about and limits of this process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "common/error.hpp"
+#include "common/units.hpp"
+
+namespace mpb {
+
+/// Raises RLIMIT_NOFILE's soft limit to the hard limit (getrlimit(2)); returns what it is now.
+std::uint64_t raise_descriptor_limit();
+
+/// The file `name` in the folder of the running program, if it is there and can be executed;
+/// otherwise `name` itself, for a search in PATH.
+std::string program_beside_this(const std::string& name);
+
+/// Replaces this process by `program` (searched in PATH when it has no slash) with `arguments`
+/// behind its name. Returns only on failure.
+Error execute(const std::string& program, char* const* arguments);
+
+/// What a process uses now (proc(5)); zeros for one that is gone.
+struct ProcessUsage {
+  std::uint64_t descriptors = 0;
+  std::uint64_t rss_bytes = 0;
+  Duration cpu{0};  // user and system time so far
+};
+ProcessUsage read_process_usage(pid_t pid);
+
+}  // namespace mpb

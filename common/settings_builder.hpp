@@ -1,0 +1,68 @@
+// Puts options together to Settings and remembers where each was written, so that contradictions
+// can be told in the operator's own words.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/error.hpp"
+#include "common/option_table.hpp"
+#include "common/settings.hpp"
+
+namespace mpb {
+
+/// One option as it was written.
+struct Assignment {
+  const OptionSpec* spec = nullptr;
+  std::string listener;  // whose it is; empty: a global one
+  std::string value;
+  std::string file{};    // empty: the command line
+  std::size_t line = 0;  // in the file
+};
+
+/// "mpbroker.ini:7: [listener rtmp] policy = hash" or "command line: --policy hash".
+std::string describe(const Assignment& assignment);
+
+class SettingsBuilder {
+ public:
+  /// `where` is told when there is a listener of that name already.
+  Status add_listener(const std::string& name, std::string_view where);
+  [[nodiscard]] bool has_listener(const std::string& name) const {
+    return listeners_.contains(name);
+  }
+
+  /// Those of the file first, then those of the command line, which win. Its listener must exist.
+  Status set(Assignment assignment);
+
+  /// The settings, once they are free of contradictions. `source` is told where nothing better is
+  /// known. With `single_process` workers is 0, whatever was set.
+  Result<Settings> finish(std::string_view source, bool single_process);
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // listener, option
+
+  Status apply(const Assignment& assignment);
+  [[nodiscard]] Key key_of(const Assignment& assignment) const;
+  [[nodiscard]] const Assignment* written(const std::string& listener,
+                                          std::string_view option) const;
+  [[nodiscard]] std::string describe_global(std::string_view option,
+                                            std::string_view default_value) const;
+  [[nodiscard]] Error contradiction(std::string_view option, std::string_view default_value,
+                                    std::string_view other, std::string_view other_default,
+                                    std::string_view expected) const;
+
+  [[nodiscard]] Status check_workers() const;
+  [[nodiscard]] Status check_addresses(std::string_view source) const;
+  [[nodiscard]] Status check_protocol(const ListenerSettings& listener) const;
+  [[nodiscard]] Status check_pins(const ListenerSettings& listener) const;
+
+  Settings settings_;
+  std::map<std::string, std::pair<std::size_t, std::string>> listeners_;  // index, where
+  std::map<Key, Assignment> written_;
+  bool pins_from_command_line_ = false;
+};
+
+}  // namespace mpb

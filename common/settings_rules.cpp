@@ -1,0 +1,137 @@
+// What must hold between settings: the contradictions that SettingsBuilder refuses.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/option_values.hpp"
+#include "common/settings_builder.hpp"
+#include "proto/protocols.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::string_view kAnyPort = ":0";  // the kernel chooses: never the same
+
+bool has_fixed_address(const Endpoint& endpoint) {
+  return endpoint.family() == AF_UNIX || !endpoint.to_string().ends_with(kAnyPort);
+}
+
+template <class Names>
+std::string list_of(const Names& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string protocol_names() {
+  std::vector<std::string_view> names;
+  for (const ProtocolName& protocol : kProtocols) names.push_back(protocol.name);
+  return list_of(names);
+}
+
+}  // namespace
+
+std::string SettingsBuilder::describe_global(std::string_view option,
+                                             std::string_view default_value) const {
+  const Assignment* assignment = written({}, option);
+  return assignment != nullptr ? describe(*assignment)
+                               : fmt::format("{} = {} (default)", option, default_value);
+}
+
+/// Told from the side that was written, since that is where the operator can mend it.
+Error SettingsBuilder::contradiction(std::string_view option, std::string_view default_value,
+                                     std::string_view other, std::string_view other_default,
+                                     std::string_view expected) const {
+  if (written({}, option) == nullptr) {
+    std::swap(option, other);
+    std::swap(default_value, other_default);
+  }
+  return usage_error(fmt::format("{}: contradicts '{}': expected {}",
+                                 describe_global(option, default_value),
+                                 describe_global(other, other_default), expected));
+}
+
+Status SettingsBuilder::check_workers() const {
+  const Settings& s = settings_;
+  if (s.ping_limit <= s.ping_interval) {
+    return contradiction("ping-limit", format_duration(s.ping_limit), "ping-interval",
+                         format_duration(s.ping_interval), "ping-limit above ping-interval");
+  }
+  if (s.workers == 0) return {};
+  const std::string workers = fmt::to_string(s.workers);
+  if (s.max_workers && *s.max_workers < s.workers) {
+    return contradiction("max-workers", "", "workers", workers,
+                         "max-workers to be at least workers");
+  }
+  if (s.acceptors && *s.acceptors == 0) {
+    return usage_error(fmt::format("{}: expected at least 1: somebody must accept the clients",
+                                   describe_global("acceptors", "")));
+  }
+  if (s.acceptors && *s.acceptors > s.workers) {
+    return contradiction("acceptors", "", "workers", workers, "acceptors to be at most workers");
+  }
+  return {};
+}
+
+Status SettingsBuilder::check_addresses(std::string_view source) const {
+  if (settings_.listeners.empty()) {
+    return usage_error(fmt::format(
+        "{}: no listener: give --listen ADDRESS or a [listener NAME] section with listen = ADDRESS",
+        source));
+  }
+  std::map<std::string, std::string> taken;  // address, by whom
+  if (!settings_.control_socket.empty()) {
+    taken.emplace("unix:" + settings_.control_socket, describe_global("control-socket", ""));
+  }
+  for (const ListenerSettings& listener : settings_.listeners) {
+    const Assignment* listen = written(listener.name, "listen");
+    if (listen == nullptr) {
+      return usage_error(fmt::format("{}: listen is missing: expected listen = ADDRESS",
+                                     listeners_.at(listener.name).second));
+    }
+    if (!has_fixed_address(listener.endpoint)) continue;
+    const auto [other, added] = taken.try_emplace(listener.endpoint.to_string(), describe(*listen));
+    if (!added) {
+      return usage_error(fmt::format("{}: the address is taken by '{}': expected another one",
+                                     describe(*listen), other->second));
+    }
+  }
+  return {};
+}
+
+/// A worker program of the operator's own knows its names itself.
+Status SettingsBuilder::check_protocol(const ListenerSettings& listener) const {
+  if (!settings_.worker_program.empty()) return {};
+  const ProtocolName* protocol = find_protocol(listener.protocol);
+  if (protocol == nullptr) {
+    return usage_error(
+        fmt::format("{}: expected one of {} (others need a worker-program that knows them)",
+                    describe(*written(listener.name, "protocol")), protocol_names()));
+  }
+  const auto& handlers = protocol->handlers;
+  if (listener.handler.empty() ||
+      std::find(handlers.begin(), handlers.end(), listener.handler) != handlers.end()) {
+    return {};
+  }
+  return usage_error(fmt::format(
+      "{}: expected one of {} for protocol {} (others need a worker-program that knows them)",
+      describe(*written(listener.name, "handler")), list_of(handlers), listener.protocol));
+}
+
+/// In a single process every key is served by it.
+Status SettingsBuilder::check_pins(const ListenerSettings& listener) const {
+  if (settings_.workers == 0) return {};
+  for (const Pin& pin : listener.pins) {
+    const std::uint16_t slot = *std::max_element(pin.slots.begin(), pin.slots.end());
+    if (slot < settings_.worker_limit()) continue;
+    return usage_error(fmt::format(
+        "{}: there is no slot {}: expected slots from 0 to {} ({})",
+        describe(*written(listener.name, "route " + pin.key)), slot, settings_.worker_limit() - 1,
+        settings_.max_workers ? describe_global("max-workers", "")
+                              : describe_global("workers", fmt::to_string(settings_.workers))));
+  }
+  return {};
+}
+
+}  // namespace mpb

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""A worker for mpbroker that serves `control`, written from docs/channel-protocol.md. Small rather
+than complete: the limits of Configure are not kept, and who does not read answers is closed."""
+import contextlib, os, select, signal, socket, time, types
+from struct import iter_unpack, pack, unpack_from
+channel = socket.socket(fileno=3)  # the broker always reads, so sending may block
+socket.setdefaulttimeout(0)  # all others never do
+epoll, pid, slot, window, linger, ends_at = select.epoll(), os.getpid(), 0, 1, 1000, None
+handoff, clients, spaces, accepting = pid << 32, {}, {}, {}  # all but spaces by descriptor
+owned, unsent, parked = {}, [], {}  # key: [epoch, space, last seen]; clients; handoff: client
+def new_client(sock, listener, hops=0, unread=b""):  # wanted: the key it is offered under
+    return clients.setdefault(sock.fileno(), types.SimpleNamespace(
+        sock=sock, listener=listener, hops=hops, unread=unread, key=b"", wanted=b"", attempts=0))
+def tell(kind, ident, payload, fds=()):
+    socket.send_fds(channel, [pack("<BBHIQ", 1, kind, 0, len(payload), ident) + payload], fds)
+def load(): return pack("<II", sum(1 for c in clients.values() if c.key), len(clients))
+def leave(client, last=b"", settled=False):  # settled: another worker has it now
+    if client.key in owned: owned[client.key][2] = time.monotonic()
+    clients.pop(client.sock.fileno())
+    if settled: return client.sock.close()
+    if not client.wanted: epoll.unregister(client.sock)
+    with contextlib.suppress(OSError), client.sock: client.sock.send(last), client.sock.shutdown(2)
+def serve(client, fresh=b""):
+    client.unread += fresh
+    while data := client.unread:
+        text, size = b"hello, server ping!\0", 1 + data.find(b"\0", 0, 4098)  # of an M
+        if data[:1] == b"C":
+            if (size := 5) > len(data): return
+            key = b"%d" % int.from_bytes(data[1:5], "little", signed=True)
+            if key != client.key and key not in owned:  # not ours: left alone until the verdict
+                client.wanted, client.attempts = key, epoll.unregister(client.sock) or 0
+                return unsent.append(client)
+            client.key = key
+        elif data[:1] == b"W":
+            who, size = (slot, pid, client.key or b"-", client.hops), 1
+            text = b"worker=%d pid=%d id=%s hops=%d\0" % who
+        elif data[:1] == b"M" and not size and len(data) <= 4097: return
+        elif data[:1] != b"M" or not size: return leave(client, b"error: expected C, M or W\0")
+        client.unread = data[size:]
+        if client.sock.send(text) != len(text): return leave(client)
+def adopt(client, delivery, epoch, key):
+    if epoch: owned[key] = [epoch, spaces[client.listener], 0]
+    client.key, client.wanted = key, b""
+    tell(0x13, 0, load() + pack("<Q", delivery))  # the Ack, before anything is read or written
+    epoll.register(client.sock, select.EPOLLIN)
+    serve(client)
+def drain(seconds):
+    global ends_at
+    ends_at, _ = time.monotonic() + seconds, owned.clear()
+    while accepting: epoll.unregister(fd := next(iter(accepting))), accepting.pop(fd)[0].close()
+def handle(kind, ident, body, fds):
+    global slot, window, linger
+    if kind == 0x01: slot, window, linger = unpack_from("<H6xI16xI", body)  # Configure
+    elif kind == 0x02:  # Listen
+        spaces[ident] = unpack_from("<H", body)[0]
+        for fd in fds: accepting[fd] = socket.socket(fileno=fd), ident
+        for fd in fds: epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+    elif kind == 0x04: tell(0x11, 0, pack("<I", pid))  # Start: Ready
+    elif kind == 0x05:  # Deliver
+        _, _, listener, epoch, hops, n, m, _ = unpack_from("<QHHIH6xHHI", body)
+        if ends_at or not fds: return tell(0x08, 0, pack("<QB7x", ident, 2 if ends_at else 3))
+        client = new_client(socket.socket(fileno=fds[0]), listener, hops, body[32 + n + m:])
+        adopt(client, ident, epoch, body[32:32 + n])
+    elif kind == 0x06:  # Keep
+        for number, delivery, epoch in iter_unpack("<QQI4x", body):
+            adopt(client := parked.pop(number), delivery, epoch, client.wanted)
+    elif kind == 0x07: [leave(parked.pop(n), settled=True) for n, in iter_unpack("<Q", body)]
+    elif kind == 0x08:  # Nack: offer it again, or give up
+        for number, reason in iter_unpack("<QB7x", body):
+            unsent.append(client := parked.pop(number))
+            client.attempts += reason == 5
+            if reason not in (3, 5): leave(unsent.pop(), b"busy\0")
+    elif kind == 0x0a and body: owned.pop(body[8:8 + unpack_from("<6xH", body)[0]], None)  # Disown
+    elif kind == 0x0b: drain(unpack_from("<I", body)[0] / 1000)
+    elif kind == 0x0c:  # Ping: Pong, and what else there is to say now and then
+        tell(0x17, ident, b""), tell(0x16, 0, load())
+        in_use, now = {c.key for c in clients.values()}, time.monotonic()
+        for key in [k for k in owned if k not in in_use and now > owned[k][2] + linger / 1000]:
+            tell(0x15, 0, pack("<IHH", *owned.pop(key)[:2], len(key)) + key)  # Idle
+signal.signal(signal.SIGTERM, lambda *_: drain(30)), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+epoll.register(3, select.EPOLLIN)
+while not ends_at or (clients and time.monotonic() < ends_at):
+    for fd, _ in epoll.poll(1):
+        try:
+            if fd == 3 and (got := socket.recv_fds(channel, 98320, 1, socket.MSG_CMSG_CLOEXEC))[0]:
+                handle(*unpack_from("<xB6xQ", got[0]), got[0][16:], got[1])
+            elif fd == 3:  # the broker is gone: serve until the last client leaves
+                window = epoll.unregister(3) or drain(3600) or 0
+            elif fd in accepting:  # another worker may have been faster: OSError
+                client = new_client(accepting[fd][0].accept()[0], accepting[fd][1])
+                epoll.register(client.sock, select.EPOLLIN)
+            elif data := clients[fd].sock.recv(16384):
+                serve(clients[fd], data)
+            else: leave(clients[fd])
+        except OSError: fd in clients and leave(clients[fd])
+    while unsent and len(parked) < window:  # Handoff
+        parked[handoff := handoff + 1] = client = unsent.pop(0)
+        head = pack("<HHBBxx", client.listener, client.hops, client.attempts, bool(client.key))
+        head += pack("<HHI", len(client.wanted), 0, len(client.unread)) + client.wanted
+        tell(0x12, handoff, head + client.unread, [client.sock.fileno()])

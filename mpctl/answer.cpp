@@ -1,0 +1,77 @@
+#include "mpctl/answer.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include "mpctl/safe_text.hpp"
+
+namespace mpb::ctl {
+namespace {
+
+namespace json = boost::json;
+
+std::uint64_t as_number(const json::value& value) {
+  if (value.is_uint64()) return value.get_uint64();
+  if (value.is_int64() && value.get_int64() > 0) {
+    return static_cast<std::uint64_t>(value.get_int64());
+  }
+  constexpr double kMost = 1e18;
+  if (value.is_double() && value.get_double() > 0 && value.get_double() < kMost) {
+    return static_cast<std::uint64_t>(value.get_double());
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<json::object> parse_object(std::string_view line) {
+  json::error_code error;
+  json::value value = json::parse(line, error);
+  if (error) return protocol_error("the answer is not JSON: " + error.message());
+  if (!value.is_object()) return protocol_error("the answer is not a JSON object");
+  return std::move(value.get_object());
+}
+
+Status check_answer(const json::object& answer) {
+  if (flag(answer, "ok")) return {};
+  const json::value* error = answer.if_contains("error");
+  if (error == nullptr || !error->is_string()) {
+    return protocol_error("the broker refused and does not say why");
+  }
+  return unavailable_error(safe_line(error->get_string()));
+}
+
+std::uint64_t number(const json::object& object, std::string_view member) {
+  const json::value* value = object.if_contains(member);
+  return value == nullptr ? 0 : as_number(*value);
+}
+
+bool flag(const json::object& object, std::string_view member) {
+  const json::value* value = object.if_contains(member);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::string text(const json::object& object, std::string_view member) {
+  const json::value* value = object.if_contains(member);
+  if (value == nullptr || !value->is_string() || value->get_string().empty()) return "-";
+  return safe_text(value->get_string());
+}
+
+const json::object& member_object(const json::object& object, std::string_view member) {
+  static const json::object kNone;
+  const json::value* value = object.if_contains(member);
+  return value != nullptr && value->is_object() ? value->get_object() : kNone;
+}
+
+const json::array& member_array(const json::object& object, std::string_view member) {
+  static const json::array kNone;
+  const json::value* value = object.if_contains(member);
+  return value != nullptr && value->is_array() ? value->get_array() : kNone;
+}
+
+std::uint64_t sum(const json::object& object) {
+  std::uint64_t total = 0;
+  for (const auto& member : object) total += as_number(member.value());
+  return total;
+}
+
+}  // namespace mpb::ctl

@@ -1,0 +1,134 @@
+#include "mpctl/commands.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "mpctl/answer.hpp"
+#include "mpctl/connection.hpp"
+#include "mpctl/event_text.hpp"
+#include "mpctl/safe_text.hpp"
+#include "mpctl/status_text.hpp"
+#include "mpctl/watch_text.hpp"
+
+namespace mpb::ctl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr Duration kAnswerLimit{10'000};
+constexpr std::string_view kClearScreen = "\x1b[2J";
+
+struct Answer {
+  std::string line;
+  boost::json::object object;
+};
+
+Status write_out(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    return system_error("cannot write to standard output");
+  }
+  return {};
+}
+
+Result<Answer> ask(Connection& connection, const boost::json::object& request) {
+  if (const Status sent = connection.send(request); !sent) return sent.error();
+  auto line = connection.read_line(kAnswerLimit);
+  if (!line) return line.error();
+  auto object = parse_object(*line);
+  if (!object) return object.error();
+  return Answer{std::move(*line), std::move(*object)};
+}
+
+Result<Answer> ask(const Options& options) {
+  auto connection = Connection::open(options.socket, kAnswerLimit);
+  if (!connection) return connection.error();
+  return ask(*connection, options.request);
+}
+
+Status run_request(const Options& options) {
+  const auto answer = ask(options);
+  if (!answer) return answer.error();
+  if (options.json) {
+    if (auto written = write_out(safe_json(answer->line) + '\n'); !written) return written;
+  }
+  if (auto status = check_answer(answer->object); !status) return status;
+  if (options.json || options.mode != Mode::kStatus) return {};
+  return write_out(status_text(answer->object));
+}
+
+Status print_event(const std::string& line, bool as_json) {
+  const auto event = parse_object(line);
+  if (!event) return event.error();
+  return write_out((as_json ? safe_json(line) : event_text(*event)) + '\n');
+}
+
+/// Until the broker ends, which is an error, or mpctl is interrupted.
+Status run_events(const Options& options) {
+  auto connection = Connection::open(options.socket, kAnswerLimit);
+  if (!connection) return connection.error();
+  const auto answer = ask(*connection, options.request);
+  if (!answer) return answer.error();
+  if (auto status = check_answer(answer->object); !status) return status;
+  for (;;) {
+    const auto line = connection->read_line(std::nullopt);
+    if (!line) return line.error();
+    if (auto printed = print_event(*line, options.json); !printed) return printed;
+  }
+}
+
+std::string on_terminal(const std::string& text) {
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return redraw_text(text, known ? size.ws_col : 80U, known ? size.ws_row : 24U);
+}
+
+Status show_table(const std::string& table, bool first) {
+  if (::isatty(STDOUT_FILENO) != 1) return write_out((first ? "" : "\n") + table);
+  return write_out(std::string(first ? kClearScreen : "") + on_terminal(table));
+}
+
+Status run_watch(const Options& options) {
+  std::optional<boost::json::object> before;
+  Clock::time_point looked;
+  Clock::time_point next = Clock::now();
+  for (std::uint64_t tables = 0; options.count == 0 || tables < options.count; ++tables) {
+    if (before) std::this_thread::sleep_until(next);
+    // A connection of its own each time: the broker may have been started anew.
+    auto answer = ask(options);
+    if (!answer) return answer.error();
+    if (auto status = check_answer(answer->object); !status) return status;
+    const auto now = Clock::now();
+    const std::chrono::duration<double> passed = now - looked;
+    const std::string table =
+        watch_text(answer->object, before ? &*before : nullptr, passed.count());
+    if (auto shown = show_table(table, !before); !shown) return shown;
+    before = std::move(answer->object);
+    looked = now;
+    next = std::max(next + options.interval, now);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status run_command(const Options& options) {
+  switch (options.mode) {
+    case Mode::kWatch:
+      return run_watch(options);
+    case Mode::kEvents:
+      return run_events(options);
+    default:
+      return run_request(options);
+  }
+}
+
+}  // namespace mpb::ctl

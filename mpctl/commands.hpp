@@ -1,0 +1,11 @@
+// Carrying out one command: requests to the broker, answers to standard output.
+#pragma once
+
+#include "common/error.hpp"
+#include "mpctl/options.hpp"
+
+namespace mpb::ctl {
+
+Status run_command(const Options& options);
+
+}  // namespace mpb::ctl

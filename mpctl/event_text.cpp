@@ -1,0 +1,25 @@
+#include "mpctl/event_text.hpp"
+
+#include <string_view>
+
+#include <boost/json/serialize.hpp>
+
+#include "common/log.hpp"
+#include "mpctl/safe_text.hpp"
+
+namespace mpb::ctl {
+
+std::string event_text(const boost::json::object& event) {
+  std::string line;
+  for (const auto& member : event) {
+    const boost::json::value& value = member.value();
+    if (value.is_string()) {
+      append_logfmt(line, member.key(), value.get_string());
+    } else {
+      append_logfmt(line, member.key(), boost::json::serialize(value));
+    }
+  }
+  return safe_line(line);
+}
+
+}  // namespace mpb::ctl

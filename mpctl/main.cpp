@@ -1,0 +1,49 @@
+// mpctl: shows and steers a running mpbroker.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <vector>
+
+#include "common/version.hpp"
+#include "mpctl/commands.hpp"
+#include "mpctl/options.hpp"
+
+namespace {
+
+using namespace mpb;
+
+constexpr int kExitOk = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+int failure(const std::string& text, int code) {
+  fmt::print(stderr, "mpctl: {}\n", text);
+  return code;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const auto options = ctl::read_options(arguments, std::getenv(ctl::kSocketVariable));
+  if (!options) return failure(options.error().text, kExitUsage);
+  if (options->mode == ctl::Mode::kHelp) {
+    fmt::print("{}", ctl::help_text());
+    return kExitOk;
+  }
+  if (options->mode == ctl::Mode::kVersion) {
+    fmt::print("{}", version_text("mpctl"));
+    return kExitOk;
+  }
+  const Status done = ctl::run_command(*options);
+  return done ? kExitOk : failure(done.error().text, kExitFailed);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    return failure(error.what(), kExitFailed);
+  }
+}

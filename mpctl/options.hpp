@@ -1,0 +1,41 @@
+// mpctl's command line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "common/error.hpp"
+#include "common/units.hpp"
+
+namespace mpb::ctl {
+
+inline constexpr const char* kDefaultSocket = "/run/mpbroker/control.sock";
+inline constexpr const char* kSocketVariable = "MPBROKER_CONTROL_SOCKET";
+
+enum class Mode : std::uint8_t {
+  kAsk,     // one request, one answer
+  kStatus,  // the same; the answer becomes tables
+  kWatch,
+  kEvents,
+  kHelp,
+  kVersion
+};
+
+struct Options {
+  Mode mode = Mode::kAsk;
+  std::string socket;
+  boost::json::object request;
+  bool json = false;
+  Duration interval{1'000};
+  std::uint64_t count = 0;  // tables of watch; 0: without end
+};
+
+/// `arguments` without the program's name; `socket_variable` is the environment's word, or null.
+Result<Options> read_options(const std::vector<std::string>& arguments,
+                             const char* socket_variable);
+std::string help_text();
+
+}  // namespace mpb::ctl

@@ -1,0 +1,54 @@
+#include "mpctl/options_list.hpp"
+
+#include <fmt/format.h>
+
+#include <sstream>
+#include <string>
+
+#include <boost/program_options.hpp>
+
+#include "mpctl/options.hpp"
+
+namespace mpb::ctl {
+
+namespace po = boost::program_options;
+
+po::options_description visible_options() {
+  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
+  const std::string socket = fmt::format("the broker's control socket (default: ${}, else {})",
+                                         kSocketVariable, kDefaultSocket);
+  po::options_description options("Options");
+  options.add_options()("control-socket", text("PATH"), socket.c_str())(
+      "json", po::bool_switch(), "print the broker's answers as they came: JSON, one per line")(
+      "interval", text("TIME")->default_value("1s"), "watch: time between two tables, from 100ms")(
+      "count", text("N"), "watch: end after N tables")("remove", text("KEY"),
+                                                       "route: take the pin of KEY away")(
+      "listener", text("NAME"),
+      "route: only for listeners of this one's protocol (default: for all)")(
+      "help,h", po::bool_switch(), "show this")("version", po::bool_switch(), "show the version");
+  return options;
+}
+
+std::string help_text() {
+  std::ostringstream text;
+  text << "Usage: mpctl [--control-socket PATH] COMMAND\n"
+          "\n"
+          "Shows and steers a running mpbroker.\n"
+          "\n"
+          "Commands:\n"
+          "  status                      listeners, workers and what they count\n"
+          "  watch                       the same, live, with rates\n"
+          "  events                      what happens from now on, one line each\n"
+          "  drain SLOT                  no new clients for a worker; it ends when it is empty\n"
+          "  route KEY=SLOT[,SLOT...]    pin a key to a worker, or to a set of them\n"
+          "  route --remove KEY          take the pin away\n"
+          "  workers N                   set the number of base workers\n"
+          "  reload                      read the configuration again\n"
+          "  stop                        drain all workers, then end\n"
+          "\n"
+       << visible_options()
+       << "\nExit status: 0 done, 1 the broker refused or cannot be reached, 2 wrong usage.\n";
+  return text.str();
+}
+
+}  // namespace mpb::ctl

@@ -1,0 +1,113 @@
+#include "mpctl/request.hpp"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include <boost/json/array.hpp>
+
+#include "common/option_values.hpp"
+#include "common/units.hpp"
+#include "mpctl/safe_text.hpp"
+
+namespace mpb::ctl {
+namespace {
+
+namespace json = boost::json;
+
+Error wrong(std::string_view usage) {
+  return usage_error(fmt::format("usage: mpctl {}", usage));
+}
+
+Result<json::object> without_arguments(const RequestWords& words) {
+  if (!words.arguments.empty()) {
+    return usage_error(fmt::format("{} takes no argument: '{}'", words.command,
+                                   safe_text(words.arguments.front())));
+  }
+  // To the broker, to watch is to ask for the status again and again.
+  return json::object{{"command", words.command == "watch" ? "status" : words.command}};
+}
+
+Result<json::object> with_number(const RequestWords& words, const char* member, std::int64_t high,
+                                 std::string_view usage) {
+  if (words.arguments.size() != 1) return wrong(usage);
+  const auto number = parse_integer(words.arguments.front(), 0, high);
+  if (!number) return usage_error(fmt::format("{}: {}", words.command, number.error().text));
+  return json::object{{"command", words.command}, {member, *number}};
+}
+
+Result<json::array> parse_slots(std::string_view text) {
+  json::array slots;
+  while (true) {
+    const auto comma = text.find(',');
+    const auto slot = parse_integer(text.substr(0, comma), 0, kMaxWorkers - 1);
+    if (!slot) return usage_error("route: a slot: " + slot.error().text);
+    slots.emplace_back(*slot);
+    if (comma == std::string_view::npos) return slots;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Status check_name(std::string_view what, std::string_view name) {
+  if (name.empty()) return usage_error(fmt::format("route: an empty {}", what));
+  if (!is_utf8(name)) {
+    return usage_error(fmt::format("route: the {} '{}' is not UTF-8", what, safe_text(name)));
+  }
+  return {};
+}
+
+Status fill_pin(std::string_view pin, json::object& request) {
+  const auto equals = pin.rfind('=');  // a key may contain one
+  if (equals == std::string_view::npos) {
+    return usage_error(
+        fmt::format("route: '{}' is not KEY=SLOT[,SLOT...] such as 42=1", safe_text(pin)));
+  }
+  const std::string_view key = pin.substr(0, equals);
+  if (auto status = check_name("key", key); !status) return status;
+  auto slots = parse_slots(pin.substr(equals + 1));
+  if (!slots) return slots.error();
+  request["key"] = key;
+  request["slots"] = std::move(*slots);
+  return {};
+}
+
+Status fill_removal(const std::string& key, json::object& request) {
+  if (auto status = check_name("key", key); !status) return status;
+  request["key"] = key;
+  request["remove"] = true;
+  return {};
+}
+
+Result<json::object> route(const RequestWords& words) {
+  if (words.arguments.size() != (words.remove ? 0U : 1U)) {
+    return wrong("route KEY=SLOT[,SLOT...], or: route --remove KEY");
+  }
+  json::object request{{"command", "route"}};
+  const Status filled = words.remove ? fill_removal(*words.remove, request)
+                                     : fill_pin(words.arguments.front(), request);
+  if (!filled) return filled.error();
+  if (words.listener) {
+    if (const Status status = check_name("listener", *words.listener); !status) {
+      return status.error();
+    }
+    request["listener"] = *words.listener;
+  }
+  return request;
+}
+
+}  // namespace
+
+Result<json::object> build_request(const RequestWords& words) {
+  const std::string& command = words.command;
+  if (command == "drain") return with_number(words, "slot", kMaxWorkers - 1, "drain SLOT");
+  if (command == "workers") return with_number(words, "count", kMaxWorkers, "workers N");
+  if (command == "route") return route(words);
+  for (const std::string_view known : {"status", "watch", "events", "reload", "stop"}) {
+    if (command == known) return without_arguments(words);
+  }
+  return usage_error(fmt::format(
+      "'{}' is not a command: status, watch, events, drain, route, workers, reload, stop",
+      safe_text(command)));
+}
+
+}  // namespace mpb::ctl

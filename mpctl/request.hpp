@@ -1,0 +1,24 @@
+// The request that a command stands for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "common/error.hpp"
+
+namespace mpb::ctl {
+
+struct RequestWords {
+  std::string command;
+  std::vector<std::string> arguments;
+  std::optional<std::string> remove;    // --remove
+  std::optional<std::string> listener;  // --listener
+};
+
+/// Refuses what no broker could take; what this broker takes is its own to say.
+Result<boost::json::object> build_request(const RequestWords& words);
+
+}  // namespace mpb::ctl

@@ -1,0 +1,191 @@
+#include "mpctl/status_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mpctl/answer.hpp"
+#include "mpctl/safe_text.hpp"
+#include "mpctl/table.hpp"
+
+namespace mpb::ctl {
+namespace {
+
+namespace json = boost::json;
+
+std::string count(const json::object& object, std::string_view member) {
+  return fmt::to_string(number(object, member));
+}
+std::string yes_no(const json::object& object, std::string_view member) {
+  return flag(object, member) ? "yes" : "no";
+}
+
+std::string listeners_text(const json::object& status) {
+  Table table({{"LISTENER", Align::kLeft},
+               {"ADDRESS", Align::kLeft},
+               {"PROTOCOL", Align::kLeft},
+               {"HANDLER", Align::kLeft},
+               {"POLICY", Align::kLeft},
+               {"STICKY", Align::kLeft},
+               {"OVERFLOW", Align::kLeft},
+               {"CLIENTS"},
+               {"ACCEPTED"},
+               {"REJECTED"},
+               {"CLOSED"}});
+  for_each_object(member_array(status, "listeners"), [&](const json::object& listener) {
+    table.add({text(listener, "name"), text(listener, "address"), text(listener, "protocol"),
+               text(listener, "handler"), text(listener, "policy"), yes_no(listener, "sticky"),
+               text(listener, "overflow"), count(listener, "clients"), count(listener, "accepted"),
+               fmt::to_string(sum(member_object(listener, "rejected"))),
+               fmt::to_string(sum(member_object(listener, "closed")))});
+  });
+  return table.to_string();
+}
+
+std::vector<std::string> worker_cells(const json::object& worker) {
+  const json::object& handoffs = member_object(worker, "handoffs");
+  const json::object& queue = member_object(worker, "queue_high_water");
+  const bool runs = number(worker, "pid") > 0;
+  return {worker_name(worker),
+          runs ? count(worker, "pid") : "-",
+          text(worker, "state"),
+          yes_no(worker, "accepts"),
+          runs ? short_time(number(worker, "uptime_ms")) : "-",
+          count(worker, "restarts"),
+          count(worker, "clients"),
+          count(worker, "keys"),
+          count(worker, "accepted"),
+          count(handoffs, "out"),
+          count(handoffs, "in"),
+          count(handoffs, "kept"),
+          count(handoffs, "nacked"),
+          count(handoffs, "retried"),
+          fmt::to_string(sum(member_object(worker, "rejected"))),
+          fmt::to_string(sum(member_object(worker, "closed"))),
+          fmt::format("{}/{}", number(queue, "broker"), number(queue, "worker")),
+          count(worker, "fds"),
+          short_size(number(worker, "rss_bytes")),
+          text(worker, "last_exit")};
+}
+
+std::string workers_text(const json::object& status) {
+  Table table({{"WORKER"},
+               {"PID"},
+               {"STATE", Align::kLeft},
+               {"ACCEPTS", Align::kLeft},
+               {"UPTIME"},
+               {"RESTARTS"},
+               {"CLIENTS"},
+               {"KEYS"},
+               {"ACCEPTED"},
+               {"OUT"},
+               {"IN"},
+               {"KEPT"},
+               {"NACKED"},
+               {"RETRIED"},
+               {"REJECTED"},
+               {"CLOSED"},
+               {"QUEUE"},
+               {"FDS"},
+               {"RSS"},
+               {"LAST EXIT", Align::kLeft}});
+  for_each_object(member_array(status, "workers"),
+                  [&](const json::object& worker) { table.add(worker_cells(worker)); });
+  return table.to_string();
+}
+
+/// "12 busy, 3 header": the reasons that occurred, over all listeners.
+std::string reasons_text(const json::object& status, std::string_view member) {
+  std::vector<std::pair<std::string, std::uint64_t>> totals;
+  for_each_object(member_array(status, "listeners"), [&](const json::object& listener) {
+    const json::object& reasons = member_object(listener, member);
+    for (const auto& reason : reasons) {
+      auto total = std::find_if(totals.begin(), totals.end(),
+                                [&](const auto& known) { return known.first == reason.key(); });
+      if (total == totals.end()) total = totals.insert(total, {reason.key(), 0});
+      total->second += number(reasons, reason.key());
+    }
+  });
+  std::string line;
+  for (const auto& [reason, total] : totals) {
+    if (total > 0)
+      line += fmt::format("{}{} {}", line.empty() ? "" : ", ", total, safe_text(reason));
+  }
+  return line.empty() ? "none" : line;
+}
+
+std::string dispatch_text(const json::object& status) {
+  const json::object& broker = member_object(status, "broker");
+  const auto n = [&](std::string_view member) { return number(broker, member); };
+  std::string text = fmt::format(
+      "dispatch: {} handoffs: {} delivered, {} kept; {} settled, {} nacked, {} retried; now {} in "
+      "flight, {} waiting\n",
+      n("handoffs"), n("delivered"), n("kept"), n("settled"), n("nacked"), n("retried"),
+      n("in_flight"), n("waiting"));
+  text += fmt::format("          {} had to wait, {} found no place, {} lost their descriptor\n",
+                      n("waited"), n("busy"), n("descriptors_lost"));
+  text += fmt::format("rejected: {}\nclosed:   {}\n", reasons_text(status, "rejected"),
+                      reasons_text(status, "closed"));
+  text +=
+      fmt::format("broker:   {} keys, {} descriptors, RSS {}, {:.1f} s of CPU\n", n("keys"),
+                  n("fds"), short_size(n("rss_bytes")), static_cast<double>(n("cpu_ms")) / 1000);
+  return text;
+}
+
+}  // namespace
+
+std::string short_time(std::uint64_t milliseconds) {
+  constexpr std::array<std::pair<const char*, std::uint64_t>, 4> kUnits{
+      {{"d", 86'400}, {"h", 3'600}, {"m", 60}, {"s", 1}}};
+  const std::uint64_t seconds = milliseconds / 1000;
+  if (seconds == 0) return fmt::format("{}ms", milliseconds);
+  std::size_t i = 0;
+  while (seconds < kUnits[i].second) ++i;
+  std::string text = fmt::format("{}{}", seconds / kUnits[i].second, kUnits[i].first);
+  const std::uint64_t rest = seconds % kUnits[i].second;
+  if (i + 1 < kUnits.size() && rest >= kUnits[i + 1].second) {
+    text += fmt::format("{}{}", rest / kUnits[i + 1].second, kUnits[i + 1].first);
+  }
+  return text;
+}
+
+std::string short_size(std::uint64_t bytes) {
+  constexpr std::array<const char*, 4> kUnits{"KiB", "MiB", "GiB", "TiB"};
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  double size = static_cast<double>(bytes) / 1024;
+  std::size_t i = 0;
+  while (size >= 1024 && i + 1 < kUnits.size()) {
+    size /= 1024;
+    ++i;
+  }
+  return fmt::format("{:.1f} {}", size, kUnits[i]);
+}
+
+std::string worker_name(const json::object& worker) {
+  return count(worker, "slot") + (flag(worker, "base") ? "" : "+");
+}
+
+std::string summary_text(const json::object& status) {
+  std::size_t online = 0;
+  std::size_t workers = 0;
+  std::uint64_t clients = 0;
+  for_each_object(member_array(status, "workers"), [&](const json::object& worker) {
+    ++workers;
+    clients += number(worker, "clients");
+    if (text(worker, "state") == "online") ++online;
+  });
+  return fmt::format("mpbroker {}, pid {}, {} for {}: {} clients, {} of {} workers online\n",
+                     text(status, "version"), number(status, "pid"), text(status, "state"),
+                     short_time(number(status, "uptime_ms")), clients, online, workers);
+}
+
+std::string status_text(const json::object& status) {
+  return fmt::format("{}\n{}\n{}\n{}", summary_text(status), listeners_text(status),
+                     workers_text(status), dispatch_text(status));
+}
+
+}  // namespace mpb::ctl

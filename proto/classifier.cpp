@@ -1,0 +1,34 @@
+#include "proto/classifier.hpp"
+
+#include "proto/control.hpp"
+
+namespace mpb {
+
+Verdict ControlClassifier::classify(std::string_view bytes) const {
+  using Kind = control::Command::Kind;
+  const control::Command command = control::first_command(bytes);
+  switch (command.kind) {
+    case Kind::kClaim:
+      return {Verdict::Kind::kRoute, {}, 0, control::key_of(command.id)};
+    case Kind::kMessage:
+    case Kind::kWho:
+      return {Verdict::Kind::kLocal};
+    case Kind::kUnknown:
+      return {Verdict::Kind::kReject, control::kUnknownCommand};
+    case Kind::kOverlong:
+      return {Verdict::Kind::kReject, control::kMessageTooLong};
+    case Kind::kIncomplete:
+      break;
+  }
+  return {Verdict::Kind::kNeedMore};
+}
+
+std::string_view ControlClassifier::busy_reply() const {
+  return control::kBusy;
+}
+
+Verdict PingClassifier::classify(std::string_view bytes) const {
+  return {bytes.empty() ? Verdict::Kind::kNeedMore : Verdict::Kind::kLocal};
+}
+
+}  // namespace mpb

@@ -1,0 +1,47 @@
+// Finding out from a client's first bytes whom it belongs to. Pure: bytes in, verdict out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace mpb {
+
+struct Verdict {
+  enum class Kind : std::uint8_t {
+    kNeedMore,  // no verdict on these bytes yet
+    kReply,     // send `text`, drop `consumed` bytes, go on
+    kRoute,     // the client belongs to `key`
+    kLocal,     // no partition: whoever holds the client serves it
+    kReject,    // send `text` and close
+  };
+  Kind kind = Kind::kNeedMore;
+  std::string_view text{};   // static, or points into the classified bytes
+  std::size_t consumed = 0;  // bytes that need not travel with the client
+  std::string key{};
+};
+
+/// One protocol's way of naming the owner. Stateless: it is given all bytes that were not consumed
+/// yet, so that any split of them into segments gives the same verdict.
+class Classifier {
+ public:
+  virtual ~Classifier() = default;
+  [[nodiscard]] virtual Verdict classify(std::string_view bytes) const = 0;
+  /// What a client is told when nobody can take it; sent before the close.
+  [[nodiscard]] virtual std::string_view busy_reply() const { return {}; }
+};
+
+/// `control`: a client belongs to the id of its first 'C'; before that anybody may answer it.
+class ControlClassifier final : public Classifier {
+ public:
+  [[nodiscard]] Verdict classify(std::string_view bytes) const override;
+  [[nodiscard]] std::string_view busy_reply() const override;
+};
+
+/// `ping`: nobody owns a client.
+class PingClassifier final : public Classifier {
+ public:
+  [[nodiscard]] Verdict classify(std::string_view bytes) const override;
+};
+
+}  // namespace mpb

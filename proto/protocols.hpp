@@ -1,0 +1,29 @@
+// The names of the protocols that mpworker speaks and of the handlers that serve them, for whoever
+// must know the names without linking the parsers.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace mpb {
+
+struct ProtocolName {
+  std::string_view name;
+  std::span<const std::string_view> handlers;  // the first is the protocol's own
+};
+
+inline constexpr std::array<std::string_view, 1> kEchoHandlers{"echo"};
+
+inline constexpr std::array<ProtocolName, 2> kProtocols{
+    {{"control", kEchoHandlers}, {"ping", kEchoHandlers}}};
+
+/// nullptr when mpworker does not speak it.
+constexpr const ProtocolName* find_protocol(std::string_view name) {
+  for (const ProtocolName& protocol : kProtocols) {
+    if (protocol.name == name) return &protocol;
+  }
+  return nullptr;
+}
+
+}  // namespace mpb

@@ -1,0 +1,296 @@
+// Hostile workers that keep to the format: some are ejected for what they do, others may go on, and
+// nobody else notices.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <vector>
+
+#include "tests/hostile/siege.hpp"
+#include "tests/integration/harness/processes.hpp"
+
+namespace mpb::test {
+namespace {
+
+class HostileConduct : public testing::Test {
+ protected:
+  static std::vector<Client> claimants(Siege& siege, std::int32_t id, std::size_t count) {
+    std::vector<Client> clients;
+    for (std::size_t i = 0; i < count; ++i) {
+      clients.emplace_back(siege.broker().port());
+      clients.back().send(claim_bytes(id));
+    }
+    return clients;
+  }
+
+  static void expect_greeted(std::vector<Client>& clients) {
+    for (Client& client : clients) EXPECT_EQ(client.read_text(), kHello);
+  }
+
+  static void expect_ejected(const SiegePlan& plan, const std::string& expected) {
+    Siege siege(plan);
+    siege.begin();
+    siege.expect_served(70, 0);
+    const std::string why = siege.await_ejection();
+    EXPECT_FALSE(why.empty()) << "it was not ejected";
+    EXPECT_NE(why.find(expected), std::string::npos) << why;
+    EXPECT_TRUE(siege.await_replacement());
+    siege.expect_served(9, 1);
+    siege.expect_unharmed();
+  }
+
+  static void expect_tolerated(const SiegePlan& plan) {
+    Siege siege(plan);
+    siege.begin();
+    EXPECT_TRUE(siege.await_done());
+    siege.expect_served(70, 0);
+    EXPECT_EQ(siege.broker().worker(1).restarts, 0);
+    EXPECT_EQ(siege.broker().worker_pid(1), siege.rogue());
+    siege.expect_unharmed();
+  }
+};
+
+// --- a process that is not what it should be -----------------------------------------------------
+
+TEST_F(HostileConduct, ClosingItsChannelAndLivingOn) {
+  expect_ejected({.attacks = "1=close-channel"}, "closed");
+}
+
+TEST_F(HostileConduct, ClosingItsChannelBeforeReady) {
+  expect_ejected({.attacks = "1=close-channel-before-ready"}, "closed");
+}
+
+TEST_F(HostileConduct, ShuttingItsChannelForWriting) {
+  expect_ejected({.attacks = "1=shut-channel-writing"}, "closed");
+}
+
+TEST_F(HostileConduct, ShuttingItsChannelForReading) {
+  expect_ejected({.attacks = "1=shut-channel-reading"}, "");
+}
+
+TEST_F(HostileConduct, StoppingItself) {
+  expect_ejected({.attacks = "1=stop-itself"}, "hung");
+}
+
+TEST_F(HostileConduct, StoppingItselfBeforeReady) {
+  expect_ejected({.attacks = "1=stop-itself-before-ready", .arguments = {"--start-timeout", "2s"}},
+                 "Ready");
+}
+
+TEST_F(HostileConduct, NeverReady) {
+  expect_ejected({.attacks = "1=never-ready", .arguments = {"--start-timeout", "2s"}}, "Ready");
+}
+
+TEST_F(HostileConduct, ExitingAgainAndAgain) {
+  for (const char* attack : {"1=exit-at-once", "1=exit-when-online", "1=abort"}) {
+    SCOPED_TRACE(attack);
+    Siege siege({.attacks = attack, .times = 4});
+    siege.begin();
+    EXPECT_TRUE(eventually([&] { return siege.broker().worker(1).restarts == 4; }, 20s));
+    EXPECT_TRUE(siege.await_replacement());
+    siege.expect_served(9, 1);
+    siege.expect_unharmed();
+  }
+}
+
+TEST_F(HostileConduct, ExitingForAWrongConfigurationParksIt) {
+  Siege siege({.attacks = "1=exit-usage", .times = 100});
+  siege.begin();
+  EXPECT_TRUE(eventually([&] { return siege.broker().worker(1).state == "parked"; }));
+  siege.expect_unharmed();
+}
+
+TEST_F(HostileConduct, IgnoringDrainAndSigterm) {
+  Siege siege({.attacks = "1=ignore-drain", .arguments = {"--drain-timeout", "1s"}});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  const auto answer = siege.broker().request({{"command", "drain"}, {"slot", 1}});
+  EXPECT_TRUE(answer.at("ok").as_bool());
+  EXPECT_TRUE(siege.await_replacement());
+  siege.expect_served(9, 1);
+  siege.expect_unharmed();
+}
+
+TEST_F(HostileConduct, ShuttingTheSharedListener) {
+  Siege siege({.attacks = "1=shut-listener"});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  const auto revived = [&] {
+    return siege.broker().log().find("listener.revived") != std::string::npos;
+  };
+  ASSERT_TRUE(eventually(revived)) << "until then a client is refused";
+  siege.expect_served(70, 0);
+  EXPECT_EQ(siege.broker().worker(1).restarts, 0);
+  EXPECT_EQ(siege.broker().worker_pid(1), siege.rogue());
+  siege.expect_unharmed();
+}
+
+// --- too much ------------------------------------------------------------------------------------
+
+const std::vector<std::string> kSlowPings = {"--ping-interval", "4s", "--ping-limit", "60s"};
+
+TEST_F(HostileConduct, FloodOfLoads) {
+  expect_ejected({.attacks = "1=flood-load", .arguments = kSlowPings}, "flood");
+}
+
+TEST_F(HostileConduct, FloodOfIdles) {
+  expect_ejected({.attacks = "1=flood-idle", .arguments = kSlowPings}, "flood");
+}
+
+TEST_F(HostileConduct, FloodOfNacks) {
+  expect_ejected({.attacks = "1=flood-nack", .arguments = kSlowPings}, "flood");
+}
+
+TEST_F(HostileConduct, FloodOfHandoffsWithoutReading) {
+  expect_ejected({.attacks = "1=flood-handoffs"}, "");
+}
+
+TEST_F(HostileConduct, FloodOfEmptyAcks) {
+  expect_tolerated({.attacks = "1=flood-ack", .arguments = kSlowPings});
+}
+
+TEST_F(HostileConduct, ManyHandoffsWithTheirVerdicts) {
+  expect_tolerated({.attacks = "1=many-handoffs", .arguments = kSlowPings});
+}
+
+TEST_F(HostileConduct, MoreHandoffsThanItsWindow) {
+  expect_ejected({.attacks = "1=overrun-window,2=hoard", .workers = 3}, "window");
+}
+
+TEST_F(HostileConduct, AWindowOfLongPrefixesForAWorkerThatDoesNotRead) {
+  Siege siege({.attacks = "1=fill-window,2=never-read", .workers = 3});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done(1));
+  EXPECT_NE(siege.await_ejection(2), "");
+  EXPECT_TRUE(siege.await_replacement(2));
+  EXPECT_EQ(siege.broker().worker_pid(1), siege.rogue(1)) << "it kept to its window";
+  siege.expect_unharmed();
+}
+
+TEST_F(HostileConduct, TheSameClientOfferedAgainAndAgain) {
+  expect_tolerated({.attacks = "1=same-client-many-times"});
+}
+
+TEST_F(HostileConduct, TwoThatHandOverAllTheyGetToEachOther) {
+  Siege siege({.attacks = "1=ping-pong-to-10,2=ping-pong-to-9", .workers = 3});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done(1) && siege.await_done(2));
+  const std::int64_t before = siege.broker().status().handoffs;
+  EXPECT_TRUE(eventually([&] { return siege.broker().status().handoffs > before + 10'000; }));
+  siege.expect_served(70, 0);
+  siege.expect_unharmed();
+}
+
+// --- with deliveries -----------------------------------------------------------------------------
+
+TEST_F(HostileConduct, NeverReadingItsChannelItLosesItsClientsToOthers) {
+  Siege siege({.attacks = "1=never-read"});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  auto clients = claimants(siege, 9, 100);
+  EXPECT_NE(siege.await_ejection(), "");
+  expect_greeted(clients);
+  clients.clear();
+  siege.expect_unharmed();
+}
+
+TEST_F(HostileConduct, HoardingDeliveriesUntilItIsKilled) {
+  Siege siege({.attacks = "1=hoard"});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  auto clients = claimants(siege, 9, 300);  // more than may be on their way at once
+  EXPECT_TRUE(eventually([&] { return siege.broker().worker(1).in_flight == 256; }));
+  siege.expect_served(70, 0);
+  ::kill(siege.rogue(), SIGKILL);
+  expect_greeted(clients);
+  clients.clear();
+  siege.expect_unharmed();
+}
+
+TEST_F(HostileConduct, RefusingEveryClientItLosesThemToOthers) {
+  for (const char* reason : {"full", "draining", "no-descriptor", "unknown"}) {
+    SCOPED_TRACE(reason);
+    Siege siege({.attacks = std::string("1=refuse-") + reason,
+                 .arguments = {"--route", "7=0"},
+                 .pinned = false});
+    siege.begin();
+    EXPECT_TRUE(siege.await_done());
+    for (int id = 200; id < 260; ++id) siege.expect_served(id, 0);
+    siege.expect_unharmed();
+  }
+}
+
+TEST_F(HostileConduct, RefusingItsOwnKeysForEverTheirClientsAreServedElsewhereOrToldSo) {
+  Siege siege({.attacks = "1=refuse-full-and-report"});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  auto clients = claimants(siege, 9, 100);
+  for (Client& client : clients) {
+    const std::string text = client.read_text();
+    EXPECT_TRUE(text == kBusy || text == kHello) << text;
+  }
+  clients.clear();
+  siege.expect_unharmed();
+}
+
+// --- untrue but well-formed ----------------------------------------------------------------------
+
+TEST_F(HostileConduct, GivingUpTheKeysOfOthersChangesNothing) {
+  Siege siege({.attacks = "1=idle-of-others"});
+  Client owner(siege.broker().port());
+  ASSERT_EQ(owner.join(21).worker, 0);
+  // Where 21 goes from now on is decided by its owner alone.
+  siege.broker().request({{"command", "route"}, {"key", "*"}, {"remove", true}});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  for (int i = 0; i < 20; ++i) siege.expect_served(21, 0);
+  siege.broker().request({{"command", "route"}, {"key", "*"}, {"slots", {0}}});
+  EXPECT_EQ(siege.broker().worker(1).restarts, 0);
+  owner.close();
+  siege.expect_unharmed();
+}
+
+TEST_F(HostileConduct, OfferingAClientTooOften) {
+  expect_tolerated({.attacks = "1=offered-too-often"});
+}
+
+TEST_F(HostileConduct, OfferingAClientWithTheMostHops) {
+  expect_tolerated({.attacks = "1=hops-at-their-limit"});
+}
+
+TEST_F(HostileConduct, PongsFullOfNonsense) {
+  Siege siege({.attacks = "1=pong-with-nonsense"});
+  siege.begin();
+  for (int i = 0; i < 5; ++i) {
+    const Outcome status =
+        run("mpctl", {"--control-socket", siege.broker().control_path(), "status"});
+    EXPECT_EQ(status.exit, "exit 0") << status.err;
+  }
+  EXPECT_TRUE(siege.await_done());
+  EXPECT_EQ(siege.broker().worker_pid(1), siege.rogue());
+  siege.expect_unharmed();
+}
+
+TEST_F(HostileConduct, UntrueLoads) {
+  expect_tolerated({.attacks = "1=untrue-load"});
+}
+
+TEST_F(HostileConduct, AnUnconnectedSocketInsteadOfAClient) {
+  expect_tolerated({.attacks = "1=unconnected-socket"});
+}
+
+TEST_F(HostileConduct, AClientWhoseCloseWouldWait) {
+  expect_tolerated({.attacks = "1=lingering-client-refused"});
+}
+
+TEST_F(HostileConduct, AClientInBlockingMode) {
+  Siege siege({.attacks = "1=blocking-client"});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  siege.expect_served(70, 0);
+  ::kill(siege.rogue(), SIGKILL);  // the client is its
+  EXPECT_TRUE(siege.await_replacement());
+  siege.expect_unharmed();
+}
+
+}  // namespace
+}  // namespace mpb::test

@@ -1,0 +1,154 @@
+#include <unistd.h>
+
+#include "tests/hostile/attack.hpp"
+
+namespace mpb::hostile {
+namespace {
+
+constexpr std::size_t kFlood = 400'000;
+constexpr std::size_t kHandoffFlood = 2'000'000;
+
+/// Until it is enough or the broker ends it.
+void flood(Rogue& rogue, const std::string& datagram, std::size_t count = kFlood) {
+  while (count > 0 && rogue.send(datagram)) --count;
+}
+
+void flood_load(Rogue& rogue) {
+  std::string datagram;
+  channel::encode(datagram, channel::Load{});
+  flood(rogue, datagram);
+}
+
+void flood_empty_list(Rogue& rogue, channel::Type type) {
+  std::string datagram;
+  channel::encode_keys(datagram, type, {});
+  flood(rogue, datagram);
+}
+
+/// Allowed: an Ack goes with each client. Answers pings as it goes.
+void flood_ack(Rogue& rogue) {
+  std::string datagram;
+  channel::encode_ack(datagram, {}, {});
+  for (int i = 0; i < 100; ++i) {
+    flood(rogue, datagram, 2000);
+    while (rogue.handle_one(0)) continue;
+  }
+  // Acks must not have used up what it may say besides.
+  rogue.send_load(0, 0);
+}
+
+channel::Handoff refused_handoff() {
+  channel::Handoff message;
+  message.attempts = UINT8_MAX;
+  return message;
+}
+
+void flood_handoffs(Rogue& rogue) {
+  const Connection connection = unix_connection();
+  for (std::size_t i = 0; i < kHandoffFlood; ++i) {
+    if (!rogue.hand_off(refused_handoff(), connection.server.get())) return;
+  }
+}
+
+/// As many offers as it takes, each with its verdict: within the rules.
+void many_handoffs(Rogue& rogue) {
+  const Connection connection = unix_connection();
+  for (std::size_t i = 0; i < 60'000; ++i) {
+    rogue.hand_off(refused_handoff(), connection.server.get());
+    const std::size_t unsettled = i + 1 - rogue.verdicts();
+    if (unsettled < rogue.window() / 2) continue;
+    rogue.behave_until([&] { return rogue.verdicts() == i + 1; });
+  }
+  rogue.send_load(0, 0);
+}
+
+/// Offers `count` clients of a key whose owner, in slot 2, says nothing.
+void overrun_window(Rogue& rogue, std::uint32_t count, std::size_t prefix) {
+  const Connection connection = unix_connection();
+  const std::string bytes(prefix, 'M');
+  for (std::uint32_t i = 0; i < count; ++i) {
+    channel::Handoff message;
+    message.key = "10";
+    message.prefix = bytes;
+    if (!rogue.hand_off(message, connection.server.get())) return;
+  }
+}
+
+void sleep_for_ever(Rogue& rogue) {
+  rogue.tell_done();
+  while (true) ::pause();
+}
+
+void hoard(Rogue& rogue) {
+  rogue.tell_done();
+  rogue.behave();
+}
+
+/// Refuses every client, for ever.
+template <std::uint8_t Reason, bool Reports>
+void refuse_all(Rogue& rogue) {
+  rogue.on_delivery = [&rogue](Delivery delivery) {
+    rogue.send_nack(delivery.id, Reason);
+    if (Reports) rogue.send_load(0, 0);
+  };
+}
+
+/// Adopts every client and offers it again at once, under a key that is the other rogue's.
+void ping_pong(Rogue& rogue, std::string_view others_key) {
+  static std::string key(others_key);
+  rogue.on_delivery = [&rogue](Delivery delivery) {
+    rogue.send_ack({&delivery.id, 1});
+    channel::Handoff message;
+    message.key = key;
+    rogue.hand_off(message, delivery.client.get());
+  };
+  static std::vector<Connection> connections(20);
+  for (Connection& connection : connections) {
+    connection = unix_connection();
+    channel::Handoff message;
+    message.key = key;
+    rogue.hand_off(message, connection.server.get());
+  }
+}
+
+/// One client, offered many times as different ones, to the worker that owns "7".
+void same_client_many_times(Rogue& rogue) {
+  Connection connection = unix_connection();
+  for (std::uint32_t i = 0; i < rogue.window(); ++i) {
+    channel::Handoff message;
+    message.key = "7";
+    rogue.hand_off(message, connection.server.get());
+  }
+  connection.server.reset();
+  rogue.behave_until([&] { return rogue.verdicts() == rogue.window(); });
+  connection.client.reset();
+}
+
+constexpr Attack kAttacks[] = {
+    {"flood-load", Stage::kOnline, flood_load},
+    {"flood-idle", Stage::kOnline, [](Rogue& r) { flood_empty_list(r, channel::Type::kIdle); }},
+    {"flood-nack", Stage::kOnline, [](Rogue& r) { flood_empty_list(r, channel::Type::kNack); }},
+    {"flood-ack", Stage::kOnline, flood_ack},
+    {"flood-handoffs", Stage::kOnline, flood_handoffs},
+    {"many-handoffs", Stage::kOnline, many_handoffs},
+    {"overrun-window", Stage::kOnline, [](Rogue& r) { overrun_window(r, r.window() + 1, 0); }},
+    {"fill-window", Stage::kOnline, [](Rogue& r) { overrun_window(r, r.window(), 80'000); }},
+    {"hoard", Stage::kOnline, hoard},
+    {"never-read", Stage::kOnline, sleep_for_ever},
+    {"refuse-full", Stage::kOnline, refuse_all<1, false>},
+    {"refuse-draining", Stage::kOnline, refuse_all<2, false>},
+    {"refuse-no-descriptor", Stage::kOnline, refuse_all<3, false>},
+    {"refuse-unknown", Stage::kOnline, refuse_all<4, false>},
+    {"refuse-full-and-report", Stage::kOnline, refuse_all<1, true>},
+    {"ping-pong-to-9", Stage::kOnline, [](Rogue& r) { ping_pong(r, "9"); }},
+    {"ping-pong-to-10", Stage::kOnline, [](Rogue& r) { ping_pong(r, "10"); }},
+    {"same-client-many-times", Stage::kOnline, same_client_many_times},
+};
+
+}  // namespace
+
+std::span<const Attack> load_attacks() {
+  return kAttacks;
+}
+
+}  // namespace mpb::hostile

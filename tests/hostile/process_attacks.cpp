@@ -1,0 +1,66 @@
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "tests/hostile/attack.hpp"
+
+namespace mpb::hostile {
+namespace {
+
+constexpr int kUsageExit = 2;
+
+[[noreturn]] void sleep_for_ever() {
+  while (true) ::pause();
+}
+
+void close_channel(Rogue& rogue) {
+  rogue.tell_done();
+  ::close(Rogue::channel_fd());
+  sleep_for_ever();
+}
+
+/// The broker sees the end of the channel, or can send no more.
+void shut_channel(Rogue& rogue, int how) {
+  rogue.tell_done();
+  ::shutdown(Rogue::channel_fd(), how);
+  sleep_for_ever();
+}
+
+void shut_listener(Rogue& rogue) {
+  ::shutdown(rogue.listening_socket(), SHUT_RDWR);
+}
+
+void ignore_drain(Rogue& rogue) {
+  rogue.obeys_drain = false;
+  ::signal(SIGTERM, SIG_IGN);
+}
+
+void stop_itself(Rogue& rogue) {
+  rogue.tell_done();
+  ::raise(SIGSTOP);
+}
+
+constexpr Attack kAttacks[] = {
+    {"close-channel", Stage::kOnline, close_channel},
+    {"close-channel-before-ready", Stage::kStarted, close_channel},
+    {"shut-channel-writing", Stage::kOnline, [](Rogue& r) { shut_channel(r, SHUT_WR); }},
+    {"shut-channel-reading", Stage::kOnline, [](Rogue& r) { shut_channel(r, SHUT_RD); }},
+    {"shut-listener", Stage::kOnline, shut_listener},
+    {"ignore-drain", Stage::kOnline, ignore_drain},
+    {"stop-itself", Stage::kOnline, stop_itself},
+    {"stop-itself-before-ready", Stage::kStarted, stop_itself},
+    {"never-ready", Stage::kStarted, [](Rogue&) { sleep_for_ever(); }},
+    {"exit-at-once", Stage::kBorn, [](Rogue&) { ::_exit(0); }},
+    {"exit-when-online", Stage::kOnline, [](Rogue&) { ::_exit(0); }},
+    {"exit-usage", Stage::kBorn, [](Rogue&) { ::_exit(kUsageExit); }},
+    {"abort", Stage::kOnline, [](Rogue&) { ::abort(); }},
+};
+
+}  // namespace
+
+std::span<const Attack> process_attacks() {
+  return kAttacks;
+}
+
+}  // namespace mpb::hostile

@@ -1,0 +1,233 @@
+#include "tests/hostile/rogue.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+
+#include "proto/byte_order.hpp"
+
+namespace mpb::hostile {
+namespace {
+
+constexpr int kPollMs = 5;
+constexpr std::size_t kMaxDescriptors = 253;  // SCM_MAX_FD
+
+void check(bool good, const char* what) {
+  if (!good) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
+}
+
+UniqueFd take_descriptor(msghdr& header) {
+  const cmsghdr* c = CMSG_FIRSTHDR(&header);
+  if (c == nullptr || c->cmsg_type != SCM_RIGHTS) return {};
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(c), sizeof fd);
+  return UniqueFd(fd);
+}
+
+}  // namespace
+
+Connection unix_connection() {
+  std::array<int, 2> ends{-1, -1};
+  check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "socketpair");
+  check(::fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0, "fcntl");
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+Connection tcp_connection() {
+  const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  check(::bind(listener.get(), generic, length) == 0 && ::listen(listener.get(), 1) == 0 &&
+            ::getsockname(listener.get(), generic, &length) == 0,
+        "listen");
+  UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  check(::connect(client.get(), generic, length) == 0, "connect");
+  UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  check(server.valid(), "accept");
+  return {std::move(client), std::move(server)};
+}
+
+std::string raw_header(std::uint8_t version, std::uint8_t type, std::uint16_t flags,
+                       std::uint32_t length, std::uint64_t id) {
+  std::string header;
+  append_le(header, version);
+  append_le(header, type);
+  append_le(header, flags);
+  append_le(header, length);
+  append_le(header, id);
+  return header;
+}
+
+void Rogue::await_start() {
+  while (!started_) handle_one(-1);
+}
+
+void Rogue::say_ready() {
+  next_handoff_ = static_cast<std::uint64_t>(::getpid()) << 32U;
+  std::string datagram;
+  channel::encode(datagram, channel::Ready{static_cast<std::uint32_t>(::getpid())});
+  send(datagram);
+}
+
+bool Rogue::told_to_go() const {
+  return ::access((folder_ + "/go").c_str(), F_OK) == 0;
+}
+
+void Rogue::tell(const std::string& what) const {
+  std::ofstream(folder_ + "/" + what + "-" + std::to_string(slot_));
+}
+
+void Rogue::await_go(bool behaves) {
+  tell("here");
+  if (behaves) behave_until([this] { return told_to_go(); });
+  while (!told_to_go()) ::poll(nullptr, 0, kPollMs);
+  tell("begun");
+}
+
+void Rogue::behave_until(const std::function<bool()>& enough) {
+  while (!enough()) {
+    if (cut_off_) behave();
+    handle_one(kPollMs);
+  }
+}
+
+void Rogue::behave() {
+  while (!cut_off_) handle_one(-1);
+  while (true) ::pause();
+}
+
+bool Rogue::handle_one(int wait_ms) {
+  pollfd entry{channel_fd(), POLLIN, 0};
+  if (::poll(&entry, 1, wait_ms) <= 0) return false;
+  static std::array<char, channel::kMaxDatagram> buffer;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  iovec vector{buffer.data(), buffer.size()};
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  const ssize_t size = ::recvmsg(channel_fd(), &header, MSG_CMSG_CLOEXEC);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  cut_off_ = size <= 0;
+  if (cut_off_) return false;
+  UniqueFd descriptor = take_descriptor(header);
+  const auto message = channel::decode({buffer.data(), static_cast<std::size_t>(size)});
+  if (message) handle(*message, std::move(descriptor));
+  return true;
+}
+
+void Rogue::handle(const channel::Message& message, UniqueFd descriptor) {
+  if (const auto* configure = std::get_if<channel::Configure>(&message)) {
+    window_ = configure->window;
+  } else if (const auto* listen = std::get_if<channel::Listen>(&message)) {
+    first_listener_ = static_cast<std::uint16_t>(listen->listener);
+    listening_ = std::move(descriptor);
+  } else if (std::holds_alternative<channel::Start>(message)) {
+    started_ = true;
+  } else if (const auto* ping = std::get_if<channel::Ping>(&message)) {
+    last_ping = ping->nonce;
+    std::string pong;
+    channel::encode_pong(pong, ping->nonce, pong_counters);
+    send(pong);
+  } else if (const auto* deliver = std::get_if<channel::Deliver>(&message)) {
+    take_delivery(*deliver, std::move(descriptor));
+  } else if (const auto* keep = std::get_if<channel::Keep>(&message)) {
+    take_keeps(*keep);
+  } else if (const auto* nack = std::get_if<channel::Nack>(&message)) {
+    channel::for_each_nack(nack->entries, [this](const channel::NackEntry& entry) {
+      refused[entry.id] = entry.reason;
+    });
+  } else if (const auto* told = std::get_if<channel::Settled>(&message)) {
+    settled += told->handoffs.size() / sizeof(std::uint64_t);
+  } else if (std::holds_alternative<channel::Drain>(message) && obeys_drain) {
+    ::_exit(0);
+  }
+}
+
+void Rogue::take_delivery(const channel::Deliver& message, UniqueFd client) {
+  Delivery delivery{message.delivery, message.listener, std::string(message.key),
+                    std::move(client)};
+  if (on_delivery) return on_delivery(std::move(delivery));
+  deliveries.push_back(std::move(delivery));
+}
+
+void Rogue::take_keeps(const channel::Keep& message) {
+  std::vector<std::uint64_t> ids;
+  channel::for_each_keep(message.entries,
+                         [&](const channel::KeepEntry& entry) { ids.push_back(entry.delivery); });
+  kept += ids.size();
+  send_ack(ids);
+}
+
+Delivery Rogue::await_delivery() {
+  behave_until([this] { return !deliveries.empty(); });
+  Delivery delivery = std::move(deliveries.front());
+  deliveries.pop_front();
+  return delivery;
+}
+
+bool Rogue::send(std::string_view datagram, std::span<const int> descriptors) {
+  iovec vector{const_cast<char*>(datagram.data()), datagram.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    header.msg_control = control.data();
+    header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* c = CMSG_FIRSTHDR(&header);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(c), descriptors.data(), descriptors.size_bytes());
+  }
+  while (::sendmsg(channel_fd(), &header, MSG_NOSIGNAL) < 0) {
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return false;
+    pollfd entry{channel_fd(), POLLOUT, 0};
+    ::poll(&entry, 1, -1);
+  }
+  return true;
+}
+
+bool Rogue::send_ack(std::span<const std::uint64_t> ids, channel::Load load) {
+  std::string datagram;
+  channel::encode_ack(datagram, load, ids);
+  return send(datagram);
+}
+
+bool Rogue::send_nack(std::uint64_t delivery, std::uint8_t reason) {
+  std::string datagram;
+  const channel::NackEntry entry{delivery, static_cast<channel::NackReason>(reason)};
+  channel::encode_nack(datagram, {&entry, 1});
+  return send(datagram);
+}
+
+bool Rogue::send_load(std::uint32_t clients, std::uint32_t held) {
+  std::string datagram;
+  channel::encode(datagram, channel::Load{clients, held});
+  return send(datagram);
+}
+
+bool Rogue::hand_off(channel::Handoff message, int descriptor) {
+  message.handoff = next_handoff();
+  message.listener = first_listener_;
+  std::string datagram;
+  channel::encode(datagram, message);
+  return send(datagram, descriptor);
+}
+
+}  // namespace mpb::hostile

@@ -1,0 +1,139 @@
+// Workers that come and go with the demand.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <memory>
+#include <set>
+
+#include "tests/integration/harness/broker_process.hpp"
+#include "tests/integration/harness/crowd.hpp"
+
+namespace mpb::test {
+namespace {
+
+using Clients = std::vector<std::unique_ptr<Client>>;
+
+Client& add(Clients& clients, const BrokerProcess& broker) {
+  return *clients.emplace_back(std::make_unique<Client>(broker.port()));
+}
+
+/// A worker program of which only the first `base` processes start; later ones run `body`.
+std::string script_for_extras(const TempFolder& folder, int base, const std::string& body) {
+  std::string script = "#!/bin/sh\n";
+  for (int i = 0; i < base; ++i) {
+    const std::string taken = folder.file("base" + std::to_string(i));
+    script +=
+        "if mkdir " + taken + " 2>/dev/null; then exec " + program_path("mpworker") + "; fi\n";
+  }
+  return folder.write("worker", script + body + "\n", 0755);
+}
+
+TEST(Elasticity, DemandForksExtraWorkersUpToTheMaximum) {
+  const BrokerProcess broker({"--workers", "1", "--max-workers", "3", "--max-clients", "2"});
+  EventStream events(broker.control_path());
+  Clients clients;
+  std::map<int, int> served;
+  for (int id = 0; id < 6; ++id) ++served[add(clients, broker).join(id).worker];
+  EXPECT_EQ(served, (std::map<int, int>{{0, 2}, {1, 2}, {2, 2}}));
+  EXPECT_FALSE(events.await("overload").empty());
+  EXPECT_FALSE(events.await("fork", 2).empty());
+  EXPECT_FALSE(events.await("online", 2).empty());
+  EXPECT_EQ(broker.status().count("online"), 3U);
+}
+
+TEST(Elasticity, AtTheMaximumAClientIsBusyAndServedAgainWhenThereIsRoom) {
+  const BrokerProcess broker({"--workers", "1", "--max-workers", "2", "--max-clients", "2"});
+  Clients clients;
+  for (int id = 0; id < 4; ++id) ASSERT_EQ(add(clients, broker).claim(id), kHello);
+  for (int i = 0; i < 5; ++i) {
+    Client refused(broker.port());
+    EXPECT_EQ(refused.claim(50 + i), kBusy);
+    EXPECT_TRUE(refused.sees_eof());
+  }
+  for (const auto& client : clients) EXPECT_EQ(client->message(), kHello);
+  clients.pop_back();
+  EXPECT_TRUE(eventually([&] { return Client(broker.port()).claim(99) == kHello; }, 2s));
+  EXPECT_EQ(broker.status().count("online"), 2U) << "no worker was lost by it";
+}
+
+TEST(Elasticity, ClientsWaitForTheWorkerThatStarts) {
+  const TempFolder folder;
+  const std::string program =
+      script_for_extras(folder, 1, "sleep 0.7\nexec " + program_path("mpworker"));
+  const BrokerProcess broker(
+      {"--workers", "1", "--max-workers", "2", "--max-clients", "5", "--worker-program", program});
+  Crowd crowd(broker.port(), 10);
+  EXPECT_EQ(crowd.join([](std::size_t i) { return i; }), 10U) << crowd.failures();
+  EXPECT_EQ(crowd.per_worker(), (std::map<int, std::size_t>{{0, 5}, {1, 5}}));
+}
+
+TEST(Elasticity, ClientsDoNotWaitLongerThanTheRouteTimeForAWorker) {
+  const TempFolder folder;
+  const std::string program = script_for_extras(folder, 1, "exec sleep 1000");
+  const BrokerProcess broker({"--workers", "1", "--max-workers", "2", "--max-clients", "1",
+                              "--worker-program", program, "--route-timeout", "1s"});
+  Client first(broker.port());
+  ASSERT_EQ(first.claim(1), kHello);
+  const Stopwatch watch;
+  Client second(broker.port());
+  EXPECT_EQ(second.claim(2), kBusy);
+  EXPECT_GE(watch.elapsed(), 500ms / slow_factor());
+  EXPECT_LE(watch.elapsed(), 3s);
+  EXPECT_EQ(first.message(), kHello);
+}
+
+TEST(Elasticity, ExtraWorkersRetireWhenEmptyAndIdleBaseWorkersNever) {
+  const BrokerProcess broker(
+      {"--workers", "1", "--max-workers", "3", "--max-clients", "1", "--linger", "300ms"});
+  const pid_t base = broker.worker_pid(0);
+  EventStream events(broker.control_path());
+  for (int round = 0; round < 2; ++round) {
+    Clients clients;
+    for (int id = 0; id < 3; ++id) ASSERT_EQ(add(clients, broker).claim(id), kHello);
+    ASSERT_TRUE(broker.await_workers(3));
+    EXPECT_TRUE(throughout(600ms, [&] { return broker.status().count("online") == 3; }))
+        << "workers with clients stay";
+    clients.clear();
+    EXPECT_FALSE(events.await("retire").empty());
+    EXPECT_TRUE(eventually([&] {
+      const BrokerStatus status = broker.status();
+      return status.workers.size() == 1 && status.worker(0).state == "online";
+    }));
+  }
+  EXPECT_TRUE(throughout(800ms, [&] { return broker.worker_pid(0) == base; }));
+  EXPECT_EQ(broker.processes(), std::vector<pid_t>{base});
+}
+
+TEST(Elasticity, GrowAtStartsAWorkerBeforeTheOthersAreFull) {
+  const BrokerProcess broker(
+      {"--workers", "1", "--max-workers", "2", "--max-clients", "10", "--grow-at", "50"});
+  Clients clients;
+  for (int id = 0; id < 4; ++id) ASSERT_EQ(add(clients, broker).claim(id), kHello);
+  EXPECT_TRUE(throughout(300ms, [&] { return broker.status().count("online") == 1; }));
+  for (int id = 4; id < 6; ++id) ASSERT_EQ(add(clients, broker).claim(id), kHello);
+  EXPECT_TRUE(broker.await_workers(2));
+}
+
+TEST(Elasticity, WithoutALimitOfClientsNoExtraWorkerStarts) {
+  const BrokerProcess broker({"--workers", "1", "--max-workers", "3"});
+  Crowd crowd(broker.port(), 200);
+  EXPECT_EQ(crowd.join([](std::size_t i) { return i; }), 200U) << crowd.failures();
+  EXPECT_EQ(broker.status().workers.size(), 1U);
+}
+
+TEST(Elasticity, AnExtraWorkerThatDiesIsReplacedOnDemand) {
+  const BrokerProcess broker({"--workers", "1", "--max-workers", "2", "--max-clients", "1"});
+  Client base(broker.port());
+  Client extra(broker.port());
+  ASSERT_EQ(base.claim(1), kHello);
+  const Who who = extra.join(2);
+  ASSERT_EQ(who.worker, 1);
+  ::kill(who.pid, SIGKILL);
+  EXPECT_EQ(extra.read_text(), kEof);
+  // Until the broker has seen it die, it counts as full.
+  EXPECT_TRUE(eventually([&] { return Client(broker.port()).claim(3) == kHello; }));
+  EXPECT_EQ(base.message(), kHello);
+}
+
+}  // namespace
+}  // namespace mpb::test

@@ -1,0 +1,211 @@
+#include "tests/integration/harness/broker_process.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <stdexcept>
+
+#include "common/error.hpp"
+#include "tests/integration/harness/processes.hpp"
+
+namespace mpb::test {
+namespace {
+
+constexpr int kStartTries = 5;  // when somebody else takes the port
+constexpr Duration kStartLimit{20'000};
+
+std::string run_marker(pid_t test_process) {
+  return "MPB_TEST_RUN=" + std::to_string(test_process);
+}
+
+std::string with_port(std::string text, std::uint16_t port) {
+  constexpr std::string_view kName = "PORT";
+  for (auto at = text.find(kName); at != std::string::npos; at = text.find(kName, at)) {
+    text.replace(at, kName.size(), std::to_string(port));
+  }
+  return text;
+}
+
+bool is_single_process(const std::vector<std::string>& arguments) {
+  const auto option = std::find(arguments.begin(), arguments.end(), "--workers");
+  return option != arguments.end() && option + 1 != arguments.end() && *(option + 1) == "0";
+}
+
+/// `pids` are reaped when they are children of ours by now (PR_SET_CHILD_SUBREAPER).
+void end_all(const std::vector<pid_t>& pids) {
+  for (const pid_t pid : pids) ::kill(pid, SIGKILL);
+  for (const pid_t pid : pids) {
+    eventually([pid] { return ::waitpid(pid, nullptr, WNOHANG) != 0 && !is_running(pid); }, 5s);
+  }
+}
+
+}  // namespace
+
+void prepare_test_process() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  ::signal(SIGPIPE, SIG_IGN);
+  const pid_t parent = ::getpid();
+  ::setenv("MPB_TEST_RUN", std::to_string(parent).c_str(), 1);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(system_error("pipe2").text);
+  const pid_t guardian = ::fork();
+  if (guardian != 0) {
+    ::close(ends[0]);  // the other end stays open as long as this process lives
+    return;
+  }
+  ::setsid();
+  // Whoever reads the test's output waits for its end.
+  for (int fd = 0; fd < 256; ++fd) {
+    if (fd != ends[0]) ::close(fd);
+  }
+  char byte = 0;
+  while (::read(ends[0], &byte, 1) < 0 && errno == EINTR) continue;
+  for (const pid_t pid : processes_with(run_marker(parent))) ::kill(pid, SIGKILL);
+  ::_exit(0);
+}
+
+BrokerProcess::BrokerProcess(std::vector<std::string> arguments)
+    : BrokerProcess([&] {
+        BrokerSetup setup;
+        setup.arguments = std::move(arguments);
+        return setup;
+      }()) {}
+
+BrokerProcess::BrokerProcess(BrokerSetup setup) {
+  bool up = false;
+  for (int i = 1; !up; ++i) {
+    port_ = setup.port ? *setup.port : free_port();
+    start(setup);
+    up = await_start(setup);
+    if (up) continue;
+    const std::string why = "mpbroker did not become ready (" + wait_exit(0ms) + "): " + log();
+    child_.reset();
+    end_all(processes());
+    const bool clash = why.find("ddress already in use") != std::string::npos;
+    if (!clash || setup.port || i == kStartTries) throw std::runtime_error(why);
+  }
+}
+
+void BrokerProcess::start(const BrokerSetup& setup) {
+  ProgramStart program;
+  program.program = program_path("mpbroker");
+  program.arguments = {"--control-socket", control_path()};
+  const auto has = [&](const char* option) {
+    return std::find(setup.arguments.begin(), setup.arguments.end(), option) !=
+           setup.arguments.end();
+  };
+  // Counters and hung workers are seen sooner than by default.
+  if (!has("--ping-interval") && setup.config.empty()) {
+    program.arguments.insert(program.arguments.end(), {"--ping-interval", "200ms"});
+  }
+  if (!setup.config.empty()) {
+    write_config(setup.config);
+    program.arguments.insert(program.arguments.end(), {"--config", folder_.file("mpbroker.ini")});
+  } else if (!has("--listen")) {
+    program.arguments.insert(program.arguments.end(),
+                             {"--listen", "127.0.0.1:" + std::to_string(port_)});
+  }
+  program.arguments.insert(program.arguments.end(), setup.arguments.begin(), setup.arguments.end());
+  program.environment = setup.environment;
+  program.environment.push_back(marker());
+  program.errors = folder_.file("log");
+  program.descriptors = setup.descriptors;
+  program.inherited = setup.inherited;
+  child_ = std::make_unique<ChildProcess>(program);
+}
+
+bool BrokerProcess::await_start(const BrokerSetup& setup) {
+  if (!setup.await_ready) return true;
+  const bool single = is_single_process(setup.arguments);
+  return eventually([&] { return !running() || ready(single); }, kStartLimit) && running();
+}
+
+bool BrokerProcess::ready(bool single_process) const {
+  try {
+    if (single_process) return Client(port_).who().worker == 0;
+    const BrokerStatus now = status();
+    return !now.workers.empty() && now.count("online") == now.workers.size();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+BrokerProcess::~BrokerProcess() {
+  signal(SIGCONT);
+  signal(SIGTERM);
+  const std::vector<pid_t> all = processes();
+  for (const pid_t pid : all) {
+    ::kill(pid, SIGCONT);
+    ::kill(pid, SIGTERM);
+  }
+  // Clients may be left, and SIGTERM waits for them: a second one does not.
+  signal(SIGTERM);
+  wait_exit(1s);
+  end_all(all);
+  end_all(processes());
+  const std::string text = log();
+  for (const char* sign : {"Sanitizer", "runtime error:", "terminate called", "Assertion"}) {
+    if (text.find(sign) != std::string::npos) ADD_FAILURE() << "a process crashed: " << sign;
+  }
+  if (testing::Test::HasFailure()) std::cerr << "--- log of mpbroker:\n" << text << "---\n";
+}
+
+std::string BrokerProcess::log() const {
+  return read_file(folder_.file("log"));
+}
+
+BrokerStatus BrokerProcess::status() const {
+  return read_status(ControlLink(control_path()).ask("status"));
+}
+
+boost::json::object BrokerProcess::request(const boost::json::object& request) const {
+  return ControlLink(control_path()).request(request);
+}
+
+void BrokerProcess::write_config(const std::string& text) const {
+  folder_.write("mpbroker.ini", with_port(text, port_));
+}
+
+bool BrokerProcess::await_workers(std::size_t count, const std::string& state,
+                                  Duration limit) const {
+  return eventually([&] { return status().count(state) == count; }, limit);
+}
+
+bool BrokerProcess::await_held(std::int64_t count, Duration limit) const {
+  return eventually([&] { return status().held() == count; }, limit);
+}
+
+std::vector<pid_t> BrokerProcess::processes() const {
+  std::vector<pid_t> pids = processes_with(marker());
+  if (child_) std::erase(pids, child_->pid());
+  return pids;
+}
+
+std::map<pid_t, std::size_t> BrokerProcess::fd_counts() const {
+  constexpr Duration kSettled{60};
+  auto counts = count_fds();
+  eventually([&] {
+    const auto before = counts;
+    return throughout(kSettled, [&] { return (counts = count_fds()) == before; });
+  });
+  return counts;
+}
+
+std::map<pid_t, std::size_t> BrokerProcess::count_fds() const {
+  std::map<pid_t, std::size_t> counts{{pid(), descriptors_of(pid())}};
+  for (const pid_t worker : processes()) counts[worker] = descriptors_of(worker);
+  return counts;
+}
+
+bool BrokerProcess::await_fd_counts(const std::map<pid_t, std::size_t>& counts) const {
+  return eventually([&] { return count_fds() == counts; });
+}
+
+}  // namespace mpb::test

@@ -1,0 +1,115 @@
+#include "tests/integration/harness/processes.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <stdexcept>
+
+#include "common/error.hpp"
+
+namespace mpb::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string proc(pid_t pid, std::string_view file) {
+  return "/proc/" + std::to_string(pid) + "/" + std::string(file);
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    entries.push_back(entry->path());
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+void set_limit(pid_t pid, rlim_t most) {
+  rlimit limit{};
+  if (::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) != 0) {
+    throw std::runtime_error(system_error("prlimit").text);
+  }
+  limit.rlim_cur = std::min(most, limit.rlim_max);
+  if (::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr) != 0) {
+    throw std::runtime_error(system_error("prlimit").text);
+  }
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+char state_of(pid_t pid) {
+  const std::string stat = read_file(proc(pid, "stat"));
+  // The program's name stands in parentheses and may contain anything.
+  const auto name_end = stat.rfind(')');
+  return name_end == std::string::npos || name_end + 2 >= stat.size() ? '\0' : stat[name_end + 2];
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::vector<pid_t> children;
+  for (const fs::path& task : entries_of(proc(pid, "task"))) {
+    std::istringstream list(read_file(task / "children"));
+    children.insert(children.end(), std::istream_iterator<pid_t>(list), {});
+  }
+  return children;
+}
+
+std::vector<pid_t> zombies_of(pid_t pid) {
+  std::vector<pid_t> zombies = children_of(pid);
+  std::erase_if(zombies, [](pid_t child) { return state_of(child) != 'Z'; });
+  return zombies;
+}
+
+std::size_t descriptors_of(pid_t pid) {
+  return entries_of(proc(pid, "fd")).size();
+}
+
+std::vector<std::string> descriptor_names_of(pid_t pid) {
+  std::vector<std::string> names;
+  for (const fs::path& entry : entries_of(proc(pid, "fd"))) {
+    std::error_code error;
+    const fs::path target = fs::read_symlink(entry, error);
+    if (!error) names.push_back(target.string());
+  }
+  return names;
+}
+
+void forbid_descriptors(pid_t pid) {
+  // The limit is on numbers, and those below are in use; what is open above stays open.
+  constexpr rlim_t kStandardStreams = 3;
+  set_limit(pid, kStandardStreams);
+}
+
+void allow_descriptors(pid_t pid) {
+  set_limit(pid, RLIM_INFINITY);
+}
+
+std::vector<pid_t> processes_with(std::string_view variable) {
+  std::string wanted(1, '\0');
+  wanted.append(variable).append(1, '\0');
+  std::vector<pid_t> found;
+  for (const fs::path& entry : entries_of("/proc")) {
+    const std::string name = entry.filename();
+    pid_t pid = 0;
+    const auto [end, status] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (status != std::errc() || end != name.data() + name.size()) continue;
+    const std::string environment = '\0' + read_file(entry / "environ");
+    if (environment.find(wanted) != std::string::npos) found.push_back(pid);
+  }
+  return found;
+}
+
+}  // namespace mpb::test

@@ -1,0 +1,118 @@
+// mpbroker under systemd, as far as systemd can be told from a test (sd_notify(3),
+// sd_listen_fds(3)).
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <csignal>
+
+#include "tests/integration/harness/broker_process.hpp"
+
+namespace mpb::test {
+namespace {
+
+/// $NOTIFY_SOCKET and what arrives there.
+class ServiceManager {
+ public:
+  ServiceManager() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    const Endpoint endpoint = parse_endpoint("unix:" + path()).value();
+    if (::bind(socket_.get(), endpoint.data(), endpoint.length) != 0) {
+      throw std::runtime_error(system_error("bind").text);
+    }
+  }
+  [[nodiscard]] std::string path() const { return folder_.file("notify.sock"); }
+  /// Waits for a datagram with this line; all datagrams are kept.
+  bool is_told(const std::string& line) {
+    return eventually([&] {
+      std::array<char, 4096> buffer{};
+      ssize_t size = 0;
+      while ((size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0)) > 0) {
+        told_ += std::string(buffer.data(), static_cast<std::size_t>(size)) + '\n';
+      }
+      return ('\n' + told_).find('\n' + line) != std::string::npos;
+    });
+  }
+  void forget() { told_.clear(); }
+  [[nodiscard]] const std::string& told() const { return told_; }
+
+ private:
+  TempFolder folder_;
+  UniqueFd socket_;
+  std::string told_;
+};
+
+TEST(ServiceManagerTest, IsToldReadyReloadingAndStopping) {
+  ServiceManager manager;
+  BrokerSetup setup;
+  setup.environment = {"NOTIFY_SOCKET=" + manager.path()};
+  BrokerProcess broker(setup);
+  EXPECT_TRUE(manager.is_told("READY=1")) << manager.told();
+  EXPECT_TRUE(manager.is_told("STATUS="));
+  manager.forget();
+  broker.signal(SIGHUP);
+  EXPECT_TRUE(manager.is_told("RELOADING=1")) << manager.told();
+  EXPECT_TRUE(manager.is_told("READY=1")) << manager.told();
+  broker.signal(SIGTERM);
+  EXPECT_TRUE(manager.is_told("STOPPING=1")) << manager.told();
+  EXPECT_EQ(broker.wait_exit(), "exit 0");
+}
+
+TEST(ServiceManagerTest, ReadyMeansThatClientsAreServed) {
+  ServiceManager manager;
+  BrokerSetup setup;
+  setup.environment = {"NOTIFY_SOCKET=" + manager.path()};
+  setup.await_ready = false;
+  const BrokerProcess broker(setup);
+  ASSERT_TRUE(manager.is_told("READY=1"));
+  EXPECT_EQ(broker.status().count("online"), 2U);
+  Client client(broker.port());
+  EXPECT_EQ(client.claim(1), kHello);
+}
+
+TEST(ServiceManagerTest, TheWatchdogIsFedWhileTheBrokerLives) {
+  ServiceManager manager;
+  BrokerSetup setup;
+  setup.environment = {"NOTIFY_SOCKET=" + manager.path(), "WATCHDOG_USEC=200000"};
+  const BrokerProcess broker(setup);
+  for (int i = 0; i < 3; ++i) {
+    manager.forget();
+    EXPECT_TRUE(manager.is_told("WATCHDOG=1"));
+  }
+}
+
+TEST(ServiceManagerTest, SocketsItHasOpenedAreServed) {
+  for (const bool by_name : {false, true}) {
+    BrokerSetup setup;
+    setup.port = free_port();
+    const UniqueFd socket = listen_on(loopback(*setup.port), 64).value();
+    setup.inherited = {socket.get()};
+    // The name of the socket tells the listener; else its address does.
+    if (by_name) setup.environment = {"LISTEN_FDNAMES=default"};
+    const BrokerProcess broker(setup);
+    Client client(broker.port());
+    EXPECT_EQ(client.claim(1), kHello);
+  }
+}
+
+TEST(ServiceManagerTest, ClientsThatCameBeforeTheStartAreServed) {
+  BrokerSetup setup;
+  setup.port = free_port();
+  const UniqueFd socket = listen_on(loopback(*setup.port), 64).value();
+  setup.inherited = {socket.get()};
+  Client early(*setup.port);
+  early.send(claim_bytes(1));
+  const BrokerProcess broker(setup);
+  EXPECT_EQ(early.read_text(), kHello);
+}
+
+TEST(ServiceManagerTest, WithoutOneNothingIsExpected) {
+  BrokerSetup setup;
+  setup.environment = {"NOTIFY_SOCKET=/nonexistent/notify"};
+  BrokerProcess broker(setup);
+  Client client(broker.port());
+  EXPECT_EQ(client.claim(1), kHello);
+}
+
+}  // namespace
+}  // namespace mpb::test

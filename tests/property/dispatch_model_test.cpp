@@ -1,0 +1,598 @@
+// The broker's decisions against simulated workers: arrivals, claims, closes, crashes, drains,
+// changed pins and failing sends, with the messages of each direction in order and all else in any.
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/dispatcher.hpp"
+#include "tests/support/seeded.hpp"
+#include "worker/key_table.hpp"
+
+namespace mpb {
+namespace {
+
+using channel::NackReason;
+
+constexpr std::uint16_t kSpace = 3;
+constexpr int kRounds = 200;
+constexpr int kStepsPerRound = 2'000;
+constexpr Duration kWaitLimit{30};
+constexpr Duration kKeyLinger{10};
+
+/// One message, or one entry of a list message, in either direction.
+struct Letter {
+  enum class Kind : std::uint8_t {
+    // to the broker
+    kHandoff,
+    kAck,
+    kRefused,
+    kIdle,
+    kLoad,
+    // to a worker
+    kDeliver,
+    kKeep,
+    kSettled,
+    kVerdict,
+    kDisown,
+    kDrain,
+  };
+  Kind kind;
+  std::uint64_t id = 0;        // the handoff, or for kDeliver, kAck and kRefused the delivery
+  std::uint64_t delivery = 0;  // of a kKeep
+  int client = -1;
+  std::string key{};
+  std::uint32_t epoch = 0;
+  std::uint8_t attempts = 0;
+  NackReason reason = NackReason::kRetry;
+  std::uint32_t clients = 0;
+};
+
+/// A client of the simulation, where it is served.
+struct SimClient {
+  std::string key;
+  int served_at = -1;
+  KeyState* state = nullptr;  // in the table of that worker
+};
+
+struct SimWorker {
+  std::unique_ptr<KeyTable> keys;  // null: no process
+  bool draining = false;
+  std::deque<Letter> in;
+  std::deque<Letter> out;
+  std::map<std::uint64_t, Letter> unsettled;  // handoffs without a verdict, sent or not
+  std::deque<std::uint64_t> unsent;
+  std::set<std::uint64_t> forgotten;  // their clients have gone
+  std::set<int> serves;
+  std::uint32_t sent = 0;
+};
+
+/// What may happen in one round.
+struct Scenario {
+  std::size_t workers = 2;
+  std::uint32_t window = 4;
+  std::uint32_t soft_limit = 0;
+  RoutingRules rules;
+  bool failures = false;  // crashes, drains, refusals, lost descriptors, failing sends
+  bool pins = false;
+  std::size_t max_keys = 1'000;
+  bool hope = false;  // another worker could be started, but is not
+  /// Without these, a key's clients are all with its owner.
+  [[nodiscard]] bool strict() const {
+    return rules.sticky && !failures && !pins && soft_limit == 0;
+  }
+};
+
+class DispatchModel : public test::SeededTest {
+ protected:
+  using Kind = Letter::Kind;
+
+  void start(const Scenario& scenario) {
+    scenario_ = scenario;
+    table_ = std::make_unique<WorkerTable>(scenario.soft_limit, scenario.window);
+    table_->resize(scenario.workers);
+    router_ = std::make_unique<Router>(*table_, scenario.max_keys, bits());
+    const auto count = static_cast<Slot>(scenario.workers);
+    const auto most = static_cast<Slot>(count + (scenario.hope ? 1 : 0));
+    scaler_ = std::make_unique<Scaler>(ScalerRules{count, most, 100, Duration{0}});
+    dispatcher_ = std::make_unique<Dispatcher>(*table_, *router_, *scaler_, 1);
+    dispatcher_->set_wait_limit(kWaitLimit);
+    sims_.clear();
+    sims_.resize(scenario.workers);
+    clients_.clear();
+    calm_ = false;
+    for (Slot slot = 0; slot < sims_.size(); ++slot) spawn(slot);
+  }
+
+  void spawn(Slot slot) {
+    sims_[slot] = SimWorker{};
+    sims_[slot].keys = std::make_unique<KeyTable>(kKeyLinger);
+    table_->begin_incarnation(slot);
+    if (calm_ || one_in(2)) table_->set_state(slot, WorkerState::kOnline);
+  }
+
+  // --- the worker's side ------------------------------------------------------------------------
+
+  SimWorker& sim(Slot slot) { return sims_[slot]; }
+
+  void send_load(Slot slot) {
+    const auto served = static_cast<std::uint32_t>(sim(slot).serves.size());
+    sim(slot).out.push_back({.kind = Kind::kLoad, .clients = served});
+  }
+
+  void leave(int client) {
+    SimClient& c = clients_[client];
+    if (c.state != nullptr) sim(static_cast<Slot>(c.served_at)).keys->leave(*c.state, now_);
+    c.state = nullptr;
+  }
+
+  void serve(Slot slot, int client, const std::string& key, std::uint32_t epoch) {
+    SimClient& c = clients_[client];
+    ASSERT_TRUE(c.served_at == -1 || c.served_at == slot) << "a client with two voices";
+    KeyState* entered = key.empty() ? nullptr : &sim(slot).keys->enter(kSpace, key, epoch);
+    if (c.served_at != -1) leave(client);
+    c = {key, slot, entered};
+    sim(slot).serves.insert(client);
+    if (scenario_.strict() && entered != nullptr) {
+      ASSERT_NE(entered->epoch, 0U) << "served where key " << key << " is not owned";
+    }
+  }
+
+  void close(int client) {
+    const Slot slot = static_cast<Slot>(clients_[client].served_at);
+    leave(client);
+    sim(slot).serves.erase(client);
+    clients_[client].served_at = -1;
+    for (auto& [id, handoff] : sim(slot).unsettled) {
+      if (handoff.client == client) sim(slot).forgotten.insert(id);
+    }
+    send_load(slot);
+  }
+
+  void offer(Slot slot, Letter handoff) {
+    handoff.kind = Kind::kHandoff;
+    handoff.id = ++last_handoff_;
+    sim(slot).unsettled[handoff.id] = handoff;
+    sim(slot).unsent.push_back(handoff.id);
+    pump(slot);
+  }
+
+  void pump(Slot slot) {
+    SimWorker& worker = sim(slot);
+    while (!worker.unsent.empty() && worker.sent < scenario_.window) {
+      worker.out.push_back(worker.unsettled.at(worker.unsent.front()));
+      worker.unsent.pop_front();
+      ++worker.sent;
+    }
+  }
+
+  void route(Slot slot, int client, const std::string& key) {
+    if (!key.empty() && sim(slot).keys->owned(kSpace, key) != nullptr) {
+      serve(slot, client, key, 0);
+    } else {
+      offer(slot, {.kind = Kind::kHandoff, .client = client, .key = key});
+    }
+  }
+
+  bool parked(Slot slot, int client) {
+    const auto& unsettled = sim(slot).unsettled;
+    return std::any_of(unsettled.begin(), unsettled.end(),
+                       [client](const auto& entry) { return entry.second.client == client; });
+  }
+
+  /// The one verdict of a handoff; nothing when its client has gone meanwhile.
+  std::optional<Letter> verdict(Slot slot, std::uint64_t id) {
+    SimWorker& worker = sim(slot);
+    const auto entry = worker.unsettled.find(id);
+    if (entry == worker.unsettled.end()) {
+      ADD_FAILURE() << "a second verdict, or one for nobody: " << id;
+      return std::nullopt;
+    }
+    const Letter handoff = entry->second;
+    worker.unsettled.erase(entry);
+    --worker.sent;
+    const bool gone = worker.forgotten.erase(id) != 0;
+    return gone ? std::nullopt : std::optional(handoff);
+  }
+
+  void worker_reads(Slot slot) {
+    SimWorker& worker = sim(slot);
+    const Letter letter = worker.in.front();
+    worker.in.pop_front();
+    switch (letter.kind) {
+      case Kind::kDeliver:
+        on_deliver(slot, letter);
+        break;
+      case Kind::kKeep:
+        if (const auto handoff = verdict(slot, letter.id)) {
+          serve(slot, handoff->client, handoff->key, letter.epoch);
+          worker.out.push_back(
+              {.kind = Kind::kAck, .id = letter.delivery, .clients = served(slot)});
+        } else {
+          worker.out.push_back(
+              {.kind = Kind::kRefused, .id = letter.delivery, .reason = NackReason::kUnknown});
+        }
+        break;
+      case Kind::kSettled:
+        if (const auto handoff = verdict(slot, letter.id)) settle(slot, handoff->client);
+        break;
+      case Kind::kVerdict:
+        on_verdict(slot, letter);
+        break;
+      case Kind::kDisown:
+        worker.keys->disown(kSpace, letter.key, letter.epoch);
+        break;
+      case Kind::kDrain:
+        worker.draining = true;
+        break;
+      default:
+        FAIL() << "not for a worker";
+    }
+    pump(slot);
+  }
+
+  std::uint32_t served(Slot slot) { return static_cast<std::uint32_t>(sim(slot).serves.size()); }
+
+  void on_deliver(Slot slot, const Letter& letter) {
+    SimWorker& worker = sim(slot);
+    const bool refuse = worker.draining || (scenario_.failures && !calm_ && one_in(10));
+    if (!refuse) {
+      // The origin's copy, if it served the client before, is silent since the handoff.
+      if (clients_[letter.client].served_at != -1) settle_copy(letter.client);
+      serve(slot, letter.client, letter.key, letter.epoch);
+      worker.out.push_back({.kind = Kind::kAck, .id = letter.id, .clients = served(slot)});
+      return;
+    }
+    static constexpr std::array kReasons{NackReason::kFull, NackReason::kNoDescriptor,
+                                         NackReason::kUnknown};
+    const NackReason reason =
+        worker.draining ? NackReason::kDraining : kReasons[number(std::size_t{0}, std::size_t{2})];
+    worker.out.push_back({.kind = Kind::kRefused, .id = letter.id, .reason = reason});
+    if (letter.epoch != 0 && worker.keys->owned(kSpace, letter.key) == nullptr) {
+      worker.out.push_back({.kind = Kind::kIdle, .key = letter.key, .epoch = letter.epoch});
+    }
+    send_load(slot);
+  }
+
+  /// A client that claimed another key is still attached to its old one at the origin.
+  void settle_copy(int client) {
+    SimClient& c = clients_[client];
+    ASSERT_TRUE(parked(static_cast<Slot>(c.served_at), client)) << "a client with two voices";
+    leave(client);
+    sim(static_cast<Slot>(c.served_at)).serves.erase(client);
+    c.served_at = -1;
+  }
+
+  void settle(Slot slot, int client) {
+    if (clients_[client].served_at == slot) ADD_FAILURE() << "settled, but nobody adopted it";
+  }
+
+  void on_verdict(Slot slot, const Letter& letter) {
+    const auto handoff = verdict(slot, letter.id);
+    if (!handoff) return;
+    if (letter.reason == NackReason::kBusy || letter.reason == NackReason::kLoop) {
+      if (clients_[handoff->client].served_at == slot) close(handoff->client);
+      return;
+    }
+    ASSERT_TRUE(letter.reason == NackReason::kRetry || letter.reason == NackReason::kNoDescriptor);
+    Letter again = *handoff;
+    if (letter.reason == NackReason::kRetry) ++again.attempts;
+    offer(slot, again);
+  }
+
+  void expire_keys(Slot slot) {
+    SimWorker& worker = sim(slot);
+    if (!worker.keys) return;
+    worker.keys->expire(now_, [&](const KeyState& key) {
+      worker.out.push_back({.kind = Kind::kIdle, .key = std::string(key.key), .epoch = key.epoch});
+    });
+  }
+
+  // --- the broker's side ------------------------------------------------------------------------
+
+  void broker_reads(Slot slot) {
+    const Letter letter = sim(slot).out.front();
+    sim(slot).out.pop_front();
+    switch (letter.kind) {
+      case Kind::kHandoff:
+        on_handoff(slot, letter);
+        break;
+      case Kind::kAck:
+        table_->report(slot, letter.clients, letter.clients);
+        ASSERT_TRUE(dispatcher_->on_ack(slot, letter.id));
+        break;
+      case Kind::kRefused:
+        ASSERT_TRUE(dispatcher_->on_nack(slot, letter.id));
+        break;
+      case Kind::kIdle:
+        router_->release(slot, kSpace, letter.key, letter.epoch);
+        break;
+      case Kind::kLoad:
+        table_->report(slot, letter.clients, letter.clients);
+        break;
+      default:
+        FAIL() << "not for the broker";
+    }
+    if (calm_ || one_in(2)) end_turn();
+  }
+
+  void on_handoff(Slot slot, const Letter& letter) {
+    channel::Handoff handoff;
+    handoff.handoff = letter.id;
+    handoff.key = letter.key;
+    handoff.attempts = letter.attempts;
+    const bool arrived = !scenario_.failures || calm_ || !one_in(50);
+    const Dispatch out = dispatcher_->on_handoff(slot, handoff, scenario_.rules, arrived, now_);
+    ASSERT_NE(out.kind, Dispatch::Kind::kViolation) << out.why;
+    if (out.kind != Dispatch::Kind::kDeliver) return;
+    ASSERT_NE(out.slot, slot) << "delivered to its origin";
+    ASSERT_TRUE(table_->online(out.slot));
+    if (scenario_.failures && !calm_ && one_in(50)) return dispatcher_->undo(out.delivery);
+    sim(out.slot).in.push_back({.kind = Kind::kDeliver,
+                                .id = out.delivery,
+                                .client = letter.client,
+                                .key = letter.key,
+                                .epoch = out.epoch});
+  }
+
+  void end_turn() {
+    dispatcher_->wake_waiting(now_);
+    flush();
+  }
+
+  void flush() {
+    dispatcher_->flush([this](Slot slot, Outbox& outbox) {
+      auto& in = sim(slot).in;
+      ASSERT_TRUE(sim(slot).keys) << "told to a worker that is gone";
+      for (const std::uint64_t id : outbox.settled)
+        in.push_back({.kind = Kind::kSettled, .id = id});
+      for (const auto& keep : outbox.keeps) {
+        in.push_back({.kind = Kind::kKeep,
+                      .id = keep.handoff,
+                      .delivery = keep.delivery,
+                      .epoch = keep.epoch});
+      }
+      for (const auto& nack : outbox.nacks) {
+        in.push_back({.kind = Kind::kVerdict, .id = nack.id, .reason = nack.reason});
+      }
+    });
+  }
+
+  void end_process(Slot slot, WorkerState state) {
+    table_->set_state(slot, state);
+    for (SimClient& client : clients_) {
+      if (client.served_at == slot) client = {};
+    }
+    sims_[slot] = SimWorker{};
+    dispatcher_->worker_gone(slot);
+  }
+
+  void drain(Slot slot) {
+    table_->set_state(slot, WorkerState::kDraining);
+    dispatcher_->worker_drains(slot);
+    sim(slot).in.push_back({.kind = Kind::kDrain});
+  }
+
+  void change_pin() {
+    std::vector<Slot> slots;
+    for (Slot slot = 0; slot < sims_.size(); ++slot) {
+      if (one_in(3)) slots.push_back(slot);
+    }
+    const std::string key = one_in(8) ? "*" : random_key();
+    const auto losers = router_->pin(kSpace, key, slots);
+    flush();  // before the Disown: see Disowned
+    for (const Disowned& loser : losers) {
+      sim(loser.slot).in.push_back({.kind = Kind::kDisown, .key = loser.key, .epoch = loser.epoch});
+    }
+  }
+
+  // --- what happens -----------------------------------------------------------------------------
+
+  std::string random_key() { return "k" + std::to_string(number(0, 5)); }
+  Slot random_slot() { return number(Slot{0}, static_cast<Slot>(sims_.size() - 1)); }
+
+  void arrive(Slot slot) {
+    if (!sim(slot).keys || sim(slot).draining || sim(slot).unsettled.size() >= 20) return;
+    if (!table_->online(slot)) return;
+    clients_.emplace_back();
+    route(slot, static_cast<int>(clients_.size()) - 1, one_in(10) ? "" : random_key());
+  }
+
+  void touch_client(Slot slot) {
+    auto& serves = sim(slot).serves;
+    if (serves.empty()) return;
+    const int client = *std::next(
+        serves.begin(), static_cast<std::ptrdiff_t>(number(std::size_t{0}, serves.size() - 1)));
+    const bool claims = one_in(4) && !parked(slot, client);
+    if (claims) {
+      route(slot, client, random_key());
+    } else {
+      close(client);
+    }
+  }
+
+  void move_a_letter(Slot slot) {
+    const bool to_worker = one_in(2);
+    if (to_worker && !sim(slot).in.empty()) worker_reads(slot);
+    if (!to_worker && !sim(slot).out.empty()) broker_reads(slot);
+  }
+
+  void disturb(Slot slot) {
+    if (scenario_.pins && one_in(2)) return change_pin();
+    if (!scenario_.failures) return;
+    const WorkerState state = table_->at(slot).state;
+    if (!sim(slot).keys) return spawn(slot);
+    if (one_in(3)) {
+      end_process(slot, one_in(2) ? WorkerState::kBackoff : WorkerState::kParked);
+    } else if (state == WorkerState::kOnline) {
+      drain(slot);
+    } else if (state == WorkerState::kDraining && sim(slot).serves.empty()) {
+      end_process(slot, WorkerState::kStopped);
+    }
+  }
+
+  void step() {
+    now_ += Duration{number(0, 1)};
+    const Slot slot = random_slot();
+    if (table_->at(slot).state == WorkerState::kStarting && one_in(10)) {
+      table_->set_state(slot, WorkerState::kOnline);
+    }
+    expire_keys(slot);
+    switch (number(0, 99)) {
+      case 0:
+        disturb(slot);
+        break;
+      case 1:
+        end_turn();
+        break;
+      default:
+        if (one_in(5)) {
+          arrive(slot);
+        } else if (one_in(8)) {
+          touch_client(slot);
+        } else {
+          move_a_letter(slot);
+        }
+    }
+  }
+
+  // --- what must hold ---------------------------------------------------------------------------
+
+  static bool owes_delivery(const Letter& letter) {
+    return letter.kind == Kind::kDeliver || letter.kind == Kind::kKeep ||
+           letter.kind == Kind::kAck || letter.kind == Kind::kRefused;
+  }
+  static bool is_verdict(const Letter& letter) {
+    return letter.kind == Kind::kSettled || letter.kind == Kind::kKeep ||
+           letter.kind == Kind::kVerdict;
+  }
+
+  void check() {
+    flush();  // so that all the dispatcher has decided is in the queues
+    std::size_t in_flight = 0;
+    for (Slot slot = 0; slot < sims_.size(); ++slot) {
+      SimWorker& worker = sim(slot);
+      const auto count = [](const std::deque<Letter>& letters, auto&& what) {
+        return static_cast<std::uint32_t>(std::count_if(letters.begin(), letters.end(), what));
+      };
+      const std::uint32_t on_way =
+          count(worker.in, owes_delivery) + count(worker.out, owes_delivery);
+      ASSERT_EQ(table_->at(slot).in_flight, on_way) << "worker " << slot;
+      ASSERT_LE(on_way, scenario_.window);
+      in_flight += on_way;
+      const std::uint32_t offered =
+          count(worker.out, [](const Letter& l) { return l.kind == Kind::kHandoff; });
+      ASSERT_EQ(worker.sent, dispatcher_->unsettled(slot) + offered + count(worker.in, is_verdict))
+          << "worker " << slot;
+      if (worker.keys && table_->online(slot)) check_ownership(slot);
+    }
+    ASSERT_EQ(dispatcher_->in_flight(), in_flight);
+    ASSERT_LE(router_->key_count(), scenario_.max_keys);
+  }
+
+  /// What a worker owns, the routing table says it owns: so no two own the same.
+  void check_ownership(Slot slot) {
+    SimWorker& worker = sim(slot);
+    worker.keys->for_each_owned([&](const KeyState& key) {
+      const Route* route = router_->find(kSpace, key.key);
+      if (route != nullptr && route->owner == slot && route->epoch == key.epoch) return;
+      for (const Letter& letter : worker.in) {
+        if (letter.kind == Kind::kDisown && letter.key == key.key && letter.epoch == key.epoch) {
+          return;
+        }
+      }
+      FAIL() << "worker " << slot << " owns " << key.key << " unknown to the broker";
+    });
+  }
+
+  /// Nothing goes wrong and nobody comes any more; then the clients leave, too.
+  void run_dry() {
+    calm_ = true;
+    for (int turn = 0; turn < 1'000; ++turn) {
+      for (Slot slot = 0; slot < sims_.size(); ++slot) settle_down(slot);
+      end_turn();
+      check();
+      if (HasFatalFailure()) return;
+      now_ += Duration{1};
+      for (std::size_t i = 0; turn > 300 && turn < 900 && i < clients_.size(); ++i) {
+        if (clients_[i].served_at != -1) close(static_cast<int>(i));
+      }
+    }
+  }
+
+  void settle_down(Slot slot) {
+    if (!sim(slot).keys) spawn(slot);
+    const WorkerState state = table_->at(slot).state;
+    if (state == WorkerState::kStarting) table_->set_state(slot, WorkerState::kOnline);
+    if (state == WorkerState::kDraining && sim(slot).serves.empty() && sim(slot).in.empty() &&
+        sim(slot).unsettled.empty()) {
+      return end_process(slot, WorkerState::kStopped);
+    }
+    while (!sim(slot).in.empty()) worker_reads(slot);
+    expire_keys(slot);
+    while (!sim(slot).out.empty()) broker_reads(slot);
+  }
+
+  void expect_empty() {
+    EXPECT_EQ(dispatcher_->in_flight(), 0U);
+    EXPECT_EQ(dispatcher_->waiting(), 0U);
+    EXPECT_EQ(router_->key_count(), 0U) << "keys without clients keep their owner";
+    for (Slot slot = 0; slot < sims_.size(); ++slot) {
+      EXPECT_EQ(table_->at(slot).in_flight, 0U);
+      EXPECT_EQ(dispatcher_->unsettled(slot), 0U);
+      EXPECT_TRUE(sim(slot).unsettled.empty()) << "a handoff was forgotten";
+      EXPECT_EQ(sim(slot).keys ? sim(slot).keys->owned_count() : 0, 0U);
+    }
+  }
+
+  Scenario random_scenario() {
+    Scenario s;
+    s.workers = number(std::size_t{1}, std::size_t{5});
+    s.window = number(1U, 8U);
+    s.soft_limit = one_in(2) ? 0 : number(1U, 6U);
+    s.rules.space = kSpace;
+    s.rules.policy = static_cast<Policy>(number(0, 3));
+    s.rules.overflow = one_in(2) ? Overflow::kSpill : Overflow::kRefuse;
+    s.rules.sticky = !one_in(8);
+    s.failures = one_in(2);
+    s.pins = one_in(3);
+    s.hope = one_in(2);
+    if (one_in(6)) s.max_keys = 3;
+    return s;
+  }
+
+  Scenario scenario_;
+  std::unique_ptr<WorkerTable> table_;
+  std::unique_ptr<Router> router_;
+  std::unique_ptr<Scaler> scaler_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::vector<SimWorker> sims_;
+  std::deque<SimClient> clients_;
+  std::uint64_t last_handoff_ = 0;
+  TimePoint now_{std::chrono::hours(1)};
+  bool calm_ = false;  // nothing goes wrong any more
+};
+
+TEST_F(DispatchModel, NoTwoOwnersNoForgottenHandoffAndAllCountsReturnToZero) {
+  for (int round = 0; round < kRounds; ++round) {
+    start(random_scenario());
+    SCOPED_TRACE("round " + std::to_string(round));
+    for (int i = 0; i < kStepsPerRound; ++i) {
+      step();
+      check();
+      if (HasFailure()) FAIL() << "at step " << i;
+    }
+    run_dry();
+    expect_empty();
+    if (HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace mpb

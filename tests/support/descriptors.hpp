@@ -1,0 +1,33 @@
+// Descriptors in tests: counting them, telling them apart, running out of them.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "common/unique_fd.hpp"
+
+namespace mpb::test {
+
+/// How many descriptors this process has open.
+std::size_t open_descriptors();
+
+/// A descriptor that `content_of` recognises, also after it was passed on.
+UniqueFd make_tagged_fd(std::string_view content);
+std::string content_of(int fd);
+
+/// While it lives, this process can open no further descriptor.
+class NoMoreDescriptors {
+ public:
+  NoMoreDescriptors();
+  NoMoreDescriptors(const NoMoreDescriptors&) = delete;
+  NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
+  ~NoMoreDescriptors();
+
+ private:
+  rlimit before_{};
+};
+
+}  // namespace mpb::test

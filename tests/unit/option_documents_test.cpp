@@ -1,0 +1,159 @@
+// The option table, the defaults in common/settings.hpp, --help, the example and the manual pages
+// say the same.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "common/option_table.hpp"
+#include "common/options.hpp"
+
+namespace mpb {
+namespace {
+
+std::string read(const std::string& path) {
+  std::ifstream file(std::string(MPB_SOURCE_DIR) + "/" + path);
+  EXPECT_TRUE(file) << path;
+  return (std::ostringstream() << file.rdbuf()).str();
+}
+
+/// Every setting but a listener's name and address, as text.
+std::string dump(const Settings& s) {
+  const ListenerSettings& l = s.listeners.at(0);
+  std::string text = fmt::format("{} '{}' {} {} {} {} {} {:o}\n", l.protocol, l.handler,
+                                 static_cast<int>(l.policy), l.sticky, static_cast<int>(l.overflow),
+                                 l.pins.size(), l.backlog, l.mode);
+  text += fmt::format("{} {} {} {} {} {} '{}' '{}' '{}'\n", s.workers, s.max_workers.has_value(),
+                      s.acceptors.has_value(), s.max_clients, s.grow_at, s.max_keys,
+                      s.worker_program, s.user, s.group);
+  for (const Duration d :
+       {s.linger, s.key_linger, s.drain_timeout, s.start_timeout, s.ping_interval, s.ping_limit,
+        s.header_timeout, s.idle_timeout, s.send_timeout, s.route_timeout}) {
+    text += format_duration(d) + " ";
+  }
+  return text + fmt::format("\n{} '{}' {}\n", s.clients_per_source, s.control_socket,
+                            static_cast<int>(s.log_level));
+}
+
+std::string default_dump() {
+  Settings defaults;
+  defaults.listeners.emplace_back();
+  return dump(defaults);
+}
+
+TEST(OptionTable, DefaultsAreThoseOfTheSettings) {
+  Settings settings;
+  settings.listeners.emplace_back();
+  for (const OptionSpec& spec : option_table()) {
+    if (spec.apply == nullptr || spec.default_value.empty()) continue;
+    const Status applied = spec.apply({settings, &settings.listeners.front()}, spec.default_value);
+    ASSERT_TRUE(applied) << spec.name << ": " << applied.error().text;
+    EXPECT_EQ(dump(settings), default_dump()) << spec.name;
+  }
+}
+
+TEST(OptionTable, NamesAreUniqueAndFound) {
+  for (const OptionSpec& spec : option_table()) {
+    EXPECT_EQ(find_option(spec.name), &spec);
+    EXPECT_EQ(spec.apply == nullptr, spec.scope == OptionScope::kCommandLine) << spec.name;
+  }
+  EXPECT_EQ(find_option("nothing"), nullptr);
+}
+
+TEST(Example, HasEveryKeyWithItsDefault) {
+  const std::string text = "\n" + read("examples/mpbroker.ini");
+  for (const OptionSpec& spec : option_table()) {
+    if (spec.apply == nullptr || spec.name == "listen") continue;
+    const std::string line = spec.default_value.empty()
+                                 ? fmt::format("\n#{} = ", spec.name)
+                                 : fmt::format("\n{} = {}\n", spec.name, spec.default_value);
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+  }
+}
+
+TEST(Example, IsValidAndMeansTheDefaults) {
+  const auto settings = parse_config(read("examples/mpbroker.ini"), "mpbroker.ini");
+  ASSERT_TRUE(settings) << settings.error().text;
+  ASSERT_EQ(settings->listeners.size(), 1U);
+  EXPECT_EQ(dump(*settings), default_dump());
+}
+
+TEST(Example, StaysValidWhenEveryKeyIsSet) {
+  std::istringstream lines(read("examples/mpbroker.ini"));
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    const bool key = line.size() > 1 && line[0] == '#' && line[1] >= 'a' && line[1] <= 'z';
+    text.append(key ? line.substr(1) : line).append("\n");
+  }
+  const auto settings = parse_config(text, "mpbroker.ini");
+  ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_TRUE(settings->max_workers && settings->acceptors);
+  EXPECT_FALSE(settings->user.empty() || settings->group.empty());
+  EXPECT_EQ(settings->listeners.at(0).pins.size(), 2U);
+}
+
+std::string joined_words(const std::string& text) {
+  std::istringstream words(text);
+  std::string joined;
+  for (std::string word; words >> word;) joined.append(word).append(" ");
+  return joined;
+}
+
+TEST(Help, NamesEveryOptionAndDefault) {
+  for (const char* program : {"mpbroker", "mpworker"}) {
+    const std::string text = joined_words(help_text(program));
+    EXPECT_NE(text.find(fmt::format("Usage: {} ", program)), std::string::npos);
+    for (const OptionSpec& spec : option_table()) {
+      EXPECT_NE(text.find(fmt::format("--{} ", spec.name)), std::string::npos) << spec.name;
+      if (spec.default_value.empty()) continue;
+      EXPECT_NE(text.find(fmt::format("(default: {})", spec.default_value)), std::string::npos);
+    }
+  }
+}
+
+/// A manual page without roff's escapes and font changes.
+std::string page(const std::string& name) {
+  const std::string source = read("packaging/man/" + name);
+  std::string text;
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i] != '\\') {
+      text += source[i];
+    } else if (source.compare(i, 2, "\\f") == 0) {
+      i += 2;
+    } else {
+      text += source[++i];
+    }
+  }
+  return text;
+}
+
+TEST(ManualPages, HaveEveryOptionAndDefault) {
+  const std::string text = page("mpbroker.8");
+  for (const OptionSpec& spec : option_table()) {
+    const std::string head = fmt::format("\n--{}{}{}\n", spec.name,
+                                         spec.placeholder.empty() ? "" : " ", spec.placeholder);
+    const auto start = text.find(head);
+    ASSERT_NE(start, std::string::npos) << head;
+    const std::string entry = text.substr(start, text.find("\n.TP", start) - start);
+    const auto shown = spec.default_value.empty() ? spec.unset_meaning : spec.default_value;
+    if (shown.empty()) continue;
+    EXPECT_NE(entry.find(fmt::format("Default: {}.", shown)), std::string::npos) << entry;
+  }
+}
+
+TEST(ManualPages, KnowNoOtherOptions) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz-";
+  for (const char* name : {"mpbroker.8", "mpworker.8"}) {
+    const std::string text = page(name);
+    for (auto at = text.find("--"); at != std::string::npos; at = text.find("--", at + 2)) {
+      const auto end = text.find_first_not_of(kLetters, at + 2);
+      const std::string option = text.substr(at + 2, end - at - 2);
+      EXPECT_NE(find_option(option), nullptr) << name << ": --" << option;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mpb

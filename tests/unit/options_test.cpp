@@ -1,0 +1,224 @@
+#include "common/options.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <vector>
+
+namespace mpb {
+namespace {
+
+Result<ParsedOptions> parse(std::initializer_list<const char*> args,
+                            std::string_view program = "mpbroker") {
+  std::vector<const char*> line{"/usr/sbin/mpbroker"};
+  line.insert(line.end(), args);
+  return parse_options(line, program);
+}
+
+Settings parse_good(std::initializer_list<const char*> args) {
+  const auto options = parse(args);
+  EXPECT_TRUE(options) << options.error().text;
+  return options ? options->settings : Settings{};
+}
+
+std::string error_of(std::initializer_list<const char*> args) {
+  const auto options = parse(args);
+  EXPECT_FALSE(options);
+  return options ? "no error" : options.error().text;
+}
+
+TEST(CommandLine, OneListenerNeedsNoFile) {
+  const Settings s = parse_good({"--listen", "127.0.0.1:1990", "--protocol", "control", "--workers",
+                                 "4", "--max-workers", "8", "--control-socket", "./mp.sock"});
+  ASSERT_EQ(s.listeners.size(), 1U);
+  EXPECT_EQ(s.listeners[0].name, "default");
+  EXPECT_EQ(s.listeners[0].listen, "127.0.0.1:1990");
+  EXPECT_EQ(s.listeners[0].endpoint.to_string(), "127.0.0.1:1990");
+  EXPECT_EQ(s.workers, 4);
+  EXPECT_EQ(s.worker_limit(), 8);
+  EXPECT_EQ(s.control_socket, "./mp.sock");
+}
+
+TEST(CommandLine, SetsEveryListenerOption) {
+  const Settings s = parse_good(
+      {"--listen=unix:/tmp/x", "--protocol=ping", "--handler=echo", "--policy=p2c", "--sticky=no",
+       "--overflow=refuse", "--route=a=b=1,0", "--route", "* = 0", "--backlog=7", "--mode=0600"});
+  ASSERT_EQ(s.listeners.size(), 1U);
+  const ListenerSettings& l = s.listeners[0];
+  EXPECT_EQ(l.endpoint.family(), AF_UNIX);
+  EXPECT_EQ(l.protocol, "ping");
+  EXPECT_EQ(l.handler, "echo");
+  EXPECT_EQ(l.policy, Policy::kP2c);
+  EXPECT_FALSE(l.sticky);
+  EXPECT_EQ(l.overflow, Overflow::kRefuse);
+  EXPECT_EQ(l.pins, (std::vector<Pin>{{"a=b", {1, 0}}, {"*", {0}}}));
+  EXPECT_EQ(l.backlog, 7);
+  EXPECT_EQ(l.mode, 0600U);
+}
+
+TEST(CommandLine, SetsEveryGlobalOption) {
+  const Settings s = parse_good({"--listen=:0",          "--workers=3",
+                                 "--max-workers=5",      "--acceptors=2",
+                                 "--max-clients=100",    "--grow-at=80",
+                                 "--linger=1m",          "--key-linger=2s",
+                                 "--drain-timeout=3s",   "--start-timeout=4s",
+                                 "--ping-interval=5s",   "--ping-limit=6s",
+                                 "--worker-program=./w", "--user=nobody",
+                                 "--group=nogroup",      "--max-keys=9",
+                                 "--header-timeout=7s",  "--idle-timeout=8s",
+                                 "--send-timeout=9s",    "--route-timeout=10ms",
+                                 "--log-level=debug",    "--clients-per-source=11"});
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  EXPECT_EQ(s.workers, 3);
+  EXPECT_EQ(s.max_workers, 5);
+  EXPECT_EQ(s.acceptor_count(), 2);
+  EXPECT_EQ(s.max_clients, 100U);
+  EXPECT_EQ(s.grow_at, 80U);
+  EXPECT_EQ(s.linger, seconds(60));
+  EXPECT_EQ(s.key_linger, seconds(2));
+  EXPECT_EQ(s.drain_timeout, seconds(3));
+  EXPECT_EQ(s.start_timeout, seconds(4));
+  EXPECT_EQ(s.ping_interval, seconds(5));
+  EXPECT_EQ(s.ping_limit, seconds(6));
+  EXPECT_EQ(s.worker_program, "./w");
+  EXPECT_EQ(s.user, "nobody");
+  EXPECT_EQ(s.group, "nogroup");
+  EXPECT_EQ(s.max_keys, 9U);
+  EXPECT_EQ(s.header_timeout, seconds(7));
+  EXPECT_EQ(s.idle_timeout, seconds(8));
+  EXPECT_EQ(s.send_timeout, seconds(9));
+  EXPECT_EQ(s.route_timeout, milliseconds(10));
+  EXPECT_EQ(s.log_level, LogLevel::kDebug);
+  EXPECT_EQ(s.clients_per_source, 11U);
+}
+
+TEST(CommandLine, HelpAndVersionNeedNothingElse) {
+  EXPECT_TRUE(parse({"--help"}).value().help);
+  EXPECT_TRUE(parse({"-h", "--workers=x"}).value().help);
+  EXPECT_TRUE(parse({"--version"}).value().version);
+  EXPECT_TRUE(parse({"--check-config", "--listen", ":1"}).value().check_config);
+}
+
+TEST(CommandLine, NoArgumentsAtAllIsAnError) {
+  EXPECT_FALSE(parse_options({}, "mpbroker"));
+  EXPECT_EQ(error_of({}),
+            "command line: no listener: give --listen ADDRESS or a [listener NAME] section with "
+            "listen = ADDRESS");
+}
+
+struct Wrong {
+  std::vector<const char*> args;
+  std::string_view told;  // a part of the message
+};
+
+TEST(CommandLine, BadOnesAreToldInTheirOwnWords) {
+  const Wrong wrong[] = {
+      {{"--listn", ":1"}, "--listn: unknown option; did you mean --listen?"},
+      {{"--max_workers=3"}, "--max_workers=3: unknown option; did you mean --max-workers?"},
+      {{"--lis", ":1"}, "--lis: unknown option; did you mean --listen?"},
+      {{"--zzzzzzzz", ":1"}, "--zzzzzzzz: unknown option; --help"},
+      {{"-x"}, "-x: unknown option"},
+      {{":1990"}, "':1990': expected an option"},
+      {{"--listen"}, "'--listen' is missing"},
+      {{"--help=yes"}, "'--help' does not take any arguments"},
+      {{"--policy", "hash"}, "--policy hash: there is no listener for it"},
+      {{"--listen", ":1", "--listen", ":2"}, "--listen :2: given twice; before: command line"},
+      {{"--listen", ":1", "--workers=1", "--workers=1"}, "--workers 1: given twice"},
+      {{"--listen", ":1", "--route=k=0", "--route=k=1"}, "--route k=1: given twice"},
+      {{"--listen", ":1", "--config=a", "--config=b"}, "--config b: expected the path of one file"},
+      {{"--listen", "\x1b[31m"}, "--listen ?[31m: expected an address"},
+  };
+  for (const auto& [args, told] : wrong) {
+    std::vector<const char*> line{"mpbroker"};
+    line.insert(line.end(), args.begin(), args.end());
+    const auto options = parse_options(line, "mpbroker");
+    ASSERT_FALSE(options) << told;
+    EXPECT_EQ(options.error().kind, ErrorKind::kUsage);
+    EXPECT_TRUE(options.error().text.starts_with("command line: ")) << options.error().text;
+    EXPECT_NE(options.error().text.find(told), std::string::npos) << options.error().text;
+  }
+}
+
+TEST(CommandLine, EmptyValueUnsets) {
+  EXPECT_EQ(parse_good({"--listen", ":1", "--user", "", "--handler", ""}).user, "");
+  EXPECT_FALSE(parse({"--listen", ":1", "--protocol", ""}));
+}
+
+TEST(SingleProcess, IgnoresWhatIsAboutSeveralWorkers) {
+  const Settings s = parse_good(
+      {"--listen=:1", "--workers=0", "--max-workers=8", "--acceptors=0", "--route=k=900"});
+  EXPECT_EQ(s.workers, 0);
+  const auto worker = parse({"--listen=:1", "--workers=4", "--max-workers=2"}, "mpworker");
+  ASSERT_TRUE(worker) << worker.error().text;
+  EXPECT_EQ(worker->settings.workers, 0);
+}
+
+class ConfigFile : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "mpb-options-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    path_ = (directory_ / "mp.ini").string();
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void write(std::string_view text) { std::ofstream(path_) << text; }
+
+  std::filesystem::path directory_;
+  std::string path_;
+};
+
+TEST_F(ConfigFile, CommandLineWinsKeyByKey) {
+  write(
+      "workers = 3\nlog-level = error\n[listener default]\nlisten = :1\npolicy = hash\n"
+      "route = a=0\nroute = b=0\n[listener other]\nlisten = :2\nroute = a=0\n");
+  const Settings s = parse_good(
+      {"--config", path_.c_str(), "--workers=2", "--listen=:7", "--route=c=1", "--route=b=1"});
+  EXPECT_EQ(s.workers, 2);
+  EXPECT_EQ(s.log_level, LogLevel::kError);
+  ASSERT_EQ(s.listeners.size(), 2U);
+  EXPECT_EQ(s.listeners[0].endpoint.to_string(), "0.0.0.0:7");
+  EXPECT_EQ(s.listeners[0].policy, Policy::kHash);
+  EXPECT_EQ(s.listeners[0].pins, (std::vector<Pin>{{"c", {1}}, {"b", {1}}}));
+  EXPECT_EQ(s.listeners[1].pins, (std::vector<Pin>{{"a", {0}}}));
+}
+
+TEST_F(ConfigFile, CommandLineAddsTheDefaultListener) {
+  write("[listener other]\nlisten = :2\n");
+  EXPECT_EQ(parse_good({"--config", path_.c_str(), "--listen=:1"}).listeners.size(), 2U);
+  EXPECT_NE(error_of({"--config", path_.c_str(), "--policy=hash"}).find("no listener for it"),
+            std::string::npos);
+}
+
+TEST_F(ConfigFile, ContradictionNamesBothPlaces) {
+  write("max-workers = 4\n[listener a]\nlisten = :1\n");
+  EXPECT_EQ(error_of({"--config", path_.c_str(), "--workers=6"}),
+            path_ +
+                ":1: max-workers = 4: contradicts 'command line: --workers 6': expected "
+                "max-workers to be at least workers");
+}
+
+TEST_F(ConfigFile, WrongValueIsToldEvenIfOverridden) {
+  write("workers = many\n[listener a]\nlisten = :1\n");
+  EXPECT_EQ(error_of({"--config", path_.c_str(), "--workers=6"}),
+            path_ + ":1: workers = many: expected a whole number from 0 to 1000");
+}
+
+TEST_F(ConfigFile, UnreadableOnesAreNamed) {
+  const auto missing = parse({"--config", path_.c_str()});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ENOENT);
+  EXPECT_NE(missing.error().text.find(path_), std::string::npos);
+  const auto folder = parse({"--config", directory_.c_str()});
+  ASSERT_FALSE(folder);
+  EXPECT_EQ(folder.error().code, EISDIR);
+  write(std::string(kMaxConfigSize + 1, '\n'));
+  EXPECT_NE(error_of({"--config", path_.c_str()}).find("larger than 1048576 bytes"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace mpb

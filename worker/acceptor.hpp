@@ -1,0 +1,47 @@
+// Accepts the clients of one listener, whose socket all workers share.
+#pragma once
+
+#include <functional>
+
+#include "common/event_loop.hpp"
+#include "common/unique_fd.hpp"
+#include "worker/service.hpp"
+
+namespace mpb {
+
+struct WorkerContext;
+
+class Acceptor final : private EventHandler {
+ public:
+  Acceptor(WorkerContext& worker, Service& service, UniqueFd socket)
+      : worker_(worker), service_(service), socket_(std::move(socket)) {}
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+  ~Acceptor() { stop(); }
+
+  Status start();
+  /// Accepts no more; the socket is closed here, and goes on elsewhere.
+  void stop();
+  /// After a pause (out of descriptors, or at the cap): accepts again if there is room now.
+  void resume_if_possible();
+  /// Looks once for clients that no wake-up announced, such as those whose wake-up went to a
+  /// worker that was stopped.
+  void sweep();
+  [[nodiscard]] bool paused() const { return paused_; }
+
+ private:
+  void on_events(std::uint32_t events) override;
+  void accept_clients();
+  void admit(UniqueFd client);
+  void pause();
+
+  WorkerContext& worker_;
+  Service& service_;
+  UniqueFd socket_;
+  Watch watch_;
+  bool paused_ = false;
+  std::uint32_t held_at_pause_ = 0;
+  TimePoint resume_at_{};
+};
+
+}  // namespace mpb

@@ -1,0 +1,68 @@
+// All sessions of a worker: where they live, how many they are, and from where.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "worker/session.hpp"
+
+namespace mpb {
+
+class ClientTable {
+ public:
+  ClientTable();
+
+  /// A free session. Sessions are reused and never move in memory.
+  Session& take();
+  /// Gives a closed session back.
+  void give_back(Session& session);
+
+  /// False when the peer's address has `limit` clients here already (0: no limit). Unix sockets
+  /// have no address and no limit.
+  bool admit_source(const Session& session, int fd, std::uint32_t limit);
+  void forget_source(const Session& session);
+
+  /// All client descriptors here.
+  [[nodiscard]] std::uint32_t held() const { return held_; }
+  /// Those that were routed here.
+  [[nodiscard]] std::uint32_t routed() const { return routed_; }
+  void add_routed() { ++routed_; }
+  void remove_routed() { --routed_; }
+  /// Whether one more routed client stays within `limit` (0: no limit).
+  [[nodiscard]] bool has_room(std::uint32_t limit) const { return limit == 0 || routed_ < limit; }
+
+  /// How many client descriptors this process may hold: RLIMIT_NOFILE less a reserve for the
+  /// channel, listeners and passing descriptors.
+  [[nodiscard]] std::uint32_t descriptor_cap() const { return descriptor_cap_; }
+
+  /// Calls `visit(Session&)` for every session in use; it may close sessions.
+  template <class F>
+  void for_each(F&& visit) {
+    for (const auto& chunk : chunks_) {
+      for (Session& session : *chunk) {
+        if (session.state() != Session::State::kFree) visit(session);
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kChunk = 64;
+  using Chunk = std::array<Session, kChunk>;
+  using Address = std::array<std::uint8_t, 16>;
+  struct AddressHash {
+    std::size_t operator()(const Address& address) const;
+  };
+
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::vector<Session*> free_;
+  std::unordered_map<Address, std::uint32_t, AddressHash> per_source_;
+  std::unordered_map<const Session*, Address> sources_;
+  std::uint32_t held_ = 0;
+  std::uint32_t routed_ = 0;
+  std::uint32_t descriptor_cap_ = 0;
+};
+
+}  // namespace mpb

@@ -1,0 +1,126 @@
+#include "worker/handoffs.hpp"
+
+#include <utility>
+
+#include "worker/service.hpp"
+#include "worker/worker_context.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr Duration kDescriptorPause{20};  // until the broker may have descriptors again
+
+}  // namespace
+
+void Handoffs::offer(Session& session) {
+  const std::uint64_t id = next_id_++;
+  session.set_handoff_id(id);
+  Parked& parked = parked_[id];
+  parked.session = &session;
+  const bool now = unsent_.empty() && !paused_ && sent_ < worker_.settings.window;
+  if (now && send(id, session)) {
+    parked.sent = true;
+    ++sent_;
+  } else {
+    unsent_.push_back(id);
+  }
+}
+
+bool Handoffs::send(std::uint64_t id, Session& session) {
+  // A full worker offers what is its own: the broker must know that it is full.
+  if (!worker_.clients.has_room(worker_.settings.max_clients)) load_.tell_now();
+  channel::Handoff handoff = session.describe();
+  handoff.handoff = id;
+  scratch_.clear();
+  channel::encode(scratch_, handoff);
+  return channel_.send(scratch_, session.fd()).has_value();
+}
+
+void Handoffs::pump() {
+  while (!unsent_.empty() && !paused_ && sent_ < worker_.settings.window) {
+    const std::uint64_t id = unsent_.front();
+    const auto parked = parked_.find(id);
+    if (parked != parked_.end()) {
+      if (!send(id, *parked->second.session)) return;
+      parked->second.sent = true;
+      ++sent_;
+    }
+    unsent_.pop_front();
+  }
+}
+
+Session* Handoffs::take(std::uint64_t id) {
+  const auto parked = parked_.find(id);
+  if (parked == parked_.end()) return nullptr;
+  Session* session = parked->second.session;
+  if (parked->second.sent) --sent_;
+  parked_.erase(parked);
+  return session;
+}
+
+bool Handoffs::withdraw(Session& session) {
+  const auto parked = parked_.find(session.handoff_id());
+  if (parked == parked_.end() || parked->second.sent) return false;
+  parked_.erase(parked);
+  return true;
+}
+
+void Handoffs::forget(Session& session) {
+  const auto parked = parked_.find(session.handoff_id());
+  if (parked == parked_.end() || parked->second.session != &session) return;
+  // Until its verdict it counts against the window, as it does with the broker.
+  if (parked->second.sent) {
+    parked->second.session = nullptr;
+  } else {
+    parked_.erase(parked);
+  }
+}
+
+void Handoffs::on_settled(const channel::Settled& message) {
+  channel::for_each_id(message.handoffs, [this](std::uint64_t id) {
+    if (Session* session = take(id)) session->settle();
+  });
+}
+
+void Handoffs::on_keep(const channel::Keep& message,
+                       const std::function<void(Session*, const channel::KeepEntry&)>& kept) {
+  channel::for_each_keep(message.entries, [&](const channel::KeepEntry& entry) {
+    Session* session = take(entry.handoff);
+    if (session != nullptr) session->keep(entry.epoch);
+    kept(session, entry);
+  });
+}
+
+void Handoffs::on_nack(const channel::Nack& message) {
+  channel::for_each_nack(message.entries, [this](const channel::NackEntry& entry) {
+    Session* session = take(entry.id);
+    if (session == nullptr) return;
+    switch (entry.reason) {
+      case channel::NackReason::kRetry:
+        session->count_attempt();
+        ++session->service().counters.retried;
+        return offer(*session);
+      case channel::NackReason::kNoDescriptor:
+        ++session->service().counters.retried;
+        if (!std::exchange(paused_, true)) {
+          worker_.loop.after(kDescriptorPause, [this] {
+            paused_ = false;
+            pump();
+          });
+        }
+        return offer(*session);
+      default:
+        return session->refuse();
+    }
+  });
+}
+
+std::vector<std::uint64_t> Handoffs::unsettled() const {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, parked] : parked_) {
+    if (parked.sent) ids.push_back(id);
+  }
+  return ids;
+}
+
+}  // namespace mpb

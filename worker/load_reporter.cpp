@@ -1,0 +1,45 @@
+#include "worker/load_reporter.hpp"
+
+#include <utility>
+
+#include "worker/worker_context.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr Duration kInterval{10};  // between reports of the load alone
+
+channel::Load load_of(const ClientTable& clients) {
+  return {clients.routed(), clients.held()};
+}
+
+}  // namespace
+
+bool LoadReporter::changed() const {
+  const channel::Load now = load_of(worker_.clients);
+  return now.clients != told_.clients || now.held != told_.held;
+}
+
+channel::Load LoadReporter::tell_with_ack() {
+  told_ = load_of(worker_.clients);
+  told_at_ = worker_.loop.now();
+  return told_;
+}
+
+void LoadReporter::tell_now() {
+  if (!changed() || !channel_.is_open()) return;
+  std::string datagram;
+  channel::encode(datagram, tell_with_ack());
+  // A channel that does not take it tells of its end itself; the next report brings the figures.
+  (void)channel_.send(datagram);
+}
+
+void LoadReporter::tell_when_due() {
+  if (!changed() || !channel_.is_open()) return;
+  const auto wait = told_at_ + kInterval - worker_.loop.now();
+  if (wait <= Clock::duration::zero()) return tell_now();
+  if (std::exchange(timer_armed_, true)) return;
+  worker_.loop.after(std::chrono::ceil<Duration>(wait), [this] { timer_armed_ = false; });
+}
+
+}  // namespace mpb

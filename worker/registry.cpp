@@ -1,0 +1,59 @@
+#include "worker/registry.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "worker/echo_handler.hpp"
+
+namespace mpb {
+namespace {
+
+template <class Map>
+std::string names_of(const Map& map) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+Registry Registry::with_defaults() {
+  Registry registry;
+  registry.add_protocol("control", "echo", [] { return std::make_unique<ControlClassifier>(); });
+  registry.add_handler("control", "echo", [] { return std::make_unique<ControlEcho>(); });
+  registry.add_protocol("ping", "echo", [] { return std::make_unique<PingClassifier>(); });
+  registry.add_handler("ping", "echo", [] { return std::make_unique<PingEcho>(); });
+  return registry;
+}
+
+void Registry::add_protocol(std::string name, std::string default_handler,
+                            ClassifierFactory factory) {
+  Protocol& protocol = protocols_[std::move(name)];
+  protocol.default_handler = std::move(default_handler);
+  protocol.classifier = std::move(factory);
+}
+
+void Registry::add_handler(const std::string& protocol, const std::string& name,
+                           HandlerFactory factory) {
+  protocols_[protocol].handlers[name] = std::move(factory);
+}
+
+Result<Registry::Service> Registry::make(std::string_view protocol,
+                                         std::string_view handler) const {
+  const auto found = protocols_.find(protocol);
+  if (found == protocols_.end() || !found->second.classifier) {
+    return usage_error(fmt::format("protocol '{}' is not known to this worker: expected one of {}",
+                                   protocol, names_of(protocols_)));
+  }
+  const Protocol& known = found->second;
+  const std::string_view wanted = handler.empty() ? known.default_handler : handler;
+  const auto factory = known.handlers.find(wanted);
+  if (factory == known.handlers.end()) {
+    return usage_error(
+        fmt::format("handler '{}' is not known for protocol '{}': expected one of {}", wanted,
+                    protocol, names_of(known.handlers)));
+  }
+  return Service{known.classifier(), factory->second()};
+}
+
+}  // namespace mpb

@@ -1,0 +1,45 @@
+// The protocols and handlers that a worker program knows, by the names used in configuration.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.hpp"
+#include "proto/classifier.hpp"
+#include "worker/handler.hpp"
+
+namespace mpb {
+
+class Registry {
+ public:
+  using ClassifierFactory = std::function<std::unique_ptr<Classifier>()>;
+  using HandlerFactory = std::function<std::unique_ptr<Handler>()>;
+
+  /// A registry with what mpworker itself knows: control and ping, each with `echo`.
+  static Registry with_defaults();
+
+  /// `default_handler` serves listeners that name no handler.
+  void add_protocol(std::string name, std::string default_handler, ClassifierFactory factory);
+  void add_handler(const std::string& protocol, const std::string& name, HandlerFactory factory);
+
+  struct Service {
+    std::unique_ptr<Classifier> classifier;
+    std::unique_ptr<Handler> handler;
+  };
+  /// An unknown name is a usage error that lists the known ones. `handler` empty: the default.
+  [[nodiscard]] Result<Service> make(std::string_view protocol, std::string_view handler) const;
+
+ private:
+  struct Protocol {
+    std::string default_handler;
+    ClassifierFactory classifier;
+    std::map<std::string, HandlerFactory, std::less<>> handlers;
+  };
+  std::map<std::string, Protocol, std::less<>> protocols_;
+};
+
+}  // namespace mpb

@@ -1,0 +1,23 @@
+// A listener as a worker has it: what its clients speak, who serves them, and what was counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/counters.hpp"
+#include "worker/registry.hpp"
+
+namespace mpb {
+
+struct Service {
+  std::uint16_t listener = 0;  // the listener's number, the same in all processes
+  std::uint16_t space = 0;     // of its keys
+  bool serve_local = false;    // clients are served where they were accepted
+  std::string name;
+  std::unique_ptr<Classifier> classifier;
+  std::unique_ptr<Handler> handler;
+  ListenerCounters counters;
+};
+
+}  // namespace mpb

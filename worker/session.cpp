@@ -1,0 +1,272 @@
+#include "worker/session.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "worker/handoffs.hpp"
+#include "worker/service.hpp"
+#include "worker/worker_context.hpp"
+
+namespace mpb {
+
+void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd) {
+  worker_ = &worker;
+  service_ = &service;
+  fd_ = std::move(fd);
+  state_ = State::kClassifying;
+  client_.slot = worker.settings.slot;
+  ++service.counters.clients;
+  ++service.counters.accepted;
+  read_once();
+}
+
+void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
+                    const channel::Deliver& delivery) {
+  worker_ = &worker;
+  service_ = &service;
+  fd_ = std::move(fd);
+  state_ = State::kAdopted;
+  shared_ = true;
+  input_ = delivery.prefix;
+  client_.slot = worker.settings.slot;
+  client_.hops = delivery.hops;
+  ++service.counters.clients;
+  ++service.counters.adopted;
+  if (!delivery.key.empty()) {
+    attach(worker.keys.enter(service.space, delivery.key, delivery.epoch));
+  }
+  state_on_the_move_ = delivery.state;  // read by resume(): only then may the handler run
+  count_as_routed();
+}
+
+void Session::resume() {
+  if (state_ != State::kAdopted) return;
+  state_ = State::kServing;
+  if (turned_away_) {
+    ++service_->counters.rejected_source;
+    return reject(service_->classifier->busy_reply());
+  }
+  const std::string imported = std::exchange(state_on_the_move_, {});
+  if (!imported.empty() && !service_->handler->import_state(client_, imported)) {
+    ++service_->counters.rejected_input;
+    return close();
+  }
+  const std::string carried = std::exchange(input_, {});
+  consume(carried);
+}
+
+void Session::on_events(std::uint32_t events) {
+  if (state_ == State::kLingering) {
+    discard_input();
+    return;
+  }
+  if ((events & EPOLLOUT) != 0) {
+    on_writable();
+    if (state_ == State::kFree || (watched_ & EPOLLIN) == 0) return;
+  }
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_once();
+}
+
+void Session::read_once() {
+  auto& buffer = worker_->read_buffer;
+  const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count > 0) return consume({buffer.data(), static_cast<std::size_t>(count)});
+  if (count == 0 || (errno != EAGAIN && errno != EINTR)) return close();
+  if (watch(EPOLLIN)) set_deadline();
+}
+
+void Session::consume(std::string_view fresh) {
+  // What was read before stays in front; the fresh bytes are copied only if they must wait, too.
+  std::string joined;
+  std::string_view bytes = fresh;
+  if (!input_.empty()) {
+    joined = std::exchange(input_, {});
+    joined += fresh;
+    bytes = joined;
+  }
+  while (state_ == State::kClassifying && !bytes.empty()) {
+    if (!classify(bytes)) break;
+  }
+  while (state_ == State::kServing && !bytes.empty()) {
+    if (!serve(bytes)) break;
+  }
+  if (state_ != State::kClassifying && state_ != State::kServing) return;
+  if (bytes.size() > channel::kMaxPrefix) {
+    ++service_->counters.rejected_input;
+    return close();
+  }
+  input_ = bytes;
+  // With answers waiting, the client has to read them first.
+  if (!watch(output_.empty() ? EPOLLIN : EPOLLOUT)) return;
+  set_deadline();
+}
+
+bool Session::classify(std::string_view& bytes) {
+  Verdict verdict = service_->classifier->classify(bytes);
+  switch (verdict.kind) {
+    case Verdict::Kind::kNeedMore:
+      return false;
+    case Verdict::Kind::kReply:
+      if (!write(verdict.text)) return false;
+      bytes.remove_prefix(verdict.consumed);
+      return true;
+    case Verdict::Kind::kRoute:
+      bytes.remove_prefix(verdict.consumed);
+      return route(std::move(verdict.key), bytes);
+    case Verdict::Kind::kLocal:
+      return serve_here(bytes);
+    case Verdict::Kind::kReject:
+      ++service_->counters.rejected_input;
+      reject(verdict.text);
+      return false;
+  }
+  return false;
+}
+
+bool Session::serve_here(std::string_view rest) {
+  if (worker_->clients.has_room(worker_->settings.max_clients)) {
+    begin_serving();
+    return true;
+  }
+  if (worker_->handoffs == nullptr) {
+    refuse();
+    return false;
+  }
+  input_ = rest;
+  wanted_.clear();
+  park();
+  return false;
+}
+
+bool Session::serve(std::string_view& bytes) {
+  Step step = service_->handler->on_bytes(client_, bytes, worker_->answers);
+  bytes.remove_prefix(std::min(step.consumed, bytes.size()));
+  const bool answered = !worker_->answers.empty();
+  if (answered) {
+    const bool alive = write(worker_->answers);
+    worker_->answers.clear();
+    if (!alive) return false;
+  }
+  switch (step.next) {
+    case Step::Next::kContinue:
+      return false;
+    case Step::Next::kYield:
+      yielded_ = !output_.empty();
+      return !yielded_;
+    case Step::Next::kMove:
+      return route(std::move(step.key), bytes);
+    case Step::Next::kReject:
+      ++service_->counters.rejected_input;
+      [[fallthrough]];
+    case Step::Next::kClose:
+      reject({});
+      return false;
+  }
+  return false;
+}
+
+bool Session::route(std::string key, std::string_view rest) {
+  WorkerContext& worker = *worker_;
+  KeyState* own = worker.keys.owned(service_->space, key);
+  const bool alone = worker.handoffs == nullptr || service_->serve_local;
+  const bool room = counted_ || worker.clients.has_room(worker.settings.max_clients);
+  if ((own != nullptr || alone) && room) {
+    KeyState& entered = worker.keys.enter(service_->space, key, 0);
+    detach();
+    attach(entered);
+    begin_serving();
+    return true;
+  }
+  if (worker.handoffs == nullptr) {
+    refuse();
+    return false;
+  }
+  if (counted_) state_on_the_move_ = service_->handler->export_state(client_);
+  if (key.size() > channel::kMaxKey || rest.size() > channel::kMaxPrefix ||
+      state_on_the_move_.size() > channel::kMaxState) {
+    ++service_->counters.rejected_input;
+    close();
+    return false;
+  }
+  wanted_ = std::move(key);
+  input_ = rest;
+  if (output_.empty()) {
+    park();
+  } else {
+    state_ = State::kMoving;
+    if (watch(EPOLLOUT)) set_deadline();
+  }
+  return false;
+}
+
+void Session::park() {
+  header_due_ = false;
+  unwatch();
+  state_ = State::kParked;
+  attempts_ = 0;
+  set_deadline();
+  worker_->handoffs->offer(*this);
+}
+
+channel::Handoff Session::describe() const {
+  channel::Handoff handoff;
+  handoff.listener = service_->listener;
+  handoff.hops = client_.hops;
+  handoff.attempts = attempts_;
+  handoff.counted = counted_;
+  handoff.key = wanted_;
+  handoff.state = state_on_the_move_;
+  handoff.prefix = input_;
+  return handoff;
+}
+
+void Session::keep(std::uint32_t epoch) {
+  DeadlineList<Session>::stop(*this);
+  KeyState* entered = nullptr;
+  // A worker that drains owns nothing.
+  const std::uint32_t owned = worker_->draining ? 0 : epoch;
+  if (!wanted_.empty()) entered = &worker_->keys.enter(service_->space, wanted_, owned);
+  detach();
+  if (entered != nullptr) attach(*entered);
+  wanted_.clear();
+  state_on_the_move_.clear();
+  ++service_->counters.kept;
+  count_as_routed();
+  state_ = State::kAdopted;
+}
+
+void Session::settle() {
+  ++service_->counters.handed_off;
+  close();
+}
+
+void Session::refuse() {
+  ++service_->counters.rejected_busy;
+  reject(service_->classifier->busy_reply());
+}
+
+void Session::begin_serving() {
+  state_ = State::kServing;
+  count_as_routed();
+}
+
+void Session::count_as_routed() {
+  if (counted_) return;
+  counted_ = true;
+  worker_->clients.add_routed();
+}
+
+void Session::attach(KeyState& key) {
+  key_ = &key;
+  client_.key = key.key;
+}
+
+void Session::detach() {
+  if (key_ == nullptr) return;
+  worker_->keys.leave(*std::exchange(key_, nullptr), worker_->loop.now());
+  client_.key = {};
+}
+
+}  // namespace mpb

@@ -1,0 +1,121 @@
+// One client connection in a worker: reads, asks the classifier or the handler what the bytes mean,
+// writes, and parks while the broker decides who gets it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/deadline_list.hpp"
+#include "common/event_loop.hpp"
+#include "common/unique_fd.hpp"
+#include "proto/message.hpp"
+#include "worker/handler.hpp"
+#include "worker/key_table.hpp"
+
+namespace mpb {
+
+class ClientTable;
+struct Service;
+struct WorkerContext;
+
+class Session final : private EventHandler, public Deadline {
+ public:
+  enum class State : std::uint8_t {
+    kFree,         // in the pool
+    kClassifying,  // whose it is is not known yet
+    kServing,      // with its handler
+    kMoving,       // its last answers are being written, then it is offered to the broker
+    kParked,       // offered to the broker; its descriptor is left alone
+    kAdopted,      // delivered here; not to be touched before its Ack is out
+    kClosing,      // its last answer is being written
+    kLingering,    // answered for the last time; reads on so that the answer is not reset away
+  };
+
+  Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] Service& service() const { return *service_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] std::uint64_t handoff_id() const { return handoff_; }
+  void set_handoff_id(std::uint64_t id) { handoff_ = id; }
+
+  /// A client that was just accepted: reads at once what is already there.
+  void begin(WorkerContext& worker, Service& service, UniqueFd fd);
+  /// A client that the broker delivered: waits for resume().
+  void adopt(WorkerContext& worker, Service& service, UniqueFd fd,
+             const channel::Deliver& delivery);
+  /// The Ack of an adopted, or the Keep of a parked client is out: goes on with its bytes.
+  void resume();
+
+  /// An adopted client that has too many from its address here: refused once it may be spoken to.
+  void turn_away() { turned_away_ = true; }
+
+  /// The broker's verdicts on a parked client.
+  void keep(std::uint32_t epoch);
+  void settle();
+  void refuse();  // nobody can take it: says so in the protocol's words
+
+  /// What a Handoff says of this client, but for its id; views into the session.
+  [[nodiscard]] channel::Handoff describe() const;
+  void count_attempt() {
+    if (attempts_ < UINT8_MAX) ++attempts_;
+  }
+
+  /// A deadline has passed: what that means depends on the state.
+  void expire();
+  /// Gives the descriptor and all else back; the peer sees EOF.
+  void close();
+
+ private:
+  friend class ClientTable;
+
+  void on_events(std::uint32_t events) override;
+  void read_once();
+  void consume(std::string_view fresh);
+  /// Each false: the session has left this kind of work (moved, parked, closed), stop.
+  bool classify(std::string_view& bytes);
+  bool serve(std::string_view& bytes);
+  bool route(std::string key, std::string_view rest);
+  bool serve_here(std::string_view rest);
+
+  void park();
+  void reject(std::string_view text);
+  bool write(std::string_view text);
+  void on_writable();
+  void finish_writing();
+  void attach(KeyState& key);
+  void detach();
+  void begin_serving();
+  void count_as_routed();
+  bool watch(std::uint32_t events);
+  void unwatch();
+  void set_deadline();
+  void linger();
+  /// Discards what a lingering client sends; false when it has ended, and is closed.
+  bool discard_input();
+
+  WorkerContext* worker_ = nullptr;
+  Service* service_ = nullptr;
+  KeyState* key_ = nullptr;
+  std::string wanted_;             // the key it is offered under while moving or parked
+  std::string state_on_the_move_;  // from the last handler, or for the next (Handler::export_state)
+  std::string input_;              // read, not consumed
+  std::string output_;             // answered, not written
+  Client client_;
+  UniqueFd fd_;
+  Watch watch_;
+  std::uint32_t watched_ = 0;
+  TimePoint header_began_{};   // when the first byte of what is not classified yet came
+  std::uint64_t handoff_ = 0;  // its id while parked; see Handoffs
+  State state_ = State::kFree;
+  std::uint8_t attempts_ = 0;
+  bool counted_ = false;      // among the worker's routed clients
+  bool shared_ = false;       // another process may hold a copy of the descriptor
+  bool yielded_ = false;      // the handler has more to do with input_ once the output is written
+  bool turned_away_ = false;  // see turn_away()
+  bool header_due_ = false;   // the header deadline runs and must not be restarted
+};
+
+}  // namespace mpb

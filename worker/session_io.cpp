@@ -1,0 +1,170 @@
+// Session: writing, deadlines and the end of a connection.
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "worker/handoffs.hpp"
+#include "worker/service.hpp"
+#include "worker/session.hpp"
+#include "worker/worker_context.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::size_t kMaxOutput = 256 * 1024;  // bytes that may wait for a client
+
+}  // namespace
+
+bool Session::write(std::string_view text) {
+  std::size_t written = 0;
+  if (output_.empty()) {
+    const ssize_t count = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count < 0 && errno != EAGAIN && errno != EINTR) {
+      close();
+      return false;
+    }
+    written = count < 0 ? 0 : static_cast<std::size_t>(count);
+  }
+  output_ += text.substr(written);
+  if (output_.size() <= kMaxOutput) return true;
+  ++service_->counters.closed_slow;
+  close();
+  return false;
+}
+
+void Session::on_writable() {
+  const ssize_t count =
+      ::send(fd_.get(), output_.data(), output_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count < 0) {
+    if (errno != EAGAIN && errno != EINTR) close();
+    return;
+  }
+  output_.erase(0, static_cast<std::size_t>(count));
+  if (!output_.empty()) return set_deadline();
+  output_ = std::string();
+  finish_writing();
+}
+
+void Session::finish_writing() {
+  if (state_ == State::kClosing) return linger();
+  if (state_ == State::kMoving) return park();
+  if (std::exchange(yielded_, false)) return consume({});
+  if (watch(EPOLLIN)) set_deadline();
+}
+
+void Session::reject(std::string_view text) {
+  if (!text.empty() && !write(text)) return;
+  if (output_.empty()) return linger();
+  state_ = State::kClosing;
+  if (watch(EPOLLOUT)) set_deadline();
+}
+
+/// close() on a socket with unread bytes sends a reset, which can take the last answer away from
+/// the peer. So: end our direction, and read until the peer has ended its own, for a short time.
+void Session::linger() {
+  state_ = State::kLingering;
+  ::shutdown(fd_.get(), SHUT_WR);
+  input_ = std::string();
+  if (discard_input() && watch(EPOLLIN)) set_deadline();
+}
+
+bool Session::discard_input() {
+  auto& buffer = worker_->read_buffer;
+  const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) return true;
+  close();
+  return false;
+}
+
+bool Session::watch(std::uint32_t events) {
+  if (watched_ == events) return true;
+  if (!watch_.active()) {
+    const auto added = worker_->loop.add(fd_.get(), events, *this);
+    if (!added) {
+      close();
+      return false;
+    }
+    watch_ = *added;
+  } else if (!worker_->loop.modify(watch_, fd_.get(), events)) {
+    close();
+    return false;
+  }
+  watched_ = events;
+  return true;
+}
+
+void Session::unwatch() {
+  worker_->loop.remove(watch_, fd_.get());
+  watched_ = 0;
+}
+
+void Session::set_deadline() {
+  SessionDeadlines& deadlines = worker_->deadlines;
+  const TimePoint now = worker_->loop.now();
+  if (output_.empty() && state_ == State::kClassifying && !input_.empty()) {
+    // Counts from the first byte, however many come and whatever else was waited for meanwhile.
+    if (std::exchange(header_due_, true)) return;
+    if (header_began_ == TimePoint{}) header_began_ = now;
+    return deadlines.header.restart(*this, header_began_);
+  }
+  header_due_ = false;
+  if (state_ == State::kLingering) return deadlines.linger.restart(*this, now);
+  if (state_ == State::kParked) return deadlines.route.restart(*this, now);
+  if (!output_.empty()) return deadlines.send.restart(*this, now);
+  deadlines.idle.restart(*this, now);
+}
+
+void Session::expire() {
+  ListenerCounters& counters = service_->counters;
+  switch (state_) {
+    case State::kParked:
+      if (worker_->handoffs->withdraw(*this)) return refuse();
+      // Another worker may have the client already: it must not hear two voices.
+      ++counters.closed_unsettled;
+      break;
+    case State::kLingering:
+      break;
+    case State::kClassifying:
+      ++(header_due_ ? counters.rejected_header : counters.closed_idle);
+      break;
+    default:
+      ++(output_.empty() ? counters.closed_idle : counters.closed_slow);
+      break;
+  }
+  close();
+}
+
+void Session::close() {
+  if (state_ == State::kFree) return;
+  const bool handed_off = state_ == State::kParked;
+  if (handed_off) worker_->handoffs->forget(*this);
+  if (service_->handler) service_->handler->on_close(client_);
+  if (shared_) {
+    worker_->loop.remove(watch_, fd_.get());
+    // The origin may hold its copy a moment longer: the peer sees the end now.
+    if (!handed_off) ::shutdown(fd_.get(), SHUT_RDWR);
+  } else {
+    worker_->loop.forget(watch_);
+  }
+  fd_.reset();
+  detach();
+  --service_->counters.clients;
+  if (counted_) worker_->clients.remove_routed();
+  worker_->clients.forget_source(*this);
+  if (is_linked()) Deadline::unlink();
+  WorkerContext& worker = *worker_;
+  watched_ = 0;
+  state_ = State::kFree;
+  wanted_ = std::string();
+  state_on_the_move_ = std::string();
+  header_began_ = TimePoint{};
+  input_ = std::string();
+  output_ = std::string();
+  client_ = Client{};
+  attempts_ = 0;
+  counted_ = shared_ = yielded_ = turned_away_ = header_due_ = false;
+  worker.clients.give_back(*this);
+}
+
+}  // namespace mpb

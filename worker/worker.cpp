@@ -1,0 +1,239 @@
+#include "worker/worker.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "common/log.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr Duration kSweepInterval{500};  // see Acceptor::sweep
+
+WorkerSettings from_message(const channel::Configure& m) {
+  WorkerSettings settings;
+  settings.slot = m.slot;
+  settings.max_clients = m.max_clients;
+  settings.window = m.window;
+  settings.clients_per_source = m.clients_per_source;
+  settings.header_timeout = Duration{m.header_timeout_ms};
+  settings.idle_timeout = Duration{m.idle_timeout_ms};
+  settings.send_timeout = Duration{m.send_timeout_ms};
+  settings.route_timeout = Duration{m.route_timeout_ms};
+  settings.key_linger = Duration{m.key_linger_ms};
+  settings.drain_timeout = Duration{m.drain_timeout_ms};
+  return settings;
+}
+
+WorkerSettings from_options(const Settings& options) {
+  WorkerSettings settings;
+  settings.max_clients = options.max_clients;
+  settings.clients_per_source = options.clients_per_source;
+  settings.header_timeout = options.header_timeout;
+  settings.idle_timeout = options.idle_timeout;
+  settings.send_timeout = options.send_timeout;
+  settings.route_timeout = options.route_timeout;
+  settings.key_linger = options.key_linger;
+  settings.drain_timeout = options.drain_timeout;
+  return settings;
+}
+
+}  // namespace
+
+Worker::Worker(EventLoop& loop, const Registry& registry)
+    : loop_(loop), registry_(registry), context_(loop) {
+  loop_.at_turn_end([this] { end_turn(); });
+  sweep();
+}
+
+Worker::~Worker() {
+  close_clients();
+}
+
+Status Worker::join_broker(UniqueFd socket) {
+  link_ = std::make_unique<BrokerLink>(context_, std::move(socket),
+                                       static_cast<BrokerCommands&>(*this));
+  context_.handoffs = &link_->handoffs();
+  return link_->open();
+}
+
+Status Worker::serve_alone(const Settings& settings, std::vector<InheritedSocket> inherited) {
+  configure(from_options(settings));
+  std::uint16_t number = 0;
+  for (const ListenerSettings& listener : settings.listeners) {
+    UniqueFd socket = claim_inherited(inherited, listener.name, listener.endpoint);
+    if (!socket) {
+      auto opened = listen_on(listener.endpoint, listener.backlog, listener.mode);
+      if (!opened) return opened.error();
+      socket = std::move(*opened);
+    }
+    channel::Listen message;
+    message.listener = number++;
+    message.flags = channel::Listen::kAccepts;
+    message.name = listener.name;
+    message.protocol = listener.protocol;
+    message.handler = listener.handler;
+    const std::string address = local_endpoint(socket.get()).value().to_string();
+    if (const Status added = add_listener(message, std::move(socket)); !added) return added;
+    log_info("listening")("listener", listener.name)("address", address);
+  }
+  on_start();
+  return {};
+}
+
+void Worker::reconfigure(const Settings& settings) {
+  configure(from_options(settings));
+}
+
+void Worker::configure(const WorkerSettings& settings) {
+  context_.settings = settings;
+  context_.deadlines.configure(settings);
+  context_.keys.set_linger(settings.key_linger);
+}
+
+void Worker::on_configure(const channel::Configure& message) {
+  configure(from_message(message));
+}
+
+void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
+  if (const Status added = add_listener(message, std::move(socket)); !added) {
+    log_error("listener.failed")("listener", message.name)("why", added.error().text);
+    // A listener that a reload brings must not cost the clients of the others.
+    if (started_) return;
+    stop(added.error().kind == ErrorKind::kUsage ? ExitCode::kUsage : ExitCode::kFailure);
+  }
+}
+
+Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
+  auto made = registry_.make(message.protocol, message.handler);
+  if (!made) return made.error();
+  Listener& listener = listeners_[static_cast<std::uint16_t>(message.listener)];
+  Service& service = listener.service;
+  service.listener = static_cast<std::uint16_t>(message.listener);
+  service.space = message.space;
+  service.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
+  service.name = message.name;
+  service.counters.listener = message.listener;
+  if (!service.handler) {  // a listener that was changed keeps what serves its clients
+    service.classifier = std::move(made->classifier);
+    service.handler = std::move(made->handler);
+  }
+  listener.acceptor.reset();
+  if (!socket || context_.draining) return {};
+  listener.acceptor = std::make_unique<Acceptor>(context_, service, std::move(socket));
+  return started_ ? listener.acceptor->start() : Status{};
+}
+
+void Worker::on_unlisten(std::uint16_t listener) {
+  const auto found = listeners_.find(listener);
+  if (found == listeners_.end()) return;
+  found->second.acceptor.reset();  // its last clients remain
+}
+
+void Worker::on_start() {
+  if (std::exchange(started_, true)) return;
+  for (auto& [number, listener] : listeners_) {
+    if (!listener.acceptor) continue;
+    if (const Status begun = listener.acceptor->start(); !begun) {
+      log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
+      return stop(ExitCode::kFailure);
+    }
+  }
+  if (link_) link_->send_ready();
+}
+
+Service* Worker::find_service(std::uint16_t listener) {
+  const auto found = listeners_.find(listener);
+  return found == listeners_.end() ? nullptr : &found->second.service;
+}
+
+void Worker::read_counters(std::vector<std::uint64_t>& counters) {
+  WorkerCounters worker;
+  worker.clients = context_.clients.routed();
+  worker.held = context_.clients.held();
+  worker.keys_owned = context_.keys.owned_count();
+  worker.accept_pauses = context_.accept_pauses;
+  worker.queue_high_water = link_ ? link_->channel().queue_high_water() : 0;
+  const auto append = [&counters](const auto& block) {
+    using Words = std::array<std::uint64_t, sizeof(block) / sizeof(std::uint64_t)>;
+    const auto words = std::bit_cast<Words>(block);
+    counters.insert(counters.end(), words.begin(), words.end());
+  };
+  append(worker);
+  for (const auto& [number, listener] : listeners_) append(listener.service.counters);
+}
+
+void Worker::on_broker_gone(const Error& why) {
+  if (!context_.draining) log_warning("broker.gone")("why", why.text);
+  if (!started_) stop(ExitCode::kFailure);
+}
+
+void Worker::drain(Duration deadline) {
+  if (!std::exchange(context_.draining, true)) {
+    log_info("draining")("clients", context_.clients.held())("deadline", format_duration(deadline));
+    for (auto& [number, listener] : listeners_) listener.acceptor.reset();
+    // The broker gives its keys to others from now on.
+    if (link_) context_.keys.disown_all();
+  }
+  loop_.after(deadline, [this] { stop(ExitCode::kOk); });
+}
+
+void Worker::end_turn() {
+  expire_deadlines();
+  if (link_) link_->flush();
+  for (auto& [number, listener] : listeners_) {
+    if (listener.acceptor && listener.acceptor->paused() && !context_.draining) {
+      listener.acceptor->resume_if_possible();
+    }
+  }
+  if (context_.draining && context_.clients.held() == 0) stop(ExitCode::kOk);
+  arm_deadline_timer();
+}
+
+void Worker::expire_deadlines() {
+  const TimePoint now = loop_.now();
+  for (DeadlineList<Session>* list : context_.deadlines.all()) {
+    list->expire(now, [](Session& session) { session.expire(); });
+  }
+  if (gives_up_keys()) {
+    context_.keys.expire(now, [this](const KeyState& key) {
+      if (link_) link_->release(key);
+    });
+  }
+}
+
+/// One timer, for the earliest of all deadlines.
+void Worker::arm_deadline_timer() {
+  std::optional<TimePoint> next;
+  if (gives_up_keys()) next = context_.keys.next_expiry();
+  for (const DeadlineList<Session>* list : context_.deadlines.all()) {
+    const auto head = list->next();
+    if (head && (!next || *head < *next)) next = head;
+  }
+  if (!next) return;
+  if (deadline_timer_) {
+    if (deadline_timer_->first <= *next) return;
+    loop_.cancel(*deadline_timer_);
+  }
+  const auto wait = std::chrono::ceil<Duration>(*next - loop_.now());
+  deadline_timer_ = loop_.after(std::max(wait, Duration{0}), [this] { deadline_timer_.reset(); });
+}
+
+void Worker::sweep() {
+  for (auto& [number, listener] : listeners_) {
+    if (listener.acceptor) listener.acceptor->sweep();
+  }
+  loop_.after(kSweepInterval, [this] { sweep(); });
+}
+
+void Worker::stop(ExitCode code) {
+  if (exit_code_ == ExitCode::kOk) exit_code_ = code;
+  loop_.stop();
+}
+
+void Worker::close_clients() {
+  context_.clients.for_each([](Session& session) { session.close(); });
+}
+
+}  // namespace mpb

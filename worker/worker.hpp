@@ -1,0 +1,80 @@
+// A worker: its listeners, its clients, and either a broker or nobody else.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/service_manager.hpp"
+#include "common/settings.hpp"
+#include "worker/acceptor.hpp"
+#include "worker/broker_link.hpp"
+#include "worker/registry.hpp"
+#include "worker/service.hpp"
+#include "worker/worker_context.hpp"
+
+namespace mpb {
+
+/// What a worker's process ends with. The broker does not restart one that ends with kUsage.
+enum class ExitCode : int { kOk = 0, kFailure = 1, kUsage = 2 };
+
+class Worker final : private BrokerCommands {
+ public:
+  Worker(EventLoop& loop, const Registry& registry);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  /// Serves under a broker, whose end of the channel `socket` is. It says all the rest.
+  Status join_broker(UniqueFd socket);
+  /// Serves alone on the listeners of `settings`: the single process. A listener takes the socket
+  /// of its name or address out of `inherited`, if there is one.
+  Status serve_alone(const Settings& settings, std::vector<InheritedSocket> inherited);
+  /// New limits and times for the single process. Its listeners stay as they are.
+  void reconfigure(const Settings& settings);
+
+  /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
+  /// calls the earliest deadline counts.
+  void drain(Duration deadline);
+  [[nodiscard]] bool draining() const { return context_.draining; }
+  [[nodiscard]] Duration drain_timeout() const { return context_.settings.drain_timeout; }
+  [[nodiscard]] ExitCode exit_code() const { return exit_code_; }
+
+ private:
+  struct Listener {
+    Service service;
+    std::unique_ptr<Acceptor> acceptor;  // null: this worker does not accept here
+  };
+
+  void on_configure(const channel::Configure& message) override;
+  void on_listen(const channel::Listen& message, UniqueFd socket) override;
+  void on_unlisten(std::uint16_t listener) override;
+  void on_start() override;
+  void on_drain(Duration deadline) override { drain(deadline); }
+  Service* find_service(std::uint16_t listener) override;
+  void read_counters(std::vector<std::uint64_t>& counters) override;
+  void on_broker_gone(const Error& why) override;
+
+  Status add_listener(const channel::Listen& message, UniqueFd socket);
+  void configure(const WorkerSettings& settings);
+  void end_turn();
+  /// Without its broker a worker keeps its keys: nobody else could serve them.
+  [[nodiscard]] bool gives_up_keys() const { return !link_ || link_->is_open(); }
+  void expire_deadlines();
+  void arm_deadline_timer();
+  void sweep();
+  void stop(ExitCode code);
+  void close_clients();
+
+  EventLoop& loop_;
+  const Registry& registry_;
+  WorkerContext context_;
+  std::map<std::uint16_t, Listener> listeners_;
+  std::unique_ptr<BrokerLink> link_;
+  std::optional<EventLoop::TimerId> deadline_timer_;
+  bool started_ = false;
+  ExitCode exit_code_ = ExitCode::kOk;
+};
+
+}  // namespace mpb

@@ -1,0 +1,69 @@
+// What the parts of one worker share. Owned by Worker (worker/worker.hpp), which outlives them all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "common/counters.hpp"
+#include "common/deadline_list.hpp"
+#include "common/event_loop.hpp"
+#include "worker/client_table.hpp"
+#include "worker/key_table.hpp"
+#include "worker/session.hpp"
+
+namespace mpb {
+
+class Handoffs;
+
+/// Limits and times, as the broker's Configure or the command line gave them.
+struct WorkerSettings {
+  std::uint16_t slot = 0;
+  std::uint32_t max_clients = 0;  // 0: no limit
+  std::uint32_t window = 256;
+  std::uint32_t clients_per_source = 0;  // 0: no limit
+  Duration header_timeout{10'000};
+  Duration idle_timeout{0};
+  Duration send_timeout{10'000};
+  Duration route_timeout{10'000};
+  Duration key_linger{1'000};
+  Duration drain_timeout{30'000};
+};
+
+/// One list for each thing a session may wait for; a session waits for one at a time.
+struct SessionDeadlines {
+  DeadlineList<Session> header{Duration{0}};
+  DeadlineList<Session> idle{Duration{0}};
+  DeadlineList<Session> send{Duration{0}};
+  DeadlineList<Session> route{Duration{0}};
+  DeadlineList<Session> linger{Duration{1'000}};
+
+  void configure(const WorkerSettings& settings) {
+    header.set_wait(settings.header_timeout);
+    idle.set_wait(settings.idle_timeout);
+    send.set_wait(settings.send_timeout);
+    route.set_wait(settings.route_timeout);
+  }
+  [[nodiscard]] std::array<DeadlineList<Session>*, 5> all() {
+    return {&header, &idle, &send, &route, &linger};
+  }
+};
+
+struct WorkerContext {
+  explicit WorkerContext(EventLoop& event_loop) : loop(event_loop), keys(Duration{1'000}) {}
+
+  EventLoop& loop;
+  WorkerSettings settings;
+  SessionDeadlines deadlines;
+  ClientTable clients;
+  KeyTable keys;
+  Handoffs* handoffs = nullptr;  // null: single process, every key is this worker's
+  bool draining = false;
+  std::uint64_t accept_pauses = 0;
+
+  // Scratch of one read and the answers to it; empty between sessions.
+  std::array<char, 64 * 1024> read_buffer{};
+  std::string answers;
+};
+
+}  // namespace mpb

@@ -1,0 +1,141 @@
+#include "worker/worker_main.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+#include <string_view>
+
+#include "common/child.hpp"
+#include "common/log.hpp"
+#include "common/options.hpp"
+#include "common/process.hpp"
+#include "common/service_manager.hpp"
+#include "common/signals.hpp"
+#include "common/version.hpp"
+#include "worker/worker.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr int kChannelFd = 3;
+
+bool has_broker() {
+  const char* channel = std::getenv("MPBROKER_CHANNEL");
+  return channel != nullptr && std::string_view(channel) == "3" &&
+         ::fcntl(kChannelFd, F_GETFD) != -1;
+}
+
+/// What the broker logs at, as it told in the environment.
+LogLevel broker_log_level() {
+  const char* level = std::getenv("MPBROKER_LOG_LEVEL");
+  const auto known = level != nullptr ? parse_log_level(level) : std::nullopt;
+  return known.value_or(LogLevel::kInfo);
+}
+
+int fail(const Error& error) {
+  log_error("failed")("why", error.text);
+  return static_cast<int>(error.kind == ErrorKind::kUsage ? ExitCode::kUsage : ExitCode::kFailure);
+}
+
+/// SIGTERM and SIGINT: drain; the second time at once.
+void drain(Worker& worker) {
+  worker.drain(worker.draining() ? Duration{0} : worker.drain_timeout());
+}
+
+int run_under_broker(const Registry& registry) {
+  EventLoop loop;
+  Worker worker(loop, registry);
+  // A terminal that closes is the broker's business.
+  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&worker](int number) {
+    if (number != SIGHUP) drain(worker);
+  });
+  ::fcntl(kChannelFd, F_SETFD, FD_CLOEXEC);
+  if (const Status joined = worker.join_broker(UniqueFd(kChannelFd)); !joined) {
+    return fail(joined.error());
+  }
+  loop.run();
+  return static_cast<int>(worker.exit_code());
+}
+
+void reload(Worker& worker, std::span<const char* const> arguments) {
+  notify_service_manager("RELOADING=1");
+  const auto options = parse_options(arguments, "mpworker");
+  if (options) {
+    worker.reconfigure(options->settings);
+    set_log_level(options->settings.log_level);
+    log_info("reload")("ok", true)("note", "listeners change only at a restart");
+  } else {
+    log_error("reload")("ok", false)("why", options.error().text);
+  }
+  notify_service_manager("READY=1");
+}
+
+void feed_watchdog(EventLoop& loop, Duration interval) {
+  notify_service_manager("WATCHDOG=1");
+  loop.after(interval, [&loop, interval] { feed_watchdog(loop, interval); });
+}
+
+/// Once the listeners are open.
+Status drop_privileges(const Settings& settings) {
+  if (settings.user.empty() && settings.group.empty()) return {};
+  const auto credentials = find_credentials(settings.user, settings.group);
+  if (!credentials) return credentials.error();
+  if (!assume(*credentials)) return system_error("cannot run as user = " + settings.user);
+  return {};
+}
+
+int run_alone(const Registry& registry, const Settings& settings,
+              std::span<const char* const> arguments) {
+  EventLoop loop;
+  Worker worker(loop, registry);
+  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+    if (number == SIGHUP) {
+      reload(worker, arguments);
+    } else {
+      notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
+      drain(worker);
+    }
+  });
+  if (!settings.control_socket.empty()) {
+    log_warning("ignored")("option", "control-socket")("why", "a single process has no broker");
+  }
+  if (const Status begun = worker.serve_alone(settings, take_inherited_sockets()); !begun) {
+    return fail(begun.error());
+  }
+  if (const Status dropped = drop_privileges(settings); !dropped) return fail(dropped.error());
+  notify_service_manager("READY=1\nSTATUS=Single process");
+  if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
+  loop.run();
+  return static_cast<int>(worker.exit_code());
+}
+
+}  // namespace
+
+int worker_main(int argc, char** argv, const Registry& registry) {
+  if (has_broker()) {
+    init_log("mpworker", broker_log_level());
+    raise_descriptor_limit();
+    return run_under_broker(registry);
+  }
+  const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
+  const auto options = parse_options(arguments, "mpworker");
+  if (!options) {
+    std::fprintf(stderr, "mpworker: %s\n", options.error().text.c_str());
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  if (options->help || options->version) {
+    const std::string text = options->help ? help_text("mpworker") : version_text("mpworker");
+    std::fputs(text.c_str(), stdout);
+    return 0;
+  }
+  if (options->check_config) return 0;
+  init_log("mpworker", options->settings.log_level);
+  raise_descriptor_limit();
+  return run_alone(registry, options->settings, arguments);
+}
+
+}  // namespace mpb
