@@ -4,7 +4,7 @@
 
 namespace mpb {
 
-Verdict ControlClassifier::classify(std::string_view bytes) const {
+Verdict ControlClassifier::classify(std::string_view bytes, std::uint8_t) const {
   using Kind = control::Command::Kind;
   const control::Command command = control::first_command(bytes);
   switch (command.kind) {
@@ -27,7 +27,7 @@ std::string_view ControlClassifier::busy_reply() const {
   return control::kBusy;
 }
 
-Verdict PingClassifier::classify(std::string_view bytes) const {
+Verdict PingClassifier::classify(std::string_view bytes, std::uint8_t) const {
   return {bytes.empty() ? Verdict::Kind::kNeedMore : Verdict::Kind::kLocal};
 }
 

@@ -10,38 +10,47 @@ namespace mpb {
 struct Verdict {
   enum class Kind : std::uint8_t {
     kNeedMore,  // no verdict on these bytes yet
-    kReply,     // send `text`, drop `consumed` bytes, go on
+    kReply,     // send `text` and `reply`, drop `consumed` bytes, go on
     kRoute,     // the client belongs to `key`
     kLocal,     // no partition: whoever holds the client serves it
-    kReject,    // send `text` and close
+    kReject,    // send `text` and `reply`, then close
   };
   Kind kind = Kind::kNeedMore;
   std::string_view text{};   // static, or points into the classified bytes
   std::size_t consumed = 0;  // bytes that need not travel with the client
   std::string key{};
+  std::string reply{};  // what is sent, where it is made for this client
+  std::string state{};  // what the handler must know besides the bytes (Handler::import_state); the
+                        // last one that is not empty counts
+  std::uint8_t stage = 0;  // kReply: given to the next call
 };
 
-/// One protocol's way of naming the owner. Stateless: it is given all bytes that were not consumed
-/// yet, so that any split of them into segments gives the same verdict.
+/// One protocol's way of naming the owner. Holds nothing of a client: it is given all bytes that
+/// were not consumed yet, so that any split of them into segments gives the same verdict.
 class Classifier {
  public:
   virtual ~Classifier() = default;
-  [[nodiscard]] virtual Verdict classify(std::string_view bytes) const = 0;
+  /// `stage` is 0 for a new client, then what the last kReply said: a protocol that answers before
+  /// it knows the owner tells by it what was answered.
+  [[nodiscard]] virtual Verdict classify(std::string_view bytes, std::uint8_t stage) const = 0;
   /// What a client is told when nobody can take it; sent before the close.
   [[nodiscard]] virtual std::string_view busy_reply() const { return {}; }
+  /// Whether clients wait for our acknowledgements until they are served: they are then sent at
+  /// once (TCP_QUICKACK, tcp(7)).
+  [[nodiscard]] virtual bool quick_ack() const { return false; }
 };
 
 /// `control`: a client belongs to the id of its first 'C'; before that anybody may answer it.
 class ControlClassifier final : public Classifier {
  public:
-  [[nodiscard]] Verdict classify(std::string_view bytes) const override;
+  [[nodiscard]] Verdict classify(std::string_view bytes, std::uint8_t stage) const override;
   [[nodiscard]] std::string_view busy_reply() const override;
 };
 
 /// `ping`: nobody owns a client.
 class PingClassifier final : public Classifier {
  public:
-  [[nodiscard]] Verdict classify(std::string_view bytes) const override;
+  [[nodiscard]] Verdict classify(std::string_view bytes, std::uint8_t stage) const override;
 };
 
 }  // namespace mpb

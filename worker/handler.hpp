@@ -3,8 +3,12 @@
 // (worker/registry.hpp) and call worker_main (worker/worker_main.hpp).
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,12 +20,36 @@ class ClientState {
   virtual ~ClientState() = default;
 };
 
+/// A client's connection, for handlers that write or close at other times than from within
+/// on_bytes. Valid from the first on_bytes (or import_state) to on_close.
+class Connection {
+ public:
+  /// Writes what the socket takes now, in order behind all output of on_bytes. Gives the number of
+  /// bytes taken; less than all means that on_writable will be called. Nothing: the connection is
+  /// broken, and close() is all that is left to do.
+  virtual std::optional<std::size_t> send(std::span<const iovec> slices) = 0;
+  /// Goes on after Step::kWait: on_bytes is called from within.
+  virtual void resume() = 0;
+  /// Ends the client: on_close is called from within. Not from within on_bytes.
+  virtual void close() = 0;
+  /// Counts the client as one that did not read what it was sent, and ends it.
+  virtual void close_slow() = 0;
+  /// While `exempt` the client may be silent for longer than the idle time limit.
+  virtual void exempt_from_idle(bool exempt) = 0;
+  /// The socket, to look at or set options of; to read and write it after Step::kDetach.
+  [[nodiscard]] virtual int descriptor() const = 0;
+
+ protected:
+  ~Connection() = default;
+};
+
 /// A client as a handler sees it.
 struct Client {
   std::string_view key;    // the partition it belongs to; empty: none
   std::uint16_t slot = 0;  // the worker's slot
   std::uint16_t hops = 0;  // how often it was handed over
   std::unique_ptr<ClientState> state;
+  Connection* connection = nullptr;
 };
 
 /// What became of the bytes a handler was given.
@@ -29,6 +57,8 @@ struct Step {
   enum class Next : std::uint8_t {
     kContinue,  // what was not consumed comes again with more behind it
     kYield,     // enough output for now: call again with the rest when it is written
+    kWait,      // nothing is read from the client before Connection::resume()
+    kDetach,    // the handler reads and writes the socket itself from now on
     kMove,      // the client says that it belongs to `key`; what was not consumed goes with it
     kClose,     // write what was output, then close
     kReject,    // the same, and count the client as one that broke its protocol
@@ -44,19 +74,23 @@ class Handler {
   virtual ~Handler() = default;
 
   /// `bytes`: everything the client sent that was not consumed yet, from its first byte on,
-  /// whichever worker read it. Output goes to the end of `out`. kMove with the client's own key is
-  /// an error of the handler.
+  /// whichever worker read it; empty when called by Connection::resume() and nothing is there.
+  /// Output goes to the end of `out`. kMove with the client's own key is an error of the handler.
   virtual Step on_bytes(Client& client, std::string_view bytes, std::string& out) = 0;
 
+  /// All output is written, and the socket takes bytes again: after a Connection::send() that could
+  /// not write everything, or output of on_bytes that had to wait.
+  virtual void on_writable(Client&) {}
+
   /// The client is about to move: what its next handler must know besides the unconsumed bytes.
-  /// At most 4096 bytes.
+  /// At most channel::kMaxState bytes.
   virtual std::string export_state(const Client&) { return {}; }
-  /// The other end of export_state; called before the first on_bytes. False: the state is not
-  /// understood, and the client is closed.
+  /// The other end of export_state, and of Verdict::state; called before the first on_bytes. False:
+  /// the state is not understood, and the client is closed.
   virtual bool import_state(Client&, std::string_view state) { return state.empty(); }
 
   /// The client is gone, or has moved to another worker. Also called for one that on_bytes never
-  /// saw.
+  /// saw. After kDetach the handler takes the socket out of the loop here.
   virtual void on_close(Client&) {}
 };
 

@@ -23,7 +23,7 @@ void check(const mpb::Classifier& classifier, std::string_view bytes) {
   std::size_t length = 0;
   while (true) {
     const std::string_view prefix = bytes.substr(0, length);
-    const Verdict now = classifier.classify(prefix);
+    const Verdict now = classifier.classify(prefix, 0);
     MPB_FUZZ_REQUIRE(now.consumed <= prefix.size());
     MPB_FUZZ_REQUIRE(now.kind == Verdict::Kind::kRoute || now.key.empty());
     if (first) {

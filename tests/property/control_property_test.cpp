@@ -126,7 +126,7 @@ TEST_F(ControlProperty, AVerdictStandsWhateverFollows) {
          {static_cast<const Classifier*>(&control), static_cast<const Classifier*>(&ping)}) {
       std::optional<Verdict> first;
       for (std::size_t length = 0; length <= wire.size(); ++length) {
-        const Verdict now = classifier->classify(std::string_view(wire).substr(0, length));
+        const Verdict now = classifier->classify(std::string_view(wire).substr(0, length), 0);
         if (!first && now.kind != Verdict::Kind::kNeedMore) first = now;
         if (!first) continue;
         ASSERT_EQ(now.kind, first->kind) << length << " bytes";

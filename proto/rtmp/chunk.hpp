@@ -1,0 +1,116 @@
+// The RTMP chunk stream: bytes to messages and back.
+// Source: Adobe's RTMP Specification 1.0, 5.3 (chunking) and 5.4 (protocol control messages).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mpb::rtmp {
+
+/// Message type ids.
+enum class MessageType : std::uint8_t {
+  kSetChunkSize = 1,
+  kAbort = 2,
+  kAcknowledgement = 3,
+  kUserControl = 4,
+  kWindowAckSize = 5,
+  kSetPeerBandwidth = 6,
+  kAudio = 8,
+  kVideo = 9,
+  kDataAmf3 = 15,
+  kSharedObjectAmf3 = 16,
+  kCommandAmf3 = 17,
+  kDataAmf0 = 18,
+  kSharedObjectAmf0 = 19,
+  kCommandAmf0 = 20,
+  kAggregate = 22,
+};
+
+struct Message {
+  MessageType type = MessageType::kSetChunkSize;  // may hold a value that the enum does not name
+  std::uint32_t chunk_stream = 0;
+  std::uint32_t stream = 0;        // message stream id
+  std::uint32_t timestamp = 0;     // ms, absolute, modulo 2^32
+  std::string_view payload;        // see ChunkReader::read for how long it lives
+};
+
+inline constexpr std::uint32_t kDefaultChunkSize = 128;
+inline constexpr std::uint32_t kMaxChunkSize = 16 * 1024 * 1024;
+inline constexpr std::uint32_t kExtendedTimestamp = 0xffffff;
+inline constexpr std::size_t kMaxPartialMessages = 64;
+
+/// Takes messages out of a chunk stream. Keeps the headers and partial messages of every chunk
+/// stream; Set Chunk Size and Abort are carried out and given to the caller too.
+class ChunkReader {
+ public:
+  /// `max_message`: a longer message is an error. All partial messages together may hold no more
+  /// than 4 times that.
+  explicit ChunkReader(std::size_t max_message) : max_message_(max_message) {}
+
+  enum class Result : std::uint8_t {
+    kMessage,   // `message` is whole
+    kNeedMore,  // everything usable was taken off `bytes`; what is left (part of a chunk header, at
+                // most 18 bytes) must come again with more behind it
+    kError,     // why() says what is wrong; the stream cannot go on
+  };
+  /// Takes bytes off the front of `bytes`. The payload of `message` points into `bytes` or into the
+  /// reader, and lives until the next call.
+  Result read(std::string_view& bytes, Message& message);
+  [[nodiscard]] std::string_view why() const { return why_; }
+
+  void set_max_message(std::size_t bytes) { max_message_ = bytes; }
+  [[nodiscard]] std::uint32_t chunk_size() const { return chunk_size_; }
+  /// True while some message has begun and is not whole.
+  [[nodiscard]] bool has_partial() const;
+
+  /// The whole state, partial messages included, to go on elsewhere; and back. restore() is false
+  /// for bytes that save() cannot have made: they are bounded and checked like a client's.
+  void save(std::string& out) const;
+  bool restore(std::string_view saved);
+
+ private:
+  struct ChunkStream {
+    std::uint32_t id = 0;
+    std::uint32_t timestamp = 0;  // of the message before, or of the one that is partial
+    std::uint32_t delta = 0;
+    std::uint32_t length = 0;
+    std::uint32_t stream = 0;
+    std::uint8_t type = 0;
+    bool extended = false;  // the last header had an extended timestamp: format 3 repeats it
+    bool known = false;     // a format 0 header has come
+    std::string partial;    // of a message that has begun; see `begun`
+    bool begun = false;
+  };
+
+  ChunkStream* find(std::uint32_t id);
+
+  std::size_t max_message_;
+  std::uint32_t chunk_size_ = kDefaultChunkSize;
+  std::vector<ChunkStream> streams_;
+  std::size_t partial_bytes_ = 0;
+  std::string whole_;  // the last message that was put together from chunks
+  std::string_view why_;
+};
+
+/// Appends a message as chunks of at most `chunk_size` payload bytes, the first with a format 0
+/// (absolute) header. 2 <= `message.chunk_stream` <= 65599.
+void append_message(std::string& out, const Message& message, std::uint32_t chunk_size);
+
+/// The same with a format 1 header: the message follows another one of its chunk stream, `delta` ms
+/// after it (`message.timestamp` and `message.stream` are not used). delta < kExtendedTimestamp.
+void append_delta_message(std::string& out, const Message& message, std::uint32_t delta,
+                          std::uint32_t chunk_size);
+
+/// Protocol control messages, whole (chunk stream 2, message stream 0).
+void append_set_chunk_size(std::string& out, std::uint32_t bytes);
+void append_window_ack_size(std::string& out, std::uint32_t bytes);
+void append_set_peer_bandwidth(std::string& out, std::uint32_t bytes, std::uint8_t limit_type);
+void append_acknowledgement(std::string& out, std::uint32_t bytes_received);
+/// User control events (spec 7.1.7): 0 StreamBegin, 1 StreamEOF, 2 StreamDry, 4 StreamIsRecorded,
+/// 6 PingRequest, 7 PingResponse.
+void append_user_control(std::string& out, std::uint16_t event, std::uint32_t value);
+
+}  // namespace mpb::rtmp

@@ -1,0 +1,45 @@
+// `rtmp`: a client belongs to the vhost that its connect names.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "proto/classifier.hpp"
+#include "proto/rtmp/location.hpp"
+
+namespace mpb::rtmp {
+
+enum class KeyGranularity : std::uint8_t {
+  kVhost,   // key = vhost
+  kStream,  // key = vhost/app/stream: known only once the client names a stream
+};
+
+struct ClassifierOptions {
+  KeyGranularity granularity = KeyGranularity::kVhost;
+  bool proxy_protocol = false;  // a PROXY v1/v2 prefix must come first
+  bool srs_real_ip = false;     // a 0xF3 prefix may come first
+  /// The vhost that serves clients of the (normalised) name: itself, kDefaultVhost, or empty:
+  /// refused.
+  std::function<std::string(std::string_view)> resolve;
+};
+
+inline constexpr std::size_t kMaxBeforeConnect = 64 * 1024;  // bytes behind the handshake
+
+/// Answers the handshake (kReply), then reads on to connect, which stays unconsumed: the handler
+/// gets all bytes from C2 on. Verdict::state is the client's address as a prefix told it, or empty.
+class Classifier final : public mpb::Classifier {
+ public:
+  Classifier(ClassifierOptions options, std::uint64_t seed);
+  [[nodiscard]] Verdict classify(std::string_view bytes, std::uint8_t stage) const override;
+  [[nodiscard]] std::string_view busy_reply() const override;
+  [[nodiscard]] bool quick_ack() const override { return true; }
+
+ private:
+  ClassifierOptions options_;
+  mutable std::mt19937_64 random_;  // of the handshake's padding
+};
+
+}  // namespace mpb::rtmp

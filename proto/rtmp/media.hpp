@@ -1,0 +1,46 @@
+// What an audio or video message is, without decoding it.
+// Sources: Adobe's "Video File Format Specification 10", E.4; Veovera's Enhanced RTMP v1 and v2;
+// ISO 14496-15 5.3.3 (AVCDecoderConfigurationRecord), ITU-T H.264 7.3.2.1 (SPS).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proto/rtmp/amf0.hpp"
+
+namespace mpb::rtmp {
+
+struct MediaInfo {
+  bool sequence_header = false;  // AVC/AAC sequence header, Enhanced SequenceStart
+  bool key_frame = false;        // video that decoding can start with; never for sequence headers
+  bool config_only = false;      // Enhanced metadata (HDR), SequenceEnd and the like: no frame
+  std::uint32_t track = 0;       // Enhanced multitrack: the (first) track id; else 0
+  std::string_view codec;        // "avc1", "hvc1", "av01", "vp09", "mp4a", "Opus", ".mp3", "speex",
+                                 // "h263", ...: static text; empty: unknown
+};
+/// `payload`: of a kVideo / kAudio message. An empty payload gives a default MediaInfo.
+MediaInfo inspect_video(std::string_view payload);
+MediaInfo inspect_audio(std::string_view payload);
+
+struct PictureSize {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  friend bool operator==(const PictureSize&, const PictureSize&) = default;
+};
+/// Out of an AVC sequence header message (its SPS). Nothing when it is another codec or malformed.
+std::optional<PictureSize> picture_size(std::string_view sequence_header);
+
+/// onMetaData out of a data message's payload: accepts "@setDataFrame" before it.
+struct Metadata {
+  double width = 0;
+  double height = 0;
+  double frame_rate = 0;
+  std::string encoder;
+};
+std::optional<Metadata> read_metadata(std::string_view payload);
+/// The payload as players get it: without "@setDataFrame". A view into `payload`.
+std::string_view strip_set_data_frame(std::string_view payload);
+
+}  // namespace mpb::rtmp
