@@ -1,0 +1,53 @@
+// The vhosts that are configured. Look-up is O(1) in their number.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/vhost_settings.hpp"
+
+namespace mpb {
+
+class VhostTable {
+ public:
+  VhostTable();
+
+  /// Takes the place of what was there. Settings that are equal to those of before stay the same
+  /// object. Without any vhost every name is served with the defaults.
+  void replace(std::vector<VhostSettings> vhosts);
+
+  /// The name under which clients of `name` (normalised) are served: `name` itself when it is
+  /// configured, matches a wildcard, or nothing is configured; else "__defaultVhost__" when that
+  /// is configured; else empty: refused.
+  [[nodiscard]] std::string resolve(std::string_view name) const;
+
+  /// The settings for a name that resolve() gave: its own, else the longest wildcard's, else the
+  /// defaults. Held by the caller, they outlive a reload. Never null.
+  [[nodiscard]] std::shared_ptr<const VhostSettings> find(std::string_view name) const;
+
+  /// Grows with each replace(): who keeps settings looks again when it has changed.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+  [[nodiscard]] std::size_t size() const { return exact_.size() + wildcards_.size(); }
+
+ private:
+  using Settings = std::shared_ptr<const VhostSettings>;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  using Map = std::unordered_map<std::string, Settings, Hash, std::equal_to<>>;
+
+  [[nodiscard]] Settings find_configured(std::string_view name) const;
+
+  Map exact_;
+  Map wildcards_;  // by what is behind the "*": ".example.com"
+  Settings defaults_;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace mpb

@@ -1,0 +1,60 @@
+// What the worker gives to the classifiers and handlers that are made in it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <typeindex>
+
+#include "common/event_loop.hpp"
+#include "common/vhost_table.hpp"
+
+namespace mpb {
+
+/// What a listener says about how its clients are read.
+struct ListenerTraits {
+  bool key_is_stream = false;   // key = vhost/app/stream
+  bool proxy_protocol = false;  // prefix = proxy
+  bool srs_real_ip = false;     // prefix = srs-real-ip
+};
+
+/// One for each worker process; outlives everything that is made with it.
+class Environment {
+ public:
+  explicit Environment(EventLoop& event_loop) : loop(event_loop) {}
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  EventLoop& loop;
+  VhostTable vhosts;
+  std::uint16_t slot = 0;
+
+  /// The worker's one object of type T, made with T(Environment&) when first asked for: what the
+  /// handlers of several listeners share.
+  template <class T>
+  T& shared() {
+    std::shared_ptr<void>& place = shared_[typeid(T)];
+    if (!place) place = std::make_shared<T>(*this);
+    return *static_cast<T*>(place.get());
+  }
+
+  /// Answers a question of the operator's ("streams", "kick"): gives JSON text. See
+  /// docs/channel-protocol.md, Query.
+  using Responder = std::function<std::string(std::string_view argument)>;
+  void answer(std::string question, Responder responder) {
+    responders_[std::move(question)] = std::move(responder);
+  }
+  /// Null: nobody here answers that.
+  [[nodiscard]] const Responder* responder(const std::string& question) const {
+    const auto found = responders_.find(question);
+    return found == responders_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  std::map<std::string, Responder> responders_;
+  std::map<std::type_index, std::shared_ptr<void>> shared_;
+};
+
+}  // namespace mpb
