@@ -105,6 +105,9 @@ struct Configure {
 struct Listen {
   static constexpr std::uint16_t kAccepts = 1;     // header flag: the listening socket comes along
   static constexpr std::uint16_t kServeLocal = 2;  // header flag: serve clients where accepted
+  static constexpr std::uint16_t kKeyIsStream = 4;    // header flag: key = vhost/app/stream
+  static constexpr std::uint16_t kProxyProtocol = 8;  // header flag: a PROXY prefix comes first
+  static constexpr std::uint16_t kSrsRealIp = 16;     // header flag: a 0xF3 prefix may come first
   std::uint64_t listener = 0;
   std::uint16_t flags = 0;
   std::uint16_t space = 0;

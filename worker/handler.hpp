@@ -26,13 +26,15 @@ class Connection {
  public:
   /// Writes what the socket takes now, in order behind all output of on_bytes. Gives the number of
   /// bytes taken; less than all means that on_writable will be called. Nothing: the connection is
-  /// broken, and close() is all that is left to do.
+  /// broken, and finish() is all that is left to do.
   virtual std::optional<std::size_t> send(std::span<const iovec> slices) = 0;
   /// Goes on after Step::kWait: on_bytes is called from within.
-  virtual void resume() = 0;
-  /// Ends the client: on_close is called from within. Not from within on_bytes.
-  virtual void close() = 0;
-  /// Counts the client as one that did not read what it was sent, and ends it.
+  virtual void proceed() = 0;
+  /// Ends the client once what was written is on its way; on_bytes and on_writable are not called
+  /// any more, on_close when it has gone. Not from within on_bytes.
+  virtual void finish() = 0;
+  /// Counts the client as one that did not read what it was sent, and ends it at once: on_close is
+  /// called from within. Not from within on_bytes.
   virtual void close_slow() = 0;
   /// While `exempt` the client may be silent for longer than the idle time limit.
   virtual void exempt_from_idle(bool exempt) = 0;
@@ -57,7 +59,7 @@ struct Step {
   enum class Next : std::uint8_t {
     kContinue,  // what was not consumed comes again with more behind it
     kYield,     // enough output for now: call again with the rest when it is written
-    kWait,      // nothing is read from the client before Connection::resume()
+    kWait,      // nothing is read from the client before Connection::proceed()
     kDetach,    // the handler reads and writes the socket itself from now on
     kMove,      // the client says that it belongs to `key`; what was not consumed goes with it
     kClose,     // write what was output, then close
@@ -74,7 +76,7 @@ class Handler {
   virtual ~Handler() = default;
 
   /// `bytes`: everything the client sent that was not consumed yet, from its first byte on,
-  /// whichever worker read it; empty when called by Connection::resume() and nothing is there.
+  /// whichever worker read it; empty when called by Connection::proceed() and nothing is there.
   /// Output goes to the end of `out`. kMove with the client's own key is an error of the handler.
   virtual Step on_bytes(Client& client, std::string_view bytes, std::string& out) = 0;
 

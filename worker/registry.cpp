@@ -19,10 +19,13 @@ std::string names_of(const Map& map) {
 
 Registry Registry::with_defaults() {
   Registry registry;
-  registry.add_protocol("control", "echo", [] { return std::make_unique<ControlClassifier>(); });
-  registry.add_handler("control", "echo", [] { return std::make_unique<ControlEcho>(); });
-  registry.add_protocol("ping", "echo", [] { return std::make_unique<PingClassifier>(); });
-  registry.add_handler("ping", "echo", [] { return std::make_unique<PingEcho>(); });
+  registry.add_protocol("control", "echo",
+                        [](auto&, auto&) { return std::make_unique<ControlClassifier>(); });
+  registry.add_handler("control", "echo",
+                       [](auto&, auto&) { return std::make_unique<ControlEcho>(); });
+  registry.add_protocol("ping", "echo",
+                        [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
+  registry.add_handler("ping", "echo", [](auto&, auto&) { return std::make_unique<PingEcho>(); });
   return registry;
 }
 
@@ -38,8 +41,9 @@ void Registry::add_handler(const std::string& protocol, const std::string& name,
   protocols_[protocol].handlers[name] = std::move(factory);
 }
 
-Result<Registry::Service> Registry::make(std::string_view protocol,
-                                         std::string_view handler) const {
+Result<Registry::Service> Registry::make(std::string_view protocol, std::string_view handler,
+                                         Environment& environment,
+                                         const ListenerTraits& traits) const {
   const auto found = protocols_.find(protocol);
   if (found == protocols_.end() || !found->second.classifier) {
     return usage_error(fmt::format("protocol '{}' is not known to this worker: expected one of {}",
@@ -53,7 +57,7 @@ Result<Registry::Service> Registry::make(std::string_view protocol,
         fmt::format("handler '{}' is not known for protocol '{}': expected one of {}", wanted,
                     protocol, names_of(known.handlers)));
   }
-  return Service{known.classifier(), factory->second()};
+  return Service{known.classifier(environment, traits), factory->second(environment, traits)};
 }
 
 }  // namespace mpb

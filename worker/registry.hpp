@@ -10,14 +10,18 @@
 
 #include "common/error.hpp"
 #include "proto/classifier.hpp"
+#include "worker/environment.hpp"
 #include "worker/handler.hpp"
 
 namespace mpb {
 
 class Registry {
  public:
-  using ClassifierFactory = std::function<std::unique_ptr<Classifier>()>;
-  using HandlerFactory = std::function<std::unique_ptr<Handler>()>;
+  /// Called for each listener, in the worker that has it.
+  using ClassifierFactory =
+      std::function<std::unique_ptr<Classifier>(Environment&, const ListenerTraits&)>;
+  using HandlerFactory =
+      std::function<std::unique_ptr<Handler>(Environment&, const ListenerTraits&)>;
 
   /// A registry with what mpworker itself knows: control and ping, each with `echo`.
   static Registry with_defaults();
@@ -31,7 +35,8 @@ class Registry {
     std::unique_ptr<Handler> handler;
   };
   /// An unknown name is a usage error that lists the known ones. `handler` empty: the default.
-  [[nodiscard]] Result<Service> make(std::string_view protocol, std::string_view handler) const;
+  [[nodiscard]] Result<Service> make(std::string_view protocol, std::string_view handler,
+                                     Environment& environment, const ListenerTraits& traits) const;
 
  private:
   struct Protocol {

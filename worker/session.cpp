@@ -1,5 +1,7 @@
 #include "worker/session.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -17,6 +19,7 @@ void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd) {
   fd_ = std::move(fd);
   state_ = State::kClassifying;
   client_.slot = worker.settings.slot;
+  client_.connection = this;
   ++service.counters.clients;
   ++service.counters.accepted;
   read_once();
@@ -32,6 +35,7 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   input_ = delivery.prefix;
   client_.slot = worker.settings.slot;
   client_.hops = delivery.hops;
+  client_.connection = this;
   ++service.counters.clients;
   ++service.counters.adopted;
   if (!delivery.key.empty()) {
@@ -48,13 +52,17 @@ void Session::resume() {
     ++service_->counters.rejected_source;
     return reject(service_->classifier->busy_reply());
   }
-  const std::string imported = std::exchange(state_on_the_move_, {});
-  if (!imported.empty() && !service_->handler->import_state(client_, imported)) {
-    ++service_->counters.rejected_input;
-    return close();
-  }
+  if (!import_state()) return;
   const std::string carried = std::exchange(input_, {});
   consume(carried);
+}
+
+bool Session::import_state() {
+  const std::string imported = std::exchange(state_on_the_move_, {});
+  if (imported.empty() || service_->handler->import_state(client_, imported)) return true;
+  ++service_->counters.rejected_input;
+  close();
+  return false;
 }
 
 void Session::on_events(std::uint32_t events) {
@@ -62,6 +70,7 @@ void Session::on_events(std::uint32_t events) {
     discard_input();
     return;
   }
+  if (waiting_ && (events & (EPOLLHUP | EPOLLERR)) != 0) return close();
   if ((events & EPOLLOUT) != 0) {
     on_writable();
     if (state_ == State::kFree || (watched_ & EPOLLIN) == 0) return;
@@ -72,12 +81,18 @@ void Session::on_events(std::uint32_t events) {
 void Session::read_once() {
   auto& buffer = worker_->read_buffer;
   const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (count > 0) return consume({buffer.data(), static_cast<std::size_t>(count)});
+  if (count > 0) {
+    if (state_ == State::kClassifying && service_->classifier->quick_ack()) {
+      const int on = 1;
+      ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    }
+    return consume({buffer.data(), static_cast<std::size_t>(count)});
+  }
   if (count == 0 || (errno != EAGAIN && errno != EINTR)) return close();
-  if (watch(EPOLLIN)) set_deadline();
+  if (watch_what_matters()) set_deadline();
 }
 
-void Session::consume(std::string_view fresh) {
+void Session::consume(std::string_view fresh, bool proceeding) {
   // What was read before stays in front; the fresh bytes are copied only if they must wait, too.
   std::string joined;
   std::string_view bytes = fresh;
@@ -89,27 +104,28 @@ void Session::consume(std::string_view fresh) {
   while (state_ == State::kClassifying && !bytes.empty()) {
     if (!classify(bytes)) break;
   }
-  while (state_ == State::kServing && !bytes.empty()) {
+  while (state_ == State::kServing && (!bytes.empty() || proceeding)) {
+    proceeding = false;
     if (!serve(bytes)) break;
   }
-  if (state_ != State::kClassifying && state_ != State::kServing) return;
+  if ((state_ != State::kClassifying && state_ != State::kServing) || detached_) return;
   if (bytes.size() > channel::kMaxPrefix) {
     ++service_->counters.rejected_input;
     return close();
   }
   input_ = bytes;
-  // With answers waiting, the client has to read them first.
-  if (!watch(output_.empty() ? EPOLLIN : EPOLLOUT)) return;
-  set_deadline();
+  if (watch_what_matters()) set_deadline();
 }
 
 bool Session::classify(std::string_view& bytes) {
-  Verdict verdict = service_->classifier->classify(bytes);
+  Verdict verdict = service_->classifier->classify(bytes, stage_);
+  if (!verdict.state.empty()) state_on_the_move_ = std::move(verdict.state);
   switch (verdict.kind) {
     case Verdict::Kind::kNeedMore:
       return false;
     case Verdict::Kind::kReply:
-      if (!write(verdict.text)) return false;
+      if (!write_reply(verdict)) return false;
+      stage_ = verdict.stage;
       bytes.remove_prefix(verdict.consumed);
       return true;
     case Verdict::Kind::kRoute:
@@ -119,16 +135,21 @@ bool Session::classify(std::string_view& bytes) {
       return serve_here(bytes);
     case Verdict::Kind::kReject:
       ++service_->counters.rejected_input;
-      reject(verdict.text);
+      if (!write_reply(verdict)) return false;
+      reject({});
       return false;
   }
   return false;
 }
 
+bool Session::write_reply(const Verdict& verdict) {
+  if (verdict.reply.empty()) return verdict.text.empty() || write(verdict.text);
+  return write(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
+}
+
 bool Session::serve_here(std::string_view rest) {
   if (worker_->clients.has_room(worker_->settings.max_clients)) {
-    begin_serving();
-    return true;
+    return begin_serving();
   }
   if (worker_->handoffs == nullptr) {
     refuse();
@@ -155,6 +176,14 @@ bool Session::serve(std::string_view& bytes) {
     case Step::Next::kYield:
       yielded_ = !output_.empty();
       return !yielded_;
+    case Step::Next::kWait:
+      waiting_ = true;
+      return false;
+    case Step::Next::kDetach:
+      detached_ = true;
+      unwatch();
+      DeadlineList<Session>::stop(*this);
+      return false;
     case Step::Next::kMove:
       return route(std::move(step.key), bytes);
     case Step::Next::kReject:
@@ -176,8 +205,7 @@ bool Session::route(std::string key, std::string_view rest) {
     KeyState& entered = worker.keys.enter(service_->space, key, 0);
     detach();
     attach(entered);
-    begin_serving();
-    return true;
+    return begin_serving();
   }
   if (worker.handoffs == nullptr) {
     refuse();
@@ -231,7 +259,8 @@ void Session::keep(std::uint32_t epoch) {
   detach();
   if (entered != nullptr) attach(*entered);
   wanted_.clear();
-  state_on_the_move_.clear();
+  // What the handler here exported it still knows; what the classifier found it has yet to learn.
+  if (counted_) state_on_the_move_.clear();
   ++service_->counters.kept;
   count_as_routed();
   state_ = State::kAdopted;
@@ -247,9 +276,10 @@ void Session::refuse() {
   reject(service_->classifier->busy_reply());
 }
 
-void Session::begin_serving() {
+bool Session::begin_serving() {
   state_ = State::kServing;
   count_as_routed();
+  return import_state();
 }
 
 void Session::count_as_routed() {

@@ -2,12 +2,15 @@
 // writes, and parks while the broker decides who gets it.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "common/deadline_list.hpp"
 #include "common/event_loop.hpp"
 #include "common/unique_fd.hpp"
+#include "proto/classifier.hpp"
 #include "proto/message.hpp"
 #include "worker/handler.hpp"
 #include "worker/key_table.hpp"
@@ -18,7 +21,7 @@ class ClientTable;
 struct Service;
 struct WorkerContext;
 
-class Session final : private EventHandler, public Deadline {
+class Session final : private EventHandler, public Deadline, private Connection {
  public:
   enum class State : std::uint8_t {
     kFree,         // in the pool
@@ -71,14 +74,22 @@ class Session final : private EventHandler, public Deadline {
  private:
   friend class ClientTable;
 
+  std::optional<std::size_t> send(std::span<const iovec> slices) override;
+  void proceed() override;
+  void finish() override;
+  void close_slow() override;
+  void exempt_from_idle(bool exempt) override;
+  [[nodiscard]] int descriptor() const override { return fd_.get(); }
+
   void on_events(std::uint32_t events) override;
   void read_once();
-  void consume(std::string_view fresh);
+  void consume(std::string_view fresh, bool proceeding = false);
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
   bool classify(std::string_view& bytes);
   bool serve(std::string_view& bytes);
   bool route(std::string key, std::string_view rest);
   bool serve_here(std::string_view rest);
+  bool write_reply(const Verdict& verdict);
 
   void park();
   void reject(std::string_view text);
@@ -87,9 +98,13 @@ class Session final : private EventHandler, public Deadline {
   void finish_writing();
   void attach(KeyState& key);
   void detach();
-  void begin_serving();
+  /// False: the handler did not understand the state that came along, and the client is closed.
+  bool begin_serving();
+  bool import_state();
   void count_as_routed();
   bool watch(std::uint32_t events);
+  /// Watches for what the client and its handler wait for.
+  bool watch_what_matters();
   void unwatch();
   void set_deadline();
   void linger();
@@ -111,8 +126,13 @@ class Session final : private EventHandler, public Deadline {
   std::uint64_t handoff_ = 0;  // its id while parked; see Handoffs
   State state_ = State::kFree;
   std::uint8_t attempts_ = 0;
+  std::uint8_t stage_ = 0;    // of the classifier
   bool counted_ = false;      // among the worker's routed clients
   bool shared_ = false;       // another process may hold a copy of the descriptor
+  bool blocked_ = false;      // the handler has bytes that the socket did not take
+  bool waiting_ = false;      // the handler wants no bytes before proceed()
+  bool detached_ = false;     // the handler does the I/O
+  bool idle_exempt_ = false;  // see exempt_from_idle()
   bool yielded_ = false;      // the handler has more to do with input_ once the output is written
   bool turned_away_ = false;  // see turn_away()
   bool header_due_ = false;   // the header deadline runs and must not be restarted

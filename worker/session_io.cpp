@@ -34,6 +34,7 @@ bool Session::write(std::string_view text) {
 }
 
 void Session::on_writable() {
+  if (output_.empty()) return finish_writing();
   const ssize_t count =
       ::send(fd_.get(), output_.data(), output_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (count < 0) {
@@ -50,7 +51,48 @@ void Session::finish_writing() {
   if (state_ == State::kClosing) return linger();
   if (state_ == State::kMoving) return park();
   if (std::exchange(yielded_, false)) return consume({});
-  if (watch(EPOLLIN)) set_deadline();
+  if (std::exchange(blocked_, false)) {
+    service_->handler->on_writable(client_);
+    if (state_ != State::kServing) return;
+  }
+  if (watch_what_matters()) set_deadline();
+}
+
+std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
+  if (!output_.empty()) {
+    blocked_ = true;
+    return 0;
+  }
+  std::size_t size = 0;
+  for (const iovec& slice : slices) size += slice.iov_len;
+  msghdr header{};
+  header.msg_iov = const_cast<iovec*>(slices.data());
+  header.msg_iovlen = slices.size();
+  const ssize_t count = ::sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count < 0 && errno != EAGAIN && errno != EINTR) return std::nullopt;
+  const std::size_t taken = count < 0 ? 0 : static_cast<std::size_t>(count);
+  const bool was_blocked = std::exchange(blocked_, taken < size);
+  if (watch_.active() && blocked_ != was_blocked && !watch_what_matters()) return std::nullopt;
+  if (blocked_ && (taken > 0 || !was_blocked)) set_deadline();
+  return taken;
+}
+
+void Session::proceed() {
+  if (std::exchange(waiting_, false)) consume({}, true);
+}
+
+void Session::finish() {
+  blocked_ = waiting_ = detached_ = false;
+  reject({});
+}
+
+void Session::close_slow() {
+  ++service_->counters.closed_slow;
+  close();
+}
+
+void Session::exempt_from_idle(bool exempt) {
+  idle_exempt_ = exempt;
 }
 
 void Session::reject(std::string_view text) {
@@ -77,8 +119,15 @@ bool Session::discard_input() {
   return false;
 }
 
+/// With answers waiting, the client has to read them before it is read from.
+bool Session::watch_what_matters() {
+  if (!output_.empty()) return watch(EPOLLOUT);
+  const std::uint32_t reading = waiting_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+  return watch(blocked_ ? reading | EPOLLOUT : reading);
+}
+
 bool Session::watch(std::uint32_t events) {
-  if (watched_ == events) return true;
+  if (watched_ == events && watch_.active()) return true;
   if (!watch_.active()) {
     const auto added = worker_->loop.add(fd_.get(), events, *this);
     if (!added) {
@@ -111,7 +160,8 @@ void Session::set_deadline() {
   header_due_ = false;
   if (state_ == State::kLingering) return deadlines.linger.restart(*this, now);
   if (state_ == State::kParked) return deadlines.route.restart(*this, now);
-  if (!output_.empty()) return deadlines.send.restart(*this, now);
+  if (!output_.empty() || blocked_) return deadlines.send.restart(*this, now);
+  if (idle_exempt_ || waiting_) return DeadlineList<Session>::stop(*this);
   deadlines.idle.restart(*this, now);
 }
 
@@ -129,7 +179,7 @@ void Session::expire() {
       ++(header_due_ ? counters.rejected_header : counters.closed_idle);
       break;
     default:
-      ++(output_.empty() ? counters.closed_idle : counters.closed_slow);
+      ++(output_.empty() && !blocked_ ? counters.closed_idle : counters.closed_slow);
       break;
   }
   close();
@@ -162,8 +212,9 @@ void Session::close() {
   input_ = std::string();
   output_ = std::string();
   client_ = Client{};
-  attempts_ = 0;
+  attempts_ = stage_ = 0;
   counted_ = shared_ = yielded_ = turned_away_ = header_due_ = false;
+  blocked_ = waiting_ = detached_ = idle_exempt_ = false;
   worker.clients.give_back(*this);
 }
 

@@ -26,6 +26,12 @@ WorkerSettings from_message(const channel::Configure& m) {
   return settings;
 }
 
+ListenerTraits traits_of(const channel::Listen& message) {
+  const auto has = [&message](std::uint16_t flag) { return (message.flags & flag) != 0; };
+  return {has(channel::Listen::kKeyIsStream), has(channel::Listen::kProxyProtocol),
+          has(channel::Listen::kSrsRealIp)};
+}
+
 WorkerSettings from_options(const Settings& options) {
   WorkerSettings settings;
   settings.max_clients = options.max_clients;
@@ -42,7 +48,7 @@ WorkerSettings from_options(const Settings& options) {
 }  // namespace
 
 Worker::Worker(EventLoop& loop, const Registry& registry)
-    : loop_(loop), registry_(registry), context_(loop) {
+    : loop_(loop), registry_(registry), environment_(loop), context_(loop) {
   loop_.at_turn_end([this] { end_turn(); });
   sweep();
 }
@@ -88,6 +94,7 @@ void Worker::reconfigure(const Settings& settings) {
 
 void Worker::configure(const WorkerSettings& settings) {
   context_.settings = settings;
+  environment_.slot = settings.slot;
   context_.deadlines.configure(settings);
   context_.keys.set_linger(settings.key_linger);
 }
@@ -106,7 +113,7 @@ void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
 }
 
 Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
-  auto made = registry_.make(message.protocol, message.handler);
+  auto made = registry_.make(message.protocol, message.handler, environment_, traits_of(message));
   if (!made) return made.error();
   Listener& listener = listeners_[static_cast<std::uint16_t>(message.listener)];
   Service& service = listener.service;
@@ -115,10 +122,9 @@ Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   service.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
   service.name = message.name;
   service.counters.listener = message.listener;
-  if (!service.handler) {  // a listener that was changed keeps what serves its clients
-    service.classifier = std::move(made->classifier);
-    service.handler = std::move(made->handler);
-  }
+  service.classifier = std::move(made->classifier);
+  // A listener that was changed keeps what serves its clients.
+  if (!service.handler) service.handler = std::move(made->handler);
   listener.acceptor.reset();
   if (!socket || context_.draining) return {};
   listener.acceptor = std::make_unique<Acceptor>(context_, service, std::move(socket));

@@ -10,6 +10,7 @@
 #include "common/settings.hpp"
 #include "worker/acceptor.hpp"
 #include "worker/broker_link.hpp"
+#include "worker/environment.hpp"
 #include "worker/registry.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
@@ -69,6 +70,7 @@ class Worker final : private BrokerCommands {
 
   EventLoop& loop_;
   const Registry& registry_;
+  Environment environment_;  // outlives the clients and their handlers
   WorkerContext context_;
   std::map<std::uint16_t, Listener> listeners_;
   std::unique_ptr<BrokerLink> link_;

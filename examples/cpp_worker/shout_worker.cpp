@@ -44,7 +44,8 @@ class Shout final : public mpb::Handler {
 
 int main(int argc, char** argv) {
   auto registry = mpb::Registry::with_defaults();
-  registry.add_protocol("room", "shout", [] { return std::make_unique<RoomClassifier>(); });
-  registry.add_handler("room", "shout", [] { return std::make_unique<Shout>(); });
+  registry.add_protocol("room", "shout",
+                        [](auto&, auto&) { return std::make_unique<RoomClassifier>(); });
+  registry.add_handler("room", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
   return mpb::worker_main(argc, argv, registry);
 }

@@ -16,7 +16,8 @@ TEST(ControlClassifier, NeedsMoreUntilTheIdIsWhole) {
   const ControlClassifier classifier;
   const std::string claim = "C\x07\0\0\0"s;
   for (std::size_t length = 0; length < claim.size(); ++length) {
-    EXPECT_EQ(classifier.classify(std::string_view(claim).substr(0, length), 0).kind, Kind::kNeedMore);
+    EXPECT_EQ(classifier.classify(std::string_view(claim).substr(0, length), 0).kind,
+              Kind::kNeedMore);
   }
   const Verdict verdict = classifier.classify(claim, 0);
   EXPECT_EQ(verdict.kind, Kind::kRoute);

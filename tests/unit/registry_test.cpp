@@ -17,6 +17,12 @@ class Shout final : public Handler {
   }
 };
 
+Environment& environment() {
+  static EventLoop loop;
+  static Environment instance(loop);
+  return instance;
+}
+
 std::string first_answer(const Registry::Service& service) {
   Client client;
   std::string out;
@@ -32,7 +38,7 @@ TEST(Registry, KnowsItsDefaults) {
   const Registry registry = Registry::with_defaults();
   for (const char* protocol : {"control", "ping"}) {
     for (const char* handler : {"", "echo"}) {
-      const auto service = registry.make(protocol, handler);
+      const auto service = registry.make(protocol, handler, environment(), {});
       ASSERT_TRUE(service.has_value()) << protocol;
       EXPECT_NE(service->classifier, nullptr);
       EXPECT_EQ(first_answer(*service).substr(0, 5), "hello");
@@ -42,11 +48,12 @@ TEST(Registry, KnowsItsDefaults) {
 
 TEST(Registry, EachListenerGetsItsOwnHandler) {
   const Registry registry = Registry::with_defaults();
-  EXPECT_NE(registry.make("control", "")->handler, registry.make("control", "")->handler);
+  EXPECT_NE(registry.make("control", "", environment(), {})->handler,
+            registry.make("control", "", environment(), {})->handler);
 }
 
 TEST(Registry, AnUnknownProtocolIsAUsageErrorThatListsTheKnown) {
-  const auto service = Registry::with_defaults().make("rtmp", "");
+  const auto service = Registry::with_defaults().make("rtmp", "", environment(), {});
   ASSERT_FALSE(service.has_value());
   EXPECT_EQ(service.error().kind, ErrorKind::kUsage);
   EXPECT_TRUE(mentions(service.error(), "'rtmp'")) << service.error().text;
@@ -55,8 +62,8 @@ TEST(Registry, AnUnknownProtocolIsAUsageErrorThatListsTheKnown) {
 
 TEST(Registry, AnUnknownHandlerIsAUsageErrorThatListsTheKnown) {
   Registry registry = Registry::with_defaults();
-  registry.add_handler("control", "shout", [] { return std::make_unique<Shout>(); });
-  const auto service = registry.make("control", "whisper");
+  registry.add_handler("control", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
+  const auto service = registry.make("control", "whisper", environment(), {});
   ASSERT_FALSE(service.has_value());
   EXPECT_EQ(service.error().kind, ErrorKind::kUsage);
   EXPECT_TRUE(mentions(service.error(), "'whisper'")) << service.error().text;
@@ -66,20 +73,23 @@ TEST(Registry, AnUnknownHandlerIsAUsageErrorThatListsTheKnown) {
 
 TEST(Registry, TakesHandlersAndProtocolsOfOthers) {
   Registry registry = Registry::with_defaults();
-  registry.add_handler("control", "shout", [] { return std::make_unique<Shout>(); });
-  registry.add_protocol("mine", "loud", [] { return std::make_unique<PingClassifier>(); });
-  registry.add_handler("mine", "loud", [] { return std::make_unique<Shout>(); });
-  EXPECT_EQ(first_answer(*registry.make("control", "shout")), "SHOUT");
-  EXPECT_EQ(first_answer(*registry.make("control", "")).substr(0, 5), "hello");
-  EXPECT_EQ(first_answer(*registry.make("mine", "")), "SHOUT");
+  registry.add_handler("control", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
+  registry.add_protocol("mine", "loud",
+                        [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
+  registry.add_handler("mine", "loud", [](auto&, auto&) { return std::make_unique<Shout>(); });
+  EXPECT_EQ(first_answer(*registry.make("control", "shout", environment(), {})), "SHOUT");
+  EXPECT_EQ(first_answer(*registry.make("control", "", environment(), {})).substr(0, 5), "hello");
+  EXPECT_EQ(first_answer(*registry.make("mine", "", environment(), {})), "SHOUT");
 }
 
 TEST(Registry, AHandlerMayBeAddedBeforeItsProtocol) {
   Registry registry;
-  registry.add_handler("mine", "loud", [] { return std::make_unique<Shout>(); });
-  EXPECT_FALSE(registry.make("mine", "loud").has_value()) << "its protocol is missing";
-  registry.add_protocol("mine", "loud", [] { return std::make_unique<PingClassifier>(); });
-  EXPECT_EQ(first_answer(*registry.make("mine", "")), "SHOUT");
+  registry.add_handler("mine", "loud", [](auto&, auto&) { return std::make_unique<Shout>(); });
+  EXPECT_FALSE(registry.make("mine", "loud", environment(), {}).has_value())
+      << "its protocol is missing";
+  registry.add_protocol("mine", "loud",
+                        [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
+  EXPECT_EQ(first_answer(*registry.make("mine", "", environment(), {})), "SHOUT");
 }
 
 }  // namespace
