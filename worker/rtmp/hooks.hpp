@@ -1,0 +1,106 @@
+// HTTP callbacks in SRS's form: asks or tells a web server what a client is about to do.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "common/event_loop.hpp"
+#include "common/vhost_settings.hpp"
+#include "worker/environment.hpp"
+
+namespace mpb::rtmp {
+
+class HttpPoster;
+struct HttpReply;
+
+/// What happened, as the web server is told.
+struct HookEvent {
+  std::string_view action;      // "on_connect", "on_publish", "on_play", "on_unpublish", "on_stop"
+  std::uint64_t client_id = 0;  // unique in this process
+  std::string ip;
+  std::string vhost;
+  std::string app;
+  std::string tc_url;
+  std::string page_url;  // of on_connect and on_play; may be empty
+  std::string stream;    // not of on_connect
+  std::string param;     // "key=abc&x=y"
+};
+
+/// Since the worker's start.
+struct HookCounters {
+  std::uint64_t asked = 0;
+  std::uint64_t told = 0;
+  std::uint64_t refused = 0;  // by the web server
+  std::uint64_t failed = 0;   // no answer that can be understood, or none in time
+  std::uint64_t dropped = 0;  // not sent: too many under way
+};
+
+/// The document that is posted; nothing: a name is not UTF-8, and JSON cannot say it.
+std::optional<std::string> hook_document(const HookEvent& event, std::string_view server_id,
+                                         std::string_view client_id);
+
+enum class HookAnswer : std::uint8_t {
+  kConsent,  // 200 with "0" or {"code": 0}
+  kRefusal,  // 200 with another number or code
+  kFailure,  // anything else: a web server that has trouble of its own
+};
+HookAnswer read_hook_answer(unsigned status, std::string_view body);
+
+/// The worker's hooks, made by Environment::shared<Hooks>(). All of it belongs to the loop's
+/// thread; the requests are done by another, which starts with the first of them.
+class Hooks final : private EventHandler {
+ public:
+  explicit Hooks(Environment& environment);
+  /// Drops what is under way; no Done is called any more.
+  ~Hooks();
+  Hooks(const Hooks&) = delete;
+  Hooks& operator=(const Hooks&) = delete;
+
+  /// `why`, in words for the client, is empty when it is allowed.
+  using Done = std::function<void(bool allowed, std::string_view why)>;
+
+  /// Posts `event` to `url` (not empty) and calls `done` in a later turn of the loop, within
+  /// settings.timeout, unless cancelled. Settings.fail_open says what no answer means.
+  std::uint64_t ask(const std::string& url, const HookEvent& event, const HookSettings& settings,
+                    Done done);
+  /// `done` is not called any more. The web server may have been asked already. Unknown and past
+  /// tickets are ignored.
+  void cancel(std::uint64_t ticket);
+  /// Posts without waiting for consent (on_unpublish, on_stop).
+  void tell(const std::string& url, const HookEvent& event, const HookSettings& settings);
+
+  [[nodiscard]] const HookCounters& counters() const { return counters_; }
+
+ private:
+  struct Request {
+    std::string action;
+    std::string url;
+    bool fail_open = false;
+    Done done;                               // null: nobody waits for the answer
+    std::optional<EventLoop::TimerId> late;  // set when it could not even be sent
+  };
+
+  void on_events(std::uint32_t events) override;
+  std::uint64_t post(const std::string& url, const HookEvent& event, const HookSettings& settings,
+                     Done done);
+  Status send(std::uint64_t ticket, const std::string& url, const HookEvent& event,
+              Duration timeout);
+  Status start();
+  void settle(const HttpReply& reply);
+  void report_failure(const Request& request, std::string_view why);
+
+  Environment& environment_;
+  std::unique_ptr<HttpPoster> poster_;  // null before the first request
+  Watch watch_;
+  std::unordered_map<std::uint64_t, Request> requests_;
+  std::uint64_t last_ticket_ = 0;
+  HookCounters counters_;
+  std::optional<TimePoint> last_report_;
+};
+
+}  // namespace mpb::rtmp
