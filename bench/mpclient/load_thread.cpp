@@ -123,8 +123,8 @@ void LoadThread::wait_and_handle() {
   const timespec limit{seconds.count(), (wait - seconds).count()};
   const int count = ::epoll_pwait2(epoll_.get(), events.data(), kEventsPerTurn,
                                    due == TimePoint::max() ? nullptr : &limit, nullptr);
-  // A client that ends here may be used again at once: its descriptor's next event comes with the
-  // next wait, since one wait reports a descriptor once.
+  // Clients begin between two waits only: an event here is of the client that it was reported for,
+  // or of one that another client's event has ended meanwhile.
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.u64 == kWakeupTag) {
@@ -137,6 +137,7 @@ void LoadThread::wait_and_handle() {
 
 void LoadThread::handle(ClientIndex index, std::uint32_t events) {
   Client& client = pool_[index];
+  if (client.state == Client::State::kFree) return;
   if ((client.registered & EPOLLOUT) != 0) {
     send(client);
   } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
