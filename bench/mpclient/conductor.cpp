@@ -164,6 +164,7 @@ void Conductor::on_held_long_enough() {
 
 // Without a grace, clients in flight have as long as their timeouts allow.
 void Conductor::finish(Duration grace) {
+  if (run_.order.load() < Order::kFinish) run_.end = std::min(Clock::now(), end_of_duration_);
   end_of_duration_ = end_of_hold_ = TimePoint::max();
   if (grace.count() > 0) end_of_grace_ = Clock::now() + grace;
   give(Order::kFinish);

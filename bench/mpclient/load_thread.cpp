@@ -25,6 +25,10 @@ std::uint64_t width_of(const Settings& settings, std::uint64_t at_once) {
   return std::max<std::uint64_t>(1, kRampWidth / settings.threads);
 }
 
+TimePoint planned_end(const Settings& settings, TimePoint start) {
+  return settings.duration.count() > 0 ? start + settings.duration : TimePoint::max();
+}
+
 }  // namespace
 
 LoadThread::LoadThread(const Settings& settings, RunState& run, unsigned index, std::size_t at_once,
@@ -40,6 +44,7 @@ LoadThread::LoadThread(const Settings& settings, RunState& run, unsigned index, 
       writer_(settings.message_size),
       pool_(at_once + witnesses + 1),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      planned_end_(planned_end(settings, run.start)),
       next_number_(index),
       last_end_(run.start) {
   epoll_event event{};
@@ -66,7 +71,8 @@ void LoadThread::run() {
 }
 
 bool LoadThread::more_to_start() const {
-  return obeyed_ < Order::kFinish && next_number_ < total_;
+  if (obeyed_ >= Order::kFinish || next_number_ >= total_) return false;
+  return settings_.mode != Mode::kOpen || intended_start(next_number_) < planned_end_;
 }
 
 bool LoadThread::may_start(TimePoint now) const {
@@ -89,15 +95,29 @@ TimePoint LoadThread::intended_start(std::uint64_t number) const {
 void LoadThread::start_clients() {
   TimePoint now = Clock::now();
   for (int i = 0; i < kStartsPerTurn && may_start(now); ++i) {
-    const std::uint64_t number = next_number_;
-    next_number_ += settings_.threads;
-    TimePoint begun = now;
-    if (settings_.mode == Mode::kOpen) {
-      begun = intended_start(number);
-      tally_.lateness.record((now - begun).count());
-    }
-    start(number, begun);
+    start_next(now);
     now = Clock::now();
+  }
+}
+
+void LoadThread::start_next(TimePoint now) {
+  const std::uint64_t number = next_number_;
+  next_number_ += settings_.threads;
+  TimePoint begun = now;
+  if (settings_.mode == Mode::kOpen) {
+    begun = intended_start(number);
+    tally_.lateness.record((now - begun).count());
+  }
+  start(number, begun);
+}
+
+/// Open loop: those that were due before the end still start, if there is room for them.
+void LoadThread::start_overdue() {
+  if (settings_.mode != Mode::kOpen) return;
+  while (room_to_start() && intended_start(next_number_) < run_.end) start_next(Clock::now());
+  for (; next_number_ < total_ && intended_start(next_number_) < run_.end;
+       next_number_ += settings_.threads) {
+    ++tally_.never_started;
   }
 }
 
@@ -161,7 +181,7 @@ void LoadThread::run_queues() {
 void LoadThread::obey() {
   const Order order = run_.order.load(std::memory_order_acquire);
   if (order == obeyed_) return;
-  if (order == Order::kFinish) count_never_started();
+  if (obeyed_ < Order::kFinish && order >= Order::kFinish) start_overdue();
   obeyed_ = order;
   if (order == Order::kMove) move_held();
   if (order >= Order::kFinish) {
@@ -203,15 +223,6 @@ void LoadThread::end_witnesses() {
 void LoadThread::abort_all() {
   for (ClientIndex i = 0; i < pool_.size(); ++i) {
     if (pool_[i].state != Client::State::kFree) end(pool_[i], tally_.unfinished, true);
-  }
-}
-
-void LoadThread::count_never_started() {
-  if (settings_.mode != Mode::kOpen) return;
-  const TimePoint now = Clock::now();
-  for (; next_number_ < total_ && intended_start(next_number_) <= now;
-       next_number_ += settings_.threads) {
-    ++tally_.never_started;
   }
 }
 

@@ -42,6 +42,8 @@ class LoadThread {
   void wait_and_handle();
   void handle(ClientIndex index, std::uint32_t events);
   void start_clients();
+  void start_next(TimePoint now);
+  void start_overdue();
   [[nodiscard]] bool more_to_start() const;
   [[nodiscard]] bool may_start(TimePoint now) const;
   [[nodiscard]] bool room_to_start() const;
@@ -54,7 +56,6 @@ class LoadThread {
   void end_witnesses();
   void finish_kept();
   void abort_all();
-  void count_never_started();
   void publish();
 
   // load_thread_clients.cpp: the life of one client.
@@ -97,6 +98,7 @@ class LoadThread {
   UniqueFd epoll_;
   Wakeup wakeup_;
 
+  const TimePoint planned_end_;  // a signal may end the run before
   std::uint64_t next_number_;
   std::uint64_t on_their_way_ = 0;
   std::uint64_t lingering_count_ = 0;

@@ -39,6 +39,7 @@ class Wakeup {
 
 struct RunState {
   TimePoint start;  // of all threads; set before they run
+  TimePoint end;    // none is due from here on; set before kFinish is given, for good
   std::atomic<Order> order{Order::kRun};
   OwnerTable owners;
   Wakeup conductor;

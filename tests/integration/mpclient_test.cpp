@@ -52,5 +52,26 @@ TEST(Mpclient, ReportsAndEndsWhenAllWorkersAreKilledUnderIt) {
   EXPECT_NE(report.find("mpclient  busy"), std::string::npos) << "it is complete: " << report;
 }
 
+TEST(Mpclient, AnOpenLoopStartsEveryClientThatIsDueBeforeItsEnd) {
+  const BrokerProcess broker({"--workers", "1"});
+  const Outcome outcome = run("mpclient", {"127.0.0.1", std::to_string(broker.port()), "--rate",
+                                           "1000", "--duration", "300ms"});
+  EXPECT_EQ(outcome.exit, "exit 0") << outcome.out << outcome.err;
+  EXPECT_NE(outcome.out.find(" 300 started, 300 served,"), std::string::npos) << outcome.out;
+  EXPECT_EQ(outcome.out.find("never started"), std::string::npos) << outcome.out;
+}
+
+TEST(Mpclient, AnOpenLoopTellsHowManyFoundNoRoom) {
+  const std::uint16_t port = free_port();
+  const UniqueFd silent = listen_on(loopback(port), 64).value();
+  const Outcome outcome =
+      run("mpclient", {"127.0.0.1", std::to_string(port), "--rate", "100", "--concurrency", "1",
+                       "--duration", "500ms", "--timeout", "2s"});
+  EXPECT_EQ(outcome.exit, "exit 1") << outcome.out << outcome.err;
+  EXPECT_NE(outcome.out.find(" 1 started,"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("49 were due but never started: no room for them"), std::string::npos)
+      << outcome.out;
+}
+
 }  // namespace
 }  // namespace mpb::test
