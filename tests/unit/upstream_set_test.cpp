@@ -1,0 +1,129 @@
+#include "worker/rtmp/upstream_set.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace mpb::rtmp {
+namespace {
+
+using Tried = std::vector<std::size_t>;
+
+VhostSettings settings_of(std::vector<Upstream> upstreams) {
+  VhostSettings settings;
+  settings.upstreams = std::move(upstreams);
+  settings.upstream_fails = 3;
+  settings.upstream_pause = Duration{10'000};
+  return settings;
+}
+
+class UpstreamSetTest : public testing::Test {
+ protected:
+  void fail_often(UpstreamSet& set, std::size_t number) const {
+    for (int i = 0; i < 3; ++i) set.failed(number, now_);
+  }
+
+  TimePoint now_ = TimePoint{} + std::chrono::hours{1};
+};
+
+TEST_F(UpstreamSetTest, TheyTakeTurns) {
+  UpstreamSet set(settings_of({{"a"}, {"b"}, {"c"}}));
+  std::vector<std::size_t> picks;
+  for (int i = 0; i < 7; ++i) picks.push_back(set.pick(now_, {}).value());
+  EXPECT_EQ(picks, (Tried{0, 1, 2, 0, 1, 2, 0}));
+}
+
+TEST_F(UpstreamSetTest, WithoutAnyNoneIsPicked) {
+  UpstreamSet set(settings_of({}));
+  EXPECT_FALSE(set.pick(now_, {}));
+}
+
+TEST_F(UpstreamSetTest, AClientTriesEachOnce) {
+  UpstreamSet set(settings_of({{"a"}, {"b"}, {"c"}}));
+  Tried tried;
+  while (const auto number = set.pick(now_, tried)) tried.push_back(*number);
+  EXPECT_EQ(tried, (Tried{0, 1, 2}));
+}
+
+TEST_F(UpstreamSetTest, BackupsComeLastWhereverTheyStand) {
+  UpstreamSet set(settings_of({{"spare", true}, {"a"}, {"b"}}));
+  for (int i = 0; i < 6; ++i) EXPECT_NE(set.pick(now_, {}), 0U);
+  Tried tried;
+  while (const auto number = set.pick(now_, tried)) tried.push_back(*number);
+  ASSERT_EQ(tried.size(), 3U);
+  EXPECT_EQ(tried.back(), 0U);
+}
+
+TEST_F(UpstreamSetTest, ABackupServesOnlyWhileAllOthersAreOut) {
+  UpstreamSet set(settings_of({{"a"}, {"b"}, {"spare", true}}));
+  fail_often(set, 0);
+  EXPECT_EQ(set.pick(now_, {}), 1U);
+  fail_often(set, 1);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(set.pick(now_, {}), 2U);
+  now_ += Duration{10'000};
+  EXPECT_NE(set.pick(now_, {}), 2U);
+}
+
+TEST_F(UpstreamSetTest, FailuresInARowTakeOneOutForThePause) {
+  UpstreamSet set(settings_of({{"a"}, {"b"}}));
+  EXPECT_FALSE(set.failed(0, now_));
+  EXPECT_FALSE(set.failed(0, now_));
+  EXPECT_FALSE(set.is_out(0, now_));
+  EXPECT_TRUE(set.failed(0, now_));
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(set.pick(now_, {}), 1U);
+  EXPECT_TRUE(set.is_out(0, now_ + Duration{9'999}));
+  EXPECT_FALSE(set.is_out(0, now_ + Duration{10'000}));
+}
+
+TEST_F(UpstreamSetTest, ASuccessStartsTheCountOver) {
+  UpstreamSet set(settings_of({{"a"}}));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_FALSE(set.failed(0, now_));
+    EXPECT_FALSE(set.failed(0, now_));
+    EXPECT_FALSE(set.succeeded(0));
+  }
+  EXPECT_EQ(set.members()[0].served, 5U);
+  EXPECT_EQ(set.members()[0].failed, 10U);
+}
+
+TEST_F(UpstreamSetTest, AfterThePauseOneFailureIsEnoughAndOneSuccessToo) {
+  UpstreamSet set(settings_of({{"a"}}));
+  fail_often(set, 0);
+  EXPECT_FALSE(set.pick(now_, {}));
+  now_ += Duration{10'000};
+  EXPECT_EQ(set.pick(now_, {}), 0U);
+  EXPECT_TRUE(set.failed(0, now_));
+  EXPECT_FALSE(set.pick(now_, {}));
+  now_ += Duration{10'000};
+  EXPECT_TRUE(set.succeeded(0));
+  EXPECT_FALSE(set.failed(0, now_));
+  EXPECT_EQ(set.pick(now_, {}), 0U);
+}
+
+TEST_F(UpstreamSetTest, FailuresOfClientsThatBeganEarlierDoNotProlongThePause) {
+  UpstreamSet set(settings_of({{"a"}}));
+  fail_often(set, 0);
+  EXPECT_FALSE(set.failed(0, now_ + Duration{9'000}));
+  EXPECT_FALSE(set.is_out(0, now_ + Duration{10'000}));
+}
+
+TEST_F(UpstreamSetTest, AReloadKeepsWhatIsKnownOfAnAddress) {
+  UpstreamSet before(settings_of({{"a"}, {"b"}}));
+  fail_often(before, 1);
+  UpstreamSet after(settings_of({{"b", true}, {"c"}}), &before);
+  EXPECT_TRUE(after.is_out(0, now_));
+  EXPECT_TRUE(after.members()[0].upstream.backup);
+  EXPECT_EQ(after.members()[0].failed, 3U);
+  EXPECT_FALSE(after.is_out(1, now_));
+}
+
+TEST_F(UpstreamSetTest, ZeroFailuresMeansOne) {
+  VhostSettings settings = settings_of({{"a"}});
+  settings.upstream_fails = 0;
+  UpstreamSet set(settings);
+  EXPECT_EQ(set.pick(now_, {}), 0U);
+  EXPECT_TRUE(set.failed(0, now_));
+}
+
+}  // namespace
+}  // namespace mpb::rtmp
