@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <utility>
+
+#include "bench/common/process.hpp"
 
 namespace mpb::load {
 namespace {
@@ -16,25 +17,6 @@ constexpr Duration kGraceAfterSignal{1000};
 constexpr Duration kProgressInterval{500};
 // So that all threads are up when the first clients of an open loop are due.
 constexpr Duration kStartAhead{5};
-
-double cpu_seconds_used() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-/// Blocks the signals in this thread, and so in all that it starts.
-UniqueFd take_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return UniqueFd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-}
 
 /// Clients at once, all threads together.
 Result<std::uint64_t> clients_at_once(const Settings& settings, std::uint64_t descriptors) {

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "bench/common/connector.hpp"
 #include "bench/mpclient/client_pool.hpp"
-#include "bench/mpclient/connector.hpp"
 #include "bench/mpclient/request.hpp"
 #include "bench/mpclient/run_state.hpp"
 #include "bench/mpclient/settings.hpp"

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <initializer_list>
 #include <limits>
 
 #include <boost/program_options.hpp>
 
+#include "bench/common/connector.hpp"
+#include "bench/common/option_reader.hpp"
 #include "bench/mpclient/options_list.hpp"
 #include "common/units.hpp"
 
@@ -19,101 +19,11 @@ namespace po = boost::program_options;
 constexpr std::int64_t kMaxClients = 1'000'000'000;
 constexpr std::int64_t kMaxConcurrency = 1'000'000;
 constexpr std::int64_t kMaxThreads = 256;
-constexpr std::int64_t kMaxSources = 254 * 254;
-constexpr double kMaxRate = 10'000'000;
 constexpr std::string_view kDefaultConcurrency = "64";
-
-Error option_error(std::string_view option, const Error& error) {
-  return usage_error(fmt::format("--{}: {}", option, error.text));
-}
-
-/// Reads the values of one command line; the first error stays.
-class Reader {
- public:
-  explicit Reader(const po::variables_map& values) : values_(values) {}
-
-  [[nodiscard]] bool given(const char* option) const {
-    return values_.count(option) > 0 && !values_[option].defaulted();
-  }
-  [[nodiscard]] bool flag(const char* option) const { return values_[option].as<bool>(); }
-  [[nodiscard]] bool has(const char* option) const { return values_.count(option) > 0; }
-  [[nodiscard]] const std::string& text(const char* option) const {
-    return values_[option].as<std::string>();
-  }
-
-  /// Stores the value of `option`, when there is one, as `parse` reads it.
-  template <class T, class Parse>
-  void read(const char* option, T& value, Parse&& parse) {
-    if (!has(option)) return;
-    const auto parsed = parse(std::string_view(text(option)));
-    if (parsed) {
-      value = static_cast<T>(*parsed);
-    } else {
-      fail(option_error(option, parsed.error()));
-    }
-  }
-  template <class T>
-  void read_integer(const char* option, T& value, std::int64_t low, std::int64_t high) {
-    read(option, value, [=](std::string_view text) { return parse_integer(text, low, high); });
-  }
-  void read_duration(const char* option, Duration& value) {
-    read(option, value, [](std::string_view text) -> Result<Duration> {
-      const auto duration = parse_duration(text);
-      if (duration && duration->count() == 0) return usage_error("must be more than 0");
-      return duration;
-    });
-  }
-  void forbid(std::string_view with, std::initializer_list<const char*> options) {
-    for (const char* option : options) {
-      if (has(option) && given(option)) {
-        fail(usage_error(fmt::format("--{} does not go with {}", option, with)));
-      }
-    }
-  }
-
-  void fail(Error error) {
-    if (status_) status_ = std::move(error);
-  }
-  [[nodiscard]] const Status& status() const { return status_; }
-
- private:
-  const po::variables_map& values_;
-  Status status_;
-};
-
-Result<double> parse_rate(std::string_view text) {
-  double value = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (status != std::errc() || end != text.data() + text.size() || !(value >= 0.001) ||
-      value > kMaxRate) {
-    return usage_error(
-        fmt::format("'{}' is not a number of clients a second from 0.001 to {}", text, kMaxRate));
-  }
-  return value;
-}
-
-/// parse_endpoint, which knows no names, with the one name that needs no look-up.
-Result<Endpoint> parse_target(std::string_view text) {
-  constexpr std::string_view kLocalhost = "localhost:";
-  if (!text.starts_with(kLocalhost)) return parse_endpoint(text);
-  return parse_endpoint(fmt::format("127.0.0.1:{}", text.substr(kLocalhost.size())));
-}
-
-Result<Endpoint> parse_host_port(const std::string& host, const std::string& port) {
-  const bool v6 = host.find(':') != std::string::npos && !host.starts_with('[');
-  auto target =
-      parse_target(v6 ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port));
-  if (!target) {
-    return usage_error(fmt::format(
-        "HOST PORT '{} {}': HOST is an IPv4 or IPv6 address or localhost, PORT is 1 to 65535", host,
-        port));
-  }
-  return target;
-}
 
 using Positional = std::vector<std::string>;
 
-void read_target(Reader& reader, const Positional& positional, Settings& settings) {
+void read_target(OptionReader& reader, const Positional& positional, Settings& settings) {
   if (reader.has("connect")) {
     if (!positional.empty()) {
       return reader.fail(usage_error("--connect takes the place of HOST PORT: give one of them"));
@@ -129,7 +39,8 @@ void read_target(Reader& reader, const Positional& positional, Settings& setting
   settings.target = *target;
 }
 
-void read_paced_positionals(Reader& reader, const Positional& positional, Settings& settings) {
+void read_paced_positionals(OptionReader& reader, const Positional& positional,
+                            Settings& settings) {
   constexpr std::int64_t kMaxSleepMs = 86'400'000;
   const auto clients = parse_integer(positional[2], 1, kMaxConcurrency);
   if (!clients) return reader.fail(usage_error("CLIENTS: " + clients.error().text));
@@ -140,7 +51,7 @@ void read_paced_positionals(Reader& reader, const Positional& positional, Settin
   reader.forbid("CLIENTS SLEEP_MS", {"clients", "interval"});
 }
 
-void read_mode(Reader& reader, bool paced, Settings& settings) {
+void read_mode(OptionReader& reader, bool paced, Settings& settings) {
   if (paced || reader.has("interval")) {
     settings.mode = Mode::kPaced;
     reader.forbid("clients that send at an interval",
@@ -162,7 +73,7 @@ void read_mode(Reader& reader, bool paced, Settings& settings) {
   }
 }
 
-void read_load(Reader& reader, Settings& settings) {
+void read_load(OptionReader& reader, Settings& settings) {
   reader.read_integer("clients", settings.clients, 1, kMaxClients);
   reader.read_integer("concurrency", settings.concurrency, 1, kMaxConcurrency);
   reader.read_integer("threads", settings.threads, 1, kMaxThreads);
@@ -173,7 +84,7 @@ void read_load(Reader& reader, Settings& settings) {
   reader.read_duration("timeout", settings.timeout);
 }
 
-void read_client(Reader& reader, Settings& settings) {
+void read_client(OptionReader& reader, Settings& settings) {
   std::uint64_t seed = 0;
   reader.read_integer("seed", seed, 0, std::numeric_limits<std::int64_t>::max());
   reader.read("ids", settings.ids,
@@ -193,7 +104,7 @@ void read_client(Reader& reader, Settings& settings) {
   settings.allow_busy = reader.flag("allow-busy");
 }
 
-void read_close_and_sources(Reader& reader, Settings& settings) {
+void read_close_and_sources(OptionReader& reader, Settings& settings) {
   const std::string& how = reader.text("close");
   settings.reset_on_close = how == "rst";
   if (how != "fin" && how != "rst") {
@@ -210,7 +121,7 @@ void read_close_and_sources(Reader& reader, Settings& settings) {
 }
 
 Result<Settings> read_settings(const po::variables_map& values, const Positional& positional) {
-  Reader reader(values);
+  OptionReader reader(values);
   Settings settings;
   read_target(reader, positional, settings);
   read_load(reader, settings);
@@ -226,17 +137,15 @@ Result<Settings> read_settings(const po::variables_map& values, const Positional
 }  // namespace
 
 Result<CommandLine> read_command_line(const std::vector<std::string>& arguments) {
-  // No abbreviations: a script must not change its meaning when an option is added.
-  constexpr int kStyle =
-      (po::command_line_style::unix_style & ~po::command_line_style::allow_guessing);
   po::options_description all = visible_options();
   all.add_options()("positional", po::value<Positional>());
   po::positional_options_description order;
   order.add("positional", 4);
   po::variables_map values;
   try {
-    po::store(po::command_line_parser(arguments).options(all).positional(order).style(kStyle).run(),
-              values);
+    po::store(
+        po::command_line_parser(arguments).options(all).positional(order).style(kOptionStyle).run(),
+        values);
   } catch (const po::too_many_positional_options_error&) {
     return usage_error("at most four arguments without a name: HOST PORT CLIENTS SLEEP_MS");
   } catch (const po::error& error) {

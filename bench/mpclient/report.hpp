@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "bench/common/report_parts.hpp"
 #include "bench/mpclient/settings.hpp"
 #include "bench/mpclient/tally.hpp"
 
@@ -22,10 +23,7 @@ struct Report {
   /// Served clients; with hold and storm over the time until all were answered.
   [[nodiscard]] double clients_per_second() const;
   [[nodiscard]] double messages_per_second() const;
-  /// Of what its threads could have used, in percent.
-  [[nodiscard]] double busy_percent() const;
-  /// mpclient may have been slower than what it measured.
-  [[nodiscard]] bool is_bottleneck() const;
+  [[nodiscard]] OwnLoad own_load() const;
   /// No client was lost, wrongly answered or, unless allowed, refused.
   [[nodiscard]] bool passed() const;
 };

@@ -1,31 +1,12 @@
-#include <cmath>
-
 #include <boost/json.hpp>
 
+#include "bench/common/report_parts.hpp"
 #include "bench/mpclient/report.hpp"
 
 namespace mpb::load {
 namespace {
 
 namespace json = boost::json;
-
-/// Microseconds with one decimal.
-double microseconds(double nanoseconds) {
-  return std::round(nanoseconds / 100) / 10;
-}
-
-json::object latency_object(const Histogram& histogram) {
-  const auto quantile = [&](double fraction) {
-    return microseconds(static_cast<double>(histogram.quantile(fraction)));
-  };
-  return {{"count", histogram.count()},
-          {"mean", microseconds(histogram.mean())},
-          {"p50", quantile(0.5)},
-          {"p90", quantile(0.9)},
-          {"p99", quantile(0.99)},
-          {"p99.9", quantile(0.999)},
-          {"max", microseconds(static_cast<double>(histogram.max()))}};
-}
 
 json::object clients_object(const Tally& tally) {
   return {{"started", tally.started},
@@ -65,12 +46,6 @@ json::object errors_object(const Tally& tally) {
   return errors;
 }
 
-json::array samples_array(const Tally& tally) {
-  json::array samples;
-  for (const std::string& sample : tally.samples) samples.push_back(json::string(sample));
-  return samples;
-}
-
 }  // namespace
 
 std::string json_report(const Report& report) {
@@ -96,11 +71,8 @@ std::string json_report(const Report& report) {
       {"handed_over", tally.handed_over},
       {"answered_where_accepted", tally.answered_where_accepted},
       {"errors", errors_object(tally)},
-      {"samples", samples_array(tally)},
-      {"own_cpu",
-       {{"seconds", report.cpu_seconds},
-        {"busy_percent", report.busy_percent()},
-        {"bottleneck", report.is_bottleneck()}}},
+      {"samples", text_array(tally.samples)},
+      {"own_cpu", own_load_object(report.own_load())},
       {"interrupted", report.interrupted},
       {"passed", report.passed()}};
   return json::serialize(object) + "\n";

@@ -1,26 +1,12 @@
 #include <fmt/format.h>
 
-#include <iterator>
-
+#include "bench/common/report_parts.hpp"
 #include "bench/mpclient/report.hpp"
 
 namespace mpb::load {
 namespace {
 
-constexpr double kBottleneckPercent = 80;
-// A shorter run says nothing: its start alone keeps mpclient busy.
-constexpr double kLongEnoughSeconds = 0.1;
-
-using Buffer = fmt::memory_buffer;
-
-template <class... Args>
-void add(Buffer& out, fmt::format_string<Args...> format, Args&&... args) {
-  fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
-}
-
-double per_second(std::uint64_t count, double seconds) {
-  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
-}
+constexpr int kNameWidth = 8;
 
 std::string load_text(const Settings& settings) {
   switch (settings.mode) {
@@ -67,29 +53,16 @@ void add_counts(Buffer& out, const Report& report) {
   }
 }
 
-double microseconds(std::uint64_t nanoseconds) {
-  return static_cast<double>(nanoseconds) / 1000;
-}
-
-void add_latency(Buffer& out, std::string_view name, const Histogram& histogram) {
-  if (histogram.count() == 0) return;
-  add(out, "  {:<8}{:>10.0f}{:>10.0f}{:>10.0f}{:>10.0f}{:>10.0f}{:>12}\n", name,
-      microseconds(histogram.quantile(0.5)), microseconds(histogram.quantile(0.9)),
-      microseconds(histogram.quantile(0.99)), microseconds(histogram.quantile(0.999)),
-      microseconds(histogram.max()), histogram.count());
-}
-
 void add_latencies(Buffer& out, const Report& report) {
   const Tally& tally = report.tally;
   const bool open = report.settings.mode == Mode::kOpen;
   add(out, "latency in microseconds{}\n", open ? ", from the intended start" : "");
-  add(out, "  {:<8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>12}\n", "", "p50", "p90", "p99", "p99.9", "max",
-      "count");
-  add_latency(out, "connect", tally.connect);
-  add_latency(out, "dispatch", tally.dispatch);
-  add_latency(out, "move", tally.move);
-  add_latency(out, "message", tally.message);
-  add_latency(out, "start", tally.lateness);
+  add_latency_heading(out, kNameWidth);
+  add_latency(out, kNameWidth, "connect", tally.connect);
+  add_latency(out, kNameWidth, "dispatch", tally.dispatch);
+  add_latency(out, kNameWidth, "move", tally.move);
+  add_latency(out, kNameWidth, "message", tally.message);
+  add_latency(out, kNameWidth, "start", tally.lateness);
   if (open) add(out, "  (start: how late mpclient itself began a client)\n");
 }
 
@@ -113,16 +86,6 @@ void add_problems(Buffer& out, const Tally& tally) {
   for (const std::string& sample : tally.samples) add(out, "such as   {}\n", sample);
 }
 
-void add_own_load(Buffer& out, const Report& report) {
-  add(out, "mpclient  busy {:.0f} % of {} thread{} ({:.2f} s of CPU)\n", report.busy_percent(),
-      report.settings.threads, report.settings.threads == 1 ? "" : "s", report.cpu_seconds);
-  if (report.is_bottleneck()) {
-    add(out,
-        "warning   mpclient was the bottleneck, or close to it: the server may be faster than "
-        "this; try more --threads\n");
-  }
-}
-
 }  // namespace
 
 double Report::clients_per_second() const {
@@ -133,12 +96,8 @@ double Report::messages_per_second() const {
   return per_second(tally.messages, seconds);
 }
 
-double Report::busy_percent() const {
-  return wall_seconds > 0 ? 100 * cpu_seconds / wall_seconds / settings.threads : 0;
-}
-
-bool Report::is_bottleneck() const {
-  return wall_seconds >= kLongEnoughSeconds && busy_percent() > kBottleneckPercent;
+OwnLoad Report::own_load() const {
+  return {cpu_seconds, wall_seconds, settings.threads};
 }
 
 bool Report::passed() const {
@@ -152,7 +111,7 @@ std::string text_report(const Report& report) {
   add_latencies(out, report);
   add_workers(out, report.tally);
   add_problems(out, report.tally);
-  add_own_load(out, report);
+  add_own_load(out, "mpclient", report.own_load(), "try more --threads");
   return fmt::to_string(out);
 }
 

@@ -1,17 +1,12 @@
 #include "bench/mpclient/settings.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
+
+#include "bench/common/connector.hpp"
 
 namespace mpb::load {
 namespace {
 
-// Of the 28,232 local ports that Linux gives out by default for one source and destination.
-constexpr std::uint64_t kPortsPerSource = 25'000;
-// Clients that end leave their port in TIME_WAIT for a while: room for some 100,000 of them.
-constexpr unsigned kSourcesForTurnover = 8;
 // Standard streams, epoll sets, eventfds, the report file.
 constexpr std::uint64_t kOwnDescriptors = 32;
 constexpr std::uint64_t kMaxWitnesses = 1024;
@@ -32,12 +27,6 @@ std::string_view mode_name(Mode mode) {
       return "storm";
   }
   return "?";
-}
-
-bool is_ipv4_loopback(const Endpoint& endpoint) {
-  if (endpoint.family() != AF_INET) return false;
-  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&endpoint.address);
-  return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
 }
 
 unsigned sources_needed(const Settings& settings) {

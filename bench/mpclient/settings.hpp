@@ -49,9 +49,6 @@ struct Settings {
   std::string json_file;
 };
 
-/// True for IPv4 addresses in 127.0.0.0/8, the only ones whose source address can be varied.
-bool is_ipv4_loopback(const Endpoint& endpoint);
-
 /// How many loopback source addresses a run needs so that its local ports last.
 unsigned sources_needed(const Settings& settings);
 

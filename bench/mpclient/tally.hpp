@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/common/histogram.hpp"
 #include "bench/mpclient/answer.hpp"
-#include "bench/mpclient/histogram.hpp"
 
 namespace mpb::load {
 

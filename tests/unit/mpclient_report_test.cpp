@@ -51,17 +51,17 @@ TEST(MpclientReport, CountsRates) {
   EXPECT_DOUBLE_EQ(report.clients_per_second(), 200);
   report = Report{};
   EXPECT_DOUBLE_EQ(report.clients_per_second(), 0);
-  EXPECT_DOUBLE_EQ(report.busy_percent(), 0);
+  EXPECT_DOUBLE_EQ(report.own_load().busy_percent(), 0);
 }
 
 TEST(MpclientReport, WarnsWhenMpclientWasTheBottleneck) {
   Report report = sample_report();
-  EXPECT_DOUBLE_EQ(report.busy_percent(), 25);
+  EXPECT_DOUBLE_EQ(report.own_load().busy_percent(), 25);
   EXPECT_FALSE(contains(text_report(report), "warning"));
   report.cpu_seconds = 1.7;
   EXPECT_TRUE(contains(text_report(report), "warning"));
   report.settings.threads = 2;
-  EXPECT_DOUBLE_EQ(report.busy_percent(), 42.5);
+  EXPECT_DOUBLE_EQ(report.own_load().busy_percent(), 42.5);
   EXPECT_FALSE(contains(text_report(report), "warning"));
 }
 

@@ -1,4 +1,4 @@
-#include "bench/mpclient/histogram.hpp"
+#include "bench/common/histogram.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "bench/mpclient/connector.hpp"
+#include "bench/common/connector.hpp"
 
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -16,10 +16,16 @@ std::uint64_t raise_descriptor_limit() {
   return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
-Connector::Connector(const Settings& settings)
-    : target_(settings.target),
-      sources_(settings.sources),
-      reset_on_close_(settings.reset_on_close && settings.target.family() != AF_UNIX) {}
+bool is_ipv4_loopback(const Endpoint& endpoint) {
+  if (endpoint.family() != AF_INET) return false;
+  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&endpoint.address);
+  return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+}
+
+Connector::Connector(const Endpoint& target, unsigned sources, bool reset_on_close)
+    : target_(target),
+      sources_(sources),
+      reset_on_close_(reset_on_close && target.family() != AF_UNIX) {}
 
 int Connector::open_socket(std::uint64_t number) const {
   const int fd = ::socket(target_.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "bench/mpclient/histogram.hpp"
+#include "bench/common/histogram.hpp"
 
 namespace mpb::load {
 namespace {
