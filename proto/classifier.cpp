@@ -31,4 +31,8 @@ Verdict PingClassifier::classify(std::string_view bytes, std::uint8_t) const {
   return {bytes.empty() ? Verdict::Kind::kNeedMore : Verdict::Kind::kLocal};
 }
 
+std::string_view PingClassifier::busy_reply() const {
+  return control::kBusy;
+}
+
 }  // namespace mpb

@@ -51,6 +51,7 @@ class ControlClassifier final : public Classifier {
 class PingClassifier final : public Classifier {
  public:
   [[nodiscard]] Verdict classify(std::string_view bytes, std::uint8_t stage) const override;
+  [[nodiscard]] std::string_view busy_reply() const override;
 };
 
 }  // namespace mpb

@@ -159,6 +159,25 @@ TEST_P(Ping, AnyBytesAreGreeted) {
   EXPECT_TRUE(client.is_quiet());
 }
 
+TEST_P(Ping, AtTheLimitAClientIsBusy) {
+  BrokerSetup setup;
+  setup.arguments = with_protocol(GetParam());
+  setup.arguments.insert(setup.arguments.end(), {"--max-clients", "1"});
+  setup.await_ready = false;
+  const BrokerProcess broker(setup);
+  ASSERT_TRUE(eventually([&] { return !is_refused(broker.port()); }));
+  const int places = GetParam()[1] == "0" ? 1 : 2;
+  std::vector<Client> served;
+  for (int i = 0; i < places; ++i) {
+    served.emplace_back(broker.port()).send("ping");
+    ASSERT_EQ(served.back().read_text(), kHello);
+  }
+  Client refused(broker.port());
+  refused.send("ping");
+  EXPECT_EQ(refused.read_text(), kBusy);
+  EXPECT_TRUE(refused.sees_eof());
+}
+
 TEST(Listeners, EachHasItsOwnAddressAndProtocol) {
   const TempFolder folder;
   const std::string path = folder.file("clients.sock");

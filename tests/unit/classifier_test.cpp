@@ -61,6 +61,7 @@ TEST(PingClassifier, AnyByteIsLocal) {
     EXPECT_EQ(verdict.kind, Kind::kLocal) << "byte " << byte;
     EXPECT_TRUE(verdict.key.empty());
   }
+  EXPECT_EQ(classifier.busy_reply(), control::kBusy);
 }
 
 }  // namespace
