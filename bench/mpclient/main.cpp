@@ -9,6 +9,7 @@
 #include "bench/mpclient/conductor.hpp"
 #include "bench/mpclient/options.hpp"
 #include "bench/mpclient/report.hpp"
+#include "common/version.hpp"
 
 namespace {
 
@@ -29,6 +30,10 @@ int run(const std::vector<std::string>& arguments) {
   if (!line) return usage_failure(line.error().text);
   if (line->help) {
     fmt::print("{}", help_text());
+    return kExitOk;
+  }
+  if (line->version) {
+    fmt::print("{}", version_text("mpclient"));
     return kExitOk;
   }
   const auto json = open_json(line->settings.json_file);

@@ -153,7 +153,8 @@ Result<CommandLine> read_command_line(const std::vector<std::string>& arguments)
   }
   CommandLine line;
   line.help = values["help"].as<bool>();
-  if (line.help) return line;
+  line.version = values["version"].as<bool>();
+  if (line.help || line.version) return line;
   const Positional none;
   const auto settings = read_settings(
       values, values.count("positional") > 0 ? values["positional"].as<Positional>() : none);

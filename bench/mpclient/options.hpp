@@ -10,7 +10,8 @@
 namespace mpb::load {
 
 struct CommandLine {
-  bool help = false;  // then nothing else is set
+  bool help = false;     // then nothing else is set
+  bool version = false;  // likewise
   Settings settings;
 };
 

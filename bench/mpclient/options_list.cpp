@@ -52,7 +52,8 @@ boost::program_options::options_description visible_options() {
       "allow-busy", po::bool_switch(), "a refused client is no failure");
   po::options_description output("Output");
   output.add_options()("json", text("FILE"), "write the report as JSON too; - is standard output")(
-      "help", po::bool_switch(), "print this and exit");
+      "help", po::bool_switch(), "print this and exit")("version", po::bool_switch(),
+                                                        "print the version and exit");
   po::options_description all;
   all.add(target).add(load).add(client).add(output);
   return all;
