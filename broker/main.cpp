@@ -14,11 +14,14 @@ namespace {
 
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
-constexpr std::uint64_t kBrokerReserve = 64;  // descriptors of a worker that are not clients
+
+int exit_code(const mpb::Error& error) {
+  return error.kind == mpb::ErrorKind::kUsage ? kUsage : kFailure;
+}
 
 int fail(const mpb::Error& error) {
   std::fprintf(stderr, "mpbroker: %s\n", error.text.c_str());
-  return error.kind == mpb::ErrorKind::kUsage ? kUsage : kFailure;
+  return exit_code(error);
 }
 
 int become_single_process(const mpb::Settings& settings, char** arguments) {
@@ -29,10 +32,7 @@ int become_single_process(const mpb::Settings& settings, char** arguments) {
 
 int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
   mpb::init_log("mpbroker", settings.log_level);
-  const std::uint64_t files = mpb::raise_descriptor_limit();
-  mpb::log_info("limits")("nofile", files)("clients_per_worker",
-                                           files > kBrokerReserve ? files - kBrokerReserve : 0)(
-      "help", "RLIMIT_NOFILE bounds the clients of one worker; raise the hard limit for more");
+  mpb::raise_and_log_descriptor_limit();
   mpb::EventLoop loop;
   mpb::Broker broker(loop, settings, [arguments]() -> mpb::Result<mpb::Settings> {
     auto options = mpb::parse_options(arguments, "mpbroker");
@@ -46,7 +46,10 @@ int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
       broker.stop();
     }
   });
-  if (const mpb::Status started = broker.start(); !started) return fail(started.error());
+  if (const mpb::Status started = broker.start(); !started) {
+    mpb::log_error("failed")("why", started.error().text);
+    return exit_code(started.error());
+  }
   loop.run();
   return 0;
 }

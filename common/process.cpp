@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/log.hpp"
+
 namespace mpb {
 
 std::uint64_t raise_descriptor_limit() {
@@ -21,6 +23,18 @@ std::uint64_t raise_descriptor_limit() {
     ::getrlimit(RLIMIT_NOFILE, &limit);
   }
   return limit.rlim_cur;
+}
+
+std::uint64_t raise_and_log_descriptor_limit() {
+  const std::uint64_t limit = raise_descriptor_limit();
+  log_info("limits")("nofile", limit)("clients_per_worker", client_descriptors(limit))(
+      "help", "RLIMIT_NOFILE bounds the clients of one worker; raise the hard limit for more");
+  return limit;
+}
+
+std::uint64_t client_descriptors(std::uint64_t descriptor_limit) {
+  constexpr std::uint64_t kReserve = 64;
+  return descriptor_limit > 2 * kReserve ? descriptor_limit - kReserve : descriptor_limit / 2;
 }
 
 std::string program_beside_this(const std::string& name) {

@@ -13,6 +13,10 @@ namespace mpb {
 
 /// Raises RLIMIT_NOFILE's soft limit to the hard limit (getrlimit(2)); returns what it is now.
 std::uint64_t raise_descriptor_limit();
+/// The same, and a line in the log, `limits`, that says what it allows.
+std::uint64_t raise_and_log_descriptor_limit();
+/// How many of a worker's descriptors may be clients.
+std::uint64_t client_descriptors(std::uint64_t descriptor_limit);
 
 /// The file `name` in the folder of the running program, if it is there and can be executed;
 /// otherwise `name` itself, for a search in PATH.

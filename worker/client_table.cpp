@@ -10,10 +10,10 @@
 #include <optional>
 #include <string_view>
 
+#include "common/process.hpp"
+
 namespace mpb {
 namespace {
-
-constexpr std::uint32_t kReservedDescriptors = 64;
 
 /// The peer's IP address, IPv4 mapped into IPv6; nothing for other families.
 std::optional<std::array<std::uint8_t, 16>> peer_address(int fd) {
@@ -43,9 +43,8 @@ std::size_t ClientTable::AddressHash::operator()(const Address& address) const {
 ClientTable::ClientTable() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const auto most = std::min<rlim_t>(limit.rlim_cur, UINT32_MAX);
-  const auto files = static_cast<std::uint32_t>(most);
-  descriptor_cap_ = files > 2 * kReservedDescriptors ? files - kReservedDescriptors : files / 2;
+  descriptor_cap_ = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(client_descriptors(limit.rlim_cur), UINT32_MAX));
 }
 
 Session& ClientTable::take() {

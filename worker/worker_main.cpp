@@ -134,7 +134,7 @@ int worker_main(int argc, char** argv, const Registry& registry) {
   }
   if (options->check_config) return 0;
   init_log("mpworker", options->settings.log_level);
-  raise_descriptor_limit();
+  raise_and_log_descriptor_limit();
   return run_alone(registry, options->settings, arguments);
 }
 

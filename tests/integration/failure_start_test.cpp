@@ -138,6 +138,13 @@ TEST(Start, ATakenAddressIsAnErrorThatNamesIt) {
   const Outcome outcome = run("mpbroker", {"--listen", address});
   EXPECT_EQ(outcome.exit, "exit 1");
   EXPECT_NE(outcome.err.find(address), std::string::npos) << outcome.err;
+  for (const char* workers : {"1", "0"}) {
+    const std::string log = run("mpbroker", {"--listen", address, "--workers", workers}).err;
+    const std::string last = log.substr(log.rfind('\n', log.size() - 2) + 1);
+    EXPECT_EQ(last.rfind("time=", 0), 0U) << "a line of the log: " << last;
+    EXPECT_NE(last.find(" level=error "), std::string::npos) << last;
+    EXPECT_NE(last.find(" event=failed why="), std::string::npos) << last;
+  }
 }
 
 }  // namespace

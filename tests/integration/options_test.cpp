@@ -89,7 +89,7 @@ TEST(Options, HelpShowsEveryNameThatScriptsUse) {
 }
 
 TEST(Options, EveryProgramTellsItsVersionAndHelp) {
-  for (const char* program : {"mpbroker", "mpworker", "mpctl"}) {
+  for (const char* program : {"mpbroker", "mpworker", "mpctl", "mpclient"}) {
     for (const char* option : {"--version", "--help"}) {
       const Outcome outcome = run(program, {option});
       EXPECT_EQ(outcome.exit, "exit 0") << program << ' ' << option;
@@ -109,8 +109,11 @@ TEST(Options, TheCommandLineWinsOverTheFile) {
 }
 
 TEST(Options, TheDescriptorLimitIsRaisedAndTold) {
-  BrokerProcess broker;
-  EXPECT_NE(broker.log().find("event=limits nofile="), std::string::npos) << broker.log();
+  for (const char* workers : {"2", "0"}) {
+    const BrokerProcess broker({"--workers", workers});
+    EXPECT_NE(broker.log().find("event=limits nofile="), std::string::npos) << broker.log();
+    EXPECT_NE(broker.log().find(" clients_per_worker="), std::string::npos) << broker.log();
+  }
 }
 
 TEST(Options, WorkersRunAsTheUserThatIsNamed) {
