@@ -86,7 +86,7 @@ Status Broker::start() {
   if (!settings_.control_socket.empty()) {
     if (const Status control = control_.open(settings_.control_socket); !control) return control;
   }
-  for (const std::uint16_t number : opened->added) tell_listening(number);
+  for (const std::uint16_t number : opened->opened) tell_listening(number);
   apply_pins();
   supervisor_.apply_rules();
   if (const auto interval = watchdog_interval()) feed_watchdog(*interval);

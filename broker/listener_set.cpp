@@ -74,7 +74,10 @@ Result<ListenerSet::Change> ListenerSet::apply(const std::vector<ListenerSetting
   }
   Change change;
   for (const Listener& listener : fresh) {
-    if (!listeners_.contains(listener.number)) change.added.push_back(listener.number);
+    const Listener* old = find(listener.number);
+    if (old == nullptr || old->address != listener.address) {
+      change.opened.push_back(listener.number);
+    }
   }
   for (const auto& [number, listener] : listeners_) {
     if (!kept.contains(number)) change.withdrawn.push_back(number);

@@ -30,7 +30,7 @@ class ListenerSet {
 
   struct Change {
     std::vector<std::uint16_t> offered;    // all there are now: workers are to be told
-    std::vector<std::uint16_t> added;      // those of them that are new
+    std::vector<std::uint16_t> opened;     // those of them that are new or have another address
     std::vector<std::uint16_t> withdrawn;  // gone: workers are to be told
   };
   /// Brings the set in line with `wanted`. All or nothing: on an error nothing has changed.

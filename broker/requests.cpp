@@ -178,7 +178,7 @@ Status Broker::reload() {
       worker.offer(ListenerSet::offer(*listeners_.find(number), accepts(slot)));
     }
   });
-  for (const std::uint16_t number : change->added) tell_listening(number);
+  for (const std::uint16_t number : change->opened) tell_listening(number);
   apply_pins();
   supervisor_.apply_rules();
   return finish({});

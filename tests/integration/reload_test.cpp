@@ -52,6 +52,20 @@ TEST_F(Reload, AListenerIsAddedAndTakenAwayAndItsClientsStay) {
   EXPECT_EQ(old.message(), kHello);
 }
 
+TEST_F(Reload, AListenerThatMovesIsToldOf) {
+  const std::uint16_t elsewhere = free_port();
+  EventStream events(broker.control_path());
+  std::string config(kBase);
+  config.replace(config.find("PORT"), 4, std::to_string(elsewhere));
+  ASSERT_TRUE(reload(config).at("ok").as_bool());
+  const auto listening = events.await("listening", -1, 2s);
+  ASSERT_FALSE(listening.empty());
+  EXPECT_EQ(listening.at("listener").as_string(), "main");
+  EXPECT_EQ(listening.at("address").as_string(), "127.0.0.1:" + std::to_string(elsewhere));
+  Client client(elsewhere);
+  EXPECT_EQ(client.claim(1), kHello);
+}
+
 TEST_F(Reload, LimitsOfTheWorkersChange) {
   std::vector<std::unique_ptr<Client>> clients;
   const auto claim_next = [&] {
