@@ -35,6 +35,7 @@ std::uint32_t milliseconds(Duration duration) {
 Broker::Broker(EventLoop& loop, Settings settings, SettingsReader read_settings)
     : loop_(loop),
       settings_(std::move(settings)),
+      configured_limit_(settings_.worker_limit()),
       read_settings_(std::move(read_settings)),
       workers_(settings_.max_clients, kCredit),
       router_(workers_, settings_.max_keys, std::random_device{}()),
@@ -106,8 +107,8 @@ void Broker::feed_watchdog(Duration interval) {
   loop_.after(interval, [this, interval] { feed_watchdog(interval); });
 }
 
-/// Once all base workers are online.
 void Broker::announce_ready() {
+  if (announced_) return;
   for (Slot slot = 0; slot < settings_.workers; ++slot) {
     if (!workers_.online(slot)) return;
   }
@@ -153,7 +154,7 @@ std::vector<ListenerOffer> Broker::listener_offers(Slot slot) {
 }
 
 void Broker::on_worker_online(Slot) {
-  if (!announced_) announce_ready();
+  announce_ready();
 }
 
 void Broker::on_worker_drains(Slot slot) {

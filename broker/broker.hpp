@@ -62,6 +62,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   void tick();
   void flush_outboxes();
   void apply_pins();
+  [[nodiscard]] bool is_pinned(std::uint16_t space, const std::string& key) const;
   [[nodiscard]] bool accepts(Slot slot) const { return slot < settings_.acceptor_count(); }
   [[nodiscard]] ScalerRules scaler_rules() const;
   /// The broker's part of the route time limit; the rest is the margin in which its refusal
@@ -69,12 +70,14 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   [[nodiscard]] static Duration wait_limit(const Settings& settings);
   /// How workers are run; an error when they cannot be.
   static Result<ChildOptions> worker_program(const Settings& settings);
+  /// Tells the service manager, once, as soon as all base workers are online.
   void announce_ready();
   void tell_listening(std::uint16_t number);
   void feed_watchdog(Duration interval);
 
   EventLoop& loop_;
   Settings settings_;
+  std::uint16_t configured_limit_;  // of workers, whatever 'mpctl workers' says
   SettingsReader read_settings_;
   EventLog events_;
   ListenerSet listeners_;

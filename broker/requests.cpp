@@ -3,16 +3,17 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "broker/broker.hpp"
 #include "broker/status_report.hpp"
+#include "common/option_values.hpp"
 #include "common/service_manager.hpp"
 
 namespace mpb {
 namespace {
 
-constexpr std::int64_t kMaxWorkers = 1000;
 constexpr std::string_view kEveryKey = "*";
 
 Result<std::int64_t> number_field(const boost::json::object& request, std::string_view name,
@@ -61,7 +62,7 @@ Status Broker::run_request(std::string_view command, const boost::json::object& 
 }
 
 Status Broker::request_drain(const boost::json::object& request) {
-  const auto slot = number_field(request, "slot", 0, kMaxWorkers);
+  const auto slot = number_field(request, "slot", 0, kMaxWorkers - 1);
   if (!slot) return slot.error();
   if (!supervisor_.drain(static_cast<Slot>(*slot), settings_.drain_timeout)) {
     return usage_error(fmt::format("slot {} is not online: see 'mpctl status'", *slot));
@@ -90,27 +91,49 @@ Status Broker::request_route(const boost::json::object& request) {
   if (!removal && pin.slots.empty()) return usage_error("'slots' must name at least one slot");
   const std::string_view name = text_field(request, "listener");
   bool found = false;
+  std::set<std::uint16_t> spaces;
   for (const auto& [number, listener] : listeners_.all()) {
     if (!name.empty() && listener.settings.name != name) continue;
     found = true;
-    const std::uint16_t space = listener.rules.space;
+    if (!removal || is_pinned(listener.rules.space, pin.key)) spaces.insert(listener.rules.space);
+  }
+  if (!found) return usage_error(fmt::format("there is no listener '{}'", name));
+  if (spaces.empty()) {
+    return usage_error(fmt::format("there is no route for key '{}'{}", pin.key,
+                                   name.empty() ? "" : fmt::format(" of listener '{}'", name)));
+  }
+  for (const std::uint16_t space : spaces) {
     std::erase_if(runtime_pins_, [&](const auto& entry) {
       return entry.first == space && entry.second.key == pin.key;
     });
     runtime_pins_.emplace_back(space, pin);
   }
-  if (!found) return usage_error(fmt::format("there is no listener '{}'", name));
   apply_pins();
   return {};
+}
+
+/// By the configuration, or while running, which wins.
+bool Broker::is_pinned(std::uint16_t space, const std::string& key) const {
+  for (const auto& [place, pin] : runtime_pins_) {
+    if (place == space && pin.key == key) return !pin.slots.empty();
+  }
+  for (const auto& [number, listener] : listeners_.all()) {
+    if (listener.rules.space != space) continue;
+    for (const Pin& pin : listener.settings.pins) {
+      if (pin.key == key) return true;
+    }
+  }
+  return false;
 }
 
 Status Broker::request_workers(const boost::json::object& request) {
   const auto count = number_field(request, "count", 1, kMaxWorkers);
   if (!count) return count.error();
   settings_.workers = static_cast<std::uint16_t>(*count);
-  settings_.max_workers = std::max(settings_.worker_limit(), settings_.workers);
+  settings_.max_workers = std::max(configured_limit_, settings_.workers);
   scaler_.set_rules(scaler_rules());
   supervisor_.apply_rules();
+  announce_ready();
   return {};
 }
 
@@ -144,15 +167,18 @@ void Broker::apply_pins() {
 
 Status Broker::reload() {
   if (stopping_) return unavailable_error("mpbroker is stopping");
-  notify_service_manager("RELOADING=1");
-  const auto finish = [this](const Status& done) {
+  // Until it was told READY a service manager waits for that, which a reload does not bring about.
+  const auto tell = [this](const std::string& state) {
+    if (announced_) notify_service_manager(state);
+  };
+  tell("RELOADING=1");
+  const auto finish = [&](const Status& done) {
     if (done) {
       events_.emit(LogLevel::kInfo, "reload", {{"ok", true}});
-      notify_service_manager("READY=1\nSTATUS=Reloaded");
+      tell("READY=1\nSTATUS=Reloaded");
     } else {
       events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", done.error().text}});
-      notify_service_manager("READY=1\nSTATUS=Reload failed, nothing was changed: " +
-                             done.error().text);
+      tell("READY=1\nSTATUS=Reload failed, nothing was changed: " + done.error().text);
     }
     return done;
   };
@@ -167,6 +193,7 @@ Status Broker::reload() {
   if (!change) return finish(change.error());
   supervisor_.set_program(std::move(*program));
   settings_ = std::move(*fresh);
+  configured_limit_ = settings_.worker_limit();
   set_log_level(settings_.log_level);
   workers_.set_soft_limit(settings_.max_clients);
   scaler_.set_rules(scaler_rules());
@@ -181,6 +208,7 @@ Status Broker::reload() {
   for (const std::uint16_t number : change->opened) tell_listening(number);
   apply_pins();
   supervisor_.apply_rules();
+  announce_ready();  // there may be fewer base workers to wait for
   return finish({});
 }
 

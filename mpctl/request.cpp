@@ -28,10 +28,10 @@ Result<json::object> without_arguments(const RequestWords& words) {
   return json::object{{"command", words.command == "watch" ? "status" : words.command}};
 }
 
-Result<json::object> with_number(const RequestWords& words, const char* member, std::int64_t high,
-                                 std::string_view usage) {
+Result<json::object> with_number(const RequestWords& words, const char* member, std::int64_t low,
+                                 std::int64_t high, std::string_view usage) {
   if (words.arguments.size() != 1) return wrong(usage);
-  const auto number = parse_integer(words.arguments.front(), 0, high);
+  const auto number = parse_integer(words.arguments.front(), low, high);
   if (!number) return usage_error(fmt::format("{}: {}", words.command, number.error().text));
   return json::object{{"command", words.command}, {member, *number}};
 }
@@ -99,8 +99,8 @@ Result<json::object> route(const RequestWords& words) {
 
 Result<json::object> build_request(const RequestWords& words) {
   const std::string& command = words.command;
-  if (command == "drain") return with_number(words, "slot", kMaxWorkers - 1, "drain SLOT");
-  if (command == "workers") return with_number(words, "count", kMaxWorkers, "workers N");
+  if (command == "drain") return with_number(words, "slot", 0, kMaxWorkers - 1, "drain SLOT");
+  if (command == "workers") return with_number(words, "count", 1, kMaxWorkers, "workers N");
   if (command == "route") return route(words);
   for (const std::string_view known : {"status", "watch", "events", "reload", "stop"}) {
     if (command == known) return without_arguments(words);

@@ -123,6 +123,12 @@ TEST_F(Mpctl, RoutePinsAKeyAndTakesThePinAway) {
   expect_done({"route", "--remove", "5"});
   Client next(broker.port());
   EXPECT_EQ(next.claim(5), kHello);
+  for (const char* key : {"5", "never"}) {
+    const Outcome none = mpctl({"route", "--remove", key});
+    EXPECT_EQ(none.exit, "exit 1") << key;
+    EXPECT_NE(none.err.find(std::string("no route for key '") + key), std::string::npos)
+        << none.err;
+  }
   EXPECT_EQ(mpctl({"route", "5=9"}).exit, "exit 1") << "there is no such slot";
 }
 
@@ -132,6 +138,31 @@ TEST_F(Mpctl, WorkersChangesTheNumberOfBaseWorkers) {
   Crowd crowd(broker.port(), 40);
   EXPECT_EQ(crowd.join([](std::size_t i) { return i; }), 40U) << crowd.failures();
   EXPECT_EQ(crowd.per_worker().size(), 4U);
+}
+
+TEST_F(Mpctl, TheMaximumOfWorkersRisesWithTheirNumberAndFallsBack) {
+  expect_done({"workers", "6"});
+  EXPECT_TRUE(broker.await_workers(6));
+  expect_done({"route", "1=5"});
+  expect_done({"workers", "2"});
+  EXPECT_EQ(mpctl({"route", "1=4"}).exit, "exit 1") << "slots 0 to 3, as configured";
+  expect_done({"route", "1=3"});
+  EXPECT_EQ(mpctl({"workers", "0"}).exit, "exit 2");
+  EXPECT_EQ(mpctl({"workers", "1001"}).exit, "exit 2");
+  for (const int count : {0, 1001}) {
+    const auto answer = broker.request({{"command", "workers"}, {"count", count}});
+    EXPECT_FALSE(answer.at("ok").as_bool()) << count;
+  }
+}
+
+TEST_F(Mpctl, ARouteOfTheFileCanBeTakenAwayOnce) {
+  BrokerSetup setup;
+  setup.config = "workers = 2\n[listener main]\nlisten = 127.0.0.1:PORT\nroute = 7=1\n";
+  const BrokerProcess with_file(setup);
+  const std::vector<std::string> removal{"--control-socket", with_file.control_path(), "route",
+                                         "--remove", "7"};
+  EXPECT_EQ(run("mpctl", removal).exit, "exit 0");
+  EXPECT_EQ(run("mpctl", removal).exit, "exit 1");
 }
 
 TEST_F(Mpctl, StopDrainsAndEndsTheBroker) {

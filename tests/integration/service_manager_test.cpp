@@ -24,14 +24,15 @@ class ServiceManager {
   [[nodiscard]] std::string path() const { return folder_.file("notify.sock"); }
   /// Waits for a datagram with this line; all datagrams are kept.
   bool is_told(const std::string& line) {
-    return eventually([&] {
-      std::array<char, 4096> buffer{};
-      ssize_t size = 0;
-      while ((size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0)) > 0) {
-        told_ += std::string(buffer.data(), static_cast<std::size_t>(size)) + '\n';
-      }
-      return ('\n' + told_).find('\n' + line) != std::string::npos;
-    });
+    return eventually([&] { return was_told(line); });
+  }
+  bool was_told(const std::string& line) {
+    std::array<char, 4096> buffer{};
+    ssize_t size = 0;
+    while ((size = ::recv(socket_.get(), buffer.data(), buffer.size(), 0)) > 0) {
+      told_ += std::string(buffer.data(), static_cast<std::size_t>(size)) + '\n';
+    }
+    return ('\n' + told_).find('\n' + line) != std::string::npos;
   }
   void forget() { told_.clear(); }
   [[nodiscard]] const std::string& told() const { return told_; }
@@ -68,6 +69,34 @@ TEST(ServiceManagerTest, ReadyMeansThatClientsAreServed) {
   EXPECT_EQ(broker.status().count("online"), 2U);
   Client client(broker.port());
   EXPECT_EQ(client.claim(1), kHello);
+}
+
+TEST(ServiceManagerTest, AReloadBeforeTheWorkersAreOnlineIsNotReady) {
+  ServiceManager manager;
+  const TempFolder folder;
+  const std::string gate = folder.file("open");
+  BrokerSetup setup;
+  setup.environment = {"NOTIFY_SOCKET=" + manager.path()};
+  setup.arguments = {"--worker-program",
+                     folder.write("worker",
+                                  "#!/bin/sh\nwhile ! [ -e " + gate + " ]; do sleep 0.02; done\n" +
+                                      "exec " + program_path("mpworker") + "\n",
+                                  0755)};
+  setup.await_ready = false;
+  const BrokerProcess broker(setup);
+  const auto reloads = [&] {
+    const std::string log = broker.log();
+    return log.find("event=reload ok=true") != std::string::npos;
+  };
+  ASSERT_TRUE(
+      eventually([&] { return broker.log().find("event=fork slot=1") != std::string::npos; }));
+  broker.signal(SIGHUP);
+  ASSERT_TRUE(eventually(reloads));
+  EXPECT_TRUE(throughout(100ms, [&] { return !manager.was_told("READY=1"); })) << manager.told();
+  EXPECT_FALSE(manager.was_told("RELOADING=1")) << manager.told();
+  folder.write("open", "");
+  EXPECT_TRUE(manager.is_told("READY=1"));
+  EXPECT_EQ(broker.status().count("online"), 2U);
 }
 
 TEST(ServiceManagerTest, TheWatchdogIsFedWhileTheBrokerLives) {

@@ -55,7 +55,7 @@ TEST(MpctlOptions, BuildsTheRequestOfEachCommand) {
   EXPECT_EQ(request_of({"reload"}), object(R"({"command":"reload"})"));
   EXPECT_EQ(request_of({"stop"}), object(R"({"command":"stop"})"));
   EXPECT_EQ(request_of({"drain", "3"}), object(R"({"command":"drain","slot":3})"));
-  EXPECT_EQ(request_of({"workers", "0"}), object(R"({"command":"workers","count":0})"));
+  EXPECT_EQ(request_of({"workers", "1"}), object(R"({"command":"workers","count":1})"));
   EXPECT_EQ(request_of({"route", "a=1"}), object(R"({"command":"route","key":"a","slots":[1]})"));
   EXPECT_EQ(request_of({"route", "a=b=1,0,12", "--listener", "rtmp"}),
             object(R"({"command":"route","key":"a=b","slots":[1,0,12],"listener":"rtmp"})"));
@@ -72,6 +72,7 @@ TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {
                                  {"drain", std::to_string(kMaxWorkers)},
                                  {"drain", "1", "2"},
                                  {"workers"},
+                                 {"workers", "0"},
                                  {"workers", std::to_string(kMaxWorkers + 1)},
                                  {"route"},
                                  {"route", "a"},
