@@ -271,7 +271,17 @@ void Broker::end_turn() {
   if (dispatcher_.waiting() > 0 && !wait_timer_armed_) {
     wait_timer_armed_ = true;
     loop_.after(kWaitTick, [this] { wait_timer_armed_ = false; });
+void Broker::tell_refusals() {
+  const std::uint64_t refused = refusals_.due(dispatcher_.counters().busy, loop_.now());
+  if (refused == 0) return;
+  events_.emit(LogLevel::kWarning, "overload",
+               {{"busy", refused},
+                {"online", workers_.count(WorkerState::kOnline)},
+                {"maximum", scaler_.rules().maximum}});
+}
+
   }
 }
 
 }  // namespace mpb
+  tell_refusals();

@@ -10,6 +10,7 @@
 #include "broker/dispatcher.hpp"
 #include "broker/event_log.hpp"
 #include "broker/listener_set.hpp"
+#include "broker/refusal_report.hpp"
 #include "broker/router.hpp"
 #include "broker/scaler.hpp"
 #include "broker/supervisor.hpp"
@@ -73,6 +74,9 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   /// Tells the service manager, once, as soon as all base workers are online.
   void announce_ready();
   void tell_listening(std::uint16_t number);
+  /// Workers hear of it with their next Configure.
+  void apply_client_limit();
+  void tell_refusals();
   void feed_watchdog(Duration interval);
 
   EventLoop& loop_;
@@ -87,6 +91,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Dispatcher dispatcher_;
   Supervisor supervisor_;
   ControlSocket control_;
+  RefusalReport refusals_;
   TimePoint started_ = Clock::now();
   std::vector<std::pair<std::uint16_t, Pin>> runtime_pins_;  // by space; kept across reloads
   bool announced_ = false;
