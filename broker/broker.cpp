@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "broker/client_limit.hpp"
 #include "common/process.hpp"
 #include "common/service_manager.hpp"
 
@@ -89,6 +90,7 @@ Status Broker::start() {
   }
   for (const std::uint16_t number : opened->opened) tell_listening(number);
   apply_pins();
+  apply_client_limit();
   supervisor_.apply_rules();
   if (const auto interval = watchdog_interval()) feed_watchdog(*interval);
   return {};
@@ -100,6 +102,15 @@ void Broker::tell_listening(std::uint16_t number) {
                {{"listener", listener.settings.name},
                 {"address", listener.address},
                 {"protocol", listener.settings.protocol}});
+}
+
+void Broker::apply_client_limit() {
+  const std::uint32_t limit = client_limit(settings_, client_descriptors(raise_descriptor_limit()));
+  if (limit != settings_.max_clients && limit != workers_.soft_limit()) {
+    log_info("client_limit")("clients_per_worker", limit)(
+        "why", "max-clients is not set and max-workers is above workers: what descriptors allow");
+  }
+  workers_.set_soft_limit(limit);
 }
 
 void Broker::feed_watchdog(Duration interval) {
@@ -133,7 +144,7 @@ channel::Configure Broker::configure_message(Slot slot) {
   channel::Configure message;
   message.slot = slot;
   message.max_attempts = kMaxAttempts;
-  message.max_clients = settings_.max_clients;
+  message.max_clients = workers_.soft_limit();
   message.window = kWindow;
   message.header_timeout_ms = milliseconds(settings_.header_timeout);
   message.idle_timeout_ms = milliseconds(settings_.idle_timeout);
@@ -260,17 +271,6 @@ void Broker::flush_outboxes() {
   });
 }
 
-void Broker::end_turn() {
-  if (dispatcher_.waiting() > 0) {
-    supervisor_.grow(scaler_.wanted(workers_, dispatcher_.waiting()));
-    dispatcher_.wake_waiting(loop_.now());
-  } else if (settings_.grow_at < 100) {
-    supervisor_.grow(scaler_.wanted(workers_, 0));
-  }
-  flush_outboxes();
-  if (dispatcher_.waiting() > 0 && !wait_timer_armed_) {
-    wait_timer_armed_ = true;
-    loop_.after(kWaitTick, [this] { wait_timer_armed_ = false; });
 void Broker::tell_refusals() {
   const std::uint64_t refused = refusals_.due(dispatcher_.counters().busy, loop_.now());
   if (refused == 0) return;
@@ -280,8 +280,19 @@ void Broker::tell_refusals() {
                 {"maximum", scaler_.rules().maximum}});
 }
 
+void Broker::end_turn() {
+  if (dispatcher_.waiting() > 0) {
+    supervisor_.grow(scaler_.wanted(workers_, dispatcher_.waiting()));
+    dispatcher_.wake_waiting(loop_.now());
+  } else if (settings_.grow_at < 100) {
+    supervisor_.grow(scaler_.wanted(workers_, 0));
+  }
+  flush_outboxes();
+  tell_refusals();
+  if (dispatcher_.waiting() > 0 && !wait_timer_armed_) {
+    wait_timer_armed_ = true;
+    loop_.after(kWaitTick, [this] { wait_timer_armed_ = false; });
   }
 }
 
 }  // namespace mpb
-  tell_refusals();

@@ -132,6 +132,9 @@ Status Broker::request_workers(const boost::json::object& request) {
   settings_.workers = static_cast<std::uint16_t>(*count);
   settings_.max_workers = std::max(configured_limit_, settings_.workers);
   scaler_.set_rules(scaler_rules());
+  apply_client_limit();
+  supervisor_.for_each_process(
+      [this](Slot slot, WorkerProcess& worker) { worker.configure(configure_message(slot)); });
   supervisor_.apply_rules();
   announce_ready();
   return {};
@@ -195,7 +198,7 @@ Status Broker::reload() {
   settings_ = std::move(*fresh);
   configured_limit_ = settings_.worker_limit();
   set_log_level(settings_.log_level);
-  workers_.set_soft_limit(settings_.max_clients);
+  apply_client_limit();
   scaler_.set_rules(scaler_rules());
   dispatcher_.set_wait_limit(wait_limit(settings_));
   supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {

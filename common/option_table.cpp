@@ -136,7 +136,9 @@ constexpr OptionSpec kTable[] = {
     {"acceptors", kGlobal, kWorkers, "N", "", "every worker accepts",
      "only the first N worker slots accept clients", false,
      set_integer<&S::acceptors, 0, kMaxWorkers>},
-    {"max-clients", kGlobal, kWorkers, "N", "0", "", "soft limit of clients per worker; 0: none",
+    {"max-clients", kGlobal, kWorkers, "N", "0", "",
+     "soft limit of clients per worker; 0: none, or with max-workers above workers what "
+     "descriptors allow",
      false, set_integer<&S::max_clients, 0, kMaxCount>},
     {"grow-at", kGlobal, kWorkers, "PERCENT", "100", "",
      "start another worker when every worker has this share of max-clients", false,

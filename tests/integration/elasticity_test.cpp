@@ -114,11 +114,46 @@ TEST(Elasticity, GrowAtStartsAWorkerBeforeTheOthersAreFull) {
   EXPECT_TRUE(broker.await_workers(2));
 }
 
-TEST(Elasticity, WithoutALimitOfClientsNoExtraWorkerStarts) {
-  const BrokerProcess broker({"--workers", "1", "--max-workers", "3"});
+TEST(Elasticity, WithoutALimitOfClientsWorkersStartByTheirDescriptors) {
+  BrokerSetup setup;
+  setup.arguments = {"--workers", "1", "--max-workers", "3"};
+  setup.descriptors = 160;  // 96 of them for clients: 84 served, and room to accept more
+  const BrokerProcess broker(setup);
+  EXPECT_NE(broker.log().find("event=client_limit clients_per_worker=84 why="), std::string::npos)
+      << broker.log();
   Crowd crowd(broker.port(), 200);
   EXPECT_EQ(crowd.join([](std::size_t i) { return i; }), 200U) << crowd.failures();
-  EXPECT_EQ(broker.status().workers.size(), 1U);
+  EXPECT_EQ(broker.status().count("online"), 3U);
+  for (const auto& [slot, clients] : crowd.per_worker()) EXPECT_LE(clients, 84U) << slot;
+}
+
+TEST(Elasticity, RefusedClientsAreToldOfOncePerSecond) {
+  const BrokerProcess broker({"--workers", "1", "--max-workers", "2", "--max-clients", "1"});
+  Clients clients;
+  for (int id = 0; id < 2; ++id) ASSERT_EQ(add(clients, broker).claim(id), kHello);
+  EventStream events(broker.control_path());
+  std::int64_t refused = 0;
+  const auto refuse = [&] {
+    EXPECT_EQ(Client(broker.port()).claim(100), kBusy);
+    ++refused;
+  };
+  refuse();
+  const auto first = events.await("overload");
+  ASSERT_FALSE(first.empty());
+  EXPECT_EQ(first.at("busy").as_int64(), 1);
+  EXPECT_EQ(first.at("online").as_int64(), 2);
+  EXPECT_EQ(first.at("maximum").as_int64(), 2);
+  for (int i = 0; i < 20; ++i) refuse();
+  std::int64_t told = 1;
+  int lines = 0;
+  while (told < refused) {
+    const auto next = events.await("overload");
+    ASSERT_FALSE(next.empty());
+    told += next.at("busy").as_int64();
+    ++lines;
+  }
+  EXPECT_EQ(told, refused) << "each is told of once";
+  EXPECT_LT(lines, 10) << "but not one by one";
 }
 
 TEST(Elasticity, AnExtraWorkerThatDiesIsReplacedOnDemand) {

@@ -1,0 +1,32 @@
+#include "broker/client_limit.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mpb {
+namespace {
+
+TEST(ClientLimit, IsTheConfiguredOne) {
+  Settings settings;
+  settings.max_clients = 7;
+  EXPECT_EQ(client_limit(settings, 1000), 7U);
+  settings.max_workers = 8;
+  EXPECT_EQ(client_limit(settings, 1000), 7U);
+}
+
+TEST(ClientLimit, IsNoneWhenNoExtraWorkerCanCome) {
+  Settings settings;
+  EXPECT_EQ(client_limit(settings, 1000), 0U);
+  settings.max_workers = settings.workers;
+  EXPECT_EQ(client_limit(settings, 1000), 0U);
+}
+
+TEST(ClientLimit, IsWhatDescriptorsAllowWhenExtraWorkersMayCome) {
+  Settings settings;
+  settings.max_workers = 8;
+  EXPECT_EQ(client_limit(settings, 1000), 875U);
+  EXPECT_EQ(client_limit(settings, 0), 1U) << "0 would be none";
+  EXPECT_EQ(client_limit(settings, UINT64_MAX), UINT32_MAX);
+}
+
+}  // namespace
+}  // namespace mpb
