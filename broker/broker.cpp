@@ -56,10 +56,6 @@ Result<ChildOptions> Broker::worker_program(const Settings& settings) {
   ChildOptions program;
   program.program =
       settings.worker_program.empty() ? program_beside_this("mpworker") : settings.worker_program;
-  if (program.program.find('/') != std::string::npos &&
-      ::access(program.program.c_str(), X_OK) != 0) {
-    return usage_error(system_error("worker-program = " + program.program).text);
-  }
   program.environment = {"MPBROKER_CHANNEL=3",
                          fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level))};
   if (!settings.user.empty() || !settings.group.empty()) {

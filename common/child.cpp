@@ -12,11 +12,14 @@
 #include <csignal>
 #include <cstring>
 
+#include "common/units.hpp"
+
 namespace mpb {
 namespace {
 
 constexpr int kChannelFd = 3;
-constexpr int kExecFailed = 127;  // as a shell says it
+constexpr std::int64_t kMaxAccountNumber = UINT32_MAX - 1;  // (uid_t)-1 stands for none
+constexpr int kExecFailed = 127;                            // as a shell says it
 
 std::vector<char*> to_argv(const std::vector<std::string>& texts) {
   std::vector<char*> argv;
@@ -60,11 +63,19 @@ Result<Credentials> find_credentials(const std::string& user, const std::string&
   Credentials found{::getuid(), ::getgid()};
   if (!user.empty()) {
     const passwd* entry = ::getpwnam(user.c_str());
+    if (entry == nullptr) {
+      const auto number = parse_integer(user, 0, kMaxAccountNumber);
+      if (number) entry = ::getpwuid(static_cast<uid_t>(*number));
+    }
     if (entry == nullptr) return usage_error(fmt::format("user = {}: no such user", user));
     found = {entry->pw_uid, entry->pw_gid};
   }
   if (!group.empty()) {
     const struct group* entry = ::getgrnam(group.c_str());
+    if (entry == nullptr) {
+      const auto number = parse_integer(group, 0, kMaxAccountNumber);
+      if (number) entry = ::getgrgid(static_cast<gid_t>(*number));
+    }
     if (entry == nullptr) return usage_error(fmt::format("group = {}: no such group", group));
     found.group = entry->gr_gid;
   }

@@ -28,7 +28,7 @@ struct Credentials {
   uid_t user = 0;
   gid_t group = 0;
 };
-/// Looks the names up (getpwnam(3), getgrnam(3)). `group` empty: the user's own.
+/// Looks names or numbers up (getpwnam(3), getgrnam(3)). `group` empty: the user's own.
 Result<Credentials> find_credentials(const std::string& user, const std::string& group);
 /// This process runs as they say from now on, for good. False: errno says why, and the process may
 /// be neither: it should end. Async-signal-safe.

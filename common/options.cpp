@@ -154,7 +154,7 @@ Status add_command_line(SettingsBuilder& builder, const CommandLine& line) {
 Result<ParsedOptions> parse_options(std::span<const char* const> args, std::string_view program) {
   const auto line = read_command_line(args);
   if (!line) return line.error();
-  ParsedOptions options{{}, line->config_file, line->check_config, line->help, line->version};
+  ParsedOptions options{{}, line->config_file, line->check_config, line->help, line->version, {}};
   if (options.help || options.version) return options;
   SettingsBuilder builder;
   std::string source(kCommandLineSource);
@@ -167,8 +167,12 @@ Result<ParsedOptions> parse_options(std::span<const char* const> args, std::stri
   }
   const Status added = add_command_line(builder, *line);
   if (!added) return added.error();
-  auto settings = builder.finish(source, program == "mpworker");
+  const bool single_process = program == "mpworker";
+  auto settings = builder.finish(source, single_process);
   if (!settings) return settings.error();
+  const Status there = builder.check_environment(*settings, single_process);
+  if (!there) return there.error();
+  if (single_process) options.ignored = builder.meaningless_alone();
   options.settings = *std::move(settings);
   return options;
 }

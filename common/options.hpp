@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/error.hpp"
 #include "common/settings.hpp"
@@ -17,17 +18,20 @@ struct ParsedOptions {
   Settings settings;
   std::string config_file;  // empty: none
   bool check_config = false;
-  bool help = false;     // then `settings` are the defaults, and nothing was checked
-  bool version = false;  // likewise
+  bool help = false;                 // then `settings` are the defaults, and nothing was checked
+  bool version = false;              // likewise
+  std::vector<std::string> ignored;  // of a single process: options without a meaning, as written
 };
 
 /// Reads `args`, whose first (the program's name) is skipped, and the file named by --config; the
 /// command line wins key by key. `program` is mpbroker or mpworker: for the latter `workers` is
 /// always 0. Errors are of kind kUsage, or kSystem when the file cannot be read; they name the
-/// command line or the file and line, the key, the value and what is allowed.
+/// command line or the file and line, the key, the value and what is allowed. Accounts and the
+/// worker program must be there.
 Result<ParsedOptions> parse_options(std::span<const char* const> args, std::string_view program);
 
-/// The settings of a configuration file alone, over the defaults. `file` is its name in messages.
+/// The settings of a configuration file alone, over the defaults; what they name on this machine is
+/// not looked for. `file` is its name in messages.
 Result<Settings> parse_config(std::string_view text, std::string_view file);
 
 /// What --help prints: every option with its unit and default.

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/error.hpp"
 #include "common/option_table.hpp"
@@ -40,6 +41,13 @@ class SettingsBuilder {
   /// The settings, once they are free of contradictions. `source` is told where nothing better is
   /// known. With `single_process` workers is 0, whatever was set.
   Result<Settings> finish(std::string_view source, bool single_process);
+
+  /// Whether what finished settings name is there on this machine: accounts and the worker program,
+  /// which is not that of a process that is the single one already.
+  [[nodiscard]] Status check_environment(const Settings& settings, bool single_process) const;
+  /// Options that were written and that a single process makes nothing of, as describe() tells
+  /// them.
+  [[nodiscard]] std::vector<std::string> meaningless_alone() const;
 
  private:
   using Key = std::pair<std::string, std::string>;  // listener, option

@@ -88,8 +88,9 @@ Status drop_privileges(const Settings& settings) {
   return {};
 }
 
-int run_alone(const Registry& registry, const Settings& settings,
+int run_alone(const Registry& registry, const ParsedOptions& options,
               std::span<const char* const> arguments) {
+  const Settings& settings = options.settings;
   EventLoop loop;
   Worker worker(loop, registry);
   const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int number) {
@@ -100,8 +101,8 @@ int run_alone(const Registry& registry, const Settings& settings,
       drain(worker);
     }
   });
-  if (!settings.control_socket.empty()) {
-    log_warning("ignored")("option", "control-socket")("why", "a single process has no broker");
+  for (const std::string& option : options.ignored) {
+    log_warning("ignored")("option", option)("why", "a single process has no broker or workers");
   }
   if (const Status begun = worker.serve_alone(settings, take_inherited_sockets()); !begun) {
     return fail(begun.error());
@@ -135,7 +136,7 @@ int worker_main(int argc, char** argv, const Registry& registry) {
   if (options->check_config) return 0;
   init_log("mpworker", options->settings.log_level);
   raise_and_log_descriptor_limit();
-  return run_alone(registry, options->settings, arguments);
+  return run_alone(registry, *options, arguments);
 }
 
 }  // namespace mpb

@@ -38,6 +38,10 @@ TEST(Options, WrongFilesNameFileLineKeyAndValue) {
       {listener + "[listener two]\nlisten = 127.0.0.1:1990\n", {":4:", "taken"}},
       {"[listner main]\n", {":1:", "[listner main]"}},
       {"workers\n" + listener, {":1:"}},
+      {"user = nosuchuser\n" + listener, {":1:", "user = nosuchuser", "account"}},
+      {"group = nosuchgroup\n" + listener, {":1:", "group = nosuchgroup", "group of this machine"}},
+      {"worker-program = /nonexistent/w\n" + listener,
+       {":1:", "worker-program = /nonexistent/w", "can be executed"}},
   };
   for (const auto& file : kFiles) {
     const std::string path = folder.write("wrong.ini", file.text);
@@ -114,6 +118,25 @@ TEST(Options, TheDescriptorLimitIsRaisedAndTold) {
     EXPECT_NE(broker.log().find("event=limits nofile="), std::string::npos) << broker.log();
     EXPECT_NE(broker.log().find(" clients_per_worker="), std::string::npos) << broker.log();
   }
+}
+
+TEST(Options, WhatASingleProcessMakesNothingOfIsToldOncePerOption) {
+  BrokerSetup setup;
+  setup.config =
+      "workers = 0\nmax-workers = 4\nacceptors = 2\nidle-timeout = 1m\n"
+      "[listener main]\nlisten = 127.0.0.1:PORT\npolicy = hash\n";
+  setup.await_ready = false;
+  const BrokerProcess single(setup);
+  ASSERT_TRUE(eventually([&] { return has(single.log(), "event=listening"); }));
+  const std::string log = single.log();
+  for (const char* option : {"control-socket", ":2: max-workers = 4", ":3: acceptors = 2",
+                             ":7: [listener main] policy = hash"}) {
+    const auto line = log.find(option);
+    ASSERT_NE(line, std::string::npos) << option << " is not in: " << log;
+    EXPECT_EQ(log.find(option, line + 1), std::string::npos) << option;
+  }
+  EXPECT_TRUE(has(log, "level=warning program=mpworker event=ignored option=")) << log;
+  EXPECT_FALSE(has(log, "idle-timeout")) << log;
 }
 
 TEST(Options, WorkersRunAsTheUserThatIsNamed) {

@@ -23,6 +23,11 @@ Settings parse_good(std::initializer_list<const char*> args) {
   return options ? options->settings : Settings{};
 }
 
+struct Wrong {
+  std::vector<const char*> args;
+  std::string_view told;  // a part of the message
+};
+
 std::string error_of(std::initializer_list<const char*> args) {
   const auto options = parse(args);
   EXPECT_FALSE(options);
@@ -59,17 +64,28 @@ TEST(CommandLine, SetsEveryListenerOption) {
 }
 
 TEST(CommandLine, SetsEveryGlobalOption) {
-  const Settings s = parse_good({"--listen=:0",          "--workers=3",
-                                 "--max-workers=5",      "--acceptors=2",
-                                 "--max-clients=100",    "--grow-at=80",
-                                 "--linger=1m",          "--key-linger=2s",
-                                 "--drain-timeout=3s",   "--start-timeout=4s",
-                                 "--ping-interval=5s",   "--ping-limit=6s",
-                                 "--worker-program=./w", "--user=nobody",
-                                 "--group=nogroup",      "--max-keys=9",
-                                 "--header-timeout=7s",  "--idle-timeout=8s",
-                                 "--send-timeout=9s",    "--route-timeout=10ms",
-                                 "--log-level=debug",    "--clients-per-source=11"});
+  const Settings s = parse_good({"--listen=:0",
+                                 "--workers=3",
+                                 "--max-workers=5",
+                                 "--acceptors=2",
+                                 "--max-clients=100",
+                                 "--grow-at=80",
+                                 "--linger=1m",
+                                 "--key-linger=2s",
+                                 "--drain-timeout=3s",
+                                 "--start-timeout=4s",
+                                 "--ping-interval=5s",
+                                 "--ping-limit=6s",
+                                 "--worker-program=/bin/sh",
+                                 "--user=nobody",
+                                 "--group=nogroup",
+                                 "--max-keys=9",
+                                 "--header-timeout=7s",
+                                 "--idle-timeout=8s",
+                                 "--send-timeout=9s",
+                                 "--route-timeout=10ms",
+                                 "--log-level=debug",
+                                 "--clients-per-source=11"});
   using std::chrono::milliseconds;
   using std::chrono::seconds;
   EXPECT_EQ(s.workers, 3);
@@ -83,7 +99,7 @@ TEST(CommandLine, SetsEveryGlobalOption) {
   EXPECT_EQ(s.start_timeout, seconds(4));
   EXPECT_EQ(s.ping_interval, seconds(5));
   EXPECT_EQ(s.ping_limit, seconds(6));
-  EXPECT_EQ(s.worker_program, "./w");
+  EXPECT_EQ(s.worker_program, "/bin/sh");
   EXPECT_EQ(s.user, "nobody");
   EXPECT_EQ(s.group, "nogroup");
   EXPECT_EQ(s.max_keys, 9U);
@@ -93,6 +109,43 @@ TEST(CommandLine, SetsEveryGlobalOption) {
   EXPECT_EQ(s.route_timeout, milliseconds(10));
   EXPECT_EQ(s.log_level, LogLevel::kDebug);
   EXPECT_EQ(s.clients_per_source, 11U);
+}
+
+TEST(CommandLine, WhatIsNamedOnThisMachineMustBeThere) {
+  const Wrong wrong[] = {
+      {{"--listen=:1", "--user=nosuchuser"},
+       "command line: --user nosuchuser: expected the name or number of an account of this "
+       "machine"},
+      {{"--listen=:1", "--user=4294967295"}, "--user 4294967295: expected"},
+      {{"--listen=:1", "--group=nosuchgroup"}, "command line: --group nosuchgroup: expected"},
+      {{"--listen=:1", "--worker-program=/nonexistent/w"},
+       "--worker-program /nonexistent/w: expected a program that can be executed: No such file"},
+      {{"--listen=:1", "--worker-program=/tmp"}, "can be executed: Permission denied"},
+      {{"--listen=:1", "--worker-program=no-such-program"}, "none of this name in PATH"},
+  };
+  for (const Wrong& line : wrong) {
+    std::vector<const char*> args{"mpbroker"};
+    args.insert(args.end(), line.args.begin(), line.args.end());
+    const auto options = parse_options(args, "mpbroker");
+    ASSERT_FALSE(options) << line.told;
+    EXPECT_EQ(options.error().kind, ErrorKind::kUsage);
+    EXPECT_NE(options.error().text.find(line.told), std::string::npos) << options.error().text;
+  }
+  EXPECT_EQ(parse_good({"--listen=:1", "--user=0", "--group=0", "--worker-program=sh"}).user, "0");
+}
+
+TEST(CommandLine, ASingleProcessTellsWhatHasNoMeaning) {
+  const auto alone = parse(
+      {"--listen=:1", "--workers=3", "--max-workers=4", "--policy=hash", "--control-socket", "",
+       "--route=1=0", "--route=2=0", "--idle-timeout=1s", "--worker-program=/nonexistent/w"},
+      "mpworker");
+  ASSERT_TRUE(alone) << alone.error().text;
+  EXPECT_EQ(alone->ignored,
+            (std::vector<std::string>{"command line: --max-workers 4", "command line: --workers 3",
+                                      "command line: --policy hash", "command line: --route 1=0",
+                                      "command line: --route 2=0"}));
+  EXPECT_TRUE(parse({"--listen=:1", "--workers=0"}, "mpworker")->ignored.empty());
+  EXPECT_TRUE(parse({"--listen=:1", "--max-workers=4"})->ignored.empty());
 }
 
 TEST(CommandLine, HelpAndVersionNeedNothingElse) {
@@ -108,11 +161,6 @@ TEST(CommandLine, NoArgumentsAtAllIsAnError) {
             "command line: no listener: give --listen ADDRESS or a [listener NAME] section with "
             "listen = ADDRESS");
 }
-
-struct Wrong {
-  std::vector<const char*> args;
-  std::string_view told;  // a part of the message
-};
 
 TEST(CommandLine, BadOnesAreToldInTheirOwnWords) {
   const Wrong wrong[] = {
