@@ -23,6 +23,10 @@ inline constexpr std::size_t kMaxKey = 1024;
 inline constexpr std::size_t kMaxState = 4096;
 inline constexpr std::size_t kMaxPrefix = 80 * 1024;
 inline constexpr std::size_t kMaxName = 255;
+inline constexpr std::size_t kMaxArgument = 4096;
+inline constexpr std::size_t kMaxAnswerPiece = 64 * 1024;
+/// All pieces of one answer together.
+inline constexpr std::size_t kMaxAnswer = 16 * 1024 * 1024;
 /// Senders put at most this many entries into one list message.
 inline constexpr std::size_t kMaxListEntries = 1024;
 
@@ -40,6 +44,7 @@ enum class Type : std::uint8_t {
   kDrain = 0x0b,
   kPing = 0x0c,
   kResync = 0x0d,
+  kQuery = 0x0f,
   kReady = 0x11,
   kHandoff = 0x12,
   kAck = 0x13,
@@ -47,6 +52,7 @@ enum class Type : std::uint8_t {
   kLoad = 0x16,
   kPong = 0x17,
   kResyncReport = 0x18,
+  kAnswer = 0x19,
 };
 
 /// Why a client was not taken (Nack, both directions).
@@ -103,9 +109,9 @@ struct Configure {
 };
 
 struct Listen {
-  static constexpr std::uint16_t kAccepts = 1;     // header flag: the listening socket comes along
-  static constexpr std::uint16_t kServeLocal = 2;  // header flag: serve clients where accepted
-  static constexpr std::uint16_t kKeyIsStream = 4;    // header flag: key = vhost/app/stream
+  static constexpr std::uint16_t kAccepts = 1;      // header flag: the listening socket comes along
+  static constexpr std::uint16_t kServeLocal = 2;   // header flag: serve clients where accepted
+  static constexpr std::uint16_t kKeyIsStream = 4;  // header flag: key = vhost/app/stream
   static constexpr std::uint16_t kProxyProtocol = 8;  // header flag: a PROXY prefix comes first
   static constexpr std::uint16_t kSrsRealIp = 16;     // header flag: a 0xF3 prefix may come first
   std::uint64_t listener = 0;
@@ -145,6 +151,13 @@ struct Ping {
 
 struct Resync {};
 
+/// A question of the operator's.
+struct Query {
+  std::uint64_t nonce = 0;
+  std::string_view question;  // 1 to kMaxName bytes
+  std::string_view argument;
+};
+
 // --- worker to broker ----------------------------------------------------------------------------
 
 struct Ready {
@@ -171,6 +184,14 @@ struct Load {
 struct Pong {
   std::uint64_t nonce = 0;
   std::string_view counters;  // u64 each, in the order of the specification; may be cut short
+};
+
+/// A piece of the JSON text that answers a Query.
+struct Answer {
+  static constexpr std::uint16_t kLast = 1;  // header flag
+  std::uint64_t nonce = 0;                   // the Query's
+  std::uint16_t flags = 0;
+  std::string_view text;
 };
 
 // --- lists: views of `count` entries of fixed size, or of variable size for keys
@@ -208,9 +229,9 @@ struct ResyncReport {
   std::string_view owned;      // KeyEntry each
 };
 
-using Message =
-    std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own, Disown,
-                 Drain, Ping, Resync, Ready, Handoff, Ack, Idle, Load, Pong, ResyncReport>;
+using Message = std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own,
+                             Disown, Drain, Ping, Resync, Query, Ready, Handoff, Ack, Idle, Load,
+                             Pong, ResyncReport, Answer>;
 
 /// Reads one whole datagram: exact length, known version and type, every field within its bound.
 DecodeResult<Message> decode(std::string_view datagram);
@@ -246,9 +267,11 @@ void encode(std::string& out, const Deliver& message);
 void encode(std::string& out, const Drain& message);
 void encode(std::string& out, const Ping& message);
 void encode(std::string& out, const Resync& message);
+void encode(std::string& out, const Query& message);
 void encode(std::string& out, const Ready& message);
 void encode(std::string& out, const Handoff& message);
 void encode(std::string& out, const Load& message);
+void encode(std::string& out, const Answer& message);
 void encode_pong(std::string& out, std::uint64_t nonce, std::span<const std::uint64_t> counters);
 void encode_ack(std::string& out, Load load, std::span<const std::uint64_t> deliveries);
 void encode_settled(std::string& out, std::span<const std::uint64_t> handoffs);

@@ -114,6 +114,24 @@ Failure decode_listen(const Header& header, ByteReader& in) {
   return finish(in, m);
 }
 
+Failure decode_query(const Header& header, ByteReader& in) {
+  Query m;
+  m.nonce = header.id;
+  const auto question = in.number<std::uint16_t>();
+  if (in.ok() && question == 0) return Failure::failure("question empty");
+  if (question > kMaxName) return Failure::failure("question too long");
+  m.question = in.bytes(question);
+  m.argument = in.bytes(in.rest().size());
+  if (m.argument.size() > kMaxArgument) return Failure::failure("argument too long");
+  return finish(in, m);
+}
+
+Failure decode_answer(const Header& header, ByteReader& in) {
+  const Answer m{header.id, header.flags, in.bytes(in.rest().size())};
+  if (m.text.size() > kMaxAnswerPiece) return Failure::failure("piece of an answer too long");
+  return finish(in, m);
+}
+
 /// The part that Handoff and Deliver share; false when a length is over its bound.
 template <class T>
 bool read_client(ByteReader& in, T& m) {
@@ -229,6 +247,10 @@ DecodeResult<Message> decode(std::string_view datagram) {
       return decode_ack(in);
     case Type::kResyncReport:
       return decode_resync_report(header, in);
+    case Type::kQuery:
+      return decode_query(header, in);
+    case Type::kAnswer:
+      return decode_answer(header, in);
     default:
       return decode_simple(header, in);
   }

@@ -85,6 +85,12 @@ void encode(std::string& out, const Resync&) {
   append_header(out, Type::kResync, 0);
 }
 
+void encode(std::string& out, const Query& m) {
+  append_header(out, Type::kQuery, 2 + m.question.size() + m.argument.size(), m.nonce);
+  append_le(out, static_cast<std::uint16_t>(m.question.size()));
+  out.append(m.question).append(m.argument);
+}
+
 void encode(std::string& out, const Ready& m) {
   append_header(out, Type::kReady, 4);
   append_le(out, m.pid);
@@ -104,6 +110,11 @@ void encode(std::string& out, const Load& m) {
   append_header(out, Type::kLoad, 8);
   append_le(out, m.clients);
   append_le(out, m.held);
+}
+
+void encode(std::string& out, const Answer& m) {
+  append_header(out, Type::kAnswer, m.text.size(), m.nonce, m.flags);
+  out.append(m.text);
 }
 
 void encode_pong(std::string& out, std::uint64_t nonce, std::span<const std::uint64_t> counters) {

@@ -59,6 +59,8 @@ MESSAGE = {
     "drain": datagram(0x0B, struct.pack("<I", 5000)),
     "ping": datagram(0x0C, number=3),
     "resync": datagram(0x0D),
+    "query": datagram(0x0F, struct.pack("<H", 7) + b"streams", 5),
+    "query_argument": datagram(0x0F, struct.pack("<H", 4) + b"kicka.test/live/s", 6),
     "ready": datagram(0x11, struct.pack("<I", 4711)),
     "handoff": datagram(0x12, client(struct.pack("<HHB3x", 1, 2, 3), b"key", b"st", b"prefix"), 9),
     "ack": datagram(0x13, struct.pack("<IIQQ", 1, 2, 3, 4)),
@@ -67,6 +69,8 @@ MESSAGE = {
     "pong": datagram(0x17, struct.pack("<QQ", 1, 2), 3),
     "resync_report": datagram(
         0x18, struct.pack("<IIIIQQH6x", 1, 2, 1, 1, 3, 4, 5) + KEYS, flags=1),
+    "answer": datagram(0x19, b'{"streams":[{"vhost":"a.test"', 5),
+    "answer_last": datagram(0x19, b'{"unknown":true}', 5, 1),
     "version": b"\x02" + datagram(0x0C)[1:],
     "cut": datagram(0x11, b"ab"),
 }

@@ -62,7 +62,7 @@ constexpr Attack kAttacks[] = {
     {"version-2", Stage::kOnline, [](Rogue& r) { send_load_as(r, 2, 8); }},
     {"type-0", Stage::kOnline, [](Rogue& r) { r.send(message(0x00, "")); }},
     {"type-14", Stage::kOnline, [](Rogue& r) { r.send(message(0x14, "")); }},
-    {"type-19", Stage::kOnline, [](Rogue& r) { r.send(message(0x19, "")); }},
+    {"type-1a", Stage::kOnline, [](Rogue& r) { r.send(message(0x1a, "")); }},
     {"type-ff", Stage::kOnline, [](Rogue& r) { r.send(message(0xff, "")); }},
     {"one-byte", Stage::kOnline, [](Rogue& r) { r.send("\x01"); }},
     {"short-header", Stage::kOnline, [](Rogue& r) { r.send(message(kLoad, "").substr(0, 15)); }},

@@ -25,7 +25,7 @@ constexpr Violation kDatagrams[] = {
     {"version-2", "version"},
     {"type-0", "type"},
     {"type-14", "type"},
-    {"type-19", "type"},
+    {"type-1a", "type"},
     {"type-ff", "type"},
     {"one-byte", "shorter than a header"},
     {"short-header", "shorter than a header"},

@@ -119,7 +119,7 @@ class MessageProperty : public test::SeededTest {
     const std::string protocol = some_bytes(most);
     const std::string handler = some_bytes(most);
     std::string out;
-    const std::array<std::function<void()>, 9> kinds{
+    const std::array<std::function<void()>, 11> kinds{
         [&] {
           encode(out,
                  Configure{any<U16>(), any<U16>(), any<U32>(), any<U32>(), any<U32>(), any<U32>(),
@@ -133,6 +133,12 @@ class MessageProperty : public test::SeededTest {
         [&] { encode(out, Drain{any<U32>()}); },
         [&] { encode(out, Ping{any<U64>()}); },
         [&] { encode(out, Resync{}); },
+        [&] {
+          encode(out, Query{any<U64>(), "q" + name.substr(0, kMaxName - 1), protocol});
+        },
+        [&] {
+          encode(out, Answer{any<U64>(), any<U16>(), handler});
+        },
         [&] { encode(out, Ready{any<U32>()}); },
         [&] {
           encode(out, Load{any<U32>(), any<U32>()});

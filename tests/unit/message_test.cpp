@@ -220,6 +220,43 @@ TEST(Message, PongCarriesCounters) {
   EXPECT_EQ(why(datagram(0x17, "1234567")), "Pong with a broken counter");
 }
 
+TEST(Message, QueryKeepsEveryField) {
+  const std::string bytes = encoded(Query{5, "kick", "a.test/live/s"});
+  EXPECT_EQ(bytes, datagram(0x0f, "\x04\0kicka.test/live/s"s, 5));
+  const auto got = expect<Query>(bytes);
+  EXPECT_EQ(got.nonce, 5U);
+  EXPECT_EQ(got.question, "kick");
+  EXPECT_EQ(got.argument, "a.test/live/s");
+  EXPECT_EQ(expect<Query>(encoded(Query{5, "streams", ""})).argument, "");
+}
+
+TEST(Message, QueryBounds) {
+  const std::string question(kMaxName, 'q');
+  const std::string argument(kMaxArgument, 'a');
+  EXPECT_EQ(expect<Query>(encoded(Query{1, question, argument})).argument, argument);
+  EXPECT_EQ(why(encoded(Query{1, "", argument})), "question empty");
+  EXPECT_EQ(why(encoded(Query{1, question + "q", ""})), "question too long");
+  EXPECT_EQ(why(encoded(Query{1, question, argument + "a"})), "argument too long");
+  EXPECT_EQ(why(datagram(0x0f, "\x05\0kick"s)), "payload too short");
+  EXPECT_EQ(why(datagram(0x0f, "\x05")), "payload too short");
+}
+
+TEST(Message, AnswerKeepsEveryField) {
+  const std::string bytes = encoded(Answer{5, Answer::kLast, "{}"});
+  EXPECT_EQ(bytes, datagram(0x19, "{}", 5, 1));
+  const auto got = expect<Answer>(bytes);
+  EXPECT_EQ(got.nonce, 5U);
+  EXPECT_EQ(got.flags, Answer::kLast);
+  EXPECT_EQ(got.text, "{}");
+  EXPECT_EQ(expect<Answer>(encoded(Answer{5, 0, ""})).text, "");
+}
+
+TEST(Message, AnswerPieceBounds) {
+  const std::string longest(kMaxAnswerPiece, ' ');
+  EXPECT_EQ(expect<Answer>(encoded(Answer{5, 0, longest})).text, longest);
+  EXPECT_EQ(why(encoded(Answer{5, 0, longest + " "})), "piece of an answer too long");
+}
+
 // --- lists ---------------------------------------------------------------------------------------
 
 TEST(Message, AckCarriesTheLoadAndIds) {
