@@ -31,13 +31,17 @@ class Connection {
   /// Goes on after Step::kWait: on_bytes is called from within.
   virtual void proceed() = 0;
   /// Ends the client once what was written is on its way; on_bytes and on_writable are not called
-  /// any more, on_close when it has gone. Not from within on_bytes.
+  /// any more, on_close when it has gone. Not from within on_bytes. After Step::kDetach the handler
+  /// takes the socket out of the loop before.
   virtual void finish() = 0;
   /// Counts the client as one that did not read what it was sent, and ends it at once: on_close is
   /// called from within. Not from within on_bytes.
   virtual void close_slow() = 0;
   /// While `exempt` the client may be silent for longer than the idle time limit.
   virtual void exempt_from_idle(bool exempt) = 0;
+  /// After Step::kDetach: bytes have moved, and the time limits begin again: the idle one, or, while
+  /// `unread` bytes wait for the client to read, the send time limit.
+  virtual void note_progress(bool unread) = 0;
   /// The socket, to look at or set options of; to read and write it after Step::kDetach.
   [[nodiscard]] virtual int descriptor() const = 0;
 

@@ -79,6 +79,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void finish() override;
   void close_slow() override;
   void exempt_from_idle(bool exempt) override;
+  void note_progress(bool unread) override;
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
 
   void on_events(std::uint32_t events) override;

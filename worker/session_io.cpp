@@ -95,6 +95,11 @@ void Session::exempt_from_idle(bool exempt) {
   idle_exempt_ = exempt;
 }
 
+void Session::note_progress(bool unread) {
+  blocked_ = unread;
+  set_deadline();
+}
+
 void Session::reject(std::string_view text) {
   if (!text.empty() && !write(text)) return;
   if (output_.empty()) return linger();

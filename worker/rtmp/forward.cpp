@@ -1,0 +1,117 @@
+#include "worker/rtmp/forward.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <utility>
+
+#include "proto/message.hpp"
+#include "proto/rtmp/chunk.hpp"
+#include "proto/rtmp/command.hpp"
+#include "proto/rtmp/handshake.hpp"
+#include "proto/rtmp/location.hpp"
+#include "worker/rtmp/forwarded_client.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+/// A client of which nothing but its address is known is one that has not sent its connect.
+struct ForwardState final : ClientState {
+  std::string address;  // as a prefix told it
+  bool connect_seen = false;
+  std::optional<ForwardedClient> forwarded;
+};
+
+ForwardState& state_of(Client& client) {
+  if (!client.state) client.state = std::make_unique<ForwardState>();
+  return static_cast<ForwardState&>(*client.state);
+}
+
+enum class Found : std::uint8_t { kConnect, kNeedMore, kBad };
+
+Found find_connect(std::string_view chunks, ConnectTarget& target) {
+  ChunkReader reader(channel::kMaxPrefix);
+  for (;;) {
+    Message message;
+    switch (reader.read(chunks, message)) {
+      case ChunkReader::Result::kNeedMore:
+        return Found::kNeedMore;
+      case ChunkReader::Result::kError:
+        return Found::kBad;
+      case ChunkReader::Result::kMessage:
+        break;
+    }
+    const auto command = read_command(message);
+    if (!command) continue;
+    auto read = read_connect(*command);
+    if (!read) return Found::kBad;
+    target = std::move(*read);
+    return Found::kConnect;
+  }
+}
+
+std::string peer_address(int socket) {
+  Endpoint peer;
+  peer.length = sizeof peer.address;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer.address), &peer.length) != 0)
+    return {};
+  return peer.to_string();
+}
+
+}  // namespace
+
+Forward::Forward(Environment& environment)
+    : environment_(environment), upstreams_(environment.shared<Upstreams>()) {}
+
+bool Forward::import_state(Client& client, std::string_view state) {
+  if (!state.starts_with('A')) return false;
+  state_of(client).address = state.substr(1);
+  return true;
+}
+
+Step Forward::on_bytes(Client& client, std::string_view bytes, std::string& out) {
+  ConnectTarget target;
+  if (bytes.size() < kHandshakeBlock) return {};
+  switch (find_connect(bytes.substr(kHandshakeBlock), target)) {
+    case Found::kNeedMore:
+      return {};
+    case Found::kBad:
+      return {Step::Next::kReject};
+    case Found::kConnect:
+      break;
+  }
+  ForwardState& state = state_of(client);
+  // Called again when the handshake's answer is written: then the socket is ours alone.
+  if (!std::exchange(state.connect_seen, true)) return {Step::Next::kYield};
+
+  const auto refuse = [&](std::string_view vhost, std::string_view why) {
+    upstreams_.note_refusal(vhost, why);
+    append_connect_rejected(out, target.transaction, why);
+    return Step{Step::Next::kClose, bytes.size()};
+  };
+  ForwardRequest request;
+  request.vhost = client.key.empty() ? environment_.vhosts.resolve(target.vhost) : client.key;
+  if (request.vhost.empty()) {
+    return refuse(target.vhost, fmt::format("Vhost {} is not served here", target.vhost));
+  }
+  request.settings = environment_.vhosts.find(request.vhost);
+  if (request.settings->upstreams.empty()) {
+    return refuse(request.vhost,
+                  fmt::format("Vhost {} has no upstream server configured", request.vhost));
+  }
+  request.address = std::move(state.address);
+  if (request.address.empty()) request.address = peer_address(client.connection->descriptor());
+  request.bytes = bytes.substr(kHandshakeBlock);
+  request.transaction = target.transaction;
+  state.forwarded.emplace(upstreams_, *client.connection).begin(std::move(request));
+  return {Step::Next::kDetach, bytes.size()};
+}
+
+void Forward::on_close(Client& client) {
+  if (!client.state) return;
+  ForwardState& state = static_cast<ForwardState&>(*client.state);
+  if (state.forwarded) state.forwarded->leave();
+}
+
+}  // namespace mpb::rtmp

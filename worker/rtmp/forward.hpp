@@ -1,0 +1,26 @@
+// `forward`: clients are served by the upstreams of their vhost, other RTMP servers.
+#pragma once
+
+#include "worker/environment.hpp"
+#include "worker/handler.hpp"
+
+namespace mpb::rtmp {
+
+class Upstreams;
+
+/// Takes a client's socket over once its connect is whole (worker/rtmp/forwarded_client.hpp). What
+/// the client sent goes to the upstream as it came, but for the handshake, which is played anew.
+class Forward final : public Handler {
+ public:
+  explicit Forward(Environment& environment);
+
+  Step on_bytes(Client& client, std::string_view bytes, std::string& out) override;
+  bool import_state(Client& client, std::string_view state) override;
+  void on_close(Client& client) override;
+
+ private:
+  Environment& environment_;
+  Upstreams& upstreams_;
+};
+
+}  // namespace mpb::rtmp

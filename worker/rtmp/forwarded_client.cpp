@@ -1,0 +1,246 @@
+#include "worker/rtmp/forwarded_client.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "common/endpoint.hpp"
+#include "common/log.hpp"
+#include "proto/rtmp/command.hpp"
+#include "proto/rtmp/prefix.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+constexpr Duration kEndWait{5'000};  // for an upstream to end after its client
+constexpr std::uint32_t kGone = EPOLLERR | EPOLLHUP;
+
+}  // namespace
+
+bool ForwardedClient::Side::watch(int fd, std::uint32_t events) {
+  EventLoop& loop = owner_.upstreams_.loop;
+  if (!watch_.active()) {
+    const auto added = loop.add(fd, events, *this);
+    if (!added) return false;
+    watch_ = *added;
+    fd_ = fd;
+  } else if (watched_ != events && !loop.modify(watch_, fd, events)) {
+    return false;
+  }
+  watched_ = events;
+  return true;
+}
+
+void ForwardedClient::Side::unwatch() {
+  owner_.upstreams_.loop.remove(watch_, fd_);
+}
+
+ForwardedClient::ForwardedClient(Upstreams& upstreams, Connection& connection)
+    : upstreams_(upstreams),
+      connection_(connection),
+      client_side_(*this, &ForwardedClient::on_client),
+      upstream_side_(*this, &ForwardedClient::on_upstream) {}
+
+void ForwardedClient::begin(ForwardRequest request) {
+  search_ = std::make_unique<Search>();
+  search_->set = upstreams_.of(request.settings);
+  search_->request = std::move(request);
+  restart_timer(Duration{0}, &ForwardedClient::try_next);
+}
+
+void ForwardedClient::leave() {
+  stop_timer();
+  client_side_.unwatch();
+  upstream_side_.unwatch();
+  search_.reset();
+  upstream_.reset();
+}
+
+void ForwardedClient::end() {
+  leave();
+  connection_.finish();  // may destroy this
+}
+
+void ForwardedClient::restart_timer(Duration delay, void (ForwardedClient::*action)()) {
+  stop_timer();
+  timer_ = upstreams_.loop.after(delay, [this, action] {
+    timer_.reset();
+    (this->*action)();
+  });
+}
+
+void ForwardedClient::stop_timer() {
+  if (timer_) upstreams_.loop.cancel(*std::exchange(timer_, std::nullopt));
+}
+
+// ---- until an upstream has answered
+
+void ForwardedClient::try_next() {
+  if (!client_side_.watch(connection_.descriptor(), 0)) return end();
+  while (const auto number = search_->set->pick(upstreams_.loop.now(), search_->tried)) {
+    search_->tried.push_back(*number);
+    switch (dial(*number)) {
+      case Dialled::kBegun:
+        return;
+      case Dialled::kNoDescriptor:
+        return refuse("Out of descriptors");
+      case Dialled::kFailed:
+        break;
+    }
+  }
+  refuse(fmt::format("No upstream server of vhost {} answers", search_->request.vhost));
+}
+
+ForwardedClient::Dialled ForwardedClient::dial(std::size_t number) {
+  const ForwardRequest& request = search_->request;
+  UpstreamDial& dial = search_->dial.emplace(upstream_prefix(), request.bytes, upstreams_.random);
+  const Status begun = dial.begin(search_->set->members()[number].upstream.address);
+  if (!begun && out_of_descriptors(begun.error())) return Dialled::kNoDescriptor;
+  if (!begun) {
+    upstreams_.note_failure(*search_->set, number, begun.error().text);
+    return Dialled::kFailed;
+  }
+  if (!upstream_side_.watch(dial.socket(), dial.interest())) return Dialled::kNoDescriptor;
+  restart_timer(request.settings->upstream_timeout, &ForwardedClient::on_dial_timeout);
+  return Dialled::kBegun;
+}
+
+std::string ForwardedClient::upstream_prefix() const {
+  const ForwardRequest& request = search_->request;
+  const auto server = [this] {
+    const auto local = local_endpoint(connection_.descriptor());
+    return local ? local->to_string() : std::string();
+  };
+  switch (request.settings->upstream_prefix) {
+    case UpstreamPrefix::kNone:
+      return {};
+    case UpstreamPrefix::kProxyV1:
+      return make_proxy_v1(request.address, server());
+    case UpstreamPrefix::kProxyV2:
+      return make_proxy_v2(request.address, server());
+    case UpstreamPrefix::kSrsRealIp:
+      return make_srs_real_ip(request.address);
+  }
+  return {};
+}
+
+void ForwardedClient::on_dial_event(std::uint32_t events) {
+  UpstreamDial& dial = *search_->dial;
+  const bool was_greeted = dial.is_greeted();
+  switch (dial.on_events(events)) {
+    case UpstreamDial::Progress::kAnswers:
+      upstreams_.note_success(*search_->set, search_->tried.back());
+      return start_relaying();
+    case UpstreamDial::Progress::kFailed:
+      return give_up_on(dial.why());
+    case UpstreamDial::Progress::kGoesOn:
+      break;
+  }
+  if (!upstream_side_.watch(dial.socket(), dial.interest())) return end();
+  if (was_greeted || !dial.is_greeted()) return;
+  // From here on the upstream takes the time it needs (a hook of its own, for example), as long as
+  // the client stays.
+  stop_timer();
+  connection_.note_progress(false);
+  if (!client_side_.watch(connection_.descriptor(), EPOLLRDHUP)) end();
+}
+
+void ForwardedClient::on_dial_timeout() {
+  give_up_on(fmt::format("it did not answer the handshake within {}",
+                         format_duration(search_->request.settings->upstream_timeout)));
+}
+
+void ForwardedClient::give_up_on(std::string_view why) {
+  upstreams_.note_failure(*search_->set, search_->tried.back(), why);
+  stop_timer();
+  upstream_side_.unwatch();
+  try_next();
+}
+
+void ForwardedClient::refuse(std::string_view description) {
+  upstreams_.note_refusal(search_->request.vhost, description);
+  std::string text;
+  append_connect_rejected(text, search_->request.transaction, description);
+  leave();
+  const iovec slice{text.data(), text.size()};
+  // Few bytes, and nothing waits before them: the socket takes them, or is broken.
+  static_cast<void>(connection_.send({&slice, 1}));
+  connection_.finish();  // may destroy this
+}
+
+// ---- from then on
+
+void ForwardedClient::start_relaying() {
+  stop_timer();
+  upstream_ = search_->dial->take_socket();
+  search_.reset();
+  on_upstream(EPOLLIN);
+}
+
+void ForwardedClient::on_client(std::uint32_t events) {
+  const bool gone = (events & kGone) != 0;
+  if (search_ != nullptr) {
+    // One that only sends no more is no longer worth another try, and may want this answer.
+    return gone ? end() : start_relaying();
+  }
+  const int client = connection_.descriptor();
+  bool sent = false;
+  bool received = false;
+  if ((events & (EPOLLIN | kGone)) != 0) {
+    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+  }
+  if ((events & (EPOLLOUT | kGone)) != 0) {
+    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+  }
+  if (gone && !up_.wants_to_read()) return end();
+  go_on(sent, received);
+}
+
+void ForwardedClient::on_upstream(std::uint32_t events) {
+  if (search_ != nullptr) return on_dial_event(events);
+  const int client = connection_.descriptor();
+  bool sent = false;
+  bool received = false;
+  if ((events & (EPOLLOUT | kGone)) != 0) {
+    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+  }
+  if ((events & (EPOLLIN | kGone)) != 0) {
+    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+  }
+  go_on(sent, received);
+}
+
+/// Watches for what can go on, and only for that: the loop is level-triggered.
+void ForwardedClient::go_on(bool sent, bool received) {
+  if (const int error = up_.pipe_error() != 0 ? up_.pipe_error() : down_.pipe_error(); error != 0) {
+    upstreams_.note_refusal("-",
+                            fmt::format("Out of descriptors (pipe2: {})", std::strerror(error)));
+    return end();
+  }
+  if (up_.source_failed() || down_.is_broken() || down_.is_done()) return end();
+  if (up_.is_done() && !std::exchange(client_ended_, true)) {
+    ::shutdown(upstream_.get(), SHUT_WR);
+    restart_timer(kEndWait, &ForwardedClient::end);
+  }
+  const bool unread = down_.wants_to_write();
+  if (received || unread != unread_ || (sent && !unread)) connection_.note_progress(unread);
+  unread_ = unread;
+
+  const auto interest = [](const SplicePath& reads, const SplicePath& writes) {
+    return (reads.wants_to_read() ? EPOLLIN : 0U) | (writes.wants_to_write() ? EPOLLOUT : 0U);
+  };
+  if (!client_side_.watch(connection_.descriptor(), interest(up_, down_))) return end();
+  // The upstream's end waits until its bytes are written: out of the loop it cannot be reported
+  // again and again.
+  const std::uint32_t upstream = interest(down_, up_);
+  if (upstream == 0) {
+    upstream_side_.unwatch();
+  } else if (!upstream_side_.watch(upstream_.get(), upstream)) {
+    end();
+  }
+}
+
+}  // namespace mpb::rtmp

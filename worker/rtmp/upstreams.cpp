@@ -1,0 +1,78 @@
+#include "worker/rtmp/upstreams.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "common/log.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+constexpr Duration kLogInterval{1'000};
+
+}  // namespace
+
+Upstreams::Upstreams(Environment& environment)
+    : loop(environment.loop), random(std::random_device{}()), environment_(environment) {
+  environment.answer("upstreams", [this](std::string_view) { return report(); });
+}
+
+std::shared_ptr<UpstreamSet> Upstreams::of(const Settings& settings) {
+  if (version_ != environment_.vhosts.version()) forget_unused();
+  Entry& entry = entries_[settings->name];
+  if (entry.settings != settings) {
+    entry.set = std::make_shared<UpstreamSet>(*settings, entry.set.get());
+    entry.settings = settings;
+  }
+  return entry.set;
+}
+
+/// A reload may have taken sections away. Clients on their way hold what they need.
+void Upstreams::forget_unused() {
+  version_ = environment_.vhosts.version();
+  std::erase_if(entries_, [this](const auto& entry) {
+    return environment_.vhosts.find(entry.first)->name != entry.first;
+  });
+}
+
+void Upstreams::note_success(UpstreamSet& set, std::size_t number) {
+  if (!set.succeeded(number)) return;
+  log_info("upstream.back")("address", set.members()[number].upstream.address);
+}
+
+void Upstreams::note_failure(UpstreamSet& set, std::size_t number, std::string_view why) {
+  const std::string& address = set.members()[number].upstream.address;
+  log_debug("upstream.failed")("address", address)("why", why);
+  if (!set.failed(number, loop.now())) return;
+  log_warning("upstream.out")("address", address)("failures", set.members()[number].failures)("why",
+                                                                                              why);
+}
+
+void Upstreams::note_refusal(std::string_view vhost, std::string_view why) {
+  ++refused_;
+  if (loop.now() < next_log_) return;
+  next_log_ = loop.now() + kLogInterval;
+  log_warning("forward.refused")("vhost", vhost)("clients", refused_ - refused_at_log_)("why", why);
+  refused_at_log_ = refused_;
+}
+
+std::string Upstreams::report() const {
+  boost::json::array list;
+  for (const auto& [section, entry] : entries_) {
+    for (std::size_t number = 0; number < entry.set->members().size(); ++number) {
+      const UpstreamSet::Member& member = entry.set->members()[number];
+      boost::json::object& item = list.emplace_back(boost::json::object{}).as_object();
+      item["vhost"] = section;
+      item["address"] = member.upstream.address;
+      item["backup"] = member.upstream.backup;
+      item["out"] = entry.set->is_out(number, loop.now());
+      item["failures_in_a_row"] = member.failures;
+      item["served"] = member.served;
+      item["failed"] = member.failed;
+    }
+  }
+  return boost::json::serialize(boost::json::object{{"upstreams", list}, {"refused", refused_}});
+}
+
+}  // namespace mpb::rtmp

@@ -1,0 +1,57 @@
+// What all forwarding listeners of a worker share: the upstreams of every vhost and what was
+// counted of them, and pipes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "worker/environment.hpp"
+#include "worker/rtmp/splice_path.hpp"
+#include "worker/rtmp/upstream_set.hpp"
+
+namespace mpb::rtmp {
+
+class Upstreams {
+ public:
+  using Settings = std::shared_ptr<const VhostSettings>;
+
+  /// Answers "upstreams" of the operator's.
+  explicit Upstreams(Environment& environment);
+  Upstreams(const Upstreams&) = delete;
+  Upstreams& operator=(const Upstreams&) = delete;
+
+  /// Those of a section: vhosts that match one wildcard share them.
+  std::shared_ptr<UpstreamSet> of(const Settings& settings);
+
+  /// A client was answered by an upstream, or not: counts, and logs what that changes.
+  void note_success(UpstreamSet& set, std::size_t number);
+  void note_failure(UpstreamSet& set, std::size_t number, std::string_view why);
+  /// A client was refused: counts, and logs at most one line a second.
+  void note_refusal(std::string_view vhost, std::string_view why);
+
+  EventLoop& loop;
+  PipePool pipes;
+  std::mt19937_64 random;  // of handshakes
+
+ private:
+  struct Entry {
+    Settings settings;
+    std::shared_ptr<UpstreamSet> set;
+  };
+
+  void forget_unused();
+  [[nodiscard]] std::string report() const;
+
+  Environment& environment_;
+  std::unordered_map<std::string, Entry> entries_;  // by the name of the section
+  std::uint64_t version_ = 0;                       // of the vhosts, at the last forget_unused()
+  std::uint64_t refused_ = 0;
+  std::uint64_t refused_at_log_ = 0;
+  TimePoint next_log_{};
+};
+
+}  // namespace mpb::rtmp
