@@ -11,6 +11,7 @@ build_packages=(
   libboost-json1.81-dev
   libfmt-dev
   libspdlog-dev
+  libssl-dev
 )
 demo_packages=(python3=python3)
 test_packages=(libgtest-dev python3=python3)

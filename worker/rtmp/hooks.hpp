@@ -16,7 +16,6 @@
 namespace mpb::rtmp {
 
 class HttpPoster;
-struct HttpReply;
 
 /// What happened, as the web server is told.
 struct HookEvent {
@@ -35,9 +34,9 @@ struct HookEvent {
 struct HookCounters {
   std::uint64_t asked = 0;
   std::uint64_t told = 0;
-  std::uint64_t refused = 0;  // by the web server
-  std::uint64_t failed = 0;   // no answer that can be understood, or none in time
-  std::uint64_t dropped = 0;  // not sent: too many under way
+  std::uint64_t refused = 0;  // by the web server; or names that JSON cannot say
+  std::uint64_t failed = 0;   // no answer that can be understood, none in time, or not sent
+  std::uint64_t dropped = 0;  // of those: not sent because too many were under way
 };
 
 /// The document that is posted; nothing: a name is not UTF-8, and JSON cannot say it.
@@ -46,7 +45,7 @@ std::optional<std::string> hook_document(const HookEvent& event, std::string_vie
 
 enum class HookAnswer : std::uint8_t {
   kConsent,  // 200 with "0" or {"code": 0}
-  kRefusal,  // 200 with another number or code
+  kRefusal,  // 200 with another number or code; 400 to 499
   kFailure,  // anything else: a web server that has trouble of its own
 };
 HookAnswer read_hook_answer(unsigned status, std::string_view body);
@@ -81,20 +80,21 @@ class Hooks final : private EventHandler {
     std::string action;
     std::string url;
     bool fail_open = false;
+    bool cancelled = false;
     Done done;                               // null: nobody waits for the answer
-    std::optional<EventLoop::TimerId> late;  // set when it could not even be sent
+    std::optional<EventLoop::TimerId> late;  // it is not sent, and settled by this timer
   };
 
   void on_events(std::uint32_t events) override;
   std::uint64_t post(const std::string& url, const HookEvent& event, const HookSettings& settings,
                      Done done);
-  Status send(std::uint64_t ticket, const std::string& url, const HookEvent& event,
-              Duration timeout);
+  Status send(std::uint64_t ticket, const std::string& url, std::string document, Duration timeout);
   Status start();
-  void settle(const HttpReply& reply);
+  void settle(std::uint64_t ticket, HookAnswer answer, std::string_view why);
   void report_failure(const Request& request, std::string_view why);
 
   Environment& environment_;
+  std::string server_id_;
   std::unique_ptr<HttpPoster> poster_;  // null before the first request
   Watch watch_;
   std::unordered_map<std::uint64_t, Request> requests_;

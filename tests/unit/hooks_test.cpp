@@ -1,0 +1,410 @@
+#include "worker/rtmp/hooks.hpp"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/json.hpp>
+
+#include "tests/support/descriptors.hpp"
+#include "tests/support/http_server.hpp"
+#include "worker/rtmp/http_poster.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+using test::http_answer;
+using test::HttpRequest;
+using test::HttpServer;
+
+constexpr Duration kPatience{20'000};  // far beyond what anything here takes
+constexpr Duration kShort{60};
+
+HookEvent publish_event() {
+  return {.action = "on_publish",
+          .client_id = 7,
+          .ip = "192.0.2.1",
+          .vhost = "a.test",
+          .app = "live",
+          .tc_url = "rtmp://a.test/live",
+          .page_url = {},
+          .stream = "s",
+          .param = "key=abc"};
+}
+
+HookSettings settings_of(Duration timeout, bool fail_open = false) {
+  HookSettings settings;
+  settings.timeout = timeout;
+  settings.fail_open = fail_open;
+  return settings;
+}
+
+struct Answered {
+  bool allowed = false;
+  std::string why;
+};
+
+/// A web server that consents, but not before open().
+class HeldServer {
+ public:
+  ~HeldServer() { open(); }
+  void open() {
+    if (!std::exchange(open_, true)) promise_.set_value();
+  }
+  HttpServer* operator->() { return &server_; }
+
+ private:
+  bool open_ = false;
+  std::promise<void> promise_;
+  std::shared_future<void> opened_ = promise_.get_future().share();
+  HttpServer server_{[opened = opened_](const HttpRequest&) {
+    opened.wait();
+    return http_answer(200, "0");
+  }};
+};
+
+class HooksTest : public testing::Test {
+ protected:
+  Hooks& hooks() { return environment_->shared<Hooks>(); }
+
+  template <class Condition>
+  bool turn_until(Condition condition) {
+    const TimePoint limit = Clock::now() + kPatience;
+    while (!condition() && Clock::now() < limit) loop_.turn(Duration{100});
+    return condition();
+  }
+
+  Hooks::Done into(std::optional<Answered>& place) {
+    return [&place](bool allowed, std::string_view why) {
+      place = Answered{allowed, std::string(why)};
+    };
+  }
+
+  Answered ask(const std::string& url, const HookSettings& settings = settings_of(kPatience)) {
+    std::optional<Answered> answered;
+    hooks().ask(url, publish_event(), settings, into(answered));
+    EXPECT_FALSE(answered) << "never from within";
+    EXPECT_TRUE(turn_until([&] { return answered.has_value(); }));
+    return answered.value_or(Answered{});
+  }
+
+  EventLoop loop_;
+  std::optional<Environment> environment_{std::in_place, loop_};
+};
+
+// --- the document and the answer -----------------------------------------------------------------
+
+TEST(HookDocument, HasSrssForm) {
+  const auto text = hook_document(publish_event(), "host", "1-7");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(boost::json::parse(*text),
+            boost::json::parse(R"({"server_id":"host","action":"on_publish","client_id":"1-7",
+              "ip":"192.0.2.1","vhost":"a.test","app":"live","tcUrl":"rtmp://a.test/live",
+              "stream":"s","param":"?key=abc"})"));
+}
+
+TEST(HookDocument, OfConnectHasThePageAndNoStream) {
+  HookEvent event = publish_event();
+  event.action = "on_connect";
+  event.page_url = "http://page/";
+  const boost::json::value document = boost::json::parse(*hook_document(event, "host", "1-7"));
+  EXPECT_EQ(document.at("pageUrl").as_string(), "http://page/");
+  EXPECT_EQ(document.at("tcUrl").as_string(), "rtmp://a.test/live");
+  EXPECT_FALSE(document.as_object().contains("stream"));
+  EXPECT_FALSE(document.as_object().contains("param"));
+}
+
+TEST(HookDocument, QuotesWhatAClientMayCallAStream) {
+  HookEvent event = publish_event();
+  event.stream = "\",\"code\":0,\n\\\xc3\xa4";
+  const auto text = hook_document(event, "host", "1-7");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(boost::json::parse(*text).at("stream").as_string(), std::string_view(event.stream));
+}
+
+TEST(HookDocument, CannotSayWhatIsNotUtf8) {
+  HookEvent event = publish_event();
+  event.stream = "a\xff";
+  EXPECT_FALSE(hook_document(event, "host", "1-7"));
+}
+
+TEST(HookAnswer, IsReadAsSrsReadsIt) {
+  const struct {
+    unsigned status;
+    std::string body;
+    HookAnswer answer;
+  } cases[] = {
+      {200, "0", HookAnswer::kConsent},
+      {200, " 0\r\n", HookAnswer::kConsent},
+      {200, R"({"code":0})", HookAnswer::kConsent},
+      {200, R"({"code": 0, "data": null})", HookAnswer::kConsent},
+      {200, "1", HookAnswer::kRefusal},
+      {200, "-1", HookAnswer::kRefusal},
+      {200, R"({"code":403})", HookAnswer::kRefusal},
+      {200, R"({"code":18446744073709551615})", HookAnswer::kRefusal},
+      {400, "0", HookAnswer::kRefusal},
+      {403, "", HookAnswer::kRefusal},
+      {499, R"({"code":0})", HookAnswer::kRefusal},
+      {200, "", HookAnswer::kFailure},
+      {200, "ok", HookAnswer::kFailure},
+      {200, "0 0", HookAnswer::kFailure},
+      {200, "0.0", HookAnswer::kFailure},
+      {200, "null", HookAnswer::kFailure},
+      {200, "[0]", HookAnswer::kFailure},
+      {200, R"({"code":"0"})", HookAnswer::kFailure},
+      {200, R"({"kode":0})", HookAnswer::kFailure},
+      {200, std::string(60'000, '['), HookAnswer::kFailure},
+      {201, "0", HookAnswer::kFailure},
+      {302, "0", HookAnswer::kFailure},
+      {500, "0", HookAnswer::kFailure},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(read_hook_answer(one.status, one.body), one.answer)
+        << one.status << " " << one.body.substr(0, 40);
+  }
+}
+
+// --- a web server --------------------------------------------------------------------------------
+
+TEST_F(HooksTest, ConsentLetsIn) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, R"({"code":0})"); });
+  const Answered answered = ask(server.url("/api/v1/streams?x=1"));
+  EXPECT_TRUE(answered.allowed);
+  EXPECT_EQ(answered.why, "");
+
+  ASSERT_EQ(server.requests().size(), 1U);
+  const HttpRequest request = server.requests().front();
+  EXPECT_TRUE(request.head.starts_with("POST /api/v1/streams?x=1 HTTP/1.1\r\n")) << request.head;
+  EXPECT_NE(request.head.find("Content-Type: application/json\r\n"), std::string::npos);
+  EXPECT_NE(request.head.find("Host: 127.0.0.1:"), std::string::npos);
+  EXPECT_EQ(boost::json::parse(request.body).at("action").as_string(), "on_publish");
+}
+
+TEST_F(HooksTest, AnAnswerThatEndsWithTheConnectionCounts) {
+  HttpServer server([](const HttpRequest&) { return "HTTP/1.0 200 OK\r\n\r\n0"; });
+  EXPECT_TRUE(ask(server.url()).allowed);
+}
+
+TEST_F(HooksTest, RefusalRefusesAlsoWhenFailuresLetIn) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, R"({"code":1})"); });
+  const Answered answered = ask(server.url(), settings_of(kPatience, true));
+  EXPECT_FALSE(answered.allowed);
+  EXPECT_EQ(answered.why, "refused by the server's hook");
+  EXPECT_EQ(hooks().counters().refused, 1U);
+  EXPECT_EQ(hooks().counters().failed, 0U);
+}
+
+TEST_F(HooksTest, WhatIsNoAnswerObeysFailOpen) {
+  const std::vector<std::string> answers = {
+      http_answer(500, "0"),
+      http_answer(200, "garbage"),
+      "no HTTP at all\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0",  // cut off
+      "",
+      http_answer(200, std::string(kMaxReplyBody + 1, ' ')),
+      "HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n0",
+  };
+  for (const std::string& bytes : answers) {
+    HttpServer server([&](const HttpRequest&) { return bytes; });
+    EXPECT_TRUE(ask(server.url(), settings_of(kPatience, true)).allowed) << bytes.substr(0, 60);
+    const Answered closed = ask(server.url(), settings_of(kPatience, false));
+    EXPECT_FALSE(closed.allowed) << bytes.substr(0, 60);
+    EXPECT_NE(closed.why, "");
+  }
+  EXPECT_EQ(hooks().counters().failed, 2 * answers.size());
+}
+
+TEST_F(HooksTest, ABodyOfTheLargestSizeIsRead) {
+  HttpServer server([](const HttpRequest&) {
+    return http_answer(200, "0" + std::string(kMaxReplyBody - 1, ' '));
+  });
+  EXPECT_TRUE(ask(server.url()).allowed);
+}
+
+TEST_F(HooksTest, ASlowServerIsAFailureAtTheTimeLimit) {
+  HeldServer server;
+  EXPECT_FALSE(ask(server->url(), settings_of(kShort, false)).allowed);
+  EXPECT_TRUE(ask(server->url(), settings_of(kShort, true)).allowed);
+}
+
+TEST_F(HooksTest, AClosedPortIsAFailure) {
+  std::string url;
+  {
+    HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+    url = server.url();
+  }
+  EXPECT_FALSE(ask(url, settings_of(kPatience, false)).allowed);
+  EXPECT_TRUE(ask(url, settings_of(kPatience, true)).allowed);
+}
+
+TEST_F(HooksTest, ANameIsLookedUp) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  std::string url = server.url();
+  url.replace(url.find("127.0.0.1"), 9, "localhost");
+  EXPECT_TRUE(ask(url).allowed);
+}
+
+TEST_F(HooksTest, ANameThatIsNoneIsAFailure) {
+  EXPECT_FALSE(ask("http://name.invalid:1/", settings_of(Duration{500}, false)).allowed);
+}
+
+TEST_F(HooksTest, AUrlThatIsNoneIsAFailure) {
+  EXPECT_FALSE(ask("ftp://x/", settings_of(kPatience, false)).allowed);
+  EXPECT_TRUE(ask("ftp://x/", settings_of(kPatience, true)).allowed);
+}
+
+TEST_F(HooksTest, ANameThatJsonCannotSayIsRefusedUnasked) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  HookEvent event = publish_event();
+  event.stream = "\xff";
+  std::optional<Answered> answered;
+  hooks().ask(server.url(), event, settings_of(kPatience, true), into(answered));
+  ASSERT_TRUE(turn_until([&] { return answered.has_value(); }));
+  EXPECT_FALSE(answered->allowed) << "a client must not choose that it counts as a failure";
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_F(HooksTest, TellsWithoutWaiting) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "1"); });
+  HookEvent event = publish_event();
+  event.action = "on_unpublish";
+  hooks().tell(server.url(), event, settings_of(kPatience));
+  ASSERT_TRUE(turn_until([&] { return !server.requests().empty(); }));
+  EXPECT_EQ(boost::json::parse(server.requests().front().body).at("action").as_string(),
+            "on_unpublish");
+  EXPECT_EQ(hooks().counters().told, 1U);
+}
+
+// --- many, cancelled, abandoned ------------------------------------------------------------------
+
+TEST_F(HooksTest, ManyAtOnceAreAllAnswered) {
+  HttpServer server([](const HttpRequest& request) {
+    const boost::json::value document = boost::json::parse(request.body);
+    return http_answer(200, document.at("stream").as_string() == "odd" ? "1" : "0");
+  });
+  constexpr int kMany = 500;
+  int allowed = 0;
+  int refused = 0;
+  for (int i = 0; i < kMany; ++i) {
+    HookEvent event = publish_event();
+    event.stream = i % 2 != 0 ? "odd" : "even";
+    hooks().ask(server.url(), event, settings_of(kPatience),
+                [&, odd = i % 2 != 0](bool yes, std::string_view) {
+                  EXPECT_EQ(yes, !odd);
+                  ++(yes ? allowed : refused);
+                });
+  }
+  EXPECT_TRUE(turn_until([&] { return allowed + refused == kMany; }));
+  EXPECT_EQ(allowed, kMany / 2);
+  EXPECT_EQ(server.requests().size(), static_cast<std::size_t>(kMany));
+}
+
+TEST_F(HooksTest, HowManyAreUnderWayIsBounded) {
+  HeldServer server;
+  constexpr std::size_t kMost = 1'024;
+  std::size_t allowed = 0;
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < kMost + 10; ++i) {
+    hooks().ask(server->url(), publish_event(), settings_of(kPatience),
+                [&](bool yes, std::string_view) { ++(yes ? allowed : refused); });
+  }
+  EXPECT_TRUE(turn_until([&] { return refused == 10; })) << "those beyond the bound, at once";
+  EXPECT_EQ(hooks().counters().dropped, 10U);
+  EXPECT_TRUE(turn_until([&] { return server->requests().size() == kMaxPostsInFlight; }));
+  EXPECT_EQ(allowed, 0U);
+  server.open();
+  EXPECT_TRUE(turn_until([&] { return allowed == kMost; }));
+  EXPECT_EQ(server->requests().size(), kMost);
+}
+
+TEST_F(HooksTest, ThoseThatWaitForTheirTurnFailAtTheirTimeLimitToo) {
+  HeldServer server;
+  for (std::size_t i = 0; i < kMaxPostsInFlight; ++i) {
+    hooks().ask(server->url(), publish_event(), settings_of(kPatience), {});
+  }
+  EXPECT_FALSE(ask(server->url(), settings_of(kShort)).allowed);
+  EXPECT_LE(server->requests().size(), kMaxPostsInFlight);
+}
+
+TEST_F(HooksTest, ACancelledOneIsNotAnswered) {
+  HeldServer server;
+  std::vector<std::uint64_t> tickets;
+  for (std::size_t i = 0; i < kMaxPostsInFlight + 5; ++i) {
+    tickets.push_back(hooks().ask(server->url(), publish_event(), settings_of(kPatience),
+                                  [](bool, std::string_view) { FAIL() << "called after cancel"; }));
+  }
+  ASSERT_TRUE(turn_until([&] { return server->requests().size() == kMaxPostsInFlight; }));
+  for (const std::uint64_t ticket : tickets) hooks().cancel(ticket);
+  hooks().cancel(tickets.front());
+  hooks().cancel(12'345);
+  server.open();
+  EXPECT_TRUE(ask(server->url()).allowed);
+  EXPECT_EQ(server->requests().size(), kMaxPostsInFlight + 1)
+      << "those that waited for their turn were not sent";
+}
+
+TEST_F(HooksTest, OneThatCannotBeSentCanBeCancelled) {
+  const std::uint64_t ticket =
+      hooks().ask("ftp://x/", publish_event(), settings_of(kPatience),
+                  [](bool, std::string_view) { FAIL() << "called after cancel"; });
+  hooks().cancel(ticket);
+  EXPECT_FALSE(ask("ftp://x/").allowed);
+}
+
+TEST_F(HooksTest, AnAnswerMayAskAgainAndCancelOthers) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  std::optional<Answered> second;
+  std::uint64_t other = 0;
+  bool other_answered = false;
+  hooks().ask(server.url(), publish_event(), settings_of(kPatience), [&](bool, std::string_view) {
+    if (!other_answered) hooks().cancel(other);
+    hooks().ask(server.url(), publish_event(), settings_of(kPatience), into(second));
+  });
+  other = hooks().ask(server.url(), publish_event(), settings_of(kPatience),
+                      [&](bool, std::string_view) { other_answered = true; });
+  ASSERT_TRUE(turn_until([&] { return second.has_value(); }));
+  EXPECT_TRUE(second->allowed);
+}
+
+TEST_F(HooksTest, TheEndDoesNotWaitForAServer) {
+  HeldServer server;
+  for (std::size_t i = 0; i < kMaxPostsInFlight + 5; ++i) {
+    hooks().ask(server->url(), publish_event(), settings_of(kPatience),
+                [](bool, std::string_view) { FAIL() << "called after the end"; });
+  }
+  ASSERT_TRUE(turn_until([&] { return server->requests().size() == kMaxPostsInFlight; }));
+  hooks().ask("ftp://x/", publish_event(), settings_of(kPatience),
+              [](bool, std::string_view) { FAIL() << "called after the end"; });
+  environment_.reset();  // would not return before the server opens
+  loop_.turn(Duration{0});
+}
+
+TEST_F(HooksTest, TheEndDoesNotWaitForALookUp) {
+  hooks().ask("http://name.invalid:1/", publish_event(), settings_of(kPatience),
+              [](bool, std::string_view) { FAIL() << "called after the end"; });
+  environment_.reset();
+  loop_.turn(Duration{0});
+}
+
+TEST_F(HooksTest, WithoutDescriptorsItIsAFailureAndGoesOnLater) {
+  hooks();
+  {
+    const test::NoMoreDescriptors none;
+    EXPECT_FALSE(ask("http://127.0.0.1:1/").allowed);
+  }
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  EXPECT_TRUE(ask(server.url()).allowed);
+}
+
+TEST_F(HooksTest, WithoutARequestThereIsNoThread) {
+  const std::size_t before = test::open_descriptors();
+  hooks();
+  EXPECT_EQ(test::open_descriptors(), before);
+}
+
+}  // namespace
+}  // namespace mpb::rtmp

@@ -1,0 +1,125 @@
+#include "worker/rtmp/access.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <vector>
+
+#include "proto/rtmp/location.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+using Address = std::array<std::uint8_t, 16>;
+
+constexpr std::string_view kWrongAddress = "access from this address is not allowed";
+constexpr std::string_view kWrongKey = "the stream key is missing or wrong (stream?key=KEY)";
+constexpr std::string_view kNoToken =
+    "the token is missing or malformed (stream?expires=UNIX_SECONDS&token=HEX)";
+constexpr std::string_view kWrongToken = "the token is not one of this stream";
+constexpr std::string_view kExpired = "the token has expired";
+
+/// IPv4 mapped into IPv6.
+std::optional<Address> read_address(std::string_view text) {
+  if (text.starts_with('[')) {
+    text = text.substr(1, text.find(']') - 1);
+  } else if (std::ranges::count(text, ':') == 1) {
+    text = text.substr(0, text.find(':'));
+  }
+  const std::string host(text.substr(0, text.find('%')));
+  Address address{};
+  if (::inet_pton(AF_INET6, host.c_str(), address.data()) == 1) return address;
+  address[10] = address[11] = 0xff;
+  if (::inet_pton(AF_INET, host.c_str(), &address[12]) == 1) return address;
+  return std::nullopt;
+}
+
+bool contains(const Network& network, const std::optional<Address>& address) {
+  if (network.bits == 0) return true;
+  if (!address) return false;
+  const std::size_t bits = std::min<std::size_t>(network.bits, 128);
+  const std::size_t whole = bits / 8;
+  if (!std::equal(address->begin(), address->begin() + static_cast<std::ptrdiff_t>(whole),
+                  network.address.begin())) {
+    return false;
+  }
+  if (bits % 8 == 0) return true;
+  const unsigned difference = (*address)[whole] ^ network.address[whole];
+  return difference >> (8 - bits % 8) == 0;
+}
+
+bool address_allowed(const AccessRules& rules, std::string_view text) {
+  if (rules.allow.empty() && rules.deny.empty()) return true;
+  const bool is_unix = text.empty() || text.starts_with("unix:");
+  const std::optional<Address> address = is_unix ? std::nullopt : read_address(text);
+  if (!is_unix && !address) return false;
+  const auto matches = [&](const Network& network) { return contains(network, address); };
+  if (std::ranges::any_of(rules.deny, matches)) return false;
+  return rules.allow.empty() || std::ranges::any_of(rules.allow, matches);
+}
+
+/// Of digests, so that neither equal bytes nor equal lengths can be told from the time it takes.
+bool same_secret(std::string_view left, std::string_view right) {
+  using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+  const auto digest = [](std::string_view text) {
+    Digest bytes{};
+    ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), bytes.data());
+    return bytes;
+  };
+  const Digest a = digest(left);
+  const Digest b = digest(right);
+  return ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::optional<std::int64_t> read_seconds(std::string_view text) {
+  std::int64_t seconds = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
+  if (error != std::errc{} || stop != end || seconds < 0) return std::nullopt;
+  return seconds;
+}
+
+std::string_view check_token(const AccessRules& rules, const AccessRequest& request) {
+  const auto expires = find_parameter(request.parameters, "expires");
+  const auto token = find_parameter(request.parameters, "token");
+  if (!expires || !token) return kNoToken;
+  const std::optional<std::int64_t> last_second = read_seconds(*expires);
+  if (!last_second) return kNoToken;
+  const std::string wanted =
+      make_token(rules.secret, request.right, request.vhost, request.app, request.stream, *expires);
+  if (!same_secret(wanted, *token)) return kWrongToken;
+  return request.unix_seconds > *last_second ? kExpired : std::string_view{};
+}
+
+}  // namespace
+
+std::string_view check_access(const AccessRules& rules, const AccessRequest& request) {
+  if (!address_allowed(rules, request.address)) return kWrongAddress;
+  if (!rules.key.empty()) {
+    const auto key = find_parameter(request.parameters, "key");
+    if (!key || !same_secret(rules.key, *key)) return kWrongKey;
+  }
+  if (!rules.secret.empty()) return check_token(rules, request);
+  return {};
+}
+
+std::string make_token(std::string_view secret, Right right, std::string_view vhost,
+                       std::string_view app, std::string_view stream, std::string_view expires) {
+  const std::string text = fmt::format(
+      "{}:{}/{}/{}:{}", right == Right::kPublish ? "publish" : "play", vhost, app, stream, expires);
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  ::HMAC(::EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+         reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), nullptr);
+  std::string token;
+  for (const unsigned char byte : digest) token += fmt::format("{:02x}", byte);
+  return token;
+}
+
+}  // namespace mpb::rtmp

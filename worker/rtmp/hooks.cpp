@@ -1,0 +1,199 @@
+#include "worker/rtmp/hooks.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <exception>
+#include <utility>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "common/log.hpp"
+#include "worker/rtmp/http_poster.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxRequests = 1'024;  // under way or waiting
+constexpr Duration kReportInterval{10'000};  // of failures to the log
+
+constexpr std::string_view kRefused = "refused by the server's hook";
+constexpr std::string_view kUnavailable = "the server cannot ask its hook: try again later";
+constexpr std::string_view kNotUtf8 = "a name is not UTF-8";
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+std::string with_question_mark(const std::string& parameters) {
+  return parameters.empty() || parameters.starts_with('?') ? parameters : "?" + parameters;
+}
+
+std::string why_failed(const HttpReply& reply) {
+  return reply.status == 0 ? reply.error
+                           : fmt::format(
+                                 "HTTP status {}, and neither 0 nor {{\"code\":0}} in {} "
+                                 "bytes",
+                                 reply.status, reply.body.size());
+}
+
+}  // namespace
+
+std::optional<std::string> hook_document(const HookEvent& event, std::string_view server_id,
+                                         std::string_view client_id) {
+  json::object document{
+      {"server_id", server_id}, {"action", event.action}, {"client_id", client_id},
+      {"ip", event.ip},         {"vhost", event.vhost},   {"app", event.app},
+      {"tcUrl", event.tc_url},
+  };
+  if (!event.page_url.empty() || event.action == "on_connect") {
+    document["pageUrl"] = event.page_url;
+  }
+  if (event.action != "on_connect") {
+    document["stream"] = event.stream;
+    document["param"] = with_question_mark(event.param);
+  }
+  std::string text = json::serialize(document);
+  json::error_code error;
+  json::parse(text, error);  // refuses what is not UTF-8; serialize does not
+  if (error) return std::nullopt;
+  return text;
+}
+
+HookAnswer read_hook_answer(unsigned status, std::string_view body) {
+  if (status >= 400 && status < 500) return HookAnswer::kRefusal;
+  if (status != 200) return HookAnswer::kFailure;
+  json::error_code error;
+  json::value value = json::parse(body, error);
+  if (error) return HookAnswer::kFailure;
+  if (const json::object* object = value.if_object()) {
+    const json::value* code = object->if_contains("code");
+    if (code == nullptr) return HookAnswer::kFailure;
+    value = json::value(*code);
+  }
+  if (value.is_uint64()) return HookAnswer::kRefusal;  // beyond int64
+  if (!value.is_int64()) return HookAnswer::kFailure;
+  return value.get_int64() == 0 ? HookAnswer::kConsent : HookAnswer::kRefusal;
+}
+
+Hooks::Hooks(Environment& environment) : environment_(environment), server_id_(host_name()) {}
+
+Hooks::~Hooks() {
+  for (const auto& [ticket, request] : requests_) {
+    if (request.late) environment_.loop.cancel(*request.late);
+  }
+  if (watch_.active()) environment_.loop.remove(watch_, poster_->descriptor());
+}
+
+std::uint64_t Hooks::ask(const std::string& url, const HookEvent& event,
+                         const HookSettings& settings, Done done) {
+  ++counters_.asked;
+  return post(url, event, settings, std::move(done));
+}
+
+void Hooks::tell(const std::string& url, const HookEvent& event, const HookSettings& settings) {
+  ++counters_.told;
+  post(url, event, settings, {});
+}
+
+void Hooks::cancel(std::uint64_t ticket) {
+  const auto found = requests_.find(ticket);
+  if (found == requests_.end()) return;
+  found->second.cancelled = true;
+  found->second.done = {};
+  if (!found->second.late) poster_->cancel(ticket);
+}
+
+std::uint64_t Hooks::post(const std::string& url, const HookEvent& event,
+                          const HookSettings& settings, Done done) {
+  const std::uint64_t ticket = ++last_ticket_;
+  const bool full = requests_.size() >= kMaxRequests;
+  Request& request = requests_[ticket];
+  request.action = event.action;
+  request.url = url;
+  request.fail_open = settings.fail_open;
+  request.done = std::move(done);
+
+  const auto settle_late = [&](HookAnswer answer, std::string why) {
+    request.late = environment_.loop.after(
+        Duration{0}, [this, ticket, answer, why = std::move(why)] { settle(ticket, answer, why); });
+  };
+  auto document =
+      hook_document(event, server_id_, fmt::format("{}-{}", ::getpid(), event.client_id));
+  if (!document) {
+    // Not a failure: a client could choose its name so that fail-open lets it in unasked.
+    settle_late(HookAnswer::kRefusal, std::string(kNotUtf8));
+  } else if (full) {
+    ++counters_.dropped;
+    settle_late(HookAnswer::kFailure, fmt::format("{} requests are under way", kMaxRequests));
+  } else if (const Status sent = send(ticket, url, std::move(*document), settings.timeout); !sent) {
+    settle_late(HookAnswer::kFailure, sent.error().text);
+  }
+  return ticket;
+}
+
+Status Hooks::send(std::uint64_t ticket, const std::string& url, std::string document,
+                   Duration timeout) {
+  Result<HttpUrl> parsed = parse_http_url(url);
+  if (!parsed) return parsed.error();
+  if (const Status started = start(); !started) return started.error();
+  poster_->post({ticket, std::move(*parsed), std::move(document), timeout});
+  return {};
+}
+
+Status Hooks::start() {
+  if (poster_) return {};
+  try {
+    auto poster = std::make_unique<HttpPoster>();
+    const Result<Watch> watch = environment_.loop.add(poster->descriptor(), EPOLLIN, *this);
+    if (!watch) return watch.error();
+    watch_ = *watch;
+    poster_ = std::move(poster);
+    return {};
+  } catch (const std::exception& error) {
+    return unavailable_error(fmt::format("cannot start the thread of the hooks: {}", error.what()));
+  }
+}
+
+void Hooks::on_events(std::uint32_t) {
+  for (const HttpReply& reply : poster_->take_replies()) {
+    const HookAnswer answer =
+        reply.status == 0 ? HookAnswer::kFailure : read_hook_answer(reply.status, reply.body);
+    settle(reply.ticket, answer, answer == HookAnswer::kFailure ? why_failed(reply) : "");
+  }
+}
+
+void Hooks::settle(std::uint64_t ticket, HookAnswer answer, std::string_view why) {
+  // Taken out first: `done` may ask and cancel.
+  const auto node = requests_.extract(ticket);
+  const Request& request = node.mapped();
+  if (request.cancelled) return;
+  bool allowed = answer == HookAnswer::kConsent;
+  std::string_view reason;
+  if (answer == HookAnswer::kRefusal) {
+    ++counters_.refused;
+    reason = kRefused;
+  } else if (answer == HookAnswer::kFailure) {
+    ++counters_.failed;
+    report_failure(request, why);
+    allowed = request.fail_open;
+    if (!allowed) reason = kUnavailable;
+  }
+  if (request.done) request.done(allowed, reason);
+}
+
+void Hooks::report_failure(const Request& request, std::string_view why) {
+  const TimePoint now = environment_.loop.now();
+  if (last_report_ && now - *last_report_ < kReportInterval) return;
+  last_report_ = now;
+  log_warning("hook.failed")("action", request.action)("url", request.url)("why", why)(
+      "failures", counters_.failed)("clients", request.fail_open ? "let in" : "refused");
+}
+
+}  // namespace mpb::rtmp

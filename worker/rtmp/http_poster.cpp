@@ -1,0 +1,280 @@
+#include "worker/rtmp/http_poster.hpp"
+
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+
+#include "common/unique_fd.hpp"
+#include "common/version.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr std::size_t kReadBuffer = 16 * 1024;  // more than the largest head Beast takes
+
+/// A thread in which no signal is handled: they are the loop's.
+template <class Function>
+std::thread start_thread(Function function) {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  struct Restore {
+    const sigset_t& mask;
+    ~Restore() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
+  } restore{before};
+  return std::thread(std::move(function));
+}
+
+}  // namespace
+
+/// What the two threads share. The members behind the mailbox are for the engine's thread.
+class HttpPoster::Engine {
+ public:
+  Engine() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!event_) throw std::runtime_error(system_error("eventfd").text);
+  }
+
+  // For the caller's thread.
+  void start() {
+    thread_ = start_thread([this] { context_.run(); });
+  }
+  /// False: a name look-up is under way, for which the destructor waits.
+  bool stop() {
+    context_.stop();
+    thread_.join();
+    return look_ups_ == 0;
+  }
+  void submit(HttpPost post);
+  void cancel(std::uint64_t ticket);
+  [[nodiscard]] int descriptor() const { return event_.get(); }
+  std::vector<HttpReply> take_replies() {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = ::read(event_.get(), &count, sizeof count);
+    const std::lock_guard lock(mutex_);
+    return std::exchange(replies_, {});
+  }
+
+  // For the engine's thread.
+  asio::io_context& context() { return context_; }
+  void reply(HttpReply reply) {
+    const std::lock_guard lock(mutex_);
+    replies_.push_back(std::move(reply));
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t put = ::write(event_.get(), &one, sizeof one);
+  }
+  void forget(const Exchange& exchange) {
+    std::erase_if(waiting_, [&](const auto& one) { return one.get() == &exchange; });
+  }
+  void look_up_begins() { ++look_ups_; }
+  void look_up_ended() { --look_ups_; }
+  void slot_is_free() {
+    --in_flight_;
+    start_waiting();
+  }
+
+ private:
+  void start_waiting();
+
+  UniqueFd event_;
+  std::mutex mutex_;
+  std::vector<HttpReply> replies_;
+
+  asio::io_context context_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> guard_ =
+      asio::make_work_guard(context_);
+  std::deque<std::shared_ptr<Exchange>> waiting_;
+  std::size_t in_flight_ = 0;
+  std::size_t look_ups_ = 0;
+  std::thread thread_;
+};
+
+/// One post and its reply. The reply is due at the deadline; the slot is held until the last
+/// operation has ended, so that operations that cannot be broken off are bounded as well.
+class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
+ public:
+  Exchange(Engine& engine, HttpPost post, std::chrono::steady_clock::time_point deadline)
+      : engine_(engine),
+        post_(std::move(post)),
+        deadline_(engine.context(), deadline),
+        resolver_(engine.context()),
+        stream_(engine.context()) {
+    parser_.body_limit(kMaxReplyBody);
+  }
+
+  [[nodiscard]] std::uint64_t ticket() const { return post_.ticket; }
+
+  void wait() {
+    deadline_.async_wait([self = shared_from_this()](error_code error) {
+      if (!error) self->expire();
+    });
+  }
+
+  void start() {
+    error_code error;
+    const asio::ip::address address = asio::ip::make_address(post_.url.host, error);
+    if (error) return look_up();
+    const auto port = static_cast<std::uint16_t>(std::stoul(post_.url.port));
+    connect(tcp::resolver::results_type::create(tcp::endpoint(address, port), post_.url.host,
+                                                post_.url.port));
+  }
+
+  void fail(std::string why) { reply({post_.ticket, 0, {}, std::move(why)}); }
+
+ private:
+  void expire() {
+    engine_.forget(*this);
+    fail(fmt::format("no answer within {}", format_duration(post_.timeout)));
+    resolver_.cancel();
+    stream_.close();
+  }
+
+  void look_up() {
+    engine_.look_up_begins();
+    resolver_.async_resolve(
+        post_.url.host, post_.url.port, tcp::resolver::numeric_service,
+        [self = shared_from_this()](error_code error, const tcp::resolver::results_type& found) {
+          self->engine_.look_up_ended();
+          if (self->ended(error, "cannot look up its name")) return;
+          self->connect(found);
+        });
+  }
+
+  void connect(const tcp::resolver::results_type& endpoints) {
+    stream_.async_connect(endpoints,
+                          [self = shared_from_this()](error_code error, const tcp::endpoint&) {
+                            if (self->ended(error, "cannot connect")) return;
+                            self->write();
+                          });
+  }
+
+  void write() {
+    request_.method(http::verb::post);
+    request_.target(post_.url.target);
+    request_.set(http::field::host, post_.url.authority);
+    request_.set(http::field::user_agent, "mpbroker/" MPB_VERSION);
+    request_.set(http::field::content_type, "application/json");
+    request_.keep_alive(false);
+    request_.body() = std::move(post_.json);
+    request_.prepare_payload();
+    http::async_write(stream_, request_,
+                      [self = shared_from_this()](error_code error, std::size_t) {
+                        if (self->ended(error, "cannot send")) return;
+                        self->read();
+                      });
+  }
+
+  void read() {
+    http::async_read(
+        stream_, buffer_, parser_, [self = shared_from_this()](error_code error, std::size_t) {
+          if (self->ended(error, "no HTTP answer")) return;
+          auto& message = self->parser_.get();
+          self->reply({self->post_.ticket, message.result_int(), std::move(message.body()), {}});
+          self->engine_.slot_is_free();
+        });
+  }
+
+  /// Nothing comes after this operation: it failed, or nobody waits for the answer any more.
+  bool ended(error_code error, std::string_view what) {
+    if (!error && !replied_) return false;
+    fail(fmt::format("{}: {}", what, error.message()));
+    engine_.slot_is_free();
+    return true;
+  }
+
+  void reply(HttpReply reply) {
+    if (std::exchange(replied_, true)) return;
+    deadline_.cancel();
+    engine_.reply(std::move(reply));
+  }
+
+  Engine& engine_;
+  HttpPost post_;
+  bool replied_ = false;
+  asio::steady_timer deadline_;
+  tcp::resolver resolver_;
+  boost::beast::tcp_stream stream_;
+  http::request<http::string_body> request_;
+  http::response_parser<http::string_body> parser_;
+  boost::beast::flat_buffer buffer_{kReadBuffer};
+};
+
+void HttpPoster::Engine::submit(HttpPost post) {
+  const auto deadline = std::chrono::steady_clock::now() + post.timeout;
+  asio::post(context_, [this, deadline, post = std::move(post)]() mutable {
+    waiting_.push_back(std::make_shared<Exchange>(*this, std::move(post), deadline));
+    waiting_.back()->wait();
+    start_waiting();
+  });
+}
+
+void HttpPoster::Engine::cancel(std::uint64_t ticket) {
+  asio::post(context_, [this, ticket] {
+    const auto found = std::ranges::find(waiting_, ticket, &Exchange::ticket);
+    if (found == waiting_.end()) return;
+    const std::shared_ptr<Exchange> exchange = *found;
+    waiting_.erase(found);
+    exchange->fail("cancelled");
+  });
+}
+
+void HttpPoster::Engine::start_waiting() {
+  while (in_flight_ < kMaxPostsInFlight && !waiting_.empty()) {
+    const std::shared_ptr<Exchange> next = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++in_flight_;
+    next->start();
+  }
+}
+
+HttpPoster::HttpPoster() : engine_(std::make_shared<Engine>()) {
+  engine_->start();
+}
+
+HttpPoster::~HttpPoster() {
+  if (engine_->stop()) return;
+  try {
+    start_thread([engine = std::move(engine_)] {}).detach();
+  } catch (const std::system_error&) {
+    // No thread to wait in: then this one waits, when the function that was to run is destroyed.
+  }
+}
+
+void HttpPoster::post(HttpPost post) {
+  engine_->submit(std::move(post));
+}
+
+void HttpPoster::cancel(std::uint64_t ticket) {
+  engine_->cancel(ticket);
+}
+
+int HttpPoster::descriptor() const {
+  return engine_->descriptor();
+}
+
+std::vector<HttpReply> HttpPoster::take_replies() {
+  return engine_->take_replies();
+}
+
+}  // namespace mpb::rtmp

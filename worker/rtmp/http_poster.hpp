@@ -1,0 +1,59 @@
+// Posts documents to web servers, in a thread of its own, so that a slow name look-up or server
+// never holds up the loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/http_url.hpp"
+#include "common/units.hpp"
+
+namespace mpb::rtmp {
+
+struct HttpPost {
+  std::uint64_t ticket = 0;  // comes back in the reply; the caller's own number
+  HttpUrl url;
+  std::string json;    // the body
+  Duration timeout{};  // from post() to the whole answer
+};
+
+struct HttpReply {
+  std::uint64_t ticket = 0;
+  unsigned status = 0;  // of HTTP; 0: there was no answer
+  std::string body;     // at most kMaxReplyBody bytes; of a longer one there is no answer
+  std::string error;    // why there was none
+};
+
+inline constexpr std::size_t kMaxReplyBody = 64 * 1024;
+inline constexpr std::size_t kMaxPostsInFlight = 32;  // each has a descriptor; the others wait
+
+/// All members are for one thread, which need not have an Asio context.
+class HttpPoster {
+ public:
+  /// Starts the thread. Throws std::runtime_error (or what derives from it) when the system has no
+  /// thread or descriptor for it.
+  HttpPoster();
+  /// Abandons what is under way. Never waits for a server, nor for a name look-up.
+  ~HttpPoster();
+  HttpPoster(const HttpPoster&) = delete;
+  HttpPoster& operator=(const HttpPoster&) = delete;
+
+  /// Every post gets exactly one reply. The caller bounds how many are without one.
+  void post(HttpPost post);
+  /// Gives up a post that still waits for its turn; its reply comes at once.
+  void cancel(std::uint64_t ticket);
+
+  /// Readable (poll(2)) while there are replies to take.
+  [[nodiscard]] int descriptor() const;
+  std::vector<HttpReply> take_replies();
+
+ private:
+  class Engine;
+  class Exchange;
+
+  std::shared_ptr<Engine> engine_;
+};
+
+}  // namespace mpb::rtmp
