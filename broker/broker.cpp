@@ -43,6 +43,13 @@ Broker::Broker(EventLoop& loop, Settings settings, SettingsReader read_settings)
       scaler_(scaler_rules()),
       dispatcher_(workers_, router_, scaler_, generation()),
       supervisor_(loop, settings_, workers_, scaler_, events_, *this),
+      inquiries_(loop, static_cast<std::uint64_t>(generation()) << 32U,
+                 [this](const channel::Query& query, Inquiry& inquiry) {
+                   supervisor_.for_each_ready([&](Slot slot, WorkerProcess& worker) {
+                     inquiry.expect(slot);
+                     if (!worker.ask(query)) inquiry.give_up(slot);
+                   });
+                 }),
       control_(loop, *this) {
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);
@@ -170,6 +177,7 @@ void Broker::on_worker_drains(Slot slot) {
 
 void Broker::on_worker_gone(Slot slot) {
   dispatcher_.worker_gone(slot);
+  inquiries_.on_gone(slot);
 }
 
 std::string_view Broker::on_worker_message(Slot slot, const channel::Message& message,
@@ -183,6 +191,10 @@ std::string_view Broker::on_worker_message(Slot slot, const channel::Message& me
   if (const auto* idle = std::get_if<Idle>(&message)) return on_idle(slot, *idle);
   if (const auto* load = std::get_if<Load>(&message)) {
     workers_.report(slot, load->clients, load->held);
+    return {};
+  }
+  if (const auto* answer = std::get_if<Answer>(&message)) {
+    inquiries_.on_answer(slot, *answer);
     return {};
   }
   return "a message that only a broker sends";

@@ -9,6 +9,7 @@
 #include "broker/control_socket.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/event_log.hpp"
+#include "broker/inquiries.hpp"
 #include "broker/listener_set.hpp"
 #include "broker/refusal_report.hpp"
 #include "broker/router.hpp"
@@ -58,6 +59,8 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Status request_drain(const boost::json::object& request);
   Status request_route(const boost::json::object& request);
   Status request_workers(const boost::json::object& request);
+  void request_streams(Reply reply);
+  void request_kick(const boost::json::object& request, Reply reply);
 
   void end_turn();
   void tick();
@@ -90,6 +93,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Scaler scaler_;
   Dispatcher dispatcher_;
   Supervisor supervisor_;
+  Inquiries inquiries_;
   ControlSocket control_;
   RefusalReport refusals_;
   TimePoint started_ = Clock::now();

@@ -15,6 +15,7 @@ namespace mpb {
 namespace {
 
 constexpr std::string_view kEveryKey = "*";
+constexpr std::string_view kTooManyQuestions = "too many questions wait for the workers' answers";
 
 Result<std::int64_t> number_field(const boost::json::object& request, std::string_view name,
                                   std::int64_t low, std::int64_t high) {
@@ -32,6 +33,10 @@ std::string_view text_field(const boost::json::object& request, std::string_view
   return field->get_string();
 }
 
+boost::json::object refusal(const Error& error) {
+  return {{"ok", false}, {"error", error.text}};
+}
+
 }  // namespace
 
 void Broker::on_request(const boost::json::object& request, Reply reply) {
@@ -41,9 +46,10 @@ void Broker::on_request(const boost::json::object& request, Reply reply) {
         [this, reply = std::move(reply)] { reply(StatusReport(*this).build()); });
     return;
   }
+  if (command == "streams") return request_streams(std::move(reply));
+  if (command == "kick") return request_kick(request, std::move(reply));
   const Status done = run_request(command, request);
-  if (done) return reply({{"ok", true}});
-  reply({{"ok", false}, {"error", done.error().text}});
+  reply(done ? boost::json::object{{"ok", true}} : refusal(done.error()));
 }
 
 Status Broker::run_request(std::string_view command, const boost::json::object& request) {
@@ -56,9 +62,27 @@ Status Broker::run_request(std::string_view command, const boost::json::object& 
     loop_.after(Duration{0}, [this] { stop(); });  // after the answer
     return {};
   }
-  return usage_error(fmt::format(
-      "unknown command '{}': expected status, events, drain, route, workers, reload or stop",
-      command));
+  return usage_error(
+      fmt::format("unknown command '{}': expected status, events, streams, kick, drain, route, "
+                  "workers, reload or stop",
+                  command));
+}
+
+void Broker::request_streams(Reply reply) {
+  const bool asked =
+      inquiries_.ask("streams", {}, [reply](Inquiry& inquiry) { reply(inquiry.streams_report()); });
+  if (!asked) reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
+}
+
+void Broker::request_kick(const boost::json::object& request, Reply reply) {
+  const std::string stream(text_field(request, "stream"));
+  if (std::count(stream.begin(), stream.end(), '/') < 2 || stream.size() > channel::kMaxArgument) {
+    return reply(refusal(usage_error(fmt::format(
+        "'stream' must be VHOST/APP/STREAM, at most {} bytes", channel::kMaxArgument))));
+  }
+  const bool asked = inquiries_.ask(
+      "kick", stream, [reply, stream](Inquiry& inquiry) { reply(inquiry.kick_report(stream)); });
+  if (!asked) reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
 }
 
 Status Broker::request_drain(const boost::json::object& request) {

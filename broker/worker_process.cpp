@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxQueued = 2048;  // datagrams a worker may leave unread
 constexpr Duration kEndGrace{1'000};      // from the end of the channel to that of the process
+constexpr std::size_t kMaxOwed = 16;      // answers a worker may owe when it is asked again
 constexpr std::uint32_t kMessageBudget = 50'000;  // between two renewals; see renew_message_budget
 
 bool has_option(int fd, int option, int wanted) {
@@ -123,6 +124,15 @@ void WorkerProcess::ping() {
   send();
 }
 
+bool WorkerProcess::ask(const channel::Query& query) {
+  if (!channel_.is_open() || ejected_ || owed_.size() >= kMaxOwed) return false;
+  owed_.push_back(query.nonce);
+  scratch_.clear();
+  channel::encode(scratch_, query);
+  send();
+  return true;
+}
+
 void WorkerProcess::disown(std::string_view keys) {
   while (!keys.empty()) {
     scratch_.clear();
@@ -211,6 +221,9 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
   if (!ready_) return "a message before Ready";
   if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);
+  if (const auto* answer = std::get_if<channel::Answer>(&message)) {
+    if (const auto wrong = handle_answer(*answer); !wrong.empty()) return wrong;
+  }
   return owner_.on_message(slot_, message, std::move(datagram.fd));
 }
 
@@ -230,6 +243,13 @@ std::string_view WorkerProcess::handle_pong(const channel::Pong& message) {
     listener_counters_.push_back(read_block<ListenerCounters>(message.counters, at));
   }
   owner_.on_pong(slot_);
+  return {};
+}
+
+std::string_view WorkerProcess::handle_answer(const channel::Answer& message) {
+  const auto owed = std::find(owed_.begin(), owed_.end(), message.nonce);
+  if (owed == owed_.end()) return "an Answer that nobody asked for";
+  if ((message.flags & channel::Answer::kLast) != 0) owed_.erase(owed);
   return {};
 }
 

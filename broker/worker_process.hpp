@@ -56,6 +56,8 @@ class WorkerProcess final : private ChannelHandler {
   void withdraw(std::uint16_t listener);
   void drain(Duration deadline);
   void ping();
+  /// False: it cannot be asked, or owes too many answers; none will come.
+  bool ask(const channel::Query& query);
   /// `keys`: entries as channel::append_key makes them.
   void disown(std::string_view keys);
   /// False: the worker will not get it.
@@ -96,6 +98,7 @@ class WorkerProcess final : private ChannelHandler {
   std::string_view handle(const channel::Message& message, Datagram& datagram);
   std::string_view handle_ready(const channel::Ready& message);
   std::string_view handle_pong(const channel::Pong& message);
+  std::string_view handle_answer(const channel::Answer& message);
   void send(int descriptor = -1);  // what is in scratch_
 
   EventLoop& loop_;
@@ -108,6 +111,7 @@ class WorkerProcess final : private ChannelHandler {
   WorkerCounters counters_;
   std::vector<ListenerCounters> listener_counters_;
   std::uint64_t nonce_ = 0;
+  std::vector<std::uint64_t> owed_;  // nonces of Queries that it has not answered to the end
   std::uint32_t messages_ = 0;
   bool ping_outstanding_ = false;
   bool ready_ = false;

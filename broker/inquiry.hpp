@@ -1,0 +1,50 @@
+// The answers of all workers to one question, and what the operator is told of them. The broker
+// does not trust workers: what is passed on has the right names, types and bounds. Pure: no I/O,
+// no clock.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "broker/worker_answer.hpp"
+#include "broker/worker_table.hpp"
+#include "proto/message.hpp"
+
+namespace mpb {
+
+class Inquiry {
+ public:
+  /// The worker was asked.
+  void expect(Slot slot) { waiting_[slot]; }
+  [[nodiscard]] bool expects(Slot slot) const { return waiting_.contains(slot); }
+  /// A worker whose answer does not come, or cannot be used.
+  void give_up(Slot slot);
+  void give_up_all();
+  /// Of a worker that nothing is expected of (any more) it is ignored.
+  void on_answer(Slot slot, const channel::Answer& piece);
+  [[nodiscard]] bool complete() const { return waiting_.empty(); }
+
+  /// For once it is complete, and one of them once. {"ok":true,"streams":[...]}, each with its
+  /// worker's "slot", sorted by name; and, if so, "missing":[slots that did not answer] and
+  /// "truncated":true when there are more than kMaxStreams.
+  boost::json::object streams_report();
+  /// {"ok":true,"kicked":N}; an error when it was nobody. `stream` is what was asked for.
+  [[nodiscard]] boost::json::object kick_report(std::string_view stream) const;
+
+ private:
+  void take(Slot slot, AnswerContent content);
+  void add_missing(boost::json::object& report) const;
+
+  std::map<Slot, WorkerAnswer> waiting_;  // their answers so far
+  std::set<Slot> missing_;
+  std::vector<std::pair<StreamEntry, Slot>> streams_;
+  std::uint64_t kicked_ = 0;
+  bool truncated_ = false;
+};
+
+}  // namespace mpb

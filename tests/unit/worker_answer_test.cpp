@@ -1,0 +1,172 @@
+#include "broker/worker_answer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proto/message.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::string_view kStream =
+    R"({"vhost":"a.test","app":"live","stream":"s","publisher":"192.0.2.1:5","video":"avc1",)"
+    R"("audio":"mp4a","width":1280,"height":720,"fps":29.97,"kbps_in":2500,"kbps_out":5000,)"
+    R"("players":2,"drops":3,"cut":1,"age_s":60})";
+
+std::string streams_answer(std::string_view streams) {
+  return "{\"streams\":[" + std::string(streams) + "]}";
+}
+
+/// Nothing: the answer cannot be used.
+std::optional<AnswerContent> content_of(std::string_view text, std::size_t piece = SIZE_MAX) {
+  WorkerAnswer answer;
+  while (text.size() > piece) {
+    if (!answer.add(text.substr(0, piece), false)) return std::nullopt;
+    text.remove_prefix(piece);
+  }
+  if (!answer.add(text, true)) return std::nullopt;
+  return answer.content();
+}
+
+std::size_t streams_in(std::string_view text) {
+  const auto content = content_of(text);
+  return content && content->streams ? content->streams->size() : SIZE_MAX;
+}
+
+void expect_whole_stream(const AnswerContent& content) {
+  ASSERT_TRUE(content.streams);
+  ASSERT_EQ(content.streams->size(), 1U);
+  const StreamEntry& stream = content.streams->front();
+  EXPECT_EQ(stream.texts,
+            (std::array<std::string, 6>{"a.test", "live", "s", "192.0.2.1:5", "avc1", "mp4a"}));
+  EXPECT_EQ(stream.numbers, (std::array<double, 9>{1280, 720, 29.97, 2500, 5000, 2, 3, 1, 60}));
+  EXPECT_FALSE(content.truncated);
+}
+
+TEST(WorkerAnswer, ReadsAStreamHoweverItIsCut) {
+  const std::string text = streams_answer(kStream);
+  for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+    SCOPED_TRACE(piece);
+    const auto content = content_of(text, piece);
+    ASSERT_TRUE(content);
+    expect_whole_stream(*content);
+  }
+}
+
+TEST(WorkerAnswer, EmptyPiecesAndAnEmptyLastOneAreFine) {
+  WorkerAnswer answer;
+  EXPECT_TRUE(answer.add("", false));
+  EXPECT_TRUE(answer.add(streams_answer(kStream), false));
+  EXPECT_TRUE(answer.add("", false));
+  EXPECT_TRUE(answer.add("\n ", false));
+  EXPECT_TRUE(answer.add("", true));
+  expect_whole_stream(answer.content());
+}
+
+TEST(WorkerAnswer, ReadsTheOtherAnswers) {
+  EXPECT_TRUE(content_of(R"({"unknown":true})")->unknown);
+  EXPECT_FALSE(content_of(R"({"unknown":"true"})")->unknown);
+  EXPECT_EQ(content_of(R"({"kicked":3})")->kicked, 3U);
+  EXPECT_EQ(content_of(R"({"kicked":0})")->kicked, 0U);
+  for (const auto* odd : {R"({"kicked":-1})", R"({"kicked":2.5})", R"({"kicked":"3"})",
+                          R"({"kicked":{"kicked":3}})", R"({"x":{"kicked":3}})", "{}"}) {
+    ASSERT_TRUE(content_of(odd)) << odd;
+    EXPECT_FALSE(content_of(odd)->kicked) << odd;
+  }
+  EXPECT_EQ(streams_in(R"({"streams":[]})"), 0U);
+  EXPECT_EQ(streams_in(R"({"streams":{}})"), SIZE_MAX);
+  EXPECT_EQ(streams_in(R"({"x":{"streams":[{"vhost":"v","app":"a","stream":"s"}]}})"), SIZE_MAX);
+}
+
+TEST(WorkerAnswer, LeavesOutWhatItDoesNotKnowOrWhatHasAnotherType) {
+  const auto content = content_of(streams_answer(
+      R"({"vhost":"v","app":"a","stream":"s","publisher":7,"video":null,"audio":["mp4a"],)"
+      R"("width":"1280","height":-1,"fps":1e999,"kbps_in":{"kbps_in":5},"players":true,)"
+      R"("secret":"x","more":{"stream":"t","players":9,"deeper":[{"vhost":"w"}]},"drops":4.0})"));
+  ASSERT_TRUE(content && content->streams && content->streams->size() == 1);
+  const StreamEntry& stream = content->streams->front();
+  EXPECT_EQ(stream.texts, (std::array<std::string, 6>{"v", "a", "s", "", "", ""}));
+  EXPECT_EQ(stream.numbers, (std::array<double, 9>{0, 0, 0, 0, 0, 0, 4, 0, 0}));
+}
+
+TEST(WorkerAnswer, AStreamWithoutANameIsNone) {
+  for (const auto* odd : {"{}", "1", "null", "[]", R"([{"vhost":"v","app":"a","stream":"s"}])",
+                          R"({"vhost":"v","app":"a"})", R"({"vhost":"v","app":"a","stream":""})",
+                          R"({"vhost":1,"app":"a","stream":"s"})"}) {
+    EXPECT_EQ(streams_in(streams_answer(odd)), 0U) << odd;
+  }
+  EXPECT_EQ(streams_in(streams_answer("{}," + std::string(kStream) + ",3")), 1U);
+}
+
+TEST(WorkerAnswer, TextThatIsNotOneObjectIsRefused) {
+  for (const auto* odd : {"",
+                          " ",
+                          "{",
+                          "}",
+                          "[]",
+                          "1",
+                          "\"x\"",
+                          "true",
+                          "null",
+                          "{}{}",
+                          "{},",
+                          "{}x",
+                          "{\"a\"}",
+                          "{\"a\":}",
+                          "{'a':1}",
+                          "{\"a\":1,}",
+                          "{\"a\":\"\xff\"}",
+                          "{\"\xc3\":1}",
+                          "{\"a\":01}",
+                          "{\"a\":\"\\ud800\"}",
+                          "{/**/}",
+                          "[{\"unknown\":true}]"}) {
+    EXPECT_FALSE(content_of(odd)) << odd;
+    EXPECT_FALSE(content_of(odd, 1)) << odd;
+  }
+  EXPECT_FALSE(content_of(std::string_view("{}\0", 3)));
+}
+
+TEST(WorkerAnswer, DepthIsBounded) {
+  const auto nested = [](std::size_t depth) {
+    return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+  };
+  EXPECT_TRUE(content_of(nested(8)));
+  EXPECT_FALSE(content_of(nested(9)));
+  EXPECT_FALSE(content_of("{\"a\":" + std::string(1'000'000, '[')));
+}
+
+TEST(WorkerAnswer, LengthIsBounded) {
+  WorkerAnswer answer;
+  const std::string blanks(channel::kMaxAnswerPiece, ' ');
+  for (std::size_t i = 0; i < channel::kMaxAnswer / blanks.size(); ++i) {
+    ASSERT_TRUE(answer.add(blanks, false));
+  }
+  EXPECT_FALSE(answer.add(" ", false));
+  const auto text = [](std::size_t length) {
+    return "{\"a\":\"" + std::string(length, 'x') + "\"}";
+  };
+  EXPECT_TRUE(content_of(text(4096)));
+  EXPECT_FALSE(content_of(text(4097)));
+  EXPECT_FALSE(content_of(text(4097), 1000));
+}
+
+TEST(WorkerAnswer, StreamsAreBoundedInNumber) {
+  std::string streams(R"({"vhost":"v","app":"a","stream":"s"})");
+  const std::string more = "," + streams;
+  for (std::size_t i = 1; i < kMaxStreams; ++i) streams += more;
+  const auto most = content_of(streams_answer(streams));
+  ASSERT_TRUE(most && most->streams);
+  EXPECT_EQ(most->streams->size(), kMaxStreams);
+  EXPECT_FALSE(most->truncated);
+  const auto over = content_of(streams_answer(streams + more));
+  ASSERT_TRUE(over && over->streams);
+  EXPECT_EQ(over->streams->size(), kMaxStreams);
+  EXPECT_TRUE(over->truncated);
+}
+
+}  // namespace
+}  // namespace mpb
