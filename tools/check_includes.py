@@ -18,7 +18,7 @@ ALLOWED = {
     "bench": {"common", "proto"},
 }
 # The broker parses nothing that a client sent.
-CLIENT_PARSERS = {"proto/control.hpp", "proto/classifier.hpp"}
+CLIENT_PARSERS = re.compile(r"proto/(control\.hpp|classifier\.hpp|rtmp/)")
 WITHOUT_CLIENT_PARSERS = {"common", "broker", "mpctl"}
 # Pure formats know no system.
 SYSTEM = re.compile(r"(sys/|arpa/|netinet/|linux/|unistd\.h|fcntl\.h|chrono$|thread$|fstream$)")
@@ -36,7 +36,7 @@ def objection(folder, quoted, target):
         return "write it from the top of the source tree"
     if of != folder and of not in ALLOWED[folder]:
         return f"{folder} may include " + ", ".join(sorted(ALLOWED[folder] | {folder})) + " only"
-    if target in CLIENT_PARSERS and folder in WITHOUT_CLIENT_PARSERS:
+    if CLIENT_PARSERS.match(target) and folder in WITHOUT_CLIENT_PARSERS:
         return f"{folder} must know no parser of client bytes"
     return ""
 

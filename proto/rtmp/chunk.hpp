@@ -32,18 +32,21 @@ enum class MessageType : std::uint8_t {
 struct Message {
   MessageType type = MessageType::kSetChunkSize;  // may hold a value that the enum does not name
   std::uint32_t chunk_stream = 0;
-  std::uint32_t stream = 0;        // message stream id
-  std::uint32_t timestamp = 0;     // ms, absolute, modulo 2^32
-  std::string_view payload;        // see ChunkReader::read for how long it lives
+  std::uint32_t stream = 0;     // message stream id
+  std::uint32_t timestamp = 0;  // ms, absolute, modulo 2^32
+  std::string_view payload;     // see ChunkReader::read for how long it lives
 };
 
 inline constexpr std::uint32_t kDefaultChunkSize = 128;
 inline constexpr std::uint32_t kMaxChunkSize = 16 * 1024 * 1024;
 inline constexpr std::uint32_t kExtendedTimestamp = 0xffffff;
 inline constexpr std::size_t kMaxPartialMessages = 64;
+inline constexpr std::size_t kMaxChunkStreams = 256;  // with a header to remember
 
 /// Takes messages out of a chunk stream. Keeps the headers and partial messages of every chunk
-/// stream; Set Chunk Size and Abort are carried out and given to the caller too.
+/// stream; Set Chunk Size and Abort are carried out and given to the caller too. Memory grows with
+/// what has come, never with what a header claims. Every limit holds for the stream, however it is
+/// cut into pieces.
 class ChunkReader {
  public:
   /// `max_message`: a longer message is an error. All partial messages together may hold no more
@@ -64,10 +67,11 @@ class ChunkReader {
   void set_max_message(std::size_t bytes) { max_message_ = bytes; }
   [[nodiscard]] std::uint32_t chunk_size() const { return chunk_size_; }
   /// True while some message has begun and is not whole.
-  [[nodiscard]] bool has_partial() const;
+  [[nodiscard]] bool has_partial() const { return partial_messages_ > 0 || chunk_left_ > 0; }
 
-  /// The whole state, partial messages included, to go on elsewhere; and back. restore() is false
-  /// for bytes that save() cannot have made: they are bounded and checked like a client's.
+  /// The whole state, partial messages included, to go on elsewhere; and back. restore() is false,
+  /// and changes nothing, for bytes that save() cannot have made: they are bounded and checked like
+  /// a client's.
   void save(std::string& out) const;
   bool restore(std::string_view saved);
 
@@ -75,23 +79,40 @@ class ChunkReader {
   struct ChunkStream {
     std::uint32_t id = 0;
     std::uint32_t timestamp = 0;  // of the message before, or of the one that is partial
-    std::uint32_t delta = 0;
+    std::uint32_t delta = 0;      // the timestamp field of the last header that had one
     std::uint32_t length = 0;
     std::uint32_t stream = 0;
     std::uint8_t type = 0;
-    bool extended = false;  // the last header had an extended timestamp: format 3 repeats it
-    bool known = false;     // a format 0 header has come
-    std::string partial;    // of a message that has begun; see `begun`
-    bool begun = false;
+    bool extended = false;  // `delta` came as an extended timestamp: format 3 repeats it
+    bool begun = false;     // a message is partial
+    bool counted = false;   // it takes several chunks: see partial_messages_
+    std::string partial{};
   };
+  struct Header;
 
+  Result begin_chunk(std::string_view& bytes);
+  Result parse(std::string_view bytes, Header& header);
+  Result fail(std::string_view why);
+  bool accept(const Header& header);
+  bool account_chunk(ChunkStream& stream);
+  Result finish_message(ChunkStream& stream, std::string_view payload, Message& message);
+  bool carry_out(const Message& message);
+  void drop_partial(std::uint32_t id);
+  void recycle_whole();
   ChunkStream* find(std::uint32_t id);
+  bool restore_stream(std::string_view& saved);
 
   std::size_t max_message_;
   std::uint32_t chunk_size_ = kDefaultChunkSize;
   std::vector<ChunkStream> streams_;
-  std::size_t partial_bytes_ = 0;
-  std::string whole_;  // the last message that was put together from chunks
+  std::size_t current_ = 0;       // in streams_: whose chunk is being read
+  std::uint32_t chunk_left_ = 0;  // bytes of that chunk that are to come; 0: a header comes next
+  // Of messages that take several chunks, so that a message in one chunk counts the same whether it
+  // comes in one piece or not.
+  std::size_t partial_messages_ = 0;
+  std::size_t partial_bytes_ = 0;  // with the whole of the current chunk
+  std::string whole_;              // the last message that was put together
+  std::string spare_;              // empty: a buffer for the next partial message
   std::string_view why_;
 };
 
