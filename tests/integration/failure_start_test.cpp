@@ -41,10 +41,10 @@ bool await_control(const BrokerProcess& broker) {
 
 TEST(Start, AWorkerThatCrashesAtItsStartIsTriedAgain) {
   const TempFolder folder;
-  const BrokerProcess broker(
-      with_worker_program(folder, once(folder, "exit 1"), {"--workers", "2"}));
+  BrokerProcess broker(with_worker_program(folder, once(folder, "exit 1"), {"--workers", "2"}));
   ASSERT_TRUE(await_control(broker));
-  EXPECT_TRUE(broker.await_workers(2));
+  ASSERT_TRUE(broker.await_workers(2));
+  broker.remember_rest();
   EXPECT_EQ(broker.status().sum([](const WorkerStatus& w) { return w.restarts; }), 1);
   Crowd crowd(broker.port(), 20);
   EXPECT_EQ(crowd.join([](std::size_t i) { return i; }), 20U) << crowd.failures();
@@ -52,18 +52,21 @@ TEST(Start, AWorkerThatCrashesAtItsStartIsTriedAgain) {
 
 TEST(Start, AWorkerKilledAtItsStartIsTriedAgain) {
   const TempFolder folder;
-  const BrokerProcess broker(
-      with_worker_program(folder, once(folder, "kill -9 $$"), {"--workers", "2"}));
+  BrokerProcess broker(with_worker_program(folder, once(folder, "kill -9 $$"), {"--workers", "2"}));
   ASSERT_TRUE(await_control(broker));
-  EXPECT_TRUE(broker.await_workers(2));
+  ASSERT_TRUE(broker.await_workers(2));
+  broker.remember_rest();
+  Crowd crowd(broker.port(), 20);
+  EXPECT_EQ(crowd.join([](std::size_t i) { return i; }), 20U) << crowd.failures();
 }
 
 TEST(Start, AWorkerThatIsNotReadyInTimeIsKilledAndTriedAgain) {
   const TempFolder folder;
-  const BrokerProcess broker(with_worker_program(folder, once(folder, "exec sleep 1000"),
-                                                 {"--workers", "2", "--start-timeout", "1500ms"}));
+  BrokerProcess broker(with_worker_program(folder, once(folder, "exec sleep 1000"),
+                                           {"--workers", "2", "--start-timeout", "1500ms"}));
   ASSERT_TRUE(await_control(broker));
-  EXPECT_TRUE(broker.await_workers(2));
+  ASSERT_TRUE(broker.await_workers(2));
+  broker.remember_rest();
   EXPECT_EQ(broker.status().sum([](const WorkerStatus& w) { return w.restarts; }), 1);
 }
 
@@ -72,7 +75,8 @@ TEST(Start, ExitCodeTwoParksTheWorkerAndTheOthersGoOn) {
   BrokerProcess broker(with_worker_program(folder, once(folder, "exit 2"), {"--workers", "2"}));
   ASSERT_TRUE(await_control(broker));
   ASSERT_TRUE(broker.await_workers(1, "parked"));
-  EXPECT_TRUE(broker.await_workers(1, "online"));
+  ASSERT_TRUE(broker.await_workers(1, "online"));
+  broker.remember_rest();
   Crowd crowd(broker.port(), 20);
   EXPECT_EQ(crowd.join([](std::size_t i) { return i; }), 20U) << crowd.failures();
   EXPECT_EQ(broker.status().count("parked"), 1U) << "it is not tried again by itself";

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <stdexcept>
 
@@ -122,9 +123,11 @@ void BrokerProcess::start(const BrokerSetup& setup) {
 }
 
 bool BrokerProcess::await_start(const BrokerSetup& setup) {
+  const bool single = single_process_ = is_single_process(setup.arguments);
   if (!setup.await_ready) return true;
-  const bool single = is_single_process(setup.arguments);
-  return eventually([&] { return !running() || ready(single); }, kStartLimit) && running();
+  const bool up = eventually([&] { return !running() || ready(single); }, kStartLimit) && running();
+  if (up) remember_rest();
+  return up;
 }
 
 bool BrokerProcess::ready(bool single_process) const {
@@ -137,8 +140,36 @@ bool BrokerProcess::ready(bool single_process) const {
   }
 }
 
+void BrokerProcess::remember_rest() {
+  static_cast<void>(fd_counts());  // waits until earlier connections are closed
+  const BrokerStatus now = single_process_ ? BrokerStatus{} : status();
+  static_cast<void>(fd_counts());
+  rest_.emplace(pid(), now);
+}
+
+void BrokerProcess::expect_rest() {
+  std::string left;
+  const bool clean = eventually([&] {
+    if (!running()) return true;
+    try {
+      const BrokerStatus now = single_process_ ? BrokerStatus{} : status();
+      if (!single_process_ && now.state != "running") return true;
+      left = rest_->left_over(now);
+    } catch (const std::exception& error) {
+      left = error.what();
+    }
+    return left.empty();
+  });
+  if (!clean) ADD_FAILURE() << "left over at the end: " << left;
+}
+
 BrokerProcess::~BrokerProcess() {
   signal(SIGCONT);
+  const bool ended_well = std::uncaught_exceptions() == 0 && !testing::Test::HasFailure();
+  if (rest_ && running() && ended_well) {
+    for (const pid_t pid : processes()) ::kill(pid, SIGCONT);
+    expect_rest();
+  }
   signal(SIGTERM);
   const std::vector<pid_t> all = processes();
   for (const pid_t pid : all) {

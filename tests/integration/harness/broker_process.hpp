@@ -11,6 +11,7 @@
 #include "tests/integration/harness/child_process.hpp"
 #include "tests/integration/harness/client.hpp"
 #include "tests/integration/harness/control_link.hpp"
+#include "tests/integration/harness/resting.hpp"
 #include "tests/integration/harness/status.hpp"
 
 namespace mpb::test {
@@ -23,7 +24,7 @@ struct BrokerSetup {
   std::vector<int> inherited;  // see ProgramStart
   // The port for PORT and clients; unset: a free one, given as --listen unless config is set.
   std::optional<std::uint16_t> port;
-  bool await_ready = true;  // until all base workers are online
+  bool await_ready = true;  // until all base workers are online; then it is at rest, see below
 };
 
 class BrokerProcess {
@@ -32,8 +33,14 @@ class BrokerProcess {
   explicit BrokerProcess(BrokerSetup setup);
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
-  /// Ends the broker and every worker it ever had, whatever has become of them.
+  /// Ends the broker and every worker it ever had, whatever has become of them. Before, if it was
+  /// seen at rest and runs still: fails the test when a client, a descriptor or a zombie is left.
   ~BrokerProcess();
+
+  /// All base workers are online and nobody is connected: remembers what is open.
+  void remember_rest();
+  /// The test leaves something on purpose.
+  void forget_rest() { rest_.reset(); }
 
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
@@ -69,6 +76,7 @@ class BrokerProcess {
 
  private:
   [[nodiscard]] std::map<pid_t, std::size_t> count_fds() const;
+  void expect_rest();
   void start(const BrokerSetup& setup);
   [[nodiscard]] bool ready(bool single_process) const;
   bool await_start(const BrokerSetup& setup);
@@ -77,6 +85,8 @@ class BrokerProcess {
   TempFolder folder_;
   std::uint16_t port_ = 0;
   std::unique_ptr<ChildProcess> child_;
+  bool single_process_ = false;
+  std::optional<Resting> rest_;
 };
 
 /// Makes orphaned workers children of this process, and starts a guardian that ends all of them

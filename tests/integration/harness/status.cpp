@@ -17,6 +17,7 @@ WorkerStatus read_worker(const object& report) {
   WorkerStatus worker;
   worker.slot = static_cast<int>(number(report, "slot"));
   worker.state = report.at("state").as_string();
+  worker.accepts = report.at("accepts").as_bool();
   worker.restarts = number(report, "restarts");
   worker.in_flight = number(report, "in_flight");
   if (!report.contains("pid")) return worker;
@@ -33,6 +34,9 @@ WorkerStatus read_worker(const object& report) {
                      number(rejected, "header"), number(rejected, "source")};
   const object& closed = report.at("closed").as_object();
   worker.closed = {number(closed, "idle"), number(closed, "slow"), number(closed, "unsettled")};
+  worker.accept_pauses = number(report, "accept_pauses");
+  const object& queue = report.at("queue_high_water").as_object();
+  worker.queue_high_water = {number(queue, "broker"), number(queue, "worker")};
   worker.fds = number(report, "fds");
   worker.rss_bytes = number(report, "rss_bytes");
   return worker;
@@ -59,6 +63,7 @@ std::size_t BrokerStatus::count(const std::string& worker_state) const {
 BrokerStatus read_status(const object& report) {
   BrokerStatus status;
   status.state = report.at("state").as_string();
+  status.listeners = report.at("listeners").as_array().size();
   for (const auto& worker : report.at("workers").as_array()) {
     status.workers.push_back(read_worker(worker.as_object()));
   }

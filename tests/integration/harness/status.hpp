@@ -15,6 +15,7 @@ struct WorkerStatus {
   int slot = -1;
   pid_t pid = -1;  // -1: no process
   std::string state;
+  bool accepts = false;
   std::int64_t restarts = 0;
   std::int64_t in_flight = 0;
   // Of a worker with a process:
@@ -31,12 +32,17 @@ struct WorkerStatus {
   struct {
     std::int64_t idle = 0, slow = 0, unsettled = 0;
   } closed;
+  std::int64_t accept_pauses = 0;
+  struct {
+    std::int64_t broker = 0, worker = 0;
+  } queue_high_water;
   std::int64_t fds = 0;
   std::int64_t rss_bytes = 0;
 };
 
 struct BrokerStatus {
   std::string state;
+  std::size_t listeners = 0;
   std::vector<WorkerStatus> workers;
   std::int64_t fds = 0;
   std::int64_t rss_bytes = 0;
@@ -45,6 +51,7 @@ struct BrokerStatus {
   std::int64_t in_flight = 0;
   std::int64_t handoffs = 0;
 
+  [[nodiscard]] bool has(int slot) const { return worker(slot).state != "stopped"; }
   /// With state "stopped" when the slot is not in the report.
   [[nodiscard]] WorkerStatus worker(int slot) const;
   [[nodiscard]] std::size_t count(const std::string& worker_state) const;
