@@ -105,6 +105,8 @@ TEST_P(ClientTimes, ASlowReaderIsClosedAndDelaysNobody) {
       },
       20s);
   EXPECT_TRUE(ended) << "it was not closed";
+  if (GetParam() == std::string("0")) return;  // nobody to ask
+  EXPECT_EQ(broker.status().sum([](const WorkerStatus& w) { return w.closed.slow; }), 1);
 }
 
 TEST(ClientCounters, EachEndIsCountedByItsReason) {
@@ -161,6 +163,9 @@ TEST(Descriptors, AWorkerWithoutDescriptorsPausesInsteadOfSpinning) {
   }
   EXPECT_GE(pauses, 1);
   EXPECT_LE(pauses, 40) << "it does not try again all the time";
+  const std::int64_t counted = broker.worker(0).accept_pauses;
+  EXPECT_GE(counted, pauses);
+  EXPECT_LE(counted, 100 * pauses) << "the log has the first and every 100th";
   allow_descriptors(worker);
   for (Client& client : crowd.clients()) EXPECT_EQ(client.read_text(), kHello);
 }

@@ -72,6 +72,7 @@ TEST(Overload, ClientsThatTimeOutBeforeAStoppedWorkerDoNotCostTheirOrigin) {
   Crowd delivered(broker.port(), kDelivered);
   for (Client& client : delivered.clients()) client.send(claim_bytes(10));
   ASSERT_TRUE(all_time_out(1 + kDelivered));
+  EXPECT_EQ(broker.worker(0).closed.unsettled, kDelivered);
   Crowd waiting(broker.port(), kWaiting);
   for (Client& client : waiting.clients()) client.send(claim_bytes(10));
   EXPECT_TRUE(all_time_out(1 + kDelivered + kWaiting));
@@ -86,6 +87,26 @@ TEST(Overload, ClientsThatTimeOutBeforeAStoppedWorkerDoNotCostTheirOrigin) {
     EXPECT_EQ(after.worker(slot).pid, before.worker(slot).pid);
     EXPECT_EQ(after.worker(slot).restarts, 0);
   }
+}
+
+TEST(Overload, WhatAStoppedWorkerDoesNotReadWaitsForIt) {
+  BrokerSetup setup;
+  setup.config =
+      "workers = 2\nping-interval = 200ms\nping-limit = 60s\n"
+      "[listener main]\nlisten = 127.0.0.1:PORT\nroute = 1=1\n";
+  for (int i = 0; i < 30; ++i) {
+    setup.config += "[listener l" + std::to_string(i) + "]\nlisten = 127.0.0.1:0\n";
+  }
+  const BrokerProcess broker(setup);
+  const pid_t stopped = broker.worker_pid(1);
+  ::kill(stopped, SIGSTOP);
+  // Each reload tells a worker of all listeners; at last its socket is full.
+  EXPECT_TRUE(eventually([&] {
+    for (int i = 0; i < 20; ++i) broker.request({{"command", "reload"}});
+    return broker.worker(1).queue_high_water.broker > 0;
+  }));
+  ::kill(stopped, SIGCONT);
+  EXPECT_EQ(Client(broker.port()).join(1).pid, stopped) << "it has read all, and was not ejected";
 }
 
 }  // namespace
