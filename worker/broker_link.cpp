@@ -28,7 +28,8 @@ BrokerLink::BrokerLink(WorkerContext& worker, UniqueFd socket, BrokerCommands& c
       commands_(commands),
       channel_(worker.loop, std::move(socket), *this, kMaxQueued),
       load_(worker, channel_),
-      handoffs_(worker, channel_, load_, first_handoff_id()) {}
+      handoffs_(worker, channel_, load_, first_handoff_id()),
+      answers_(worker.loop, channel_) {}
 
 void BrokerLink::send(std::string_view datagram) {
   if (!channel_.is_open()) return;
@@ -74,6 +75,9 @@ void BrokerLink::on_datagram(Datagram& datagram) {
   if (std::holds_alternative<Start>(message)) return commands_.on_start();
   if (const auto* drain = std::get_if<Drain>(&message)) {
     return commands_.on_drain(Duration{drain->deadline_ms});
+  }
+  if (const auto* query = std::get_if<Query>(&message)) {
+    return answers_.add(query->nonce, commands_.answer(query->question, query->argument));
   }
   if (std::holds_alternative<Resync>(message)) return send_resync_report();
   log_warning("channel.unexpected")("type", static_cast<int>(datagram.bytes[1]));
@@ -206,6 +210,7 @@ void BrokerLink::flush() {
   }
   idle_keys_.clear();
   load_.tell_when_due();
+  answers_.pump();
 }
 
 }  // namespace mpb

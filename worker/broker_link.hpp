@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/channel.hpp"
 #include "common/event_loop.hpp"
 #include "proto/message.hpp"
+#include "worker/answers.hpp"
 #include "worker/handoffs.hpp"
 #include "worker/load_reporter.hpp"
 
@@ -29,6 +31,8 @@ class BrokerCommands {
   virtual Service* find_service(std::uint16_t listener) = 0;
   /// Fills `counters` as Pong has them.
   virtual void read_counters(std::vector<std::uint64_t>& counters) = 0;
+  /// The JSON text that answers a Query.
+  virtual std::string answer(std::string_view question, std::string_view argument) = 0;
   virtual void on_broker_gone(const Error& why) = 0;
 
  protected:
@@ -71,6 +75,7 @@ class BrokerLink final : private ChannelHandler {
   Channel channel_;
   LoadReporter load_;
   Handoffs handoffs_;
+  Answers answers_;
   std::vector<std::uint64_t> acks_;
   std::vector<channel::NackEntry> nacks_;
   std::vector<Session*> to_resume_;               // adopted or kept in this turn, not Acked yet

@@ -170,6 +170,11 @@ void Worker::read_counters(std::vector<std::uint64_t>& counters) {
   for (const auto& [number, listener] : listeners_) append(listener.service.counters);
 }
 
+std::string Worker::answer(std::string_view question, std::string_view argument) {
+  const Environment::Responder* responder = environment_.responder(std::string(question));
+  return responder != nullptr ? (*responder)(argument) : R"({"unknown":true})";
+}
+
 void Worker::on_broker_gone(const Error& why) {
   if (!context_.draining) log_warning("broker.gone")("why", why.text);
   if (!started_) stop(ExitCode::kFailure);
