@@ -17,6 +17,7 @@
 #include "mpctl/event_text.hpp"
 #include "mpctl/safe_text.hpp"
 #include "mpctl/status_text.hpp"
+#include "mpctl/streams_text.hpp"
 #include "mpctl/watch_text.hpp"
 
 namespace mpb::ctl {
@@ -61,8 +62,12 @@ Status run_request(const Options& options) {
     if (auto written = write_out(safe_json(answer->line) + '\n'); !written) return written;
   }
   if (auto status = check_answer(answer->object); !status) return status;
-  if (options.json || options.mode != Mode::kStatus) return {};
-  return write_out(status_text(answer->object));
+  // Not among what a script reads.
+  std::fputs(missing_text(answer->object).c_str(), stderr);
+  if (options.json) return {};
+  if (options.mode == Mode::kStatus) return write_out(status_text(answer->object));
+  if (options.mode == Mode::kStreams) return write_out(streams_text(answer->object));
+  return {};
 }
 
 Status print_event(const std::string& line, bool as_json) {

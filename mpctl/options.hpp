@@ -18,6 +18,7 @@ inline constexpr const char* kSocketVariable = "MPBROKER_CONTROL_SOCKET";
 enum class Mode : std::uint8_t {
   kAsk,     // one request, one answer
   kStatus,  // the same; the answer becomes tables
+  kStreams,
   kWatch,
   kEvents,
   kHelp,

@@ -38,6 +38,8 @@ std::string help_text() {
           "Commands:\n"
           "  status                      listeners, workers and what they count\n"
           "  watch                       the same, live, with rates\n"
+          "  streams                     the live streams of all workers\n"
+          "  kick VHOST/APP/STREAM       close the publisher and the players of a stream\n"
           "  events                      what happens from now on, one line each\n"
           "  drain SLOT                  no new clients for a worker; it ends when it is empty\n"
           "  route KEY=SLOT[,SLOT...]    pin a key to a worker, or to a set of them\n"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include <boost/json/array.hpp>
@@ -78,6 +79,16 @@ Status fill_removal(const std::string& key, json::object& request) {
   return {};
 }
 
+Result<json::object> kick(const RequestWords& words) {
+  if (words.arguments.size() != 1) return wrong("kick VHOST/APP/STREAM");
+  const std::string& stream = words.arguments.front();
+  if (std::count(stream.begin(), stream.end(), '/') < 2 || !is_utf8(stream)) {
+    return usage_error(fmt::format(
+        "kick: '{}' is not VHOST/APP/STREAM, as 'mpctl streams' has them", safe_text(stream)));
+  }
+  return json::object{{"command", "kick"}, {"stream", stream}};
+}
+
 Result<json::object> route(const RequestWords& words) {
   if (words.arguments.size() != (words.remove ? 0U : 1U)) {
     return wrong("route KEY=SLOT[,SLOT...], or: route --remove KEY");
@@ -102,12 +113,14 @@ Result<json::object> build_request(const RequestWords& words) {
   if (command == "drain") return with_number(words, "slot", 0, kMaxWorkers - 1, "drain SLOT");
   if (command == "workers") return with_number(words, "count", 1, kMaxWorkers, "workers N");
   if (command == "route") return route(words);
-  for (const std::string_view known : {"status", "watch", "events", "reload", "stop"}) {
+  if (command == "kick") return kick(words);
+  for (const std::string_view known : {"status", "streams", "watch", "events", "reload", "stop"}) {
     if (command == known) return without_arguments(words);
   }
-  return usage_error(fmt::format(
-      "'{}' is not a command: status, watch, events, drain, route, workers, reload, stop",
-      safe_text(command)));
+  return usage_error(
+      fmt::format("'{}' is not a command: status, streams, kick, watch, events, drain, route, "
+                  "workers, reload, stop",
+                  safe_text(command)));
 }
 
 }  // namespace mpb::ctl

@@ -14,6 +14,7 @@
 #include "mpctl/options.hpp"
 #include "mpctl/safe_text.hpp"
 #include "mpctl/status_text.hpp"
+#include "mpctl/streams_text.hpp"
 #include "mpctl/table.hpp"
 #include "mpctl/watch_text.hpp"
 
@@ -52,6 +53,9 @@ TEST(MpctlOptions, BuildsTheRequestOfEachCommand) {
   EXPECT_EQ(request_of({"status"}), object(R"({"command":"status"})"));
   EXPECT_EQ(request_of({"watch"}), object(R"({"command":"status"})"));
   EXPECT_EQ(request_of({"events"}), object(R"({"command":"events"})"));
+  EXPECT_EQ(request_of({"streams"}), object(R"({"command":"streams"})"));
+  EXPECT_EQ(request_of({"kick", "a.test/live/a/b"}),
+            object(R"({"command":"kick","stream":"a.test/live/a/b"})"));
   EXPECT_EQ(request_of({"reload"}), object(R"({"command":"reload"})"));
   EXPECT_EQ(request_of({"stop"}), object(R"({"command":"stop"})"));
   EXPECT_EQ(request_of({"drain", "3"}), object(R"({"command":"drain","slot":3})"));
@@ -66,6 +70,12 @@ TEST(MpctlOptions, BuildsTheRequestOfEachCommand) {
 TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {
   const std::vector<Words> wrong{{"frobnicate"},
                                  {"status", "now"},
+                                 {"streams", "a.test"},
+                                 {"streams", "--count", "2"},
+                                 {"kick"},
+                                 {"kick", "a.test/live"},
+                                 {"kick", "a.test/live/s", "a.test/live/t"},
+                                 {"kick", "a.test/live/\xff"},
                                  {"drain"},
                                  {"drain", "x"},
                                  {"drain", "-1"},
@@ -116,6 +126,8 @@ TEST(MpctlOptions, ReadsModes) {
   EXPECT_EQ(watch->interval, Duration{500});
   EXPECT_EQ(watch->count, 3U);
   EXPECT_TRUE(read_options({"status", "--json"}, nullptr)->json);
+  EXPECT_EQ(read_options({"streams"}, nullptr)->mode, Mode::kStreams);
+  EXPECT_TRUE(read_options({"streams", "--json"}, nullptr)->json);
   EXPECT_EQ(read_options({"--help"}, nullptr)->mode, Mode::kHelp);
   EXPECT_EQ(read_options({"status", "--version"}, nullptr)->mode, Mode::kVersion);
   EXPECT_TRUE(contains(help_text(), "/run/mpbroker/control.sock"));
@@ -271,7 +283,7 @@ TEST(MpctlStatus, BearsAnAnswerWithoutAnything) {
   }
 }
 
-// --- the live view -------------------------------------------------------------------------------
+// --- streams -------------------------------------------------------------------------------------
 
 /// The cells of the line that begins with `first`.
 Words cells_of(const std::string& text, const std::string& first) {
@@ -283,6 +295,47 @@ Words cells_of(const std::string& text, const std::string& first) {
   }
   return {};
 }
+
+TEST(MpctlStreams, AreATable) {
+  const std::string text = streams_text(object(R"({"ok":true,"streams":[
+    {"vhost":"a.test","app":"live","stream":"s","publisher":"192.0.2.1:5","video":"avc1",
+     "audio":"mp4a","width":1280,"height":720,"fps":29.97,"kbps_in":2500,"kbps_out":5000,
+     "players":2,"drops":3,"cut":1,"age_s":3661,"slot":1},
+    {"vhost":"b.test","app":"live","stream":"t","publisher":"","video":"","audio":"Opus","width":0,
+     "height":0,"fps":25,"kbps_in":100.7,"kbps_out":0,"players":1,"drops":0,"cut":0,"age_s":5,
+     "slot":0},
+    {"vhost":"c.test","video":"hvc1"}]})"));
+  EXPECT_EQ(cells_of(text, "a.test"),
+            (Words{"a.test", "live", "s", "192.0.2.1:5", "avc1+mp4a", "1280x720", "29.97", "2500",
+                   "2", "5000", "3", "1", "1h1m", "1"}));
+  EXPECT_EQ(cells_of(text, "b.test"), (Words{"b.test", "live", "t", "-", "Opus", "-", "25", "100",
+                                             "1", "0", "0", "0", "5s", "0"}));
+  EXPECT_EQ(cells_of(text, "c.test"), (Words{"c.test", "-", "-", "-", "hvc1", "-", "-", "0", "0",
+                                             "0", "0", "0", "0ms", "0"}));
+  EXPECT_TRUE(contains(text, "\n3 streams, 3 players; 2600 kb/s in, 5000 kb/s out\n")) << text;
+}
+
+TEST(MpctlStreams, BearsOddAnswersAndEscapesNames) {
+  for (const std::string_view odd :
+       {"{}", R"({"streams":{}})", R"({"streams":[1,[],"x"]})", R"({"missing":3})"}) {
+    EXPECT_TRUE(contains(streams_text(object(odd)), "0 streams, 0 players")) << odd;
+    EXPECT_EQ(missing_text(object(odd)), "") << odd;
+  }
+  const std::string text = streams_text(object(
+      R"({"streams":[{"vhost":"a\u001b[2J","app":"\u009b","stream":"\n","publisher":"\u202e",
+          "video":"\u0007","audio":"\u0000","fps":1e300,"age_s":1e17,"width":-5}]})"));
+  for (const char c : text) EXPECT_TRUE(c == '\n' || c < 0 || c >= ' ') << text;
+  EXPECT_TRUE(contains(text, "a\\x1b[2J"));
+  EXPECT_FALSE(contains(text, "\u009b"));
+  EXPECT_FALSE(contains(text, "\u202e"));
+}
+
+TEST(MpctlStreams, TellsWhatIsMissing) {
+  EXPECT_EQ(missing_text(object(R"({"ok":true,"missing":[1,12,"\u001b"],"truncated":true})")),
+            "no answer from worker 1, 12\nthere are more streams than these\n");
+}
+
+// --- the live view -------------------------------------------------------------------------------
 
 TEST(MpctlWatch, CountsRatesSinceTheLastLook) {
   const json::object before = sample_status();

@@ -1,0 +1,105 @@
+#include "mpctl/streams_text.hpp"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "mpctl/answer.hpp"
+#include "mpctl/status_text.hpp"
+#include "mpctl/table.hpp"
+
+namespace mpb::ctl {
+namespace {
+
+namespace json = boost::json;
+
+std::string count(const json::object& object, std::string_view member) {
+  return fmt::to_string(number(object, member));
+}
+
+/// "avc1+mp4a"; "-" when neither is known.
+std::string codecs(const json::object& stream) {
+  const std::string video = text(stream, "video");
+  const std::string audio = text(stream, "audio");
+  if (video == "-") return audio;
+  return audio == "-" ? video : video + '+' + audio;
+}
+
+std::string picture_size(const json::object& stream) {
+  const auto width = number(stream, "width");
+  const auto height = number(stream, "height");
+  return width > 0 && height > 0 ? fmt::format("{}x{}", width, height) : "-";
+}
+
+/// "25", "29.97"; "-" when it is not known.
+std::string frame_rate(const json::object& stream) {
+  const json::value* value = stream.if_contains("fps");
+  if (value == nullptr || !value->is_double()) {
+    return number(stream, "fps") > 0 ? count(stream, "fps") : "-";
+  }
+  const double fps = value->get_double();
+  return fps > 0 && fps < 1e6 ? fmt::format("{:.2f}", fps) : "-";
+}
+
+std::vector<std::string> cells(const json::object& stream) {
+  return {text(stream, "vhost"),
+          text(stream, "app"),
+          text(stream, "stream"),
+          text(stream, "publisher"),
+          codecs(stream),
+          picture_size(stream),
+          frame_rate(stream),
+          count(stream, "kbps_in"),
+          count(stream, "players"),
+          count(stream, "kbps_out"),
+          count(stream, "drops"),
+          count(stream, "cut"),
+          short_time(number(stream, "age_s") * 1000),
+          count(stream, "slot")};
+}
+
+}  // namespace
+
+std::string streams_text(const json::object& answer) {
+  Table table({{"VHOST", Align::kLeft},
+               {"APP", Align::kLeft},
+               {"STREAM", Align::kLeft},
+               {"PUBLISHER", Align::kLeft},
+               {"CODEC", Align::kLeft},
+               {"SIZE"},
+               {"FPS"},
+               {"KB/S IN"},
+               {"PLAYERS"},
+               {"KB/S OUT"},
+               {"DROPS"},
+               {"CUT"},
+               {"AGE"},
+               {"WORKER"}});
+  std::uint64_t streams = 0;
+  std::uint64_t players = 0;
+  double in = 0;
+  double out = 0;
+  for_each_object(member_array(answer, "streams"), [&](const json::object& stream) {
+    table.add(cells(stream));
+    ++streams;
+    players += number(stream, "players");
+    in += static_cast<double>(number(stream, "kbps_in"));
+    out += static_cast<double>(number(stream, "kbps_out"));
+  });
+  return fmt::format("{}{} streams, {} players; {:.0f} kb/s in, {:.0f} kb/s out\n",
+                     table.to_string(), streams, players, in, out);
+}
+
+std::string missing_text(const json::object& answer) {
+  std::string slots;
+  for (const json::value& slot : member_array(answer, "missing")) {
+    if (!slot.is_int64()) continue;
+    slots += fmt::format("{}{}", slots.empty() ? "" : ", ", slot.get_int64());
+  }
+  std::string lines;
+  if (!slots.empty()) lines += fmt::format("no answer from worker {}\n", slots);
+  if (flag(answer, "truncated")) lines += "there are more streams than these\n";
+  return lines;
+}
+
+}  // namespace mpb::ctl
