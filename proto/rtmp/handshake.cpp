@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "proto/rtmp/big_endian.hpp"
 
@@ -13,7 +14,6 @@ namespace mpb::rtmp {
 namespace {
 
 constexpr std::size_t kDigestSize = 32;
-constexpr std::size_t kTextSize = 36;  // of the client's name in its key, and of the server's
 constexpr std::size_t kTimeSize = 4;
 constexpr std::size_t kRandomAt = 8;  // behind the time and the version
 
@@ -29,7 +29,7 @@ constexpr std::string_view kServerKey{
     "\x6e\xec\x5d\x2d\x29\x80\x6f\xab\x93\xb8\xe6\x36\xcf\xeb\x31\xae",
     68};
 constexpr std::string_view kPlayerName = kPlayerKey.substr(0, 30);
-constexpr std::string_view kServerName = kServerKey.substr(0, kTextSize);
+constexpr std::string_view kServerName = kServerKey.substr(0, 36);
 
 // Versions in which each end shows that it knows digests.
 constexpr std::string_view kPlayerVersion{"\x80\x00\x07\x02", 4};
@@ -69,14 +69,21 @@ bool verifies(std::string_view c1, HandshakeScheme scheme) {
 }
 
 void append_random(std::string& out, std::size_t size, std::mt19937_64& random) {
-  for (std::size_t i = 0; i < size; ++i) out += static_cast<char>(random());
+  for (const std::size_t end = out.size() + size; out.size() < end;) {
+    const std::uint64_t bits = random();
+    char bytes[sizeof bits];
+    std::memcpy(bytes, &bits, sizeof bits);
+    out.append(bytes, std::min(sizeof bytes, end - out.size()));
+  }
 }
 
 /// A C1 or S1.
 std::string make_block(HandshakeScheme scheme, std::string_view version, std::string_view key,
                        std::mt19937_64& random) {
   const bool simple = scheme == HandshakeScheme::kSimple;
-  std::string block(kTimeSize, '\0');
+  std::string block;
+  block.reserve(kHandshakeBlock);
+  block.append(kTimeSize, '\0');
   block += simple ? std::string_view("\0\0\0\0", kTimeSize) : version;
   append_random(block, kHandshakeBlock - kRandomAt, random);
   if (simple) return block;
@@ -109,6 +116,7 @@ std::string answer_hello(std::string_view c0c1, std::mt19937_64& random) {
   }
   // S2 is signed with a key that only who has read the client's digest can know.
   std::string s2;
+  s2.reserve(kHandshakeBlock);
   append_random(s2, kHandshakeBlock - kDigestSize, random);
   const std::string_view digest = c1.substr(digest_place(c1, scheme), kDigestSize);
   const Digest key = hmac(kServerKey, digest);
