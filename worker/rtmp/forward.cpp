@@ -86,7 +86,7 @@ Step Forward::on_bytes(Client& client, std::string_view bytes, std::string& out)
   if (!std::exchange(state.connect_seen, true)) return {Step::Next::kYield};
 
   const auto refuse = [&](std::string_view vhost, std::string_view why) {
-    upstreams_.note_refusal(vhost, why);
+    upstreams_.note_unserved(vhost, why);
     append_connect_rejected(out, target.transaction, why);
     return Step{Step::Next::kClose, bytes.size()};
   };

@@ -161,7 +161,7 @@ void ForwardedClient::give_up_on(std::string_view why) {
 }
 
 void ForwardedClient::refuse(std::string_view description) {
-  upstreams_.note_refusal(search_->request.vhost, description);
+  upstreams_.note_unserved(search_->request.vhost, description);
   std::string text;
   append_connect_rejected(text, search_->request.transaction, description);
   leave();
@@ -176,6 +176,7 @@ void ForwardedClient::refuse(std::string_view description) {
 void ForwardedClient::start_relaying() {
   stop_timer();
   upstream_ = search_->dial->take_socket();
+  vhost_ = std::move(search_->request.vhost);
   search_.reset();
   on_upstream(EPOLLIN);
 }
@@ -216,8 +217,8 @@ void ForwardedClient::on_upstream(std::uint32_t events) {
 /// Watches for what can go on, and only for that: the loop is level-triggered.
 void ForwardedClient::go_on(bool sent, bool received) {
   if (const int error = up_.pipe_error() != 0 ? up_.pipe_error() : down_.pipe_error(); error != 0) {
-    upstreams_.note_refusal("-",
-                            fmt::format("Out of descriptors (pipe2: {})", std::strerror(error)));
+    upstreams_.note_unserved(vhost_,
+                             fmt::format("Out of descriptors (pipe2: {})", std::strerror(error)));
     return end();
   }
   if (up_.source_failed() || down_.is_broken() || down_.is_done()) return end();

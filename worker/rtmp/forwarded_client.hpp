@@ -91,6 +91,7 @@ class ForwardedClient final : public ClientState {
   Upstreams& upstreams_;
   Connection& connection_;
   std::unique_ptr<Search> search_;  // null: relaying
+  std::string vhost_;               // once relaying
   UniqueFd upstream_;
   Side client_side_;
   Side upstream_side_;

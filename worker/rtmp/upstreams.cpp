@@ -49,12 +49,13 @@ void Upstreams::note_failure(UpstreamSet& set, std::size_t number, std::string_v
                                                                                               why);
 }
 
-void Upstreams::note_refusal(std::string_view vhost, std::string_view why) {
-  ++refused_;
+void Upstreams::note_unserved(std::string_view vhost, std::string_view why) {
+  ++unserved_;
   if (loop.now() < next_log_) return;
   next_log_ = loop.now() + kLogInterval;
-  log_warning("forward.refused")("vhost", vhost)("clients", refused_ - refused_at_log_)("why", why);
-  refused_at_log_ = refused_;
+  log_warning("forward.unserved")("vhost", vhost)("clients", unserved_ - unserved_at_log_)("why",
+                                                                                           why);
+  unserved_at_log_ = unserved_;
 }
 
 std::string Upstreams::report() const {
@@ -72,7 +73,7 @@ std::string Upstreams::report() const {
       item["failed"] = member.failed;
     }
   }
-  return boost::json::serialize(boost::json::object{{"upstreams", list}, {"refused", refused_}});
+  return boost::json::serialize(boost::json::object{{"upstreams", list}, {"unserved", unserved_}});
 }
 
 }  // namespace mpb::rtmp

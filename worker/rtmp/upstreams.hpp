@@ -30,8 +30,8 @@ class Upstreams {
   /// A client was answered by an upstream, or not: counts, and logs what that changes.
   void note_success(UpstreamSet& set, std::size_t number);
   void note_failure(UpstreamSet& set, std::size_t number, std::string_view why);
-  /// A client was refused: counts, and logs at most one line a second.
-  void note_refusal(std::string_view vhost, std::string_view why);
+  /// A client could not be served: counts, and logs at most one line a second.
+  void note_unserved(std::string_view vhost, std::string_view why);
 
   EventLoop& loop;
   PipePool pipes;
@@ -49,8 +49,8 @@ class Upstreams {
   Environment& environment_;
   std::unordered_map<std::string, Entry> entries_;  // by the name of the section
   std::uint64_t version_ = 0;                       // of the vhosts, at the last forget_unused()
-  std::uint64_t refused_ = 0;
-  std::uint64_t refused_at_log_ = 0;
+  std::uint64_t unserved_ = 0;
+  std::uint64_t unserved_at_log_ = 0;
   TimePoint next_log_{};
 };
 
