@@ -14,7 +14,14 @@ build_packages=(
   libssl-dev
 )
 demo_packages=(python3=python3)
-test_packages=(libgtest-dev python3=python3)
+test_packages=(
+  libgtest-dev
+  python3=python3
+  ffmpeg=ffmpeg
+  rtmpdump=rtmpdump
+  nginx=nginx
+  libnginx-mod-rtmp
+)
 check_packages=(clang-format=clang-format clang-tidy=clang-tidy)
 
 die() {
@@ -38,6 +45,17 @@ as_root() {
   fi
 }
 
+# as_root, but no service starts of what the command installs: Debian asks this file before
+# (invoke-rc.d(8)).
+as_root_without_services() (
+  policy=/usr/sbin/policy-rc.d
+  if [[ ! -e $policy ]]; then
+    trap 'as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin "$policy"
+  fi
+  as_root "$@"
+)
+
 # install_missing PACKAGE[=PROGRAM]...: nothing that is there is touched, upgraded or removed, and
 # without anything missing neither the network nor root is needed.
 install_missing() {
@@ -57,9 +75,13 @@ install_missing() {
   fi
   echo "Installing what is missing: ${missing[*]}"
   as_root apt-get -q update
-  as_root env DEBIAN_FRONTEND=noninteractive \
+  as_root_without_services env DEBIAN_FRONTEND=noninteractive \
     apt-get -q install -y --no-install-recommends --no-remove "${missing[@]}" ||
     die "apt-get could not install: ${missing[*]}"
+  # The tests start one of their own: the machine's needs not come with the next boot.
+  if [[ " ${missing[*]} " == *' nginx '* && -d /run/systemd/system ]]; then
+    as_root systemctl --quiet disable nginx
+  fi
 }
 
 # build PRESET [TARGET...]: configures and builds; on a terminal ninja shows its progress there,
