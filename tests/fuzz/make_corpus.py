@@ -29,6 +29,30 @@ def key(epoch, space, name):
     return struct.pack("<IHH", epoch, space, len(name)) + name
 
 
+def amf_string(text):
+    return b"\x02" + struct.pack(">H", len(text)) + text
+
+
+def amf_number(number):
+    return b"\x00" + struct.pack(">d", number)
+
+
+def amf_object(array=False, **properties):
+    begin = b"\x08" + struct.pack(">I", len(properties)) if array else b"\x03"
+    return begin + b"".join(
+        struct.pack(">H", len(name)) + name.encode() + value
+        for name, value in properties.items()) + b"\0\0\x09"
+
+
+def rtmp_command(name, transaction, *arguments):
+    return amf_string(name) + amf_number(transaction) + b"".join(arguments)
+
+
+def rtmp_connect(app, tc_url):
+    return rtmp_command(b"connect", 1, amf_object(
+        app=amf_string(app), tcUrl=amf_string(tc_url), objectEncoding=amf_number(3)))
+
+
 CONTROL = {
     "claim": claim(7),
     "claim_negative": claim(-1),
@@ -93,7 +117,73 @@ OPTIONS = {
     "nul": b"workers = 4\0\n",
 }
 
+TC_URL = b"rtmp://a.test:1935/live"
+LOCATION = {
+    "connect": rtmp_connect(b"live", TC_URL),
+    "connect_amf3": b"\0" + rtmp_connect(b"live?vhost=b.test&key=abc", TC_URL),
+    "play": rtmp_command(b"play", 4, b"\x05", amf_string(b"s?vhost=b.test&key=abc")),
+    "host": b"live\n" + TC_URL,
+    "address": b"live\nrtmp://[::1]:1935/live/",
+    "user": b"live\nrtmp://user:word@A.Test./live",
+    "parameters": b"live/room?domain=b.test&key=%41\n" + TC_URL + b"?vhost=c.test",
+    "old_form": b"live...vhost...b.test...key...x\n" + TC_URL,
+    "old_form_url": b"live/_definst_\n" + TC_URL + b"...vhost...b.test",
+    "only_url": b"\n" + TC_URL,
+    "stream": b"/dir/s?vhost=B.test:1935&key=a%2fb",
+    "vhost": b"B.test.:1935",
+    "vhost_ipv6": b"[fe80::1%eth0]:1935",
+    "vhost_ipv4": b"192.0.2.1:1935",
+    "vhost_default": b"__defaultVhost__",
+    "vhost_longest": b"a" * 255,
+    "vhost_overlong": b"a" * 256,
+}
+
+SPS = {
+    "baseline": "6742c016d900a02ff97011000003000100000300140f162e48",
+    "high": "67640028acd940780227e5c044000003000400000300503c60c658",
+    "interlaced": "67640028acd94078044fde022000000300200000030283e2c5b2c0",
+    "high444": "67f4000c919b282a10f1f1f80880000003008000000a078a14cb",
+}
+
+
+def avc_record(sps):
+    return b"\x01\x64\x00\x1f\xff\xe1" + struct.pack(">H", len(sps)) + sps + b"\x01\0\0"
+
+
+METADATA = amf_string(b"onMetaData") + amf_object(
+    array=True, width=amf_number(1280), height=amf_number(720), framerate=amf_number(30),
+    encoder=amf_string(b"Lavf59"))
+MEDIA = {
+    **{f"avc_{name}": b"\x17\0\0\0\0" + avc_record(bytes.fromhex(sps))
+       for name, sps in SPS.items()},
+    "avc_enhanced": b"\x90avc1" + avc_record(bytes.fromhex(SPS["high"])),
+    "avc_key": b"\x17\x01\0\0\0frame",
+    "avc_inter": b"\x27\x01\0\0\0frame",
+    "avc_end": b"\x17\x02\0\0\0",
+    "hevc_legacy": b"\x1c\x00\0\0\0",
+    "hevc": b"\x91hvc1\0\0\0frame",
+    "av1": b"\x93av01frame",
+    "vp9_end": b"\x92vp09",
+    "hdr": b"\x94hvc1" + amf_string(b"colorInfo"),
+    "ts": b"\x95av01",
+    "command": b"\xd0\x00",
+    "one_track": b"\x96\x00avc1\x05" + avc_record(bytes.fromhex(SPS["baseline"])),
+    "tracks": b"\x96\x11hvc1\x02\0\0\1x\x03\0\0\1y",
+    "codecs": b"\xa6\x21avc1\x07\0\0\1xhvc1\x08\0\0\1y",
+    "modifiers": b"\x97\x02abc\x07\x00z\x01hvc1",
+    "modifier_long": b"\x97\xff\x01\x2b" + b"m" * 300 + b"\x03vp09x",
+    "modifier_cut": b"\x97\xff\x01\x2b",
+    "aac": b"\xaf\x00\x12\x10",
+    "opus": b"\x90OpusOpusHead",
+    "opus_channels": b"\x94Opus",
+    "audio_tracks": b"\x95\x21mp4a\x01\0\0\1xOpus\x02\0\0\1y",
+    "metadata": METADATA,
+    "set_data_frame": amf_string(b"@setDataFrame") + METADATA,
+}
+
 write("control_fuzz", CONTROL)
 write("classifier_fuzz", CONTROL)
 write("message_fuzz", MESSAGE)
 write("options_fuzz", OPTIONS)
+write("rtmp_location_fuzz", LOCATION)
+write("rtmp_media_fuzz", MEDIA)
