@@ -1,11 +1,11 @@
 #include "proto/rtmp/location.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <tuple>
 #include <utility>
+
+#include "proto/rtmp/ip_address.hpp"
 
 namespace mpb::rtmp {
 namespace {
@@ -40,16 +40,16 @@ bool is_port(std::string_view text) {
   return text.size() <= kMaxPort && std::all_of(text.begin(), text.end(), is_digit);
 }
 
-bool is_address(int family, std::string_view text) {
-  if (text.size() >= INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) return false;
-  std::array<unsigned char, sizeof(in6_addr)> binary{};
-  return inet_pton(family, std::string(text).c_str(), binary.data()) == 1;
+bool is_ipv4(std::string_view text) {
+  const std::optional<IpAddress> address = parse_ip(text);
+  return address && address->is_v4();
 }
 
 /// It may have a zone: "fe80::1%eth0".
 bool is_ipv6(std::string_view text) {
   const auto [address, zone] = split(text, '%');
-  return is_address(AF_INET6, address) && std::all_of(zone.begin(), zone.end(), is_host_byte);
+  const std::optional<IpAddress> parsed = parse_ip(address);
+  return parsed && !parsed->is_v4() && std::all_of(zone.begin(), zone.end(), is_host_byte);
 }
 
 /// "[...]" or "[...]:port".
@@ -182,7 +182,7 @@ std::optional<std::string> normalize_vhost(std::string_view name) {
   const bool is_default =
       std::equal(host.begin(), host.end(), kDefaultVhost.begin(), kDefaultVhost.end(),
                  [](char a, char b) { return lower(a) == lower(b); });
-  if (host.empty() || is_default || is_address(AF_INET, host)) return std::string(kDefaultVhost);
+  if (host.empty() || is_default || is_ipv4(host)) return std::string(kDefaultVhost);
   std::string normal(host);
   std::transform(normal.begin(), normal.end(), normal.begin(), lower);
   return normal;

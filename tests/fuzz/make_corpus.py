@@ -53,6 +53,13 @@ def rtmp_connect(app, tc_url):
         app=amf_string(app), tcUrl=amf_string(tc_url), objectEncoding=amf_number(3)))
 
 
+def rtmp_message(kind, payload, chunk_stream=3, chunk_size=128):
+    header = bytes([chunk_stream]) + b"\0\0\0" + struct.pack(">I", len(payload))[1:]
+    header += bytes([kind]) + b"\0\0\0\0"
+    chunks = [payload[i:i + chunk_size] for i in range(0, len(payload), chunk_size)]
+    return header + bytes([0xC0 | chunk_stream]).join(chunks)
+
+
 CONTROL = {
     "claim": claim(7),
     "claim_negative": claim(-1),
@@ -181,9 +188,37 @@ MEDIA = {
     "set_data_frame": amf_string(b"@setDataFrame") + METADATA,
 }
 
+# The first byte: 1 PROXY, 2 real-ip, 4 keys by stream, 8 the handshake comes before.
+CONNECT = rtmp_message(20, rtmp_connect(b"live", TC_URL))
+CHUNK_SIZE = rtmp_message(1, struct.pack(">I", 4096), 2)
+HELLO = b"\x03" + b"\0" * 8 + b"h" * 1528
+C2 = b"2" * 1536
+REJECTED = rtmp_message(20, rtmp_connect(b"live", b"rtmp://x.test/live"))
+RTMP = {
+    "session": b"\x00" + HELLO + C2 + CONNECT,
+    "session_proxy_v1": b"\x01PROXY TCP4 192.0.2.1 192.0.2.9 1234 1935\r\n" + HELLO + C2 + CONNECT,
+    "session_proxy_v2": b"\x01\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(range(12)) + HELLO,
+    "session_real_ip": b"\x02\xf3\0\x09192.0.2.1" + HELLO + C2 + CONNECT,
+    "both_prefixes": b"\x03PROXY UNKNOWN\r\n\xf3\0\x09192.0.2.1\x03",
+    "version": b"\x00\x06",
+    "connect": b"\x08" + CONNECT,
+    "connect_by_stream": b"\x0c" + CONNECT,
+    "connect_amf3": b"\x08" + rtmp_message(17, b"\0" + rtmp_connect(b"live", TC_URL)),
+    "connect_cut": b"\x08" + CONNECT[:-1],
+    "rejected": b"\x08" + REJECTED,
+    "chunk_size": b"\x08" + CHUNK_SIZE + rtmp_message(
+        20, rtmp_connect(b"live", TC_URL), chunk_size=4096),
+    "create_first": b"\x08" + rtmp_message(20, rtmp_command(b"createStream", 2, b"\x05")) + CONNECT,
+    "video_first": b"\x08" + rtmp_message(9, b"\x17\x01") + CONNECT,
+    "many_controls": b"\x08" + CHUNK_SIZE * 17,
+    "overlong": b"\x08\x03\0\0\0\x01\0\x01\x14\0\0\0\0",
+    "format3_first": b"\x08\xc5x",
+}
+
 write("control_fuzz", CONTROL)
 write("classifier_fuzz", CONTROL)
 write("message_fuzz", MESSAGE)
 write("options_fuzz", OPTIONS)
 write("rtmp_location_fuzz", LOCATION)
 write("rtmp_media_fuzz", MEDIA)
+write("rtmp_classifier_fuzz", RTMP)

@@ -1,0 +1,157 @@
+#include "proto/rtmp/classifier.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+#include "proto/rtmp/chunk.hpp"
+#include "proto/rtmp/command.hpp"
+#include "proto/rtmp/handshake.hpp"
+#include "proto/rtmp/prefix.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+using Kind = Verdict::Kind;
+
+/// What of the client's bytes is behind us.
+enum Stage : std::uint8_t {
+  kNothing,
+  kProxyProtocol,  // a PROXY prefix
+  kRealIp,         // a 0xF3 prefix
+  kHello,          // C0C1, and they were answered
+};
+
+/// Clients send one or two. Each call reads them all again, so there may not be many.
+constexpr int kMaxMessagesBeforeConnect = 16;
+constexpr double kConnectTransaction = 1;  // of a client whose connect cannot be read
+
+bool is_protocol_control(MessageType type) {
+  switch (type) {
+    case MessageType::kSetChunkSize:
+    case MessageType::kAbort:
+    case MessageType::kAcknowledgement:
+    case MessageType::kUserControl:
+    case MessageType::kWindowAckSize:
+    case MessageType::kSetPeerBandwidth:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Verdict rejected(std::string_view description, double transaction = kConnectTransaction) {
+  Verdict verdict{Kind::kReject};
+  append_connect_rejected(verdict.reply, transaction, description);
+  return verdict;
+}
+
+/// The verdict on a prefix that is not absent.
+Verdict on_prefix(const ProxyPrefix& prefix, Stage next) {
+  switch (prefix.kind) {
+    case ProxyPrefix::Kind::kNeedMore:
+      return {Kind::kNeedMore};
+    case ProxyPrefix::Kind::kFound:
+      break;
+    default:
+      return {Kind::kReject};
+  }
+  Verdict verdict{Kind::kReply};
+  verdict.consumed = prefix.size;
+  verdict.stage = next;
+  if (!prefix.address.empty()) verdict.state = "A" + prefix.address;
+  return verdict;
+}
+
+/// The length of the message that begins at the front of `bytes`, as far as its header is there and
+/// tells one; else 0.
+std::size_t message_length(std::string_view bytes) {
+  if (bytes.empty()) return 0;
+  const auto byte = [&](std::size_t index) -> std::size_t {
+    return static_cast<unsigned char>(bytes[index]);
+  };
+  const std::size_t format = byte(0) >> 6;
+  const std::size_t id = byte(0) & 0x3f;
+  const std::size_t basic = id == 0 ? 2 : id == 1 ? 3 : 1;
+  constexpr std::size_t kTimestamp = 3;
+  if (format > 1 || bytes.size() < basic + kTimestamp + 3) return 0;
+  const std::size_t at = basic + kTimestamp;
+  return byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2);
+}
+
+Verdict on_connect(const Message& message, const ClassifierOptions& options) {
+  const std::optional<Command> command = read_command(message);
+  if (!command) return rejected("connect expected, and this is not a command");
+  if (command->name != "connect") return rejected("the first command must be connect");
+  const std::optional<ConnectTarget> target = read_connect(*command);
+  if (!target) {
+    return rejected("connect names no app, or an app or vhost that cannot be",
+                    command->transaction);
+  }
+  std::string vhost = options.resolve ? options.resolve(target->vhost) : target->vhost;
+  if (vhost.empty()) {
+    return rejected("vhost " + target->vhost + " is not served here", target->transaction);
+  }
+  if (options.granularity == KeyGranularity::kStream) return {Kind::kLocal};
+  Verdict verdict{Kind::kRoute};
+  verdict.key = std::move(vhost);
+  return verdict;
+}
+
+/// `bytes`: from C2 on.
+Verdict on_commands(std::string_view bytes, const ClassifierOptions& options) {
+  if (bytes.size() < kHandshakeBlock) return {Kind::kNeedMore};
+  const std::string_view behind = bytes.substr(kHandshakeBlock, kMaxBeforeConnect);
+  std::string_view rest = behind;
+  ChunkReader reader(kMaxBeforeConnect);
+  for (int count = 0; count < kMaxMessagesBeforeConnect; ++count) {
+    Message message;
+    // A long connect that comes in small pieces is not put together again for each of them.
+    const std::size_t length = reader.has_partial() ? 0 : message_length(rest);
+    const bool cut_short = length > rest.size() && length <= kMaxBeforeConnect;
+    const auto result = cut_short ? ChunkReader::Result::kNeedMore : reader.read(rest, message);
+    if (result == ChunkReader::Result::kError) return {Kind::kReject};
+    if (result == ChunkReader::Result::kNeedMore) {
+      if (behind.size() < kMaxBeforeConnect) return {Kind::kNeedMore};
+      return rejected("connect is longer than 64 KiB");
+    }
+    if (!is_protocol_control(message.type)) return on_connect(message, options);
+  }
+  return rejected("too many messages before connect");
+}
+
+}  // namespace
+
+Classifier::Classifier(ClassifierOptions options, std::uint64_t seed)
+    : options_(std::move(options)), random_(seed) {}
+
+Verdict Classifier::classify(std::string_view bytes, std::uint8_t stage) const {
+  if (bytes.empty()) return {Kind::kNeedMore};
+  if (stage == kHello) return on_commands(bytes, options_);
+  if (options_.proxy_protocol && stage == kNothing) {
+    return on_prefix(read_proxy_protocol(bytes), kProxyProtocol);
+  }
+  if (options_.srs_real_ip && stage != kRealIp) {
+    const ProxyPrefix prefix = read_srs_real_ip(bytes);
+    if (prefix.kind != ProxyPrefix::Kind::kNone) return on_prefix(prefix, kRealIp);
+  }
+  if (static_cast<std::uint8_t>(bytes.front()) != kVersion) return {Kind::kReject};
+  if (bytes.size() < kHelloSize) return {Kind::kNeedMore};
+  Verdict verdict{Kind::kReply};
+  verdict.reply = answer_hello(bytes.substr(0, kHelloSize), random_);
+  verdict.consumed = kHelloSize;
+  verdict.stage = kHello;
+  return verdict;
+}
+
+std::string_view Classifier::busy_reply() const {
+  static const std::string kReply = [] {
+    std::string reply;
+    append_connect_rejected(reply, kConnectTransaction, "busy");
+    return reply;
+  }();
+  return kReply;
+}
+
+}  // namespace mpb::rtmp
