@@ -1,6 +1,5 @@
 #include "worker/rtmp/access.hpp"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
@@ -10,14 +9,12 @@
 #include <array>
 #include <charconv>
 #include <optional>
-#include <vector>
 
+#include "proto/rtmp/ip_address.hpp"
 #include "proto/rtmp/location.hpp"
 
 namespace mpb::rtmp {
 namespace {
-
-using Address = std::array<std::uint8_t, 16>;
 
 constexpr std::string_view kWrongAddress = "access from this address is not allowed";
 constexpr std::string_view kWrongKey = "the stream key is missing or wrong (stream?key=KEY)";
@@ -26,40 +23,27 @@ constexpr std::string_view kNoToken =
 constexpr std::string_view kWrongToken = "the token is not one of this stream";
 constexpr std::string_view kExpired = "the token has expired";
 
-/// IPv4 mapped into IPv6.
-std::optional<Address> read_address(std::string_view text) {
-  if (text.starts_with('[')) {
-    text = text.substr(1, text.find(']') - 1);
-  } else if (std::ranges::count(text, ':') == 1) {
-    text = text.substr(0, text.find(':'));
-  }
-  const std::string host(text.substr(0, text.find('%')));
-  Address address{};
-  if (::inet_pton(AF_INET6, host.c_str(), address.data()) == 1) return address;
-  address[10] = address[11] = 0xff;
-  if (::inet_pton(AF_INET, host.c_str(), &address[12]) == 1) return address;
-  return std::nullopt;
-}
-
-bool contains(const Network& network, const std::optional<Address>& address) {
+/// `address`: of 16 bytes; or none, of a client of a unix socket.
+bool contains(const Network& network, const std::optional<IpAddress>& address) {
   if (network.bits == 0) return true;
   if (!address) return false;
-  const std::size_t bits = std::min<std::size_t>(network.bits, 128);
-  const std::size_t whole = bits / 8;
-  if (!std::equal(address->begin(), address->begin() + static_cast<std::ptrdiff_t>(whole),
-                  network.address.begin())) {
-    return false;
+  const std::size_t bits = std::min<std::size_t>(network.bits, 8 * kIpv6Size);
+  for (std::size_t i = 0; 8 * i < bits; ++i) {
+    const unsigned differs = static_cast<std::uint8_t>(address->bytes[i]) ^ network.address[i];
+    const std::size_t ignored = 8 * (i + 1) > bits ? 8 * (i + 1) - bits : 0;
+    if (differs >> ignored != 0) return false;
   }
-  if (bits % 8 == 0) return true;
-  const unsigned difference = (*address)[whole] ^ network.address[whole];
-  return difference >> (8 - bits % 8) == 0;
+  return true;
 }
 
 bool address_allowed(const AccessRules& rules, std::string_view text) {
   if (rules.allow.empty() && rules.deny.empty()) return true;
-  const bool is_unix = text.empty() || text.starts_with("unix:");
-  const std::optional<Address> address = is_unix ? std::nullopt : read_address(text);
-  if (!is_unix && !address) return false;
+  std::optional<IpAddress> address;
+  if (!text.empty() && !text.starts_with("unix:")) {
+    const std::optional<IpEndpoint> endpoint = parse_endpoint(text);
+    if (!endpoint) return false;
+    address = as_v6(endpoint->address);
+  }
   const auto matches = [&](const Network& network) { return contains(network, address); };
   if (std::ranges::any_of(rules.deny, matches)) return false;
   return rules.allow.empty() || std::ranges::any_of(rules.allow, matches);
