@@ -63,7 +63,7 @@ void Inquiry::take(Slot slot, AnswerContent content) {
   truncated_ = truncated_ || content.truncated;
   if (!content.streams) return;
   for (StreamEntry& stream : *content.streams) {
-    if (streams_.size() == kMaxStreams) {
+    if (!budget_.take(stream)) {
       truncated_ = true;
       return;
     }

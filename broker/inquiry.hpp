@@ -31,7 +31,7 @@ class Inquiry {
 
   /// For once it is complete, and one of them once. {"ok":true,"streams":[...]}, each with its
   /// worker's "slot", sorted by name; and, if so, "missing":[slots that did not answer] and
-  /// "truncated":true when there are more than kMaxStreams.
+  /// "truncated":true when there are more than fit the budget.
   boost::json::object streams_report();
   /// {"ok":true,"kicked":N}; an error when it was nobody. `stream` is what was asked for.
   [[nodiscard]] boost::json::object kick_report(std::string_view stream) const;
@@ -43,6 +43,7 @@ class Inquiry {
   std::map<Slot, WorkerAnswer> waiting_;  // their answers so far
   std::set<Slot> missing_;
   std::vector<std::pair<StreamEntry, Slot>> streams_;
+  StreamBudget budget_;
   std::uint64_t kicked_ = 0;
   bool truncated_ = false;
 };

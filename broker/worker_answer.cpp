@@ -118,7 +118,7 @@ class ContentReader {
     const bool named = std::none_of(stream_.texts.begin(), stream_.texts.begin() + 3,
                                     [](const std::string& text) { return text.empty(); });
     if (!named) return;
-    if (content.streams->size() < kMaxStreams) {
+    if (budget_.take(stream_)) {
       content.streams->push_back(std::move(stream_));
     } else {
       content.truncated = true;
@@ -129,6 +129,7 @@ class ContentReader {
   std::string key_;        // the latest
   std::string text_;       // the parts of a key or text so far
   StreamEntry stream_;
+  StreamBudget budget_;
   bool in_streams_ = false;  // the array of streams
   bool in_stream_ = false;   // an object right in it
 };
@@ -140,6 +141,15 @@ json::parse_options parse_options() {
 }
 
 }  // namespace
+
+bool StreamBudget::take(const StreamEntry& stream) {
+  std::size_t text = text_;
+  for (const std::string& part : stream.texts) text += part.size();
+  if (streams_ == kMaxStreams || text > kMaxStreamsText) return false;
+  ++streams_;
+  text_ = text;
+  return true;
+}
 
 struct WorkerAnswer::Parser : json::basic_parser<ContentReader> {
   Parser() : basic_parser(parse_options()) {}

@@ -14,8 +14,10 @@
 
 namespace mpb {
 
-/// Streams of one answer, and of the answers of all workers, that are shown.
+/// Streams of one answer, and of the answers of all workers together, that are shown.
 inline constexpr std::size_t kMaxStreams = 20'000;
+/// All their texts together, in bytes.
+inline constexpr std::size_t kMaxStreamsText = 2 * 1024 * 1024;
 
 /// A live stream, as its worker describes it: what it did not say is empty or 0.
 struct StreamEntry {
@@ -27,10 +29,21 @@ struct StreamEntry {
   std::array<double, kNumbers.size()> numbers{};  // finite, not negative
 };
 
+/// Counts streams against the bounds above.
+class StreamBudget {
+ public:
+  /// False: it is too much.
+  bool take(const StreamEntry& stream);
+
+ private:
+  std::size_t streams_ = 0;
+  std::size_t text_ = 0;
+};
+
 struct AnswerContent {
   bool unknown = false;                             // the worker does not know the question
   std::optional<std::uint64_t> kicked;              // clients it has closed
-  std::optional<std::vector<StreamEntry>> streams;  // at most kMaxStreams
+  std::optional<std::vector<StreamEntry>> streams;  // within the budget
   bool truncated = false;                           // it has more
 };
 

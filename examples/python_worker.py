@@ -3,16 +3,16 @@
 than complete: the limits of Configure are not kept, and who does not read answers is closed."""
 import contextlib, os, select, signal, socket, time, types
 from struct import iter_unpack, pack, unpack_from
-channel = socket.socket(fileno=3)  # the broker always reads, so sending may block
-socket.setdefaulttimeout(0)  # all others never do
+# The broker always reads, so sending on the channel may block; all other sockets never do.
+channel, _ = socket.socket(fileno=3), socket.setdefaulttimeout(0)
 epoll, pid, slot, window, linger, ends_at = select.epoll(), os.getpid(), 0, 1, 1000, None
 handoff, clients, spaces, accepting = pid << 32, {}, {}, {}  # all but spaces by descriptor
 owned, unsent, parked = {}, [], {}  # key: [epoch, space, last seen]; clients; handoff: client
 def new_client(sock, listener, hops=0, unread=b""):  # wanted: the key it is offered under
     return clients.setdefault(sock.fileno(), types.SimpleNamespace(
         sock=sock, listener=listener, hops=hops, unread=unread, key=b"", wanted=b"", attempts=0))
-def tell(kind, ident, payload, fds=()):
-    socket.send_fds(channel, [pack("<BBHIQ", 1, kind, 0, len(payload), ident) + payload], fds)
+def tell(kind, ident, payload, fds=(), flags=0):
+    socket.send_fds(channel, [pack("<BBHIQ", 1, kind, flags, len(payload), ident) + payload], fds)
 def load(): return pack("<II", sum(1 for c in clients.values() if c.key), len(clients))
 def leave(client, last=b"", settled=False):  # settled: another worker has it now
     if client.key in owned: owned[client.key][2] = time.monotonic()
@@ -72,6 +72,7 @@ def handle(kind, ident, body, fds):
             if reason not in (3, 5): leave(unsent.pop(), b"busy\0")
     elif kind == 0x0a and body: owned.pop(body[8:8 + unpack_from("<6xH", body)[0]], None)  # Disown
     elif kind == 0x0b: drain(unpack_from("<I", body)[0] / 1000)
+    elif kind == 0x0f: tell(0x19, ident, b'{"unknown":true}', flags=1)  # Query: Answer
     elif kind == 0x0c:  # Ping: Pong, and what else there is to say now and then
         tell(0x17, ident, b""), tell(0x16, 0, load())
         in_use, now = {c.key for c in clients.values()}, time.monotonic()

@@ -17,7 +17,7 @@
 namespace mpb::ctl {
 namespace {
 
-constexpr std::size_t kMaxAnswer = 16 * 1024 * 1024;
+constexpr std::size_t kMaxAnswer = 64 * 1024 * 1024;
 
 Error connect_error(const std::string& path) {
   const int code = errno;

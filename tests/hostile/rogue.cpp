@@ -152,6 +152,8 @@ void Rogue::handle(const channel::Message& message, UniqueFd descriptor) {
     });
   } else if (const auto* told = std::get_if<channel::Settled>(&message)) {
     settled += told->handoffs.size() / sizeof(std::uint64_t);
+  } else if (const auto* query = std::get_if<channel::Query>(&message)) {
+    if (on_query) on_query(query->nonce);
   } else if (std::holds_alternative<channel::Drain>(message) && obeys_drain) {
     ::_exit(0);
   }

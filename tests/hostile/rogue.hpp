@@ -78,7 +78,8 @@ class Rogue {
 
   // What behaving does, for attacks to change.
   bool obeys_drain = true;
-  std::function<void(Delivery)> on_delivery;  // else they stay in `deliveries`, unanswered
+  std::function<void(Delivery)> on_delivery;          // else they stay in `deliveries`, unanswered
+  std::function<void(std::uint64_t nonce)> on_query;  // else a Query is never answered
   std::vector<std::uint64_t> pong_counters;
   std::uint64_t last_ping = 0;
 

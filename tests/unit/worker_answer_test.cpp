@@ -154,6 +154,18 @@ TEST(WorkerAnswer, LengthIsBounded) {
   EXPECT_FALSE(content_of(text(4097), 1000));
 }
 
+TEST(WorkerAnswer, TextsAreBoundedTogether) {
+  const std::string name(4096, 'x');
+  const std::string stream =
+      R"({"vhost":")" + name + R"(","app":")" + name + R"(","stream":")" + name + "\"}";
+  std::string streams = stream;
+  for (int i = 1; i < 1000; ++i) streams += "," + stream;
+  const auto content = content_of(streams_answer(streams));
+  ASSERT_TRUE(content && content->streams);
+  EXPECT_EQ(content->streams->size(), kMaxStreamsText / (3 * name.size()));
+  EXPECT_TRUE(content->truncated);
+}
+
 TEST(WorkerAnswer, StreamsAreBoundedInNumber) {
   std::string streams(R"({"vhost":"v","app":"a","stream":"s"})");
   const std::string more = "," + streams;
