@@ -198,8 +198,8 @@ RTMP = {
     "session": b"\x00" + HELLO + C2 + CONNECT,
     "session_proxy_v1": b"\x01PROXY TCP4 192.0.2.1 192.0.2.9 1234 1935\r\n" + HELLO + C2 + CONNECT,
     "session_proxy_v2": b"\x01\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(range(12)) + HELLO,
-    "session_real_ip": b"\x02\xf3\0\x09192.0.2.1" + HELLO + C2 + CONNECT,
-    "both_prefixes": b"\x03PROXY UNKNOWN\r\n\xf3\0\x09192.0.2.1\x03",
+    "session_real_ip": b"\x02\xf3\0\x04\xc0\0\x02\x01" + HELLO + C2 + CONNECT,
+    "both_prefixes": b"\x03PROXY UNKNOWN\r\n\xf3\0\x04\xc0\0\x02\x01\x03",
     "version": b"\x00\x06",
     "connect": b"\x08" + CONNECT,
     "connect_by_stream": b"\x0c" + CONNECT,
@@ -215,6 +215,110 @@ RTMP = {
     "format3_first": b"\x08\xc5x",
 }
 
+VALUE = amf_object(a=b"\x05", b=b"\x06", c=b"\x01\x01", d=b"\x0b" + bytes(10))
+AMF0 = {
+    "connect": rtmp_connect(b"live", TC_URL),
+    "metadata": METADATA,
+    "object": VALUE,
+    "typed": b"\x10\0\x05Class" + VALUE[1:],
+    "strict_array": b"\x0a\0\0\0\x03\x05" + VALUE + amf_number(1),
+    "strict_array_cut": b"\x0a\0\0\x10\0\x05",
+    "long_string": b"\x0c\0\0\0\x03abc\x0f\0\0\0\x04<x/>",
+    "empty_name": b"\x03\0\0\x05\0\0\x09",
+    "deep": b"\x0a\0\0\0\x01" * 16 + b"\x05",
+    "too_deep": b"\x0a\0\0\0\x01" * 17 + b"\x05",
+    "reference": b"\x07\0\0",
+}
+
+
+def chunk(format_and_id, *fields, payload=b""):
+    return bytes([format_and_id]) + b"".join(fields) + payload
+
+
+def u24(number):
+    return struct.pack(">I", number)[1:]
+
+
+# First byte 0: a stream in pieces, whose sizes the second byte seeds; 1: a saved state, whose size
+# is the second byte.
+LONG = rtmp_message(9, b"v" * 300, 4)
+ABORT = rtmp_message(2, struct.pack(">I", 4), 2)
+EXTENDED = struct.pack(">I", 0x1000000)
+STREAM = {
+    "message": CONNECT,
+    "long": LONG,
+    "interleaved": LONG[:140] + rtmp_message(8, b"a" * 200, 5) + LONG[140:],
+    "formats": chunk(0x04, u24(10), u24(1), b"\x08\x01\0\0\0", payload=b"a")
+    + chunk(0x44, u24(5), u24(2), b"\x09", payload=b"bb")
+    + chunk(0x84, u24(3), payload=b"cc") + chunk(0xC4, payload=b"dd"),
+    "ids": chunk(0x00, b"\x05", u24(0), u24(1), b"\x08\0\0\0\0", payload=b"a")
+    + chunk(0x01, b"\x05\x06", u24(0), u24(1), b"\x08\0\0\0\0", payload=b"b"),
+    "extended": chunk(0x04, u24(0xFFFFFF), u24(200), b"\x09\0\0\0\0", EXTENDED, payload=b"v" * 128)
+    + chunk(0xC4, EXTENDED, payload=b"v" * 72),
+    "extended_once": chunk(
+        0x04, u24(0xFFFFFF), u24(200), b"\x09\0\0\0\0", EXTENDED, payload=b"v" * 128)
+    + chunk(0xC4, payload=b"v" * 72),
+    "chunk_size": CHUNK_SIZE + rtmp_message(9, b"v" * 1000, 4, 4096),
+    "chunk_size_zero": rtmp_message(1, bytes(4), 2),
+    "chunk_size_top_bit": rtmp_message(1, b"\x80\0\0\x01", 2),
+    "abort": LONG[:140] + ABORT + rtmp_message(9, b"again", 4),
+    "empty": rtmp_message(9, b"", 4) + b"\xc4",
+    "format1_first": chunk(0x42, u24(0), u24(6), b"\x04", payload=b"\0\x07\0\0\0\x01"),
+    "not_whole": LONG[:140] + LONG,
+    "overlong": rtmp_message(9, b"v" * 1025, 4),
+    "many_partial": b"".join(LONG[:140].replace(b"\x04", bytes([i]), 1) for i in range(3, 64)),
+}
+STATE = {
+    "fresh": struct.pack("<4I", 128, 0, 0, 0),
+    "known": struct.pack("<9IBBI", 128, 0, 0, 1, 4, 10, 10, 5, 1, 9, 0, 0),
+    "in_chunk": struct.pack("<9IBBI", 128, 26, 0, 1, 4, 0, 0, 300, 1, 9, 6, 102) + b"v" * 102,
+    "in_only_chunk": struct.pack("<9IBBI", 128, 3, 0, 1, 4, 0, 0, 5, 1, 9, 2, 2) + b"vv",
+    "between_chunks": struct.pack("<9IBBI", 128, 0, 0, 1, 4, 0, 0, 300, 1, 9, 7, 128) + b"v" * 128,
+}
+CHUNK = {
+    **{name: b"\x00" + bytes([len(wire) % 256]) + wire for name, wire in STREAM.items()},
+    **{f"state_{name}": b"\x01" + bytes([len(state)]) + state + b"v" * 300
+       for name, state in STATE.items()},
+}
+
+# The first byte chooses scheme and randomness of what the rest is laid over.
+HANDSHAKE = {
+    "simple": b"\x00",
+    "digest0": b"\x01",
+    "digest1": b"\x02",
+    "digest0_time": b"\x01\0\0\0\x01",
+    "digest1_version_zero": b"\x02" + bytes(8),
+    "digest0_offset": b"\x01" + bytes(4) + b"\x80\0\x07\x02" + b"\xff" * 4,
+    "block": b"\x00" + b"\x01" * 1536,
+}
+
+V4 = b"\xc0\0\x02\x01\xc0\0\x02\x02\x04\xd2\x07\x8f"
+V6 = b"\x20\x01\x0d\xb8" + bytes(11) + b"\x01" + bytes(15) + b"\x01\x04\xd2\x07\x8f"
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+PREFIX = {
+    "v1_tcp4": b"PROXY TCP4 192.0.2.1 192.0.2.2 1234 1935\r\n\x03",
+    "v1_tcp6": b"PROXY TCP6 2001:db8::1 ::1 1234 1935\r\n\x03",
+    "v1_mapped": b"PROXY TCP6 ::ffff:192.0.2.1 ::1 1234 1935\r\n",
+    "v1_unknown": b"PROXY UNKNOWN anything\r\n",
+    "v1_cut": b"PROXY TCP4 192.0.2.1",
+    "v1_overlong": b"PROXY UNKNOWN " + b"x" * 94,
+    "v2_tcp4": V2 + b"\x21\x11\0\x0c" + V4,
+    "v2_tcp6": V2 + b"\x21\x21\0\x24" + V6,
+    "v2_fields": V2 + b"\x21\x11\0\x0f" + V4 + b"\x04\0\0",
+    "v2_local": V2 + b"\x20\0\0\0\x03",
+    "v2_unix": V2 + b"\x21\x31\0\xd8" + bytes(216),
+    "v2_short": V2 + b"\x21\x11\0\x0b" + V4[:11],
+    "v2_overlong": V2 + b"\x21\x11\xff\xff",
+    "srs": b"\xf3\0\x04\xc0\0\x02\x01\x03",
+    "srs_more": b"\xf3\0\x06\xc0\0\x02\x01xx\x03",
+    "srs_none": b"\xf3\0\0\x03",
+    "srs_overlong": b"\xf3\x04\x01",
+    "none": b"\x03" + bytes(8),
+    "endpoint": b"192.0.2.1:1935",
+    "endpoint_v6": b"[2001:db8::1:0:0:1]:1935",
+    "address_v6": b"::ffff:192.0.2.1",
+}
+
 write("control_fuzz", CONTROL)
 write("classifier_fuzz", CONTROL)
 write("message_fuzz", MESSAGE)
@@ -222,3 +326,7 @@ write("options_fuzz", OPTIONS)
 write("rtmp_location_fuzz", LOCATION)
 write("rtmp_media_fuzz", MEDIA)
 write("rtmp_classifier_fuzz", RTMP)
+write("amf0_fuzz", AMF0)
+write("rtmp_chunk_fuzz", CHUNK)
+write("rtmp_handshake_fuzz", HANDSHAKE)
+write("rtmp_prefix_fuzz", PREFIX)
