@@ -55,14 +55,17 @@ void fail(const std::string& what) {
 }
 
 FloorOptions read_options(int argc, char** argv, const char* summary,
-                          const boost::program_options::options_description& more) {
+                          const boost::program_options::options_description& more, int workers) {
   namespace po = boost::program_options;
   FloorOptions options;
+  options.workers = workers;
   po::options_description all(summary);
   all.add_options()("help,h", "this text")(
       "listen", po::value(&options.listen)->default_value(options.listen),
-      "address; port 0 is a free one")(
-      "workers", po::value(&options.workers)->default_value(options.workers), "1 to 256");
+      "address; port 0 is a free one");
+  if (workers != kOneProcess) {
+    all.add_options()("workers", po::value(&options.workers)->default_value(workers), "1 to 256");
+  }
   all.add(more);
   try {
     po::variables_map values;
@@ -72,7 +75,8 @@ FloorOptions read_options(int argc, char** argv, const char* summary,
       fmt::print("{}", fmt::streamed(all));
       std::exit(0);
     }
-    if (options.workers < 1 || options.workers > 256) throw po::error("--workers is 1 to 256");
+    if (workers != kOneProcess && (options.workers < 1 || options.workers > 256))
+      throw po::error("--workers is 1 to 256");
   } catch (const po::error& error) {
     fmt::print(stderr, "{}: {}\n", argv[0], error.what());
     std::exit(2);

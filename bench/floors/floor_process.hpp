@@ -20,10 +20,13 @@ struct FloorOptions {
 /// Ends the process with `what` and errno's text on stderr.
 [[noreturn]] void fail(const std::string& what);
 
+inline constexpr int kOneProcess = 0;
+
 /// Reads --listen, --workers, --help and `more`; ends the program with code 2 on a bad command
-/// line, 0 after --help.
+/// line, 0 after --help. `workers`: how many without --workers; kOneProcess: there is no such
+/// option.
 FloorOptions read_options(int argc, char** argv, const char* summary,
-                          const boost::program_options::options_description& more);
+                          const boost::program_options::options_description& more, int workers = 2);
 
 /// Listens (backlog 4096), raises the descriptor limit to its hard limit, and asks the kernel to
 /// end this program when its parent ends.

@@ -1,0 +1,65 @@
+#include "bench/mprtmp/tally.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace mpb::rtmp_load {
+namespace {
+
+struct ProblemName {
+  std::string_view key;
+  std::string_view text;
+};
+
+constexpr std::array<ProblemName, kProblems> kNames{{
+    {"connect_refused", "connection refused"},
+    {"connect_timed_out", "timed out while connecting"},
+    {"answer_timed_out", "timed out while waiting for an answer"},
+    {"silent", "got no media for too long"},
+    {"reset", "reset by the server"},
+    {"closed", "closed by the server"},
+    {"refused", "refused by the server in words"},
+    {"not_taken", "the server did not take the publisher's frames"},
+    {"no_local_port", "no free local port (more --sources help)"},
+    {"no_descriptor", "no free descriptor in mprtmp"},
+    {"system", "other system error"},
+    {"bad_bytes", "bytes that are not RTMP"},
+    {"wrong_stream", "frames of another stream than the one asked for"},
+}};
+
+}  // namespace
+
+std::string_view problem_key(Problem problem) {
+  return kNames[static_cast<std::size_t>(problem)].key;
+}
+
+std::string_view problem_text(Problem problem) {
+  return kNames[static_cast<std::size_t>(problem)].text;
+}
+
+Problem problem_of_errno(int code, bool connecting) {
+  switch (code) {
+    case ECONNREFUSED:
+    case ENOENT:
+      return Problem::kConnectRefused;
+    case ETIMEDOUT:
+      return connecting ? Problem::kConnectTimeout : Problem::kAnswerTimeout;
+    case ECONNRESET:
+    case EPIPE:
+      return Problem::kReset;
+    case EADDRNOTAVAIL:
+    case EADDRINUSE:
+      return Problem::kNoLocalPort;
+    case EMFILE:
+    case ENFILE:
+      return Problem::kNoDescriptor;
+    default:
+      return Problem::kOtherSystem;
+  }
+}
+
+void Tally::add_sample(std::string text) {
+  if (samples.size() < kMaxSamples) samples.push_back(std::move(text));
+}
+
+}  // namespace mpb::rtmp_load
