@@ -42,7 +42,14 @@ ForwardedClient::ForwardedClient(Upstreams& upstreams, Connection& connection)
     : upstreams_(upstreams),
       connection_(connection),
       client_side_(*this, &ForwardedClient::on_client),
-      upstream_side_(*this, &ForwardedClient::on_upstream) {}
+      upstream_side_(*this, &ForwardedClient::on_upstream) {
+  upstreams_.add_client();
+}
+
+ForwardedClient::~ForwardedClient() {
+  leave();
+  upstreams_.remove_client();
+}
 
 void ForwardedClient::begin(ForwardRequest request) {
   search_ = std::make_unique<Search>();

@@ -32,7 +32,7 @@ class ForwardedClient final : public ClientState {
   ForwardedClient(Upstreams& upstreams, Connection& connection);
   ForwardedClient(const ForwardedClient&) = delete;
   ForwardedClient& operator=(const ForwardedClient&) = delete;
-  ~ForwardedClient() override { leave(); }
+  ~ForwardedClient() override;
 
   /// Takes the client's socket over, in the next turn of the loop. Until an upstream has answered,
   /// nothing more is read from it: what it sends waits in the kernel.

@@ -23,6 +23,8 @@ class PipePool {
   /// Nothing: pipe2(2) failed, errno says why.
   std::optional<Pipe> take();
   void give_back(Pipe pipe);
+  /// Closes those that nobody has.
+  void clear() { pipes_.clear(); }
 
  private:
   std::vector<Pipe> pipes_;

@@ -36,6 +36,10 @@ void Upstreams::forget_unused() {
   });
 }
 
+void Upstreams::remove_client() {
+  if (--clients_ == 0) pipes.clear();
+}
+
 void Upstreams::note_success(UpstreamSet& set, std::size_t number) {
   if (!set.succeeded(number)) return;
   log_info("upstream.back")("address", set.members()[number].upstream.address);
@@ -73,7 +77,8 @@ std::string Upstreams::report() const {
       item["failed"] = member.failed;
     }
   }
-  return boost::json::serialize(boost::json::object{{"upstreams", list}, {"unserved", unserved_}});
+  return boost::json::serialize(
+      boost::json::object{{"upstreams", list}, {"clients", clients_}, {"unserved", unserved_}});
 }
 
 }  // namespace mpb::rtmp

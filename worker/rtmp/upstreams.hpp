@@ -33,6 +33,10 @@ class Upstreams {
   /// A client could not be served: counts, and logs at most one line a second.
   void note_unserved(std::string_view vhost, std::string_view why);
 
+  /// Each forwarded client, from its connect to its end.
+  void add_client() { ++clients_; }
+  void remove_client();
+
   EventLoop& loop;
   PipePool pipes;
   std::mt19937_64 random;  // of handshakes
@@ -49,6 +53,7 @@ class Upstreams {
   Environment& environment_;
   std::unordered_map<std::string, Entry> entries_;  // by the name of the section
   std::uint64_t version_ = 0;                       // of the vhosts, at the last forget_unused()
+  std::uint64_t clients_ = 0;                       // now
   std::uint64_t unserved_ = 0;
   std::uint64_t unserved_at_log_ = 0;
   TimePoint next_log_{};
