@@ -43,11 +43,11 @@ class Program:
         RUNNING.append(self)
 
     def output(self):
-        return _read(self.stdout)
+        return read_file(self.stdout)
 
     def explain(self, what):
         """A Failure with the end of what the program said."""
-        said = (_read(self.stderr) or self.output()).strip()[-1500:]
+        said = (read_file(self.stderr) or self.output()).strip()[-1500:]
         return Failure(f"{self.name}: {what}\n  command: {' '.join(self.command)}"
                        f"\n  it said: {said or 'nothing'}")
 
@@ -83,7 +83,7 @@ def end_all():
         program.end(seconds=3)
 
 
-def _read(file):
+def read_file(file):
     file.seek(0)
     return file.read().decode(errors="replace")
 

@@ -49,7 +49,7 @@ def all_ratios(records, keys):
                    for key, floor in selected_pairs(keys)} for loop in TITLES}
 
 
-def _target(name, number, limit, at_least, digits=2, unit="", note=""):
+def target(name, number, limit, at_least, digits=2, unit="", note=""):
     met = number >= limit if at_least else number <= limit
     return {"name": name, "value": number, "target": limit, "unit": unit, "digits": digits,
             "direction": "at least" if at_least else "at most", "ok": met, "note": note}
@@ -59,7 +59,7 @@ def _ratio_target(records, loop, pair, figure, name, limit, at_least):
     found = ratios(records, loop, *pair, figure)
     if found is None:
         return []
-    return [_target(f"({pair[0]})/({pair[1]}) {name}", found["median"], limit, at_least,
+    return [target(f"({pair[0]})/({pair[1]}) {name}", found["median"], limit, at_least,
                     note=f"rounds: {found['min']:.2f} to {found['max']:.2f}")]
 
 
@@ -76,7 +76,7 @@ def load_targets(records):
     handoff = values(records, "closed", "d", "hub_cpu_us_per_client")
     if handoff:
         rounds = spread(handoff)
-        found.append(_target("broker CPU per handoff, saturated", rounds["median"], 6, False, 1,
+        found.append(target("broker CPU per handoff, saturated", rounds["median"], 6, False, 1,
                              "us", f"rounds: {rounds['min']:.1f} to {rounds['max']:.1f}"))
     return found
 
@@ -85,23 +85,23 @@ def memory_targets(result):
     few, many = result["clients"]
     rss, fds = result["broker_rss_kib"], result["broker_fds"]
     return [
-        _target("worker RSS per idle client", result["worker_kib_per_client"], 2, False, 2, "KiB",
+        target("worker RSS per idle client", result["worker_kib_per_client"], 2, False, 2, "KiB",
                 f"{result['worker_rss_kib'][0]} KiB at {few}, {result['worker_rss_kib'][1]} KiB at "
                 f"{many}"),
-        _target(f"broker RSS growth, {few} to {many} clients", rss[1] - rss[0], BROKER_GROWTH_KIB,
+        target(f"broker RSS growth, {few} to {many} clients", rss[1] - rss[0], BROKER_GROWTH_KIB,
                 False, 0, "KiB", f"{rss[0]} KiB, then {rss[1]} KiB"),
-        _target(f"broker descriptor growth, {few} to {many} clients", fds[1] - fds[0], 0, False, 0,
+        target(f"broker descriptor growth, {few} to {many} clients", fds[1] - fds[0], 0, False, 0,
                 "", f"{fds[0]}, then {fds[1]}"),
-        _target(f"clients of {many} lost while held", result["lost"], 0, False, 0)]
+        target(f"clients of {many} lost while held", result["lost"], 0, False, 0)]
 
 
 def idle_targets(result):
     return [
-        _target("idle sticky clients held", result["held"], result["clients"], True, 0, "",
+        target("idle sticky clients held", result["held"], result["clients"], True, 0, "",
                 f"{result['workers']} workers: {result['held_by_worker']}; all connected after "
                 f"{result['connect_seconds']:.1f} s"),
-        _target("idle clients lost", result["lost"], 0, False, 0),
-        _target("worker RSS per idle client", result["worker_kib_per_client"], 2, False, 2, "KiB",
+        target("idle clients lost", result["lost"], 0, False, 0),
+        target("worker RSS per idle client", result["worker_kib_per_client"], 2, False, 2, "KiB",
                 f"machine, both ends: {result['machine_kib_per_client']:.1f} KiB; broker RSS "
                 f"{result['broker_rss_kib'][0]}, then {result['broker_rss_kib'][1]} KiB, "
                 f"descriptors {result['broker_fds'][0]}, then {result['broker_fds'][1]}")]
