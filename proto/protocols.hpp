@@ -15,8 +15,10 @@ struct ProtocolName {
 
 inline constexpr std::array<std::string_view, 1> kEchoHandlers{"echo"};
 
-inline constexpr std::array<ProtocolName, 2> kProtocols{
-    {{"control", kEchoHandlers}, {"ping", kEchoHandlers}}};
+inline constexpr std::array<std::string_view, 2> kRtmpHandlers{"relay", "forward"};
+
+inline constexpr std::array<ProtocolName, 3> kProtocols{
+    {{"control", kEchoHandlers}, {"ping", kEchoHandlers}, {"rtmp", kRtmpHandlers}}};
 
 /// nullptr when mpworker does not speak it.
 constexpr const ProtocolName* find_protocol(std::string_view name) {

@@ -3,7 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <random>
+
+#include "proto/rtmp/classifier.hpp"
 #include "worker/echo_handler.hpp"
+#include "worker/rtmp/forward.hpp"
+#include "worker/rtmp/relay_handler.hpp"
 
 namespace mpb {
 namespace {
@@ -13,6 +18,21 @@ std::string names_of(const Map& map) {
   std::vector<std::string_view> names;
   for (const auto& [name, value] : map) names.push_back(name);
   return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::unique_ptr<Classifier> make_rtmp_classifier(Environment& environment,
+                                                 const ListenerTraits& traits) {
+  rtmp::ClassifierOptions options;
+  options.granularity =
+      traits.key_is_stream ? rtmp::KeyGranularity::kStream : rtmp::KeyGranularity::kVhost;
+  options.proxy_protocol = traits.proxy_protocol;
+  options.srs_real_ip = traits.srs_real_ip;
+  options.resolve = [&vhosts = environment.vhosts](std::string_view name) {
+    return vhosts.resolve(name);
+  };
+  std::random_device seed;
+  return std::make_unique<rtmp::Classifier>(std::move(options),
+                                            (std::uint64_t{seed()} << 32) | seed());
 }
 
 }  // namespace
@@ -26,6 +46,13 @@ Registry Registry::with_defaults() {
   registry.add_protocol("ping", "echo",
                         [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
   registry.add_handler("ping", "echo", [](auto&, auto&) { return std::make_unique<PingEcho>(); });
+  registry.add_protocol("rtmp", "relay", make_rtmp_classifier);
+  registry.add_handler("rtmp", "relay", [](Environment& environment, const ListenerTraits& traits) {
+    return std::make_unique<rtmp::RelayHandler>(environment, traits);
+  });
+  registry.add_handler("rtmp", "forward", [](Environment& environment, const ListenerTraits&) {
+    return std::make_unique<rtmp::Forward>(environment);
+  });
   return registry;
 }
 

@@ -59,7 +59,9 @@ void Session::resume() {
 
 bool Session::import_state() {
   const std::string imported = std::exchange(state_on_the_move_, {});
-  if (imported.empty() || service_->handler->import_state(client_, imported)) return true;
+  if (imported.empty()) return true;
+  called_for_ = true;
+  if (service_->handler->import_state(client_, imported)) return true;
   ++service_->counters.rejected_input;
   close();
   return false;
@@ -92,7 +94,7 @@ void Session::read_once() {
   if (watch_what_matters()) set_deadline();
 }
 
-void Session::consume(std::string_view fresh, bool proceeding) {
+void Session::consume(std::string_view fresh) {
   // What was read before stays in front; the fresh bytes are copied only if they must wait, too.
   std::string joined;
   std::string_view bytes = fresh;
@@ -104,8 +106,7 @@ void Session::consume(std::string_view fresh, bool proceeding) {
   while (state_ == State::kClassifying && !bytes.empty()) {
     if (!classify(bytes)) break;
   }
-  while (state_ == State::kServing && (!bytes.empty() || proceeding)) {
-    proceeding = false;
+  while (state_ == State::kServing && (std::exchange(called_for_, false) || !bytes.empty())) {
     if (!serve(bytes)) break;
   }
   if ((state_ != State::kClassifying && state_ != State::kServing) || detached_) return;
@@ -185,6 +186,7 @@ bool Session::serve(std::string_view& bytes) {
       DeadlineList<Session>::stop(*this);
       return false;
     case Step::Next::kMove:
+      called_for_ = true;
       return route(std::move(step.key), bytes);
     case Step::Next::kReject:
       ++service_->counters.rejected_input;
@@ -260,7 +262,10 @@ void Session::keep(std::uint32_t epoch) {
   if (entered != nullptr) attach(*entered);
   wanted_.clear();
   // What the handler here exported it still knows; what the classifier found it has yet to learn.
-  if (counted_) state_on_the_move_.clear();
+  if (counted_) {
+    state_on_the_move_.clear();
+    called_for_ = true;
+  }
   ++service_->counters.kept;
   count_as_routed();
   state_ = State::kAdopted;

@@ -84,7 +84,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
 
   void on_events(std::uint32_t events) override;
   void read_once();
-  void consume(std::string_view fresh, bool proceeding = false);
+  void consume(std::string_view fresh);
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
   bool classify(std::string_view& bytes);
   bool serve(std::string_view& bytes);
@@ -134,6 +134,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool waiting_ = false;      // the handler wants no bytes before proceed()
   bool detached_ = false;     // the handler does the I/O
   bool idle_exempt_ = false;  // see exempt_from_idle()
+  bool called_for_ = false;   // the handler is to be called, even if no bytes are there
   bool yielded_ = false;      // the handler has more to do with input_ once the output is written
   bool turned_away_ = false;  // see turn_away()
   bool header_due_ = false;   // the header deadline runs and must not be restarted

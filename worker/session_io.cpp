@@ -78,7 +78,9 @@ std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
 }
 
 void Session::proceed() {
-  if (std::exchange(waiting_, false)) consume({}, true);
+  if (!std::exchange(waiting_, false)) return;
+  called_for_ = true;
+  consume({});
 }
 
 void Session::finish() {
@@ -219,7 +221,7 @@ void Session::close() {
   client_ = Client{};
   attempts_ = stage_ = 0;
   counted_ = shared_ = yielded_ = turned_away_ = header_due_ = false;
-  blocked_ = waiting_ = detached_ = idle_exempt_ = false;
+  blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
   worker.clients.give_back(*this);
 }
 

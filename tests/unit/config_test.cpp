@@ -94,8 +94,8 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
       {global("a.b = 1"), "mp.ini:1: a.b = 1: unknown key; --help lists the known ones"},
       {global("workers = 1\nworkers = 1"),
        "mp.ini:2: workers = 1: given twice; before: mp.ini:1: workers = 1"},
-      {listener("protocol = rtmp"),
-       "mp.ini:3: [listener l] protocol = rtmp: expected one of control, ping (others need a "
+      {listener("protocol = smtp"),
+       "mp.ini:3: [listener l] protocol = smtp: expected one of control, ping, rtmp (others need a "
        "worker-program that knows them)"},
       {listener("handler = relay"),
        "mp.ini:3: [listener l] handler = relay: expected one of echo for protocol control (others "

@@ -53,10 +53,10 @@ TEST(Registry, EachListenerGetsItsOwnHandler) {
 }
 
 TEST(Registry, AnUnknownProtocolIsAUsageErrorThatListsTheKnown) {
-  const auto service = Registry::with_defaults().make("rtmp", "", environment(), {});
+  const auto service = Registry::with_defaults().make("smtp", "", environment(), {});
   ASSERT_FALSE(service.has_value());
   EXPECT_EQ(service.error().kind, ErrorKind::kUsage);
-  EXPECT_TRUE(mentions(service.error(), "'rtmp'")) << service.error().text;
+  EXPECT_TRUE(mentions(service.error(), "'smtp'")) << service.error().text;
   EXPECT_TRUE(mentions(service.error(), "control, ping")) << service.error().text;
 }
 

@@ -1,0 +1,104 @@
+// A relay without sockets: clients whose bytes a test gives, and whose socket takes as much as the
+// test says.
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/event_loop.hpp"
+#include "proto/rtmp/chunk.hpp"
+#include "proto/rtmp/command.hpp"
+#include "worker/environment.hpp"
+#include "worker/rtmp/relay_handler.hpp"
+
+namespace mpb::rtmp {
+
+/// A message with a payload of its own.
+struct Received {
+  MessageType type{};
+  std::uint32_t chunk_stream = 0;
+  std::uint32_t stream = 0;
+  std::uint32_t timestamp = 0;
+  std::string payload;
+};
+
+class RelayPeer final : private Connection {
+ public:
+  RelayPeer(Handler& handler, std::string key);
+  ~RelayPeer() { leave(); }
+  RelayPeer(const RelayPeer&) = delete;
+  RelayPeer& operator=(const RelayPeer&) = delete;
+
+  /// The client sends `bytes`; gives what the handler wants next.
+  Step::Next say(std::string_view bytes);
+  /// C2 and connect to rtmp://a.test/live, then createStream.
+  void enter(std::string_view app = "live", std::string_view tc_url = "rtmp://a.test/live");
+  Step::Next publish(std::string_view name);
+  Step::Next play(std::string_view name);
+  void send_media(MessageType type, std::uint32_t timestamp, std::string_view payload);
+
+  /// The messages that have arrived since the last call.
+  std::vector<Received> received();
+  /// Those of `type` only.
+  std::vector<Received> received(MessageType type);
+  /// The codes of the onStatus among what has arrived.
+  std::vector<std::string> statuses();
+
+  /// How many more bytes the socket takes.
+  void set_room(std::size_t bytes) { room_ = bytes; }
+  /// The socket takes bytes again: tells the handler if it waits for that.
+  void drain(std::size_t bytes);
+  /// The connection ends.
+  void leave();
+  [[nodiscard]] bool finished() const { return finished_; }
+  [[nodiscard]] bool cut() const { return cut_; }
+  Client client;
+
+ private:
+  std::optional<std::size_t> send(std::span<const iovec> slices) override;
+  void proceed() override { say({}); }
+  void finish() override { finished_ = true; }
+  void close_slow() override { cut_ = true; }
+  void exempt_from_idle(bool) override {}
+  void note_progress(bool) override {}
+  [[nodiscard]] int descriptor() const override { return -1; }
+
+  Handler& handler_;
+  std::string key_;
+  std::string unread_;  // by the handler
+  std::string wire_;    // from the server, not yet taken apart
+  ChunkReader reader_{64UL * 1024 * 1024};
+  std::size_t room_ = std::numeric_limits<std::size_t>::max();
+  bool blocked_ = false;
+  bool finished_ = false;
+  bool cut_ = false;
+  bool gone_ = false;
+};
+
+class RelayFixture {
+ public:
+  RelayFixture() : environment(loop), handler(environment, {}) {}
+  std::unique_ptr<RelayPeer> peer(std::string key = "a.test") {
+    return std::make_unique<RelayPeer>(handler, std::move(key));
+  }
+  /// One turn of the loop: what was published goes out.
+  void turn() { loop.turn(Duration{0}); }
+  RelayHub& hub() { return environment.shared<RelayHub>(); }
+
+  EventLoop loop;
+  Environment environment;
+  RelayHandler handler;
+};
+
+// Payloads as encoders make them: AVC sequence header, key frame, other frame; AAC likewise.
+std::string avc_header(char variant = 'v');
+std::string avc_key_frame(std::string_view content);
+std::string avc_frame(std::string_view content);
+std::string aac_header();
+std::string aac_frame(std::string_view content);
+
+}  // namespace mpb::rtmp

@@ -1,0 +1,114 @@
+// A live stream: what its publisher sends, and those who play it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/vhost_settings.hpp"
+#include "proto/rtmp/chunk.hpp"
+#include "proto/rtmp/location.hpp"
+#include "proto/rtmp/media.hpp"
+#include "worker/rtmp/player.hpp"
+#include "worker/rtmp/stream_log.hpp"
+
+namespace mpb::rtmp {
+
+/// What a decoder needs before the first frame, as it was sent: one for each codec and track.
+struct StreamHeader {
+  Track track = Track::kVideo;
+  MessageType type = MessageType::kVideo;
+  std::string_view codec;
+  std::uint32_t codec_track = 0;
+  std::string payload;
+};
+
+struct StreamName {
+  std::string vhost;
+  std::string app;
+  std::string stream;
+  [[nodiscard]] std::string path() const { return stream_path(vhost, app, stream); }
+};
+
+/// Bytes and what became of them, since the stream is there.
+struct StreamCounters {
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t drops = 0;  // messages that slow players did not get
+  std::uint64_t cut = 0;    // players that were too slow
+};
+
+class LiveStream {
+ public:
+  LiveStream(StreamName name, std::shared_ptr<const VhostSettings> settings, TimePoint now);
+  LiveStream(const LiveStream&) = delete;
+  LiveStream& operator=(const LiveStream&) = delete;
+
+  [[nodiscard]] const StreamName& name() const { return name_; }
+  [[nodiscard]] const StreamLog& log() const { return log_; }
+  [[nodiscard]] Jitter jitter() const { return jitter_; }
+  [[nodiscard]] const VhostSettings& settings() const { return *settings_; }
+  void set_settings(std::shared_ptr<const VhostSettings> settings) {
+    settings_ = std::move(settings);
+  }
+  [[nodiscard]] const std::vector<StreamHeader>& headers() const { return headers_; }
+  [[nodiscard]] bool has_header(Track track) const;
+  /// The payload of onMetaData; empty: none.
+  [[nodiscard]] const std::string& metadata() const { return metadata_; }
+
+  /// At most one client publishes at a time.
+  void begin_publishing(RelayClient& publisher, TimePoint now);
+  void end_publishing();
+  [[nodiscard]] RelayClient* publisher() const { return publisher_; }
+  /// A message of the publisher's: audio, video or data.
+  void publish(const Message& message, TimePoint now);
+
+  void add_player(Player& player);
+  void remove_player(Player& player);
+  [[nodiscard]] const std::vector<Player*>& players() const { return players_; }
+  /// Where a player that waits can begin; nothing: not yet.
+  [[nodiscard]] std::optional<std::uint64_t> entrance() const;
+
+  /// Drops what no player needs any more.
+  void trim();
+
+  /// When its players get what is there; the hub's own.
+  enum class Delivery : std::uint8_t { kNone, kScheduled, kDue };
+  Delivery delivery = Delivery::kNone;
+
+  // What an operator wants to know.
+  StreamCounters counters;
+  [[nodiscard]] std::string_view video_codec() const { return video_codec_; }
+  [[nodiscard]] std::string_view audio_codec() const { return audio_codec_; }
+  [[nodiscard]] PictureSize size() const { return size_; }
+  [[nodiscard]] double frame_rate() const { return frame_rate_; }
+  [[nodiscard]] TimePoint began() const { return began_; }
+  [[nodiscard]] TimePoint last_media() const { return last_media_; }
+
+ private:
+  void publish_media(Track track, const Message& message, const MediaInfo& info, TimePoint now);
+  void publish_data(const Message& message, TimePoint now);
+  void publish_aggregate(const Message& message, TimePoint now);
+  void remember_header(Track track, const Message& message, const MediaInfo& info);
+
+  StreamName name_;
+  std::shared_ptr<const VhostSettings> settings_;
+  Jitter jitter_;
+  StreamLog log_;
+  RelayClient* publisher_ = nullptr;
+  std::vector<Player*> players_;
+  std::vector<StreamHeader> headers_;
+  std::string metadata_;
+  std::string_view video_codec_;
+  std::string_view audio_codec_;
+  PictureSize size_;
+  double frame_rate_ = 0;
+  bool has_video_ = false;  // since the publisher began
+  TimePoint began_;
+  TimePoint last_media_;
+};
+
+}  // namespace mpb::rtmp

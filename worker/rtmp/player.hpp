@@ -1,0 +1,94 @@
+// One playing message stream of a client: a place in a stream's log, and how its messages become
+// the client's bytes. Pure: it is given the time.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "worker/rtmp/stream_log.hpp"
+
+namespace mpb::rtmp {
+
+class LiveStream;
+class RelayClient;
+
+class Player {
+ public:
+  /// `ordinal`: how many playing streams the client has already. The first takes its messages from
+  /// the log as they lie there; further ones have chunk streams of their own, so each of their
+  /// messages is written for them.
+  Player(LiveStream& stream, RelayClient& client, std::uint32_t stream_id, std::uint32_t ordinal)
+      : stream_(stream), client_(client), stream_id_(stream_id), ordinal_(ordinal) {}
+
+  [[nodiscard]] LiveStream& stream() const { return stream_; }
+  [[nodiscard]] RelayClient& client() const { return client_; }
+  [[nodiscard]] std::uint32_t stream_id() const { return stream_id_; }
+  [[nodiscard]] std::uint32_t ordinal() const { return ordinal_; }
+  [[nodiscard]] bool shares() const { return ordinal_ == 0; }
+  [[nodiscard]] bool waiting() const { return !playing_; }
+  [[nodiscard]] bool mid_message() const { return offset_ > 0; }
+  /// The message that comes next, for the log to keep; of a player that waits: none is needed.
+  [[nodiscard]] std::uint64_t position() const { return playing_ ? next_ : UINT64_MAX; }
+
+  /// Begins at the log's message `number`: writes what must come first (metadata, sequence headers)
+  /// to `out`.
+  void begin(std::uint64_t number, std::string& out, TimePoint now);
+  /// Gets nothing until begin().
+  void wait() { playing_ = false; }
+  void pause(bool paused) {
+    paused_ = paused;
+    wait();
+  }
+  [[nodiscard]] bool paused() const { return paused_; }
+  void receive(Track track, bool wanted);
+
+  /// Writes the messages that need it (see StreamLog) to `out`, up to the first that can be taken
+  /// from the log, or until `out` has `limit` bytes.
+  void write_own(std::string& out, std::size_t limit);
+  /// Adds slices of the log, as long as there is room and nothing must be written first. Gives how
+  /// many bytes they are.
+  std::size_t collect(std::vector<iovec>& slices, std::size_t room) const;
+  /// `bytes` of what collect() gave have been sent.
+  void advance(std::size_t bytes);
+  /// Writes what is left of a message that was sent in part to `out`, so that something else can
+  /// follow it.
+  void finish_message(std::string& out);
+
+  /// Whether the next message has been due for longer than `limit`.
+  [[nodiscard]] bool late(TimePoint now, Duration limit) const;
+  /// Gives up what is due: goes on at the next key frame. `out` as in finish_message.
+  void drop(std::string& out, TimePoint now);
+
+  std::size_t place = 0;  // in the stream's list of players
+
+ private:
+  [[nodiscard]] bool wants(const LoggedMessage& message) const {
+    return wanted_[index_of(message.track)];
+  }
+  [[nodiscard]] bool needs_own(const LoggedMessage& message) const {
+    return !shares() || message.absolute || !in_step_[index_of(message.track)];
+  }
+  [[nodiscard]] std::uint32_t chunk_stream(Track track) const;
+  [[nodiscard]] std::uint32_t time_for(std::uint32_t timestamp) const;
+  void write_header(Track track, MessageType type, std::string_view payload, std::string& out);
+
+  LiveStream& stream_;
+  RelayClient& client_;
+  std::uint32_t stream_id_;
+  std::uint32_t ordinal_;
+  std::uint64_t next_ = 0;
+  std::uint32_t offset_ = 0;                              // of the next message, sent already
+  std::uint32_t base_ = 0;                                // the log's time at which its own is 0
+  std::array<bool, kTracks> in_step_{};                   // got the message before, of each track
+  std::array<bool, kTracks> wanted_{{true, true, true}};  // receiveAudio, receiveVideo
+  bool playing_ = false;
+  bool paused_ = false;
+  TimePoint began_{};
+};
+
+}  // namespace mpb::rtmp

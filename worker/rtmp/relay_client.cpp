@@ -1,0 +1,269 @@
+#include "worker/rtmp/relay_client.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/endpoint.hpp"
+#include "proto/rtmp/handshake.hpp"
+#include "worker/rtmp/relay_hub.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+constexpr std::size_t kMaxCommand = 64UL * 1024;       // bytes of a message before publishing
+constexpr std::size_t kMaxMedia = 16UL * 1024 * 1024;  // and then
+constexpr std::size_t kMaxSlices = 64;                 // of one sendmsg(2)
+constexpr std::size_t kOwnBurst = 256UL * 1024;        // messages written for one client at once
+constexpr std::size_t kMaxOwn = 20UL * 1024 * 1024;    // a client that reads none of it is ended
+constexpr std::size_t kOwnKept = 4UL * 1024;           // memory that an empty own_ may keep
+
+void acknowledge_at_once(int socket) {
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
+std::string peer_of(int socket) {
+  Endpoint peer;
+  peer.length = sizeof peer.address;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer.address), &peer.length) != 0) {
+    return {};
+  }
+  return peer.family() == AF_UNIX ? std::string() : peer.to_string();
+}
+
+}  // namespace
+
+RelayClient::RelayClient(RelayHub& hub, const ListenerTraits& traits, Client& client)
+    : hub_(hub),
+      traits_(traits),
+      connection_(client.connection),
+      id_(hub.next_client_id()),
+      address_(peer_of(client.connection->descriptor())),
+      key_(client.key),
+      reader_(kMaxCommand),
+      handshake_left_(kHandshakeBlock),
+      active_at_(hub.now()) {
+  hub_.watch(*this);
+}
+
+RelayClient::~RelayClient() {
+  if (ticket_) hub_.hooks().cancel(*ticket_);
+  for (NetStream& stream : streams_) end_stream(stream);
+  hub_.forget(*this);
+}
+
+Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& out) {
+  key_ = client.key;
+  const std::size_t given = bytes.size();
+  Step step;
+  if (bytes.size() < handshake_left_) return step;
+  bytes.remove_prefix(std::exchange(handshake_left_, 0));
+  if (held_) {
+    const Held held = *std::exchange(held_, std::nullopt);
+    step.next = on_command({held.type, kCommandChunkStream, held.stream, 0, held.payload}, out);
+  }
+  while (step.next == Next::kContinue) {
+    Message message;
+    const ChunkReader::Result result = reader_.read(bytes, message);
+    if (result == ChunkReader::Result::kNeedMore) break;
+    step.next = result == ChunkReader::Result::kError ? Next::kReject : on_message(message, out);
+  }
+  step.consumed = given - bytes.size();
+  if (step.next == Next::kMove) {
+    step.key = key_;
+    return step;
+  }
+  acknowledge(step.consumed, out);
+  if (!in_use()) acknowledge_at_once(connection_->descriptor());
+  return step;
+}
+
+RelayClient::Next RelayClient::on_message(const Message& message, std::string& out) {
+  switch (message.type) {
+    case MessageType::kAudio:
+    case MessageType::kVideo:
+    case MessageType::kAggregate:
+    case MessageType::kDataAmf0:
+    case MessageType::kDataAmf3:
+      on_media(message);
+      return Next::kContinue;
+    case MessageType::kCommandAmf0:
+    case MessageType::kCommandAmf3:
+      return on_command(message, out);
+    default:
+      on_control(message, out);
+      return Next::kContinue;
+  }
+}
+
+void RelayClient::on_control(const Message& message, std::string& out) {
+  constexpr std::uint16_t kPingRequest = 6;
+  constexpr std::uint16_t kPingResponse = 7;
+  const auto number = [&message](std::size_t at, std::size_t size) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      value = (value << 8) | static_cast<unsigned char>(message.payload[at + i]);
+    }
+    return value;
+  };
+  if (message.type == MessageType::kWindowAckSize && message.payload.size() >= 4) {
+    ack_window_ = number(0, 4);
+  }
+  if (message.type == MessageType::kUserControl && message.payload.size() >= 6 &&
+      number(0, 2) == kPingRequest) {
+    std::string pong;
+    append_user_control(pong, kPingResponse, number(2, 4));
+    reply(pong, out);
+  }
+}
+
+void RelayClient::on_media(const Message& message) {
+  NetStream* stream = find_stream(message.stream);
+  if (stream == nullptr || stream->publishing == nullptr) return;
+  active_at_ = hub_.now();
+  stream->publishing->publish(message, hub_.now());
+  hub_.published(*stream->publishing);
+}
+
+/// Publishers such as librtmp wait for it once they have sent a window's worth.
+void RelayClient::acknowledge(std::size_t bytes, std::string& out) {
+  received_ += bytes;
+  if (ack_window_ == 0 || received_ - acknowledged_ < ack_window_ / 2) return;
+  acknowledged_ = received_;
+  std::string message;
+  append_acknowledgement(message, static_cast<std::uint32_t>(received_));
+  reply(message, out);
+}
+
+/// Behind what is on its way: a client that plays gets it between two messages of its streams.
+void RelayClient::reply(std::string_view bytes, std::string& out) {
+  const bool plays = std::any_of(streams_.begin(), streams_.end(),
+                                 [](const NetStream& s) { return s.player != nullptr; });
+  if (!plays && own_.empty()) {
+    out += bytes;
+    return;
+  }
+  append_own(bytes);
+  hub_.flush_later(*this);
+}
+
+void RelayClient::append_own(std::string_view bytes) {
+  if (Player* sharing = sharing_player()) sharing->finish_message(own_);
+  own_ += bytes;
+}
+
+Player* RelayClient::sharing_player() const {
+  for (const NetStream& stream : streams_) {
+    if (stream.player && stream.player->shares()) return stream.player.get();
+  }
+  return nullptr;
+}
+
+bool RelayClient::flush() {
+  static std::vector<iovec> slices;  // one thread
+  while (!blocked_) {
+    Player* const sharing = sharing_player();
+    // Nothing may come between the parts of a message.
+    if (sharing == nullptr || !sharing->mid_message()) {
+      for (NetStream& stream : streams_) {
+        if (stream.player) stream.player->write_own(own_, kOwnBurst);
+      }
+    }
+    slices.clear();
+    const std::size_t own = own_.size() - own_sent_;
+    if (own > 0) slices.push_back({own_.data() + own_sent_, own});
+    const std::size_t shared = sharing != nullptr ? sharing->collect(slices, kMaxSlices) : 0;
+    if (slices.empty()) return true;
+    const auto taken = connection_->send(slices);
+    if (!taken) return false;
+    blocked_ = *taken < own + shared;
+    sent_ += *taken;
+    own_sent_ += std::min(*taken, own);
+    if (own_sent_ == own_.size()) {
+      own_.clear();
+      own_sent_ = 0;
+      if (own_.capacity() > kOwnKept) own_ = std::string();
+    }
+    if (sharing != nullptr) {
+      sharing->stream().counters.bytes_out += *taken;
+      if (*taken > own) sharing->advance(*taken - own);
+    }
+    if (own_.size() - own_sent_ > kMaxOwn) return false;
+  }
+  return true;
+}
+
+void RelayClient::begin_if_possible(Player& player) {
+  if (player.paused()) return;
+  const auto entrance = player.stream().entrance();
+  if (!entrance) return;
+  append_own({});
+  player.begin(*entrance, own_, hub_.now());
+  if (NetStream* stream = find_stream(player.stream_id())) stream->waits_since.reset();
+}
+
+void RelayClient::drop_if_late(Player& player, TimePoint now, Duration limit) {
+  if (!player.late(now, limit)) return;
+  LiveStream& stream = player.stream();
+  if (sent_ == sent_at_drop_) {  // not a byte was read since the last time
+    ++stream.counters.cut;
+    hub_.finish_later(*this);
+    return;
+  }
+  sent_at_drop_ = sent_;
+  const std::uint64_t before = player.position();
+  append_own({});
+  player.drop(own_, now);
+  const std::uint64_t after = player.waiting() ? stream.log().end() : player.position();
+  stream.counters.drops += after - before;
+}
+
+bool RelayClient::silent_too_long(TimePoint now) {
+  const VhostSettings& limits = settings();
+  bool publishes = false;
+  bool plays = false;
+  for (NetStream& stream : streams_) {
+    publishes = publishes || stream.publishing != nullptr;
+    plays = plays || stream.player != nullptr;
+    if (limits.play_wait.count() > 0 && stream.waits_since &&
+        now - *stream.waits_since > limits.play_wait) {
+      std::string status;
+      append_status(status, stream.id, "error", "NetStream.Play.StreamNotFound",
+                    "Nobody publishes this stream.");
+      append_own(status);
+      flush();
+      return true;
+    }
+  }
+  const Duration limit = publishes ? limits.publish_timeout : limits.standby_timeout;
+  return (publishes || !plays) && !ticket_ && limit.count() > 0 && now - active_at_ > limit;
+}
+
+const VhostSettings& RelayClient::settings() {
+  const VhostTable& vhosts = hub_.environment().vhosts;
+  if (!settings_ || settings_version_ != vhosts.version()) {
+    settings_ = vhosts.find(vhost_);
+    settings_version_ = vhosts.version();
+  }
+  return *settings_;
+}
+
+void RelayClient::finish() {
+  for (NetStream& stream : streams_) end_stream(stream);
+  hub_.forget(*this);
+  connection_->finish();
+}
+
+void RelayClient::look_at_silence() {
+  bool publishes = false;
+  for (const NetStream& stream : streams_) publishes = publishes || stream.publishing != nullptr;
+  reader_.set_max_message(publishes ? kMaxMedia : kMaxCommand);
+  connection_->exempt_from_idle(in_use());
+  active_at_ = hub_.now();
+}
+
+}  // namespace mpb::rtmp

@@ -1,0 +1,35 @@
+#include "worker/rtmp/relay_handler.hpp"
+
+#include "worker/rtmp/relay_client.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+RelayClient& state_of(const Client& client) {
+  return static_cast<RelayClient&>(*client.state);
+}
+
+}  // namespace
+
+Step RelayHandler::on_bytes(Client& client, std::string_view bytes, std::string& out) {
+  if (!client.state) client.state = std::make_unique<RelayClient>(hub_, traits_, client);
+  return state_of(client).on_bytes(client, bytes, out);
+}
+
+void RelayHandler::on_writable(Client& client) {
+  if (!client.state) return;
+  RelayClient& relay = state_of(client);
+  relay.on_writable();
+  if (!relay.flush()) hub_.finish_later(relay);
+}
+
+std::string RelayHandler::export_state(const Client& client) {
+  return client.state ? state_of(client).export_state() : std::string();
+}
+
+bool RelayHandler::import_state(Client& client, std::string_view state) {
+  client.state = std::make_unique<RelayClient>(hub_, traits_, client);
+  return state_of(client).import_state(state);
+}
+
+}  // namespace mpb::rtmp

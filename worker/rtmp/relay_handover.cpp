@@ -1,0 +1,86 @@
+// RelayClient: what travels with a client that names a stream of another worker's after its connect
+// was answered.
+#include <optional>
+#include <utility>
+
+#include "proto/byte_order.hpp"
+#include "worker/rtmp/relay_client.hpp"
+#include "worker/rtmp/relay_hub.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+constexpr char kAddressTag = 'A';  // as rtmp::Classifier gives it
+constexpr char kClientTag = 'S';
+
+void put(std::string& out, std::string_view text) {
+  append_le(out, static_cast<std::uint32_t>(text.size()));
+  out += text;
+}
+
+std::string_view get(ByteReader& in) {
+  const auto size = in.number<std::uint32_t>();
+  return in.bytes(size);
+}
+
+}  // namespace
+
+std::string RelayClient::export_state() const {
+  std::string out(1, kClientTag);
+  put(out, address_);
+  put(out, target_.vhost);
+  put(out, target_.app);
+  put(out, target_.tc_url);
+  put(out, target_.parameters);
+  append_le(out, static_cast<std::uint8_t>(target_.object_encoding == 3 ? 3 : 0));
+  put(out, vhost_);
+  append_le(out, ack_window_);
+  append_le(out, received_);
+  append_le(out, acknowledged_);
+  append_le(out, last_stream_id_);
+  append_le(out, static_cast<std::uint8_t>(streams_.size()));
+  for (const NetStream& stream : streams_) append_le(out, stream.id);
+  const Held held = held_.value_or(Held{});
+  append_le(out, static_cast<std::uint8_t>(held.type));
+  append_le(out, held.stream);
+  put(out, held.payload);
+  reader_.save(out);
+  return out;
+}
+
+bool RelayClient::import_state(std::string_view state) {
+  if (state.empty()) return false;
+  const char tag = state.front();
+  state.remove_prefix(1);
+  if (tag == kAddressTag) {
+    address_ = state;
+    return true;
+  }
+  if (tag != kClientTag) return false;
+  ByteReader in(state);
+  address_ = get(in);
+  target_.vhost = get(in);
+  target_.app = get(in);
+  target_.tc_url = get(in);
+  target_.parameters = get(in);
+  target_.object_encoding = in.number<std::uint8_t>();
+  vhost_ = get(in);
+  ack_window_ = in.number<std::uint32_t>();
+  received_ = in.number<std::uint64_t>();
+  acknowledged_ = in.number<std::uint64_t>();
+  last_stream_id_ = in.number<std::uint32_t>();
+  const auto count = in.number<std::uint8_t>();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    streams_.emplace_back().id = in.number<std::uint32_t>();
+  }
+  Held held;
+  held.type = static_cast<MessageType>(in.number<std::uint8_t>());
+  held.stream = in.number<std::uint32_t>();
+  held.payload = get(in);
+  if (!in.ok() || vhost_.empty()) return false;
+  held_ = std::move(held);
+  handshake_left_ = 0;
+  return reader_.restore(in.rest());
+}
+
+}  // namespace mpb::rtmp

@@ -1,0 +1,207 @@
+#include "worker/rtmp/relay_hub.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "common/log.hpp"
+#include "worker/rtmp/relay_client.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+constexpr Duration kTick{1'000};           // between two looks at silent clients and rates
+constexpr double kRateWeight = 0.4;        // of the last second in a rate
+constexpr std::uint32_t kSecondsOver = 5;  // a publisher may exceed its bitrate for so long
+
+/// A client's name as JSON can say it: itself, or percent-encoded where it is not UTF-8.
+std::string told(const std::string& name) {
+  boost::system::error_code error;
+  boost::json::parse(boost::json::serialize(boost::json::value(name)), error);
+  if (!error) return name;
+  std::string encoded;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    encoded += byte < 0x80 ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
+  return encoded;
+}
+
+double rounded(double value) {
+  return std::round(value * 10) / 10;
+}
+
+}  // namespace
+
+RelayHub::RelayHub(Environment& environment) : environment_(environment), measured_at_(now()) {
+  environment_.loop.at_turn_end([this] { end_turn(); });
+  environment_.answer("streams", [this](std::string_view) { return describe_streams(); });
+  environment_.answer("kick", [this](std::string_view path) {
+    return boost::json::serialize(boost::json::object{{"kicked", kick(std::string(path))}});
+  });
+  tick();
+}
+
+LiveStream* RelayHub::find(const std::string& path) const {
+  const auto found = streams_.find(path);
+  return found == streams_.end() ? nullptr : found->second.stream.get();
+}
+
+LiveStream& RelayHub::find_or_make(const StreamName& name) {
+  Entry& entry = streams_[name.path()];
+  if (!entry.stream) {
+    entry.stream = std::make_unique<LiveStream>(name, environment_.vhosts.find(name.vhost), now());
+  }
+  return *entry.stream;
+}
+
+void RelayHub::release(LiveStream& stream) {
+  if (stream.publisher() != nullptr || !stream.players().empty()) return;
+  if (stream.delivery == LiveStream::Delivery::kDue) std::erase(due_, &stream);
+  streams_.erase(stream.name().path());
+}
+
+void RelayHub::forget(RelayClient& client) {
+  to_flush_.erase(&client);
+  to_finish_.erase(&client);
+  watched_.erase(&client);
+}
+
+void RelayHub::make_due(const std::string& path) {
+  LiveStream* stream = find(path);
+  if (stream == nullptr || stream->delivery == LiveStream::Delivery::kDue) return;
+  stream->delivery = LiveStream::Delivery::kDue;
+  due_.push_back(stream);
+}
+
+void RelayHub::published(LiveStream& stream) {
+  if (stream.delivery != LiveStream::Delivery::kNone) return;
+  const Duration merge = stream.settings().merge;
+  if (merge.count() == 0) {
+    stream.delivery = LiveStream::Delivery::kDue;
+    due_.push_back(&stream);
+    return;
+  }
+  stream.delivery = LiveStream::Delivery::kScheduled;
+  environment_.loop.after(merge, [this, path = stream.name().path()] { make_due(path); });
+}
+
+void RelayHub::flush(LiveStream& stream) {
+  const Duration queue = stream.settings().queue;
+  const TimePoint at = now();
+  for (Player* player : stream.players()) {
+    RelayClient& client = player->client();
+    if (player->waiting()) client.begin_if_possible(*player);
+    if (client.blocked()) {
+      client.drop_if_late(*player, at, queue);
+    } else if (!client.flush()) {
+      finish_later(client);
+    }
+  }
+  stream.trim();
+}
+
+void RelayHub::end_turn() {
+  while (!due_.empty() || !to_flush_.empty() || !to_finish_.empty()) {
+    while (!due_.empty()) {
+      LiveStream* stream = due_.back();
+      due_.pop_back();
+      stream->delivery = LiveStream::Delivery::kNone;
+      flush(*stream);
+    }
+    for (RelayClient* client : std::exchange(to_flush_, {})) {
+      if (!client->blocked() && !client->flush()) finish_later(*client);
+    }
+    // Closing one may make others due, but never frees another.
+    while (!to_finish_.empty()) {
+      RelayClient* client = *to_finish_.begin();
+      to_finish_.erase(to_finish_.begin());
+      client->finish();
+    }
+  }
+}
+
+std::size_t RelayHub::kick(const std::string& path) {
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [&path](const auto& entry) { return told(entry.first) == path; });
+  if (found == streams_.end()) return 0;
+  const LiveStream* stream = found->second.stream.get();
+  std::unordered_set<RelayClient*> clients;
+  if (stream->publisher() != nullptr) clients.insert(stream->publisher());
+  for (const Player* player : stream->players()) clients.insert(&player->client());
+  for (RelayClient* client : clients) finish_later(*client);
+  log_info("kick")("stream", path)("clients", clients.size());
+  return clients.size();
+}
+
+void RelayHub::measure(Entry& entry, double seconds) {
+  LiveStream& stream = *entry.stream;
+  const auto rate = [seconds](std::uint64_t total, std::uint64_t& before, double& kbps) {
+    const double last = static_cast<double>(total - before) * 8 / 1000 / seconds;
+    kbps += (last - kbps) * kRateWeight;
+    before = total;
+    return last;
+  };
+  const double in = rate(stream.counters.bytes_in, entry.in_before, entry.in_kbps);
+  rate(stream.counters.bytes_out, entry.out_before, entry.out_kbps);
+  const std::uint64_t limit = stream.settings().max_bitrate;
+  const bool over = limit > 0 && in * 1000 > static_cast<double>(limit);
+  entry.seconds_over = over ? entry.seconds_over + 1 : 0;
+  if (entry.seconds_over < kSecondsOver || stream.publisher() == nullptr) return;
+  log_warning("publisher.bitrate")("stream", stream.name().path())("kbps", std::llround(in))(
+      "limit_kbps", limit / 1000);
+  entry.seconds_over = 0;
+  finish_later(*stream.publisher());
+}
+
+void RelayHub::tick() {
+  const TimePoint at = now();
+  const double seconds = std::chrono::duration<double>(at - measured_at_).count();
+  const bool reloaded =
+      std::exchange(vhosts_version_, environment_.vhosts.version()) != vhosts_version_;
+  for (auto& [path, entry] : streams_) {
+    if (reloaded) entry.stream->set_settings(environment_.vhosts.find(entry.stream->name().vhost));
+    if (seconds > 0) measure(entry, seconds);
+  }
+  measured_at_ = at;
+  for (RelayClient* client : watched_) {
+    if (client->silent_too_long(at)) finish_later(*client);
+  }
+  environment_.loop.after(kTick, [this] { tick(); });
+}
+
+std::string RelayHub::describe_streams() const {
+  boost::json::array streams;
+  for (const auto& [path, entry] : streams_) {
+    const LiveStream& stream = *entry.stream;
+    const RelayClient* publisher = stream.publisher();
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - stream.began());
+    streams.push_back(boost::json::object{
+        {"vhost", told(stream.name().vhost)},
+        {"app", told(stream.name().app)},
+        {"stream", told(stream.name().stream)},
+        {"publisher", publisher != nullptr ? publisher->address() : std::string()},
+        {"video", stream.video_codec()},
+        {"audio", stream.audio_codec()},
+        {"width", stream.size().width},
+        {"height", stream.size().height},
+        {"fps", rounded(stream.frame_rate())},
+        {"kbps_in", rounded(entry.in_kbps)},
+        {"kbps_out", rounded(entry.out_kbps)},
+        {"players", stream.players().size()},
+        {"drops", stream.counters.drops},
+        {"cut", stream.counters.cut},
+        {"age_s", age.count()},
+    });
+  }
+  return boost::json::serialize(boost::json::object{{"streams", std::move(streams)}});
+}
+
+}  // namespace mpb::rtmp

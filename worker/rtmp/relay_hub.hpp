@@ -1,0 +1,91 @@
+// All live streams of a worker, shared by its listeners: who publishes and plays what, and when
+// what was published goes out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "common/event_loop.hpp"
+#include "worker/environment.hpp"
+#include "worker/rtmp/hooks.hpp"
+#include "worker/rtmp/live_stream.hpp"
+
+namespace mpb::rtmp {
+
+class RelayHub {
+ public:
+  explicit RelayHub(Environment& environment);
+  RelayHub(const RelayHub&) = delete;
+  RelayHub& operator=(const RelayHub&) = delete;
+
+  [[nodiscard]] Environment& environment() const { return environment_; }
+  [[nodiscard]] Hooks& hooks() const { return environment_.shared<Hooks>(); }
+  [[nodiscard]] TimePoint now() const { return environment_.loop.now(); }
+  [[nodiscard]] std::uint64_t next_client_id() { return ++last_client_id_; }
+
+  /// Null: nobody publishes or plays it.
+  [[nodiscard]] LiveStream* find(const std::string& path) const;
+  LiveStream& find_or_make(const StreamName& name);
+  /// The stream may have nobody left: then it goes.
+  void release(LiveStream& stream);
+
+  /// Something is there for its players: they get it at the end of the turn, or when the vhost's
+  /// latency says so.
+  void published(LiveStream& stream);
+  /// The client has something to be written at the end of the turn.
+  void flush_later(RelayClient& client) { to_flush_.insert(&client); }
+  /// The client is closed at the end of the turn.
+  void finish_later(RelayClient& client) { to_finish_.insert(&client); }
+
+  /// Clients whose silence is watched: those that publish, wait, or do nothing.
+  void watch(RelayClient& client) { watched_.insert(&client); }
+  /// The client is gone.
+  void forget(RelayClient& client);
+
+  struct Usage {
+    std::uint32_t players = 0;
+    std::uint32_t publishers = 0;
+  };
+  /// Of a vhost, in this worker.
+  Usage& usage(const std::string& vhost) { return usage_[vhost]; }
+
+  /// Ends all who publish and play the stream, named as in the answer to "streams"; gives how many
+  /// they were.
+  std::size_t kick(const std::string& path);
+
+ private:
+  struct Entry {
+    std::unique_ptr<LiveStream> stream;
+    // The rates of the last tick, and what they were reckoned from.
+    double in_kbps = 0;
+    double out_kbps = 0;
+    std::uint64_t in_before = 0;
+    std::uint64_t out_before = 0;
+    std::uint32_t seconds_over = 0;  // the bitrate limit
+  };
+
+  void end_turn();
+  void flush(LiveStream& stream);
+  void make_due(const std::string& path);
+  void tick();
+  void measure(Entry& entry, double seconds);
+  [[nodiscard]] std::string describe_streams() const;
+
+  Environment& environment_;
+  std::unordered_map<std::string, Entry> streams_;
+  std::vector<LiveStream*> due_;
+  std::unordered_set<RelayClient*> to_flush_;
+  std::unordered_set<RelayClient*> to_finish_;
+  std::unordered_set<RelayClient*> watched_;
+  std::unordered_map<std::string, Usage> usage_;
+  std::uint64_t last_client_id_ = 0;
+  std::uint64_t vhosts_version_ = 0;
+  TimePoint measured_at_{};
+};
+
+}  // namespace mpb::rtmp

@@ -1,0 +1,143 @@
+#include "worker/rtmp/stream_log.hpp"
+
+#include <algorithm>
+
+#include "proto/rtmp/command.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+constexpr std::size_t kSmallestSegment = 16UL * 1024;
+constexpr std::size_t kLargestSegment = 256UL * 1024;
+
+// Beyond these the publisher's clock has jumped; within them tracks that are interleaved unevenly,
+// and pauses, keep their times.
+constexpr std::int32_t kMaxBack = 1'000;     // ms
+constexpr std::int32_t kMaxForward = 5'000;  // ms
+constexpr std::uint32_t kAfterJump = 10;     // ms, as SRS has it
+
+constexpr std::size_t kDeltaHeader = 8;  // format 1: basic header of one byte, 7 of message header
+constexpr std::size_t kContinuation = 1;
+
+std::size_t continuations(std::size_t length) {
+  return length == 0 ? 0 : (length - 1) / kOutChunkSize;
+}
+
+}  // namespace
+
+void StreamLog::restart(Jitter jitter) {
+  jitter_ = jitter;
+  began_ = false;
+  key_frame_.reset();
+}
+
+/// The time that players get for the publisher's.
+std::uint32_t StreamLog::correct(std::uint32_t timestamp) {
+  if (jitter_ != Jitter::kFull) return timestamp;
+  const auto step = static_cast<std::int32_t>(timestamp - last_raw_);
+  const bool jumped = !began_ || step < -kMaxBack || step > kMaxForward;
+  if (!jumped) return last_time_ + static_cast<std::uint32_t>(step);
+  const bool first_ever = messages_.empty() && first_ == 0;
+  return first_ever ? 0 : *std::max_element(track_time_.begin(), track_time_.end()) + kAfterJump;
+}
+
+std::string& StreamLog::segment_for(std::size_t size) {
+  if (segments_.empty() || segments_.back().capacity() - segments_.back().size() < size) {
+    const std::size_t usual = std::clamp(bytes_ / 4, kSmallestSegment, kLargestSegment);
+    segments_.emplace_back().reserve(std::max(usual, size));
+  }
+  return segments_.back();
+}
+
+void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
+                       std::string_view payload, bool key_frame, TimePoint now) {
+  const std::uint32_t time = correct(timestamp);
+  last_raw_ = timestamp;
+  last_time_ = time;
+  began_ = true;
+  std::uint32_t& track_time = track_time_[index_of(track)];
+  bool& track_began = track_began_[index_of(track)];
+
+  LoggedMessage message;
+  message.track = track;
+  message.type = type;
+  message.timestamp = time;
+  message.length = static_cast<std::uint32_t>(payload.size());
+  message.key_frame = key_frame;
+  message.arrived = now;
+  const auto step = static_cast<std::int32_t>(time - track_time);
+  if (!track_began) {
+    track_began = true;
+  } else if (step >= 0 && static_cast<std::uint32_t>(step) < kExtendedTimestamp) {
+    message.delta = static_cast<std::uint32_t>(step);
+  } else if (jitter_ == Jitter::kFull) {
+    message.timestamp = track_time;  // a track does not go back
+  } else {
+    message.absolute = true;
+  }
+  track_time = message.timestamp;
+
+  const std::size_t size =
+      kDeltaHeader + payload.size() + kContinuation * continuations(payload.size());
+  std::string& segment = segment_for(size);
+  message.segment = first_segment_ + segments_.size() - 1;
+  message.offset = static_cast<std::uint32_t>(segment.size());
+  append_delta_message(segment, {type, chunk_stream_of(track), 0, 0, payload}, message.delta,
+                       kOutChunkSize);
+  message.size = static_cast<std::uint32_t>(segment.size()) - message.offset;
+  bytes_ += message.size;
+  if (key_frame) key_frame_ = end();
+  messages_.push_back(message);
+}
+
+std::string_view StreamLog::chunks(const LoggedMessage& message) const {
+  const std::string& segment =
+      segments_[static_cast<std::size_t>(message.segment - first_segment_)];
+  return std::string_view(segment).substr(message.offset, message.size);
+}
+
+std::uint32_t StreamLog::time_before(Track track, std::uint64_t from) const {
+  for (std::uint64_t number = std::max(from, first_); number < end(); ++number) {
+    const LoggedMessage& message = at(number);
+    if (message.track == track) return message.timestamp - message.delta;
+  }
+  return track_time_[index_of(track)];
+}
+
+void StreamLog::append_absolute(std::string& out, const LoggedMessage& message,
+                                std::uint32_t chunk_stream, std::uint32_t stream,
+                                std::uint32_t timestamp) const {
+  std::string_view rest = chunks(message).substr(kDeltaHeader);
+  if (message.length <= kOutChunkSize) {
+    return append_message(out, {message.type, chunk_stream, stream, timestamp, rest},
+                          kOutChunkSize);
+  }
+  std::string payload;
+  payload.reserve(message.length);
+  while (!rest.empty()) {
+    payload += rest.substr(0, kOutChunkSize);
+    rest.remove_prefix(std::min<std::size_t>(kOutChunkSize + kContinuation, rest.size()));
+  }
+  append_message(out, {message.type, chunk_stream, stream, timestamp, payload}, kOutChunkSize);
+}
+
+void StreamLog::trim(std::uint64_t number, bool keep_key_frame) {
+  if (keep_key_frame && key_frame_) number = std::min(number, *key_frame_);
+  number = std::min(number, end());
+  while (first_ < number) {
+    bytes_ -= messages_.front().size;
+    messages_.pop_front();
+    ++first_;
+  }
+  if (key_frame_ && *key_frame_ < first_) key_frame_.reset();
+  const std::uint64_t needed =
+      messages_.empty() ? first_segment_ + segments_.size() : messages_.front().segment;
+  while (first_segment_ < needed && segments_.size() > 1) {
+    segments_.pop_front();
+    ++first_segment_;
+  }
+  // The last one is used again from its beginning, when nothing is in it.
+  if (messages_.empty() && !segments_.empty()) segments_.back().clear();
+}
+
+}  // namespace mpb::rtmp

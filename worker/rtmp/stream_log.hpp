@@ -1,0 +1,108 @@
+// What a live stream has sent lately, chunked once for all its players. Pure: it is given the time.
+//
+// Each message stands in the log as a player gets it behind the message before of its kind: with a
+// format 1 header, whose time is a difference and whose message stream is inherited. So the same
+// bytes serve players that began at different times and with different message stream ids; only
+// what a player gets first of each kind needs a header of its own (append_absolute).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/event_loop.hpp"
+#include "common/vhost_settings.hpp"
+#include "proto/rtmp/chunk.hpp"
+
+namespace mpb::rtmp {
+
+/// Audio, video and data each go in a chunk stream of their own.
+enum class Track : std::uint8_t { kAudio, kVideo, kData };
+inline constexpr std::size_t kTracks = 3;
+
+constexpr std::size_t index_of(Track track) {
+  return static_cast<std::size_t>(track);
+}
+
+struct LoggedMessage {
+  std::uint64_t segment = 0;    // where its chunks are
+  std::uint32_t offset = 0;     // in the segment
+  std::uint32_t size = 0;       // of the chunks, headers included
+  std::uint32_t length = 0;     // of the payload
+  std::uint32_t timestamp = 0;  // ms
+  std::uint32_t delta = 0;      // ms since the message before of its track
+  Track track = Track::kData;
+  MessageType type = MessageType::kDataAmf0;
+  bool key_frame = false;
+  bool absolute = false;  // its time is not `delta` behind the message before: a jump
+  TimePoint arrived{};
+};
+
+class StreamLog {
+ public:
+  explicit StreamLog(Jitter jitter = Jitter::kFull) : jitter_(jitter) {}
+
+  /// A publisher begins: its times have nothing to do with those of the one before, and nobody can
+  /// start with what was sent before.
+  void restart(Jitter jitter);
+
+  /// `timestamp`: the publisher's.
+  void append(Track track, MessageType type, std::uint32_t timestamp, std::string_view payload,
+              bool key_frame, TimePoint now);
+  /// Nobody can start at what is here: it needs headers that are no longer sent.
+  void forget_key_frame() { key_frame_.reset(); }
+
+  /// Messages are numbered; those from begin() on, and before end(), are here.
+  [[nodiscard]] std::uint64_t begin() const { return first_; }
+  [[nodiscard]] std::uint64_t end() const { return first_ + messages_.size(); }
+  [[nodiscard]] const LoggedMessage& at(std::uint64_t number) const {
+    return messages_[static_cast<std::size_t>(number - first_)];
+  }
+  /// Its chunks. Those of neighbours often follow each other in memory.
+  [[nodiscard]] std::string_view chunks(const LoggedMessage& message) const;
+
+  /// The latest key frame that is here.
+  [[nodiscard]] std::optional<std::uint64_t> key_frame() const { return key_frame_; }
+  /// The time of the last message of `track` before number `from`: what the delta of the next one
+  /// counts from.
+  [[nodiscard]] std::uint32_t time_before(Track track, std::uint64_t from) const;
+  [[nodiscard]] std::uint32_t last_time() const { return last_time_; }
+
+  /// Appends the message with a format 0 header: `timestamp` and `stream` are the player's own.
+  void append_absolute(std::string& out, const LoggedMessage& message, std::uint32_t chunk_stream,
+                       std::uint32_t stream, std::uint32_t timestamp) const;
+
+  /// Drops what is before `number`, and before the latest key frame if that is to be kept.
+  void trim(std::uint64_t number, bool keep_key_frame);
+  /// Bytes that the messages take up.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::uint32_t correct(std::uint32_t timestamp);
+  std::string& segment_for(std::size_t size);
+
+  Jitter jitter_;
+  std::deque<LoggedMessage> messages_;
+  std::uint64_t first_ = 0;
+  std::deque<std::string> segments_;  // never reallocated once they hold something
+  std::uint64_t first_segment_ = 0;
+  std::size_t bytes_ = 0;
+  std::optional<std::uint64_t> key_frame_;
+  std::array<std::uint32_t, kTracks> track_time_{};  // of the last message of each track
+  std::array<bool, kTracks> track_began_{};
+  std::uint32_t last_raw_ = 0;   // the last publisher's time, of any track
+  std::uint32_t last_time_ = 0;  // what it became
+  bool began_ = false;           // since restart()
+};
+
+/// The chunk stream of a track, for all players.
+constexpr std::uint32_t chunk_stream_of(Track track) {
+  constexpr std::array<std::uint32_t, kTracks> kChunkStreams{4, 6, 5};
+  return kChunkStreams[index_of(track)];
+}
+
+}  // namespace mpb::rtmp
