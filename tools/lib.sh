@@ -13,7 +13,7 @@ build_packages=(
   libspdlog-dev
   libssl-dev
 )
-demo_packages=(python3=python3)
+demo_packages=(python3=python3 ffmpeg=ffmpeg)
 test_packages=(
   libgtest-dev
   python3=python3
