@@ -92,6 +92,7 @@ Status Broker::start() {
     if (const Status control = control_.open(settings_.control_socket); !control) return control;
   }
   for (const std::uint16_t number : opened->opened) tell_listening(number);
+  vhosts_.replace(std::move(settings_.vhosts));
   apply_pins();
   apply_client_limit();
   supervisor_.apply_rules();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "broker/router.hpp"
 #include "broker/scaler.hpp"
 #include "broker/supervisor.hpp"
+#include "broker/vhost_set.hpp"
 #include "broker/worker_table.hpp"
 #include "common/event_loop.hpp"
 #include "common/settings.hpp"
@@ -41,6 +43,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   friend class StatusReport;
 
   channel::Configure configure_message(Slot slot) override;
+  std::span<const std::string> vhost_texts() override { return vhosts_.texts(); }
   std::vector<ListenerOffer> listener_offers(Slot slot) override;
   void on_worker_online(Slot slot) override;
   std::string_view on_worker_message(Slot slot, const channel::Message& message,
@@ -61,12 +64,15 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Status request_workers(const boost::json::object& request);
   void request_streams(Reply reply);
   void request_kick(const boost::json::object& request, Reply reply);
+  Status request_vhost(const boost::json::object& request);
 
   void end_turn();
   void tick();
   void flush_outboxes();
   void apply_pins();
   [[nodiscard]] bool is_pinned(std::uint16_t space, const std::string& key) const;
+  /// Tells all workers of the vhosts.
+  void send_vhosts();
   [[nodiscard]] bool accepts(Slot slot) const { return slot < settings_.acceptor_count(); }
   [[nodiscard]] ScalerRules scaler_rules() const;
   /// The broker's part of the route time limit; the rest is the margin in which its refusal
@@ -88,6 +94,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   SettingsReader read_settings_;
   EventLog events_;
   ListenerSet listeners_;
+  VhostSet vhosts_;
   WorkerTable workers_;
   Router router_;
   Scaler scaler_;

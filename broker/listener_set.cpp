@@ -6,7 +6,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/listen_flags.hpp"
+
 namespace mpb {
+namespace {
+
+bool is_served_alike(const ListenerSettings& a, const ListenerSettings& b) {
+  return a.protocol == b.protocol && a.handler == b.handler && a.key_is_stream == b.key_is_stream &&
+         a.prefix == b.prefix;
+}
+
+}  // namespace
 
 void ListenerSet::adopt(std::vector<InheritedSocket> inherited) {
   inherited_ = std::move(inherited);
@@ -59,8 +69,7 @@ Result<ListenerSet::Change> ListenerSet::apply(const std::vector<ListenerSetting
     Listener listener;
     const Listener* old = find_by_name(settings.name);
     // Clients of a listener stay with what serves them: another protocol is another listener.
-    const bool same = old != nullptr && old->settings.protocol == settings.protocol &&
-                      old->settings.handler == settings.handler;
+    const bool same = old != nullptr && is_served_alike(old->settings, settings);
     listener.number = same ? old->number : next_number_++;
     kept[listener.number] = true;
     listener.settings = settings;
@@ -106,6 +115,7 @@ ListenerOffer ListenerSet::offer(const Listener& listener, bool accepts) {
   message.name = listener.settings.name;
   message.protocol = listener.settings.protocol;
   message.handler = listener.settings.handler;
+  message.flags = reading_flags(listener.settings);
   if (accepts) message.flags |= channel::Listen::kAccepts;
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {
     message.flags |= channel::Listen::kServeLocal;

@@ -37,6 +37,11 @@ boost::json::object refusal(const Error& error) {
   return {{"ok", false}, {"error", error.text}};
 }
 
+bool is_removal(const boost::json::object& request) {
+  const boost::json::value* remove = request.if_contains("remove");
+  return remove != nullptr && remove->is_bool() && remove->get_bool();
+}
+
 }  // namespace
 
 void Broker::on_request(const boost::json::object& request, Reply reply) {
@@ -57,6 +62,7 @@ Status Broker::run_request(std::string_view command, const boost::json::object& 
   if (command == "drain") return request_drain(request);
   if (command == "route") return request_route(request);
   if (command == "workers") return request_workers(request);
+  if (command == "vhost") return request_vhost(request);
   if (command == "reload") return reload();
   if (command == "stop") {
     loop_.after(Duration{0}, [this] { stop(); });  // after the answer
@@ -64,7 +70,7 @@ Status Broker::run_request(std::string_view command, const boost::json::object& 
   }
   return usage_error(
       fmt::format("unknown command '{}': expected status, events, streams, kick, drain, route, "
-                  "workers, reload or stop",
+                  "workers, vhost, reload or stop",
                   command));
 }
 
@@ -100,8 +106,7 @@ Status Broker::request_route(const boost::json::object& request) {
     return usage_error(fmt::format("'key' must be a text of 1 to {} bytes", channel::kMaxKey));
   }
   Pin pin{std::string(key), {}};
-  const boost::json::value* remove = request.if_contains("remove");
-  const bool removal = remove != nullptr && remove->is_bool() && remove->get_bool();
+  const bool removal = is_removal(request);
   const boost::json::value* slots = request.if_contains("slots");
   if (!removal && slots != nullptr && slots->is_array()) {
     for (const boost::json::value& slot : slots->get_array()) {
@@ -162,6 +167,34 @@ Status Broker::request_workers(const boost::json::object& request) {
   supervisor_.apply_rules();
   announce_ready();
   return {};
+}
+
+Status Broker::request_vhost(const boost::json::object& request) {
+  const std::string_view name = text_field(request, "name");
+  if (is_removal(request)) {
+    const Status removed = vhosts_.remove(name, settings_);
+    if (!removed) return removed;
+  } else {
+    std::vector<std::string> assignments;
+    const boost::json::value* set = request.if_contains("set");
+    if (set != nullptr && set->is_array()) {
+      for (const boost::json::value& text : set->get_array()) {
+        if (!text.is_string()) return usage_error("'set' must be a list of KEY=VALUE texts");
+        assignments.emplace_back(text.get_string());
+      }
+    }
+    if (assignments.empty()) return usage_error("'set' must have at least one KEY=VALUE text");
+    const Status changed = vhosts_.change(name, assignments, settings_);
+    if (!changed) return changed;
+  }
+  events_.emit(LogLevel::kInfo, "vhost", {{"vhost", name}, {"removed", is_removal(request)}});
+  send_vhosts();
+  return {};
+}
+
+void Broker::send_vhosts() {
+  supervisor_.for_each_process(
+      [this](Slot, WorkerProcess& worker) { worker.set_vhosts(vhosts_.texts()); });
 }
 
 /// The pins of the configuration and those set while running, which win. "*" comes last (see
@@ -233,6 +266,7 @@ Status Broker::reload() {
     }
   });
   for (const std::uint16_t number : change->opened) tell_listening(number);
+  if (vhosts_.replace(std::move(settings_.vhosts))) send_vhosts();
   apply_pins();
   supervisor_.apply_rules();
   announce_ready();  // there may be fewer base workers to wait for

@@ -78,7 +78,8 @@ void Supervisor::start(Slot slot) {
   }
   record.process = std::move(*spawned);
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
-  record.process->introduce(owner_.configure_message(slot), owner_.listener_offers(slot));
+  record.process->introduce(owner_.configure_message(slot), owner_.vhost_texts(),
+                            owner_.listener_offers(slot));
   arm(slot, settings_.start_timeout, [this, slot] {
     if (records_[slot].process) records_[slot].process->condemn("no Ready within the start limit");
   });

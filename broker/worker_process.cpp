@@ -85,8 +85,10 @@ void WorkerProcess::send(int descriptor) {
 }
 
 void WorkerProcess::introduce(const channel::Configure& message,
+                              std::span<const std::string> vhosts,
                               std::span<const ListenerOffer> listeners) {
   configure(message);
+  if (!vhosts.empty()) set_vhosts(vhosts);
   for (const ListenerOffer& listener : listeners) offer(listener);
   scratch_.clear();
   channel::encode(scratch_, channel::Start{});
@@ -97,6 +99,19 @@ void WorkerProcess::configure(const channel::Configure& message) {
   scratch_.clear();
   channel::encode(scratch_, message);
   send();
+}
+
+void WorkerProcess::set_vhosts(std::span<const std::string> texts) {
+  const std::size_t parts = std::max<std::size_t>(texts.size(), 1);
+  for (std::size_t part = 0; part < parts; ++part) {
+    channel::Vhosts message;
+    if (part == 0) message.flags |= channel::Vhosts::kFirst;
+    if (part + 1 == parts) message.flags |= channel::Vhosts::kLast;
+    if (part < texts.size()) message.text = texts[part];
+    scratch_.clear();
+    channel::encode(scratch_, message);
+    send();
+  }
 }
 
 void WorkerProcess::offer(const ListenerOffer& listener) {

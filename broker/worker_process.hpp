@@ -49,9 +49,13 @@ class WorkerProcess final : private ChannelHandler {
                                                       const ChildOptions& options,
                                                       WorkerProcessOwner& owner);
 
-  /// Configure, all listeners, Start: what a new worker needs to say Ready.
-  void introduce(const channel::Configure& configure, std::span<const ListenerOffer> listeners);
+  /// Configure, Vhosts if there are any, all listeners, Start: what a new worker needs to say
+  /// Ready.
+  void introduce(const channel::Configure& configure, std::span<const std::string> vhosts,
+                 std::span<const ListenerOffer> listeners);
   void configure(const channel::Configure& configure);
+  /// All vhosts there are, as VhostSet has them.
+  void set_vhosts(std::span<const std::string> texts);
   void offer(const ListenerOffer& listener);
   void withdraw(std::uint16_t listener);
   void drain(Duration deadline);

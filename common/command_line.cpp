@@ -35,11 +35,10 @@ void describe_option(po::options_description& group, const OptionSpec& spec) {
   }
 }
 
-/// The table as Boost.Program_options takes it, in groups under their headings.
-po::options_description all_options() {
+/// Options as Boost.Program_options takes them, in groups under their headings.
+po::options_description grouped(std::span<const OptionSpec> table) {
   constexpr unsigned kLineLength = 90;
   po::options_description all(kLineLength);
-  const auto table = option_table();
   for (auto begin = table.begin(); begin != table.end();) {
     const auto end = std::find_if(
         begin, table.end(), [&](const OptionSpec& spec) { return spec.group != begin->group; });
@@ -49,6 +48,22 @@ po::options_description all_options() {
     begin = end;
   }
   return all;
+}
+
+/// What a command line can have: all but the keys of vhosts, which are the last in the table.
+po::options_description all_options() {
+  return grouped(option_table().first(option_table().size() - vhost_option_table().size()));
+}
+
+/// The keys of vhosts for --help: as options, but without the dashes, which no key has.
+std::string vhost_keys() {
+  std::ostringstream text;
+  text << grouped(vhost_option_table());
+  std::string keys = text.str();
+  for (auto at = keys.find("\n  --"); at != std::string::npos; at = keys.find("\n  --", at)) {
+    keys.replace(at, 5, "\n    ");
+  }
+  return keys;
 }
 
 Error command_line_error(std::string_view text) {
@@ -61,6 +76,11 @@ Error unknown_option(std::string_view option) {
                                OptionScope::kCommandLine};
   std::string_view name = option.substr(0, option.find('='));
   name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
+  const OptionSpec* known = find_option(name);
+  if (known != nullptr && known->scope == OptionScope::kVhost) {
+    return command_line_error(fmt::format(
+        "{}: belongs to a vhost: expected in a [vhost NAME] section of a file", printable(option)));
+  }
   const std::string_view nearest = nearest_option(name, kScopes);
   return command_line_error(
       fmt::format("{}: unknown option{}", printable(option),
@@ -135,7 +155,9 @@ std::string help_text(std::string_view program) {
           "section [listener NAME] each, all others before the first section. On the command\n"
           "line the options under Listener are about the listener named default.\n"
           "TIME is a whole number with its unit: 200ms, 5s, 1m, 2h, 1d; or 0.\n\n"
-       << all_options();
+       << all_options()
+       << "\nKeys of a [vhost NAME] section, which only a file can have, for protocol rtmp:\n\n"
+       << vhost_keys();
   return text.str();
 }
 

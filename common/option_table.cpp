@@ -103,11 +103,12 @@ constexpr OptionSpec kTable[] = {
      "must be given",
      false, set_listen},
     {"protocol", kListener, kListeners, "NAME", "control", "",
-     "how clients say whom they belong to: control or ping, or what the worker program knows",
+     "how clients say whom they belong to: control, ping or rtmp, or what the worker program knows",
      false, set<&L::protocol, read_name>},
     {"handler", kListener, kListeners, "NAME", "", "the protocol's own",
-     "what serves the clients: echo, or what the worker program knows", false,
-     set<&L::handler, read_name_or_empty>},
+     "what serves the clients: echo; for rtmp relay (a live server) or forward (to other servers); "
+     "or what the worker program knows",
+     false, set<&L::handler, read_name_or_empty>},
     {"policy", kListener, kListeners, "POLICY", "least", "",
      "which worker gets a key that has no owner: least (loaded), hash (rendezvous), p2c (the less "
      "loaded of two) or local (the one that accepted the client)",
@@ -121,6 +122,14 @@ constexpr OptionSpec kTable[] = {
      "clients of KEY go to these worker slots only; KEY * stands for every key without a route of "
      "its own; may be repeated",
      true, add_pin},
+    {"key", kListener, kListeners, "vhost|vhost/app/stream", "vhost", "",
+     "for rtmp, what belongs together in one worker: all streams of a vhost, or each stream by "
+     "itself",
+     false, set<&L::key_is_stream, read_key_granularity>},
+    {"prefix", kListener, kListeners, "none|proxy|srs-real-ip", "none", "",
+     "for rtmp, what a proxy sends first to tell the client's address: proxy (the PROXY protocol, "
+     "which every client must then begin with) or srs-real-ip",
+     false, set<&L::prefix, read_client_prefix>},
     {"backlog", kListener, kListeners, "N", "4096", "",
      "connections that may wait to be accepted; the kernel caps it at net.core.somaxconn", false,
      set_integer<&L::backlog, 1, 65535>},
@@ -214,13 +223,20 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::span<const OptionSpec> option_table() {
-  return kTable;
+  static const std::vector<OptionSpec> all = [] {
+    std::vector<OptionSpec> table(std::begin(kTable), std::end(kTable));
+    const auto vhost = vhost_option_table();
+    table.insert(table.end(), vhost.begin(), vhost.end());
+    return table;
+  }();
+  return all;
 }
 
 const OptionSpec* find_option(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kTable), std::end(kTable),
-                                   [&](const OptionSpec& spec) { return spec.name == name; });
-  return found == std::end(kTable) ? nullptr : found;
+  const auto table = option_table();
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const OptionSpec& spec) { return spec.name == name; });
+  return found == table.end() ? nullptr : &*found;
 }
 
 std::string_view nearest_option(std::string_view name, std::span<const OptionScope> scopes) {
@@ -228,7 +244,7 @@ std::string_view nearest_option(std::string_view name, std::span<const OptionSco
   if (name.size() > kMaxMistyped) return {};
   std::size_t nearest = std::max<std::size_t>(2, name.size() / 3) + 1;
   std::string_view suggestion;
-  for (const OptionSpec& spec : kTable) {
+  for (const OptionSpec& spec : option_table()) {
     if (std::find(scopes.begin(), scopes.end(), spec.scope) == scopes.end()) continue;
     const bool shortened = !name.empty() && spec.name.starts_with(name);
     const std::size_t distance = shortened ? 0 : edit_distance(name, spec.name);

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/error.hpp"
 #include "common/settings.hpp"
@@ -15,17 +16,19 @@ namespace mpb {
 enum class OptionScope : std::uint8_t {
   kListener,     // of one listener: in a [listener NAME] section, or on the command line
   kGlobal,       // before the first section, or on the command line
+  kVhost,        // of one vhost: in a [vhost NAME] section only
   kCommandLine,  // on the command line only; has no `apply`
 };
 
-/// What a value is written to. `listener` is there for options of that scope only.
+/// What a value is written to. `listener` and `vhost` are there for options of that scope only.
 struct OptionTarget {
   Settings& settings;
-  ListenerSettings* listener;
+  ListenerSettings* listener = nullptr;
+  VhostSettings* vhost = nullptr;
 };
 
 struct OptionSpec {
-  std::string_view name;  // as in a file; on the command line with -- before it
+  std::string_view name;  // unique; as in a file; on the command line with -- before it
   OptionScope scope;
   std::string_view group;          // heading in --help
   std::string_view placeholder;    // of its value; empty: a switch
@@ -35,9 +38,17 @@ struct OptionSpec {
   bool repeatable;
   /// Reads the value; the error says only what is expected.
   Status (*apply)(OptionTarget target, std::string_view value);
+  /// Of a vhost: its values as `apply` reads them back. One, or any number when it is repeatable.
+  std::vector<std::string> (*show)(const VhostSettings& vhost) = nullptr;
+
+  /// Its value is nothing for a log.
+  [[nodiscard]] bool is_secret() const { return placeholder == "SECRET"; }
 };
 
+/// Options of one group stand together.
 std::span<const OptionSpec> option_table();
+/// Those of them whose scope is kVhost.
+std::span<const OptionSpec> vhost_option_table();
 
 /// nullptr when there is no such option.
 const OptionSpec* find_option(std::string_view name);

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "common/choice.hpp"
 #include "proto/message.hpp"
 
 namespace mpb {
@@ -14,30 +15,6 @@ namespace {
 constexpr std::size_t kMaxShown = 120;
 constexpr std::size_t kMaxAccount = 256;
 constexpr std::size_t kMaxPath = 4095;
-
-template <class T>
-using Choice = std::pair<std::string_view, T>;
-
-template <class T, std::size_t N>
-Result<T> choose(std::string_view text, const std::array<Choice<T>, N>& choices) {
-  std::string names;
-  for (const auto& [name, value] : choices) {
-    if (name == text) return value;
-    names.append(names.empty() ? "" : ", ").append(name);
-  }
-  return usage_error("expected one of " + names);
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t";
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
@@ -50,6 +27,17 @@ Error pin_error() {
 }
 
 }  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t";
+  const auto first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
 
 std::string printable(std::string_view text) {
   std::string shown(text.substr(0, kMaxShown));
@@ -96,6 +84,17 @@ Result<Policy> read_policy(std::string_view text) {
 Result<Overflow> read_overflow(std::string_view text) {
   return choose(text, std::array<Choice<Overflow>, 2>{
                           {{"spill", Overflow::kSpill}, {"refuse", Overflow::kRefuse}}});
+}
+
+Result<bool> read_key_granularity(std::string_view text) {
+  return choose(text, std::array<Choice<bool>, 2>{{{"vhost", false}, {"vhost/app/stream", true}}});
+}
+
+Result<ClientPrefix> read_client_prefix(std::string_view text) {
+  return choose(text,
+                std::array<Choice<ClientPrefix>, 3>{{{"none", ClientPrefix::kNone},
+                                                     {"proxy", ClientPrefix::kProxy},
+                                                     {"srs-real-ip", ClientPrefix::kSrsRealIp}}});
 }
 
 Result<LogLevel> read_log_level(std::string_view text) {

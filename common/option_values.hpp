@@ -20,6 +20,11 @@ inline constexpr Duration kMaxOptionDuration = std::chrono::hours(49 * 24);
 /// `text` for a message: shortened, and without control characters.
 std::string printable(std::string_view text);
 
+/// `text` without blanks around it.
+std::string_view trimmed(std::string_view text);
+
+bool is_letter_or_digit(char c);
+
 /// 1 to kMaxOptionName bytes of letters, digits, '_', '.' and '-'.
 bool is_name(std::string_view text);
 
@@ -28,6 +33,9 @@ Result<Duration> read_duration(std::string_view text, bool zero_allowed);
 Result<bool> read_yes_no(std::string_view text);
 Result<Policy> read_policy(std::string_view text);
 Result<Overflow> read_overflow(std::string_view text);
+/// "vhost/app/stream": true.
+Result<bool> read_key_granularity(std::string_view text);
+Result<ClientPrefix> read_client_prefix(std::string_view text);
 Result<LogLevel> read_log_level(std::string_view text);
 Result<std::string> read_name(std::string_view text);
 /// Empty, or a name as read_name takes it.

@@ -12,7 +12,7 @@
 namespace mpb {
 
 /// A larger configuration file is refused.
-inline constexpr std::size_t kMaxConfigSize = 1024UL * 1024;
+inline constexpr std::size_t kMaxConfigSize = 16UL * 1024 * 1024;
 
 struct ParsedOptions {
   Settings settings;

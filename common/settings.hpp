@@ -10,6 +10,7 @@
 #include "common/endpoint.hpp"
 #include "common/log.hpp"
 #include "common/units.hpp"
+#include "common/vhost_settings.hpp"
 
 namespace mpb {
 
@@ -35,6 +36,13 @@ struct Pin {
   friend bool operator==(const Pin&, const Pin&) = default;
 };
 
+/// What may come before a client's own first byte, to tell its address.
+enum class ClientPrefix : std::uint8_t {
+  kNone,
+  kProxy,      // the PROXY protocol, version 1 or 2: every client begins with it
+  kSrsRealIp,  // SRS's 0xF3 prefix: a client may begin with it
+};
+
 struct ListenerSettings {
   std::string name;
   std::string listen;  // as written; `endpoint` is what it means
@@ -44,6 +52,8 @@ struct ListenerSettings {
   Policy policy = Policy::kLeast;
   Overflow overflow = Overflow::kSpill;
   bool sticky = true;
+  bool key_is_stream = false;  // protocol rtmp: the key is vhost/app/stream, not the vhost
+  ClientPrefix prefix = ClientPrefix::kNone;  // protocol rtmp
   std::vector<Pin> pins;
   int backlog = 4096;
   unsigned mode = 0666;  // permissions of a unix socket
@@ -51,6 +61,7 @@ struct ListenerSettings {
 
 struct Settings {
   std::vector<ListenerSettings> listeners;
+  std::vector<VhostSettings> vhosts;
 
   // workers
   std::uint16_t workers = 2;                 // always there; 0: single process

@@ -3,17 +3,20 @@
 #include <fmt/format.h>
 
 #include "common/option_values.hpp"
+#include "common/vhost_values.hpp"
 
 namespace mpb {
 
 std::string describe(const Assignment& assignment) {
-  const std::string value = printable(assignment.value);
+  const std::string value = assignment.spec->is_secret() ? "..." : printable(assignment.value);
   if (assignment.file.empty()) {
     return fmt::format("command line: --{} {}", assignment.spec->name,
                        value.empty() ? "''" : value);
   }
+  const std::string_view kind =
+      assignment.spec->scope == OptionScope::kVhost ? "vhost" : "listener";
   const std::string section =
-      assignment.listener.empty() ? "" : fmt::format("[listener {}] ", assignment.listener);
+      assignment.section.empty() ? "" : fmt::format("[{} {}] ", kind, assignment.section);
   return fmt::format("{}:{}: {}{} = {}", assignment.file, assignment.line, section,
                      assignment.spec->name, value);
 }
@@ -29,13 +32,32 @@ Status SettingsBuilder::add_listener(const std::string& name, std::string_view w
   return {};
 }
 
+Result<std::string> SettingsBuilder::add_vhost(std::string_view name, std::string_view where) {
+  auto normalised = read_vhost_name(name);
+  if (!normalised) {
+    return usage_error(fmt::format("{}: {}", where, normalised.error().text));
+  }
+  if (settings_.vhosts.size() == kMaxVhosts) {
+    return usage_error(fmt::format("{}: expected at most {} vhosts", where, kMaxVhosts));
+  }
+  const auto [vhost, added] =
+      vhosts_.try_emplace(*normalised, settings_.vhosts.size(), std::string(where));
+  if (!added) {
+    return usage_error(
+        fmt::format("{}: a vhost of this name is there already: {}", where, vhost->second.second));
+  }
+  settings_.vhosts.emplace_back().name = *normalised;
+  return normalised;
+}
+
 Status SettingsBuilder::set(Assignment assignment) {
   const bool from_file = !assignment.file.empty();
-  const Status applied = apply(assignment);
+  const OptionTarget target = target_of(assignment);
+  const Status applied = assignment.spec->apply(target, assignment.value);
   if (!applied) {
     return usage_error(fmt::format("{}: {}", describe(assignment), applied.error().text));
   }
-  const auto [earlier, first] = written_.try_emplace(key_of(assignment), assignment);
+  const auto [earlier, first] = written_.try_emplace(key_of(assignment, target), assignment);
   if (first) return {};
   if (earlier->second.file.empty() != from_file) {
     return usage_error(fmt::format("{}: given twice; before: {}", describe(assignment),
@@ -45,32 +67,34 @@ Status SettingsBuilder::set(Assignment assignment) {
   return {};
 }
 
-Status SettingsBuilder::apply(const Assignment& assignment) {
-  ListenerSettings* listener = nullptr;
-  if (assignment.spec->scope == OptionScope::kListener) {
-    listener = &settings_.listeners[listeners_.at(assignment.listener).first];
+OptionTarget SettingsBuilder::target_of(const Assignment& assignment) {
+  OptionTarget target{settings_};
+  if (assignment.spec->scope == OptionScope::kVhost) {
+    target.vhost = &settings_.vhosts[vhosts_.at(assignment.section).first];
+  } else if (assignment.spec->scope == OptionScope::kListener) {
+    target.listener = &settings_.listeners[listeners_.at(assignment.section).first];
     // Routes are a list: the command line's takes the place of the file's.
     if (assignment.spec->repeatable && assignment.file.empty() && !pins_from_command_line_) {
       pins_from_command_line_ = true;
-      listener->pins.clear();
+      target.listener->pins.clear();
     }
   }
-  return assignment.spec->apply({settings_, listener}, assignment.value);
+  return target;
 }
 
-/// Of an option that has been applied. Each route is known by its key.
-SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment) const {
+/// Of an option that has been applied. Each route is known by its key, an upstream by its address.
+SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment, OptionTarget target) {
   std::string option(assignment.spec->name);
   if (assignment.spec->repeatable) {
-    const auto& pins = settings_.listeners[listeners_.at(assignment.listener).first].pins;
-    option.append(" ").append(pins.back().key);
+    option.append(" ").append(target.vhost != nullptr ? target.vhost->upstreams.back().address
+                                                      : target.listener->pins.back().key);
   }
-  return {assignment.listener, std::move(option)};
+  return {assignment.section, std::move(option)};
 }
 
-const Assignment* SettingsBuilder::written(const std::string& listener,
+const Assignment* SettingsBuilder::written(const std::string& section,
                                            std::string_view option) const {
-  const auto found = written_.find({listener, std::string(option)});
+  const auto found = written_.find({section, std::string(option)});
   return found == written_.end() ? nullptr : &found->second;
 }
 
@@ -81,6 +105,7 @@ Result<Settings> SettingsBuilder::finish(std::string_view source, bool single_pr
   for (const ListenerSettings& listener : settings_.listeners) {
     // A worker program knows its own protocols, and tells of one that it does not know.
     if (status && !single_process) status = check_protocol(listener);
+    if (status) status = check_rtmp(listener);
     if (status) status = check_pins(listener);
   }
   if (!status) return status.error();

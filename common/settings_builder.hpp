@@ -18,14 +18,22 @@ namespace mpb {
 /// One option as it was written.
 struct Assignment {
   const OptionSpec* spec = nullptr;
-  std::string listener;  // whose it is; empty: a global one
+  std::string section;  // the name of its listener or vhost; empty: a global one
   std::string value;
   std::string file{};    // empty: the command line
   std::size_t line = 0;  // in the file
 };
 
-/// "mpbroker.ini:7: [listener rtmp] policy = hash" or "command line: --policy hash".
+/// "mpbroker.ini:7: [listener rtmp] policy = hash" or "command line: --policy hash". A secret's
+/// value is left out.
 std::string describe(const Assignment& assignment);
+
+/// More vhosts are refused.
+inline constexpr std::size_t kMaxVhosts = 100'000;
+
+/// For a listener whose clients are forwarded: whether there is anywhere to forward them to.
+bool forwards_to_nowhere(const ListenerSettings& listener,
+                         const std::vector<VhostSettings>& vhosts);
 
 class SettingsBuilder {
  public:
@@ -35,12 +43,19 @@ class SettingsBuilder {
     return listeners_.contains(name);
   }
 
-  /// Those of the file first, then those of the command line, which win. Its listener must exist.
+  /// `name` as written; gives the normalised one. The same if it is not a vhost's name, is there
+  /// already, or is one too many.
+  Result<std::string> add_vhost(std::string_view name, std::string_view where);
+
+  /// Those of the file first, then those of the command line, which win. Its listener or vhost must
+  /// exist.
   Status set(Assignment assignment);
 
   /// The settings, once they are free of contradictions. `source` is told where nothing better is
   /// known. With `single_process` workers is 0, whatever was set.
   Result<Settings> finish(std::string_view source, bool single_process);
+  /// The vhosts alone, where there is nothing else.
+  std::vector<VhostSettings> finish_vhosts() { return std::move(settings_.vhosts); }
 
   /// Whether what finished settings name is there on this machine: accounts and the worker program,
   /// which is not that of a process that is the single one already.
@@ -50,11 +65,12 @@ class SettingsBuilder {
   [[nodiscard]] std::vector<std::string> meaningless_alone() const;
 
  private:
-  using Key = std::pair<std::string, std::string>;  // listener, option
+  using Key = std::pair<std::string, std::string>;                            // section, option
+  using Places = std::map<std::string, std::pair<std::size_t, std::string>>;  // index, where
 
-  Status apply(const Assignment& assignment);
-  [[nodiscard]] Key key_of(const Assignment& assignment) const;
-  [[nodiscard]] const Assignment* written(const std::string& listener,
+  OptionTarget target_of(const Assignment& assignment);
+  [[nodiscard]] static Key key_of(const Assignment& assignment, OptionTarget target);
+  [[nodiscard]] const Assignment* written(const std::string& section,
                                           std::string_view option) const;
   [[nodiscard]] std::string describe_global(std::string_view option,
                                             std::string_view default_value) const;
@@ -65,10 +81,12 @@ class SettingsBuilder {
   [[nodiscard]] Status check_workers() const;
   [[nodiscard]] Status check_addresses(std::string_view source) const;
   [[nodiscard]] Status check_protocol(const ListenerSettings& listener) const;
+  [[nodiscard]] Status check_rtmp(const ListenerSettings& listener) const;
   [[nodiscard]] Status check_pins(const ListenerSettings& listener) const;
 
   Settings settings_;
-  std::map<std::string, std::pair<std::size_t, std::string>> listeners_;  // index, where
+  Places listeners_;
+  Places vhosts_;
   std::map<Key, Assignment> written_;
   bool pins_from_command_line_ = false;
 };

@@ -19,6 +19,9 @@ bool has_fixed_address(const Endpoint& endpoint) {
   return endpoint.family() == AF_UNIX || !endpoint.to_string().ends_with(kAnyPort);
 }
 
+constexpr std::string_view kRtmp = "rtmp";
+constexpr std::string_view kForward = "forward";
+
 template <class Names>
 std::string list_of(const Names& names) {
   return fmt::format("{}", fmt::join(names, ", "));
@@ -31,6 +34,13 @@ std::string protocol_names() {
 }
 
 }  // namespace
+
+bool forwards_to_nowhere(const ListenerSettings& listener,
+                         const std::vector<VhostSettings>& vhosts) {
+  return listener.protocol == kRtmp && listener.handler == kForward &&
+         std::all_of(vhosts.begin(), vhosts.end(),
+                     [](const VhostSettings& vhost) { return vhost.upstreams.empty(); });
+}
 
 std::string SettingsBuilder::describe_global(std::string_view option,
                                              std::string_view default_value) const {
@@ -117,6 +127,24 @@ Status SettingsBuilder::check_protocol(const ListenerSettings& listener) const {
   return usage_error(fmt::format(
       "{}: expected one of {} for protocol {} (others need a worker-program that knows them)",
       describe(*written(listener.name, "handler")), list_of(handlers), listener.protocol));
+}
+
+/// What only rtmp has, and what its handlers need.
+Status SettingsBuilder::check_rtmp(const ListenerSettings& listener) const {
+  if (!settings_.worker_program.empty()) return {};
+  if (find_protocol(listener.protocol) != nullptr && listener.protocol != kRtmp) {
+    const std::string_view option = listener.key_is_stream                   ? "key"
+                                    : listener.prefix != ClientPrefix::kNone ? "prefix"
+                                                                             : "";
+    if (!option.empty()) {
+      return usage_error(fmt::format("{}: expected protocol rtmp: protocol {} has no such thing",
+                                     describe(*written(listener.name, option)), listener.protocol));
+    }
+  }
+  if (!forwards_to_nowhere(listener, settings_.vhosts)) return {};
+  return usage_error(
+      fmt::format("{}: there is no upstream: expected upstream = ADDRESS in a [vhost NAME] section",
+                  describe(*written(listener.name, "handler"))));
 }
 
 /// In a single process every key is served by it.

@@ -4,12 +4,16 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/endpoint.hpp"
 #include "common/units.hpp"
 
 namespace mpb {
+
+/// Serves clients that name no vhost, or one that is not configured.
+inline constexpr std::string_view kDefaultVhost = "__defaultVhost__";
 
 /// How the timestamps of what a player gets relate to the publisher's.
 enum class Jitter : std::uint8_t {
@@ -74,10 +78,10 @@ struct VhostSettings {
   // limits; 0: none
   std::uint32_t max_players = 0;
   std::uint32_t max_publishers = 0;
-  std::uint64_t max_bitrate = 0;      // of a publisher, bits per second over some seconds
-  Duration publish_timeout{30'000};   // a publisher that sends nothing for so long is closed
-  Duration standby_timeout{30'000};   // a client that neither publishes nor plays, likewise
-  Duration play_wait{0};              // players wait so long for a publisher; 0: as long as it takes
+  std::uint64_t max_bitrate = 0;     // of a publisher, bits per second over some seconds
+  Duration publish_timeout{30'000};  // a publisher that sends nothing for so long is closed
+  Duration standby_timeout{30'000};  // a client that neither publishes nor plays, likewise
+  Duration play_wait{0};             // players wait so long for a publisher; 0: as long as it takes
 
   // handler = forward
   std::vector<Upstream> upstreams;  // in turn

@@ -3,11 +3,6 @@
 #include <utility>
 
 namespace mpb {
-namespace {
-
-constexpr std::string_view kDefaultVhost = "__defaultVhost__";
-
-}  // namespace
 
 VhostTable::VhostTable() : defaults_(std::make_shared<const VhostSettings>()) {}
 

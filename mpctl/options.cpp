@@ -50,7 +50,9 @@ Status check_options(const po::variables_map& values, const std::string& command
   } else if (values["json"].as<bool>()) {
     return usage_error("--json does not go with watch: repeat status --json instead");
   }
-  return command == "route" ? Status{} : refuse_options(values, command, {"remove", "listener"});
+  if (command == "route") return {};
+  if (command == "vhost") return refuse_options(values, command, {"listener"});
+  return refuse_options(values, command, {"remove", "listener"});
 }
 
 Status read_watch(const po::variables_map& values, Options& options) {

@@ -22,7 +22,8 @@ po::options_description visible_options() {
       "json", po::bool_switch(), "print the broker's answers as they came: JSON, one per line")(
       "interval", text("TIME")->default_value("1s"), "watch: time between two tables, from 100ms")(
       "count", text("N"), "watch: end after N tables")("remove", text("KEY"),
-                                                       "route: take the pin of KEY away")(
+                                                       "route: take the pin of KEY away; "
+                                                       "vhost: take the vhost KEY away")(
       "listener", text("NAME"),
       "route: only for listeners of this one's protocol (default: for all)")(
       "help,h", po::bool_switch(), "show this")("version", po::bool_switch(), "show the version");
@@ -45,6 +46,9 @@ std::string help_text() {
           "  route KEY=SLOT[,SLOT...]    pin a key to a worker, or to a set of them\n"
           "  route --remove KEY          take the pin away\n"
           "  workers N                   set the number of base workers\n"
+          "  vhost NAME KEY=VALUE...     set keys of a vhost, which is made if it is not there;\n"
+          "                              a reload brings back what the file says\n"
+          "  vhost --remove NAME         take it away\n"
           "  reload                      read the configuration again\n"
           "  stop                        drain all workers, then end\n"
           "\n"

@@ -49,10 +49,10 @@ Result<json::array> parse_slots(std::string_view text) {
   }
 }
 
-Status check_name(std::string_view what, std::string_view name) {
-  if (name.empty()) return usage_error(fmt::format("route: an empty {}", what));
+Status check_name(std::string_view command, std::string_view what, std::string_view name) {
+  if (name.empty()) return usage_error(fmt::format("{}: an empty {}", command, what));
   if (!is_utf8(name)) {
-    return usage_error(fmt::format("route: the {} '{}' is not UTF-8", what, safe_text(name)));
+    return usage_error(fmt::format("{}: the {} '{}' is not UTF-8", command, what, safe_text(name)));
   }
   return {};
 }
@@ -64,7 +64,7 @@ Status fill_pin(std::string_view pin, json::object& request) {
         fmt::format("route: '{}' is not KEY=SLOT[,SLOT...] such as 42=1", safe_text(pin)));
   }
   const std::string_view key = pin.substr(0, equals);
-  if (auto status = check_name("key", key); !status) return status;
+  if (auto status = check_name("route", "key", key); !status) return status;
   auto slots = parse_slots(pin.substr(equals + 1));
   if (!slots) return slots.error();
   request["key"] = key;
@@ -73,7 +73,7 @@ Status fill_pin(std::string_view pin, json::object& request) {
 }
 
 Status fill_removal(const std::string& key, json::object& request) {
-  if (auto status = check_name("key", key); !status) return status;
+  if (auto status = check_name("route", "key", key); !status) return status;
   request["key"] = key;
   request["remove"] = true;
   return {};
@@ -98,12 +98,35 @@ Result<json::object> route(const RequestWords& words) {
                                      : fill_pin(words.arguments.front(), request);
   if (!filled) return filled.error();
   if (words.listener) {
-    if (const Status status = check_name("listener", *words.listener); !status) {
+    if (const Status status = check_name("route", "listener", *words.listener); !status) {
       return status.error();
     }
     request["listener"] = *words.listener;
   }
   return request;
+}
+
+Result<json::object> vhost(const RequestWords& words) {
+  constexpr std::string_view kUsage = "vhost NAME KEY=VALUE..., or: vhost --remove NAME";
+  if (words.remove) {
+    if (!words.arguments.empty()) return wrong(kUsage);
+    if (auto status = check_name("vhost", "name", *words.remove); !status) return status.error();
+    return json::object{{"command", "vhost"}, {"name", *words.remove}, {"remove", true}};
+  }
+  if (words.arguments.size() < 2) return wrong(kUsage);
+  json::array set;
+  for (std::size_t i = 1; i < words.arguments.size(); ++i) {
+    const std::string& text = words.arguments[i];
+    if (text.find('=') == std::string::npos) {
+      return usage_error(
+          fmt::format("vhost: '{}' is not KEY=VALUE such as latency=merge:350ms", safe_text(text)));
+    }
+    if (auto status = check_name("vhost", "key and value", text); !status) return status.error();
+    set.emplace_back(text);
+  }
+  const std::string& name = words.arguments.front();
+  if (auto status = check_name("vhost", "name", name); !status) return status.error();
+  return json::object{{"command", "vhost"}, {"name", name}, {"set", std::move(set)}};
 }
 
 }  // namespace
@@ -114,12 +137,13 @@ Result<json::object> build_request(const RequestWords& words) {
   if (command == "workers") return with_number(words, "count", 1, kMaxWorkers, "workers N");
   if (command == "route") return route(words);
   if (command == "kick") return kick(words);
+  if (command == "vhost") return vhost(words);
   for (const std::string_view known : {"status", "streams", "watch", "events", "reload", "stop"}) {
     if (command == known) return without_arguments(words);
   }
   return usage_error(
       fmt::format("'{}' is not a command: status, streams, kick, watch, events, drain, route, "
-                  "workers, reload, stop",
+                  "workers, vhost, reload, stop",
                   safe_text(command)));
 }
 

@@ -44,6 +44,7 @@ enum class Type : std::uint8_t {
   kDrain = 0x0b,
   kPing = 0x0c,
   kResync = 0x0d,
+  kVhosts = 0x0e,
   kQuery = 0x0f,
   kReady = 0x11,
   kHandoff = 0x12,
@@ -158,6 +159,15 @@ struct Query {
   std::string_view argument;
 };
 
+/// A part of the settings of all vhosts, which take the place of those before once the last part
+/// has come.
+struct Vhosts {
+  static constexpr std::uint16_t kFirst = 1;  // header flag: a new set begins
+  static constexpr std::uint16_t kLast = 2;   // header flag: it is complete
+  std::uint16_t flags = 0;
+  std::string_view text;  // whole sections of a configuration file
+};
+
 // --- worker to broker ----------------------------------------------------------------------------
 
 struct Ready {
@@ -230,8 +240,8 @@ struct ResyncReport {
 };
 
 using Message = std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own,
-                             Disown, Drain, Ping, Resync, Query, Ready, Handoff, Ack, Idle, Load,
-                             Pong, ResyncReport, Answer>;
+                             Disown, Drain, Ping, Resync, Vhosts, Query, Ready, Handoff, Ack, Idle,
+                             Load, Pong, ResyncReport, Answer>;
 
 /// Reads one whole datagram: exact length, known version and type, every field within its bound.
 DecodeResult<Message> decode(std::string_view datagram);
@@ -268,6 +278,7 @@ void encode(std::string& out, const Drain& message);
 void encode(std::string& out, const Ping& message);
 void encode(std::string& out, const Resync& message);
 void encode(std::string& out, const Query& message);
+void encode(std::string& out, const Vhosts& message);
 void encode(std::string& out, const Ready& message);
 void encode(std::string& out, const Handoff& message);
 void encode(std::string& out, const Load& message);

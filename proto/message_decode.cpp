@@ -207,6 +207,8 @@ Failure decode_simple(const Header& header, ByteReader& in) {
       return finish(in, Ping{header.id});
     case Type::kResync:
       return finish(in, Resync{});
+    case Type::kVhosts:
+      return Message{Vhosts{header.flags, in.rest()}};
     case Type::kReady: {
       const Ready m{in.number<std::uint32_t>()};
       return finish(in, m);

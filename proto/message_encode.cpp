@@ -91,6 +91,11 @@ void encode(std::string& out, const Query& m) {
   out.append(m.question).append(m.argument);
 }
 
+void encode(std::string& out, const Vhosts& m) {
+  append_header(out, Type::kVhosts, m.text.size(), 0, m.flags);
+  out.append(m.text);
+}
+
 void encode(std::string& out, const Ready& m) {
   append_header(out, Type::kReady, 4);
   append_le(out, m.pid);

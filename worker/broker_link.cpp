@@ -72,6 +72,7 @@ void BrokerLink::on_datagram(Datagram& datagram) {
   if (const auto* unlisten = std::get_if<Unlisten>(&message)) {
     return commands_.on_unlisten(static_cast<std::uint16_t>(unlisten->listener));
   }
+  if (const auto* vhosts = std::get_if<Vhosts>(&message)) return commands_.on_vhosts(*vhosts);
   if (std::holds_alternative<Start>(message)) return commands_.on_start();
   if (const auto* drain = std::get_if<Drain>(&message)) {
     return commands_.on_drain(Duration{drain->deadline_ms});

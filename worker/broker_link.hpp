@@ -25,6 +25,7 @@ class BrokerCommands {
   virtual void on_configure(const channel::Configure& message) = 0;
   virtual void on_listen(const channel::Listen& message, UniqueFd socket) = 0;
   virtual void on_unlisten(std::uint16_t listener) = 0;
+  virtual void on_vhosts(const channel::Vhosts& message) = 0;
   virtual void on_start() = 0;
   virtual void on_drain(Duration deadline) = 0;
   /// Null: there is no such listener here.

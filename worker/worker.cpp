@@ -4,6 +4,7 @@
 #include <bit>
 #include <utility>
 
+#include "common/listen_flags.hpp"
 #include "common/log.hpp"
 
 namespace mpb {
@@ -65,7 +66,7 @@ Status Worker::join_broker(UniqueFd socket) {
 }
 
 Status Worker::serve_alone(const Settings& settings, std::vector<InheritedSocket> inherited) {
-  configure(from_options(settings));
+  reconfigure(settings);
   std::uint16_t number = 0;
   for (const ListenerSettings& listener : settings.listeners) {
     UniqueFd socket = claim_inherited(inherited, listener.name, listener.endpoint);
@@ -76,7 +77,7 @@ Status Worker::serve_alone(const Settings& settings, std::vector<InheritedSocket
     }
     channel::Listen message;
     message.listener = number++;
-    message.flags = channel::Listen::kAccepts;
+    message.flags = channel::Listen::kAccepts | reading_flags(listener);
     message.name = listener.name;
     message.protocol = listener.protocol;
     message.handler = listener.handler;
@@ -90,6 +91,7 @@ Status Worker::serve_alone(const Settings& settings, std::vector<InheritedSocket
 
 void Worker::reconfigure(const Settings& settings) {
   configure(from_options(settings));
+  if (!settings.vhosts.empty() || environment_.vhosts.size() > 0) set_vhosts(settings.vhosts);
 }
 
 void Worker::configure(const WorkerSettings& settings) {
@@ -135,6 +137,22 @@ void Worker::on_unlisten(std::uint16_t listener) {
   const auto found = listeners_.find(listener);
   if (found == listeners_.end()) return;
   found->second.acceptor.reset();  // its last clients remain
+}
+
+void Worker::on_vhosts(const channel::Vhosts& message) {
+  auto vhosts = vhosts_.add(message);
+  if (!vhosts) {
+    log_error("vhosts.failed")("why", vhosts.error().text);
+    // Who may publish and play is among what it was to be told. Later it still has what it had.
+    if (!started_) stop(ExitCode::kUsage);
+  } else if (*vhosts) {
+    set_vhosts(**std::move(vhosts));
+  }
+}
+
+void Worker::set_vhosts(std::vector<VhostSettings> vhosts) {
+  environment_.vhosts.replace(std::move(vhosts));
+  log_info("vhosts")("count", environment_.vhosts.size());
 }
 
 void Worker::on_start() {

@@ -13,6 +13,7 @@
 #include "worker/environment.hpp"
 #include "worker/registry.hpp"
 #include "worker/service.hpp"
+#include "worker/vhost_collector.hpp"
 #include "worker/worker_context.hpp"
 
 namespace mpb {
@@ -32,7 +33,7 @@ class Worker final : private BrokerCommands {
   /// Serves alone on the listeners of `settings`: the single process. A listener takes the socket
   /// of its name or address out of `inherited`, if there is one.
   Status serve_alone(const Settings& settings, std::vector<InheritedSocket> inherited);
-  /// New limits and times for the single process. Its listeners stay as they are.
+  /// New limits, times and vhosts for the single process. Its listeners stay as they are.
   void reconfigure(const Settings& settings);
 
   /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
@@ -51,6 +52,7 @@ class Worker final : private BrokerCommands {
   void on_configure(const channel::Configure& message) override;
   void on_listen(const channel::Listen& message, UniqueFd socket) override;
   void on_unlisten(std::uint16_t listener) override;
+  void on_vhosts(const channel::Vhosts& message) override;
   void on_start() override;
   void on_drain(Duration deadline) override { drain(deadline); }
   Service* find_service(std::uint16_t listener) override;
@@ -60,6 +62,7 @@ class Worker final : private BrokerCommands {
 
   Status add_listener(const channel::Listen& message, UniqueFd socket);
   void configure(const WorkerSettings& settings);
+  void set_vhosts(std::vector<VhostSettings> vhosts);
   void end_turn();
   /// Without its broker a worker keeps its keys: nobody else could serve them.
   [[nodiscard]] bool gives_up_keys() const { return !link_ || link_->is_open(); }
@@ -75,6 +78,7 @@ class Worker final : private BrokerCommands {
   WorkerContext context_;
   std::map<std::uint16_t, Listener> listeners_;
   std::unique_ptr<BrokerLink> link_;
+  VhostCollector vhosts_;
   std::optional<EventLoop::TimerId> deadline_timer_;
   bool started_ = false;
   ExitCode exit_code_ = ExitCode::kOk;

@@ -92,6 +92,8 @@ MESSAGE = {
     "resync": datagram(0x0D),
     "query": datagram(0x0F, struct.pack("<H", 7) + b"streams", 5),
     "query_argument": datagram(0x0F, struct.pack("<H", 4) + b"kicka.test/live/s", 6),
+    "vhosts": datagram(0x0E, b"[vhost a.test]\nlatency = merge:350ms\n", flags=3),
+    "vhosts_empty": datagram(0x0E, flags=3),
     "ready": datagram(0x11, struct.pack("<I", 4711)),
     "handoff": datagram(0x12, client(struct.pack("<HHB3x", 1, 2, 3), b"key", b"st", b"prefix"), 9),
     "ack": datagram(0x13, struct.pack("<IIQQ", 1, 2, 3, 4)),
@@ -107,6 +109,7 @@ MESSAGE = {
 }
 
 LISTENER = b"[listener main]\nlisten = 127.0.0.1:1990\nprotocol = control\n"
+RTMP = LISTENER.replace(b"control", b"rtmp")
 OPTIONS = {
     "empty": b"",
     "general": b"# comment\nworkers = 4\nmax-workers = 8\nlinger = 5s\n",
@@ -117,6 +120,17 @@ OPTIONS = {
     "durations": b"header-timeout = 200ms\nidle-timeout = 0\ndrain-timeout = 1m\n",
     "socket": b"control-socket = ./mp.sock\nmax-clients = 1000\n" + LISTENER,
     "two": LISTENER + LISTENER.replace(b"main", b"six").replace(b"127.0.0.1", b"[::1]"),
+    "rtmp": RTMP + b"key = vhost/app/stream\nprefix = srs-real-ip\nhandler = relay\n",
+    "vhost_delivery": LISTENER + b"[vhost A.test.]\nlatency = merge:350ms\ngop-cache = no\n"
+    b"queue = 3s\njitter = zero\n",
+    "vhost_access": LISTENER + b"[vhost *.a.test]\npublish-allow = 192.0.2.1, 10.0.0.0/8\n"
+    b"play-deny = 2001:db8::/32,all\npublish-key = k\nplay-secret = s\n",
+    "vhost_hooks": LISTENER + b"[vhost a]\non-connect = http://127.0.0.1:8085/c\n"
+    b"on-stop = http://[::1]:80/\nhook-timeout = 1s\nhook-failure = open\n",
+    "vhost_limits": LISTENER + b"[vhost __defaultVhost__]\nmax-players = 9\n"
+    b"max-bitrate = 6Mbit\nplay-wait = 5s\npublish-timeout = 0\n",
+    "vhost_forward": RTMP + b"handler = forward\n[vhost a]\nupstream = 192.0.2.1:1935\n"
+    b"upstream = unix:/x backup\nupstream-prefix = proxy-v2\nupstream-fails = 1\n",
     "unknown_key": b"wrokers = 4\n",
     "no_value": b"workers\n",
     "broken_section": b"[listener\nlisten = unix:/tmp/x\n",

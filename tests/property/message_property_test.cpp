@@ -119,7 +119,7 @@ class MessageProperty : public test::SeededTest {
     const std::string protocol = some_bytes(most);
     const std::string handler = some_bytes(most);
     std::string out;
-    const std::array<std::function<void()>, 11> kinds{
+    const std::array<std::function<void()>, 12> kinds{
         [&] {
           encode(out,
                  Configure{any<U16>(), any<U16>(), any<U32>(), any<U32>(), any<U32>(), any<U32>(),
@@ -140,6 +140,9 @@ class MessageProperty : public test::SeededTest {
           encode(out, Answer{any<U64>(), any<U16>(), handler});
         },
         [&] { encode(out, Ready{any<U32>()}); },
+        [&] {
+          encode(out, Vhosts{any<U16>(), name});
+        },
         [&] {
           encode(out, Load{any<U32>(), any<U32>()});
         },

@@ -27,6 +27,7 @@ struct Views {
   Result operator()(const Handoff& m) const { return {m.key, m.state, m.prefix}; }
   Result operator()(const Query& m) const { return {m.question, m.argument}; }
   Result operator()(const Answer& m) const { return {m.text}; }
+  Result operator()(const Vhosts& m) const { return {m.text}; }
   Result operator()(const Pong& m) const { return {m.counters}; }
   Result operator()(const Ack& m) const { return {m.deliveries}; }
   Result operator()(const Settled& m) const { return {m.handoffs}; }

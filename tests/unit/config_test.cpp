@@ -65,14 +65,14 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
       {"[listener a\n", "mp.ini:1: '[listener a': expected [section]"},
       {"[listener a]=3\n", "mp.ini:1: '[listener a]=3': expected [section]"},
       {"[broker]\n",
-       "mp.ini:1: [broker]: unknown section: expected [listener NAME], NAME of "
-       "letters, digits, '_', '.' or '-'"},
-      {"[listener]\n",
-       "mp.ini:1: [listener]: unknown section: expected [listener NAME], NAME of "
-       "letters, digits, '_', '.' or '-'"},
-      {"[listener a b]\n",
-       "mp.ini:1: [listener a b]: unknown section: expected [listener NAME], "
+       "mp.ini:1: [broker]: unknown section: expected [listener NAME] or [vhost NAME], "
        "NAME of letters, digits, '_', '.' or '-'"},
+      {"[listener]\n",
+       "mp.ini:1: [listener]: unknown section: expected [listener NAME] or [vhost NAME], "
+       "NAME of letters, digits, '_', '.' or '-'"},
+      {"[listener a b]\n",
+       "mp.ini:1: [listener a b]: unknown section: expected [listener NAME] or [vhost "
+       "NAME], NAME of letters, digits, '_', '.' or '-'"},
       {"[listener a]\n", "mp.ini:1: [listener a]: listen is missing: expected listen = ADDRESS"},
       {listener("[listener l]\n"),
        "mp.ini:3: [listener l]: a listener of this name is there "
@@ -84,8 +84,8 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
       {listener("nonsense-at-all = 1"),
        "mp.ini:3: [listener l] nonsense-at-all = 1: unknown key; --help lists the known ones"},
       {listener("workers = 3"),
-       "mp.ini:3: [listener l] workers = 3: holds for all listeners: "
-       "expected before the first [listener NAME] section"},
+       "mp.ini:3: [listener l] workers = 3: belongs to no section: "
+       "expected before the first one"},
       {global("policy = hash"),
        "mp.ini:1: policy = hash: belongs to a listener: expected in a "
        "[listener NAME] section"},
@@ -94,9 +94,23 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
       {global("a.b = 1"), "mp.ini:1: a.b = 1: unknown key; --help lists the known ones"},
       {global("workers = 1\nworkers = 1"),
        "mp.ini:2: workers = 1: given twice; before: mp.ini:1: workers = 1"},
-      {listener("protocol = smtp"),
-       "mp.ini:3: [listener l] protocol = smtp: expected one of control, ping, rtmp (others need a "
-       "worker-program that knows them)"},
+      {listener("protocol = telepathy"),
+       "mp.ini:3: [listener l] protocol = telepathy: expected one of control, ping, rtmp (others "
+       "need a worker-program that knows them)"},
+      {listener("protocol = rtmp\nhandler = echo"),
+       "mp.ini:4: [listener l] handler = echo: expected one of relay, forward for protocol rtmp "
+       "(others need a worker-program that knows them)"},
+      {listener("key = vhost/app/stream"),
+       "mp.ini:3: [listener l] key = vhost/app/stream: expected protocol rtmp: protocol control "
+       "has no such thing"},
+      {listener("prefix = proxy\nprotocol = ping"),
+       "mp.ini:3: [listener l] prefix = proxy: expected protocol rtmp: protocol ping has no such "
+       "thing"},
+      {listener("protocol = rtmp\nhandler = forward\n[vhost a.test]\nlatency = realtime"),
+       "mp.ini:4: [listener l] handler = forward: there is no upstream: expected upstream = "
+       "ADDRESS in a [vhost NAME] section"},
+      {global("latency = realtime"),
+       "mp.ini:1: latency = realtime: belongs to a vhost: expected in a [vhost NAME] section"},
       {listener("handler = relay"),
        "mp.ini:3: [listener l] handler = relay: expected one of echo for protocol control (others "
        "need a worker-program that knows them)"},
@@ -133,7 +147,7 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
 TEST(Config, RefusesNulBytesAndTooMuch) {
   EXPECT_EQ(error_of(std::string("workers = 2\n\0=1\n", 16)),
             "mp.ini:2: '?=1': expected text, found a NUL byte");
-  EXPECT_NE(error_of(std::string(kMaxConfigSize + 1, '#')).find("mp.ini: larger than 1048576"),
+  EXPECT_NE(error_of(std::string(kMaxConfigSize + 1, '#')).find("mp.ini: larger than 16777216"),
             std::string::npos);
   EXPECT_NE(error_of(std::string(kMaxConfigSize, '#')).find("no listener"), std::string::npos);
 }
@@ -153,7 +167,10 @@ TEST(Config, GoodValues) {
   for (const char* line :
        {"handler =", "handler = echo", "protocol = ping", "sticky = yes", "overflow = refuse",
         "policy = local", "backlog = 1", "backlog = 65535", "mode = 0", "mode = 777",
-        "route = * = 1 , 0", "route = a b=1", "route = a=b=0"}) {
+        "route = * = 1 , 0", "route = a b=1", "route = a=b=0", "protocol = rtmp",
+        "protocol = rtmp\nhandler = relay\nkey = vhost\nprefix = none",
+        "protocol = rtmp\nkey = vhost/app/stream\nprefix = proxy",
+        "protocol = rtmp\nprefix = srs-real-ip", "key = vhost", "prefix = none"}) {
     EXPECT_EQ(error_of(listener(line)), "no error") << line;
   }
 }
@@ -201,6 +218,8 @@ TEST(Config, BadValues) {
                            "mode = 0888",
                            "mode = 1777",
                            "mode = rw",
+                           "key = app",
+                           "prefix = proxy-v1",
                            "route = k",
                            "route = =1",
                            "route = k=",
@@ -230,6 +249,9 @@ TEST(Config, BoundsOfNamesAndPaths) {
 
 TEST(Config, WorkerProgramKnowsItsOwnNames) {
   EXPECT_EQ(error_of("worker-program = w\n" + listener("protocol = rtmp\nhandler = relay.2")),
+            "no error");
+  EXPECT_EQ(error_of("worker-program = w\n" + listener("protocol = other\nkey = "
+                                                       "vhost/app/stream\nprefix = proxy")),
             "no error");
 }
 

@@ -212,6 +212,17 @@ TEST(Message, AFullClientFitsAPayload) {
   EXPECT_LE(24 + 8 + kMaxKey + kMaxState + kMaxPrefix, kMaxPayload);
 }
 
+TEST(Message, VhostsKeepsEveryField) {
+  const std::string bytes = encoded(Vhosts{Vhosts::kFirst | Vhosts::kLast, "[vhost a]\n"});
+  EXPECT_EQ(bytes, datagram(0x0e, "[vhost a]\n", 0, 3));
+  const auto got = expect<Vhosts>(bytes);
+  EXPECT_EQ(got.flags, 3);
+  EXPECT_EQ(got.text, "[vhost a]\n");
+  EXPECT_EQ(expect<Vhosts>(datagram(0x0e, "", 0, Vhosts::kLast)).text, "");
+  const std::string longest(kMaxPayload, 'x');
+  EXPECT_EQ(expect<Vhosts>(encoded(Vhosts{0, longest})).text, longest);
+}
+
 TEST(Message, PongCarriesCounters) {
   std::string bytes;
   encode_pong(bytes, 5, std::array<std::uint64_t, 2>{1, 0x0102030405060708});
@@ -380,6 +391,7 @@ TEST(Message, OnlyClientsAndAcceptingListenersCarryADescriptor) {
   EXPECT_FALSE(carries_descriptor(Listen{1, Listen::kServeLocal, 0, "", "", ""}));
   EXPECT_FALSE(carries_descriptor(Ack{}));
   EXPECT_FALSE(carries_descriptor(Start{}));
+  EXPECT_FALSE(carries_descriptor(Vhosts{1, "[vhost a]"}));
 }
 
 TEST(ByteReader, StaysFailedAfterAFieldThatDoesNotFit) {

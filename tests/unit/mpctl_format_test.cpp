@@ -65,6 +65,11 @@ TEST(MpctlOptions, BuildsTheRequestOfEachCommand) {
             object(R"({"command":"route","key":"a=b","slots":[1,0,12],"listener":"rtmp"})"));
   EXPECT_EQ(request_of({"route", "--remove", "a=1"}),
             object(R"({"command":"route","key":"a=1","remove":true})"));
+  EXPECT_EQ(request_of({"vhost", "a.test", "latency=merge:350ms", "play-key="}),
+            object(R"({"command":"vhost","name":"a.test",
+                       "set":["latency=merge:350ms","play-key="]})"));
+  EXPECT_EQ(request_of({"vhost", "--remove", "a.test"}),
+            object(R"({"command":"vhost","name":"a.test","remove":true})"));
 }
 
 TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {
@@ -95,6 +100,14 @@ TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {
                                  {"route", "a=1", "--listener", ""},
                                  {"route", "--remove", "a", "b=1"},
                                  {"route", "--remove", ""},
+                                 {"vhost"},
+                                 {"vhost", "a.test"},
+                                 {"vhost", "a.test", "latency"},
+                                 {"vhost", "", "latency=realtime"},
+                                 {"vhost", "a.test", "play-key=\xff"},
+                                 {"vhost", "--remove", "a.test", "latency=realtime"},
+                                 {"vhost", "--remove", ""},
+                                 {"vhost", "a.test", "jitter=off", "--listener", "l"},
                                  {"status", "--remove", "a"},
                                  {"status", "--interval", "1s"},
                                  {"events", "--count", "3"},

@@ -19,12 +19,13 @@ std::string read(const std::string& path) {
   return (std::ostringstream() << file.rdbuf()).str();
 }
 
-/// Every setting but a listener's name and address, as text.
+/// Every setting but a listener's name and address and those of vhosts, as text.
 std::string dump(const Settings& s) {
   const ListenerSettings& l = s.listeners.at(0);
-  std::string text = fmt::format("{} '{}' {} {} {} {} {} {:o}\n", l.protocol, l.handler,
-                                 static_cast<int>(l.policy), l.sticky, static_cast<int>(l.overflow),
-                                 l.pins.size(), l.backlog, l.mode);
+  std::string text =
+      fmt::format("{} '{}' {} {} {} {} {} {:o} {} {}\n", l.protocol, l.handler,
+                  static_cast<int>(l.policy), l.sticky, static_cast<int>(l.overflow), l.pins.size(),
+                  l.backlog, l.mode, l.key_is_stream, static_cast<int>(l.prefix));
   text += fmt::format("{} {} {} {} {} {} '{}' '{}' '{}'\n", s.workers, s.max_workers.has_value(),
                       s.acceptors.has_value(), s.max_clients, s.grow_at, s.max_keys,
                       s.worker_program, s.user, s.group);
@@ -46,11 +47,27 @@ std::string default_dump() {
 TEST(OptionTable, DefaultsAreThoseOfTheSettings) {
   Settings settings;
   settings.listeners.emplace_back();
+  VhostSettings vhost;
   for (const OptionSpec& spec : option_table()) {
     if (spec.apply == nullptr || spec.default_value.empty()) continue;
-    const Status applied = spec.apply({settings, &settings.listeners.front()}, spec.default_value);
+    const Status applied =
+        spec.apply({settings, &settings.listeners.front(), &vhost}, spec.default_value);
     ASSERT_TRUE(applied) << spec.name << ": " << applied.error().text;
     EXPECT_EQ(dump(settings), default_dump()) << spec.name;
+    EXPECT_EQ(vhost, VhostSettings()) << spec.name;
+  }
+}
+
+TEST(OptionTable, KeysOfVhostsShowTheirDefaults) {
+  for (const OptionSpec& spec : option_table()) {
+    ASSERT_EQ(spec.show != nullptr, spec.scope == OptionScope::kVhost) << spec.name;
+    if (spec.show == nullptr) continue;
+    const std::vector<std::string> shown = spec.show(VhostSettings());
+    if (spec.repeatable) {
+      EXPECT_TRUE(shown.empty()) << spec.name;
+    } else {
+      EXPECT_EQ(shown, std::vector{std::string(spec.default_value)}) << spec.name;
+    }
   }
 }
 
@@ -78,6 +95,10 @@ TEST(Example, IsValidAndMeansTheDefaults) {
   ASSERT_TRUE(settings) << settings.error().text;
   ASSERT_EQ(settings->listeners.size(), 1U);
   EXPECT_EQ(dump(*settings), default_dump());
+  ASSERT_EQ(settings->vhosts.size(), 1U);
+  VhostSettings vhost;
+  vhost.name = kDefaultVhost;
+  EXPECT_EQ(settings->vhosts.front(), vhost);
 }
 
 TEST(Example, StaysValidWhenEveryKeyIsSet) {
@@ -92,6 +113,15 @@ TEST(Example, StaysValidWhenEveryKeyIsSet) {
   EXPECT_TRUE(settings->max_workers && settings->acceptors);
   EXPECT_FALSE(settings->user.empty() || settings->group.empty());
   EXPECT_EQ(settings->listeners.at(0).pins.size(), 2U);
+  for (const OptionSpec& spec : vhost_option_table()) {
+    if (!spec.default_value.empty()) continue;
+    EXPECT_NE(spec.show(settings->vhosts.at(0)), spec.show(VhostSettings())) << spec.name;
+  }
+}
+
+/// With the dashes of an option; the keys of vhosts have none.
+std::string written(const OptionSpec& spec) {
+  return fmt::format("{}{}", spec.scope == OptionScope::kVhost ? "" : "--", spec.name);
 }
 
 std::string joined_words(const std::string& text) {
@@ -106,7 +136,7 @@ TEST(Help, NamesEveryOptionAndDefault) {
     const std::string text = joined_words(help_text(program));
     EXPECT_NE(text.find(fmt::format("Usage: {} ", program)), std::string::npos);
     for (const OptionSpec& spec : option_table()) {
-      EXPECT_NE(text.find(fmt::format("--{} ", spec.name)), std::string::npos) << spec.name;
+      EXPECT_NE(text.find(fmt::format(" {} ", written(spec))), std::string::npos) << spec.name;
       if (spec.default_value.empty()) continue;
       EXPECT_NE(text.find(fmt::format("(default: {})", spec.default_value)), std::string::npos);
     }
@@ -132,7 +162,7 @@ std::string page(const std::string& name) {
 TEST(ManualPages, HaveEveryOptionAndDefault) {
   const std::string text = page("mpbroker.8");
   for (const OptionSpec& spec : option_table()) {
-    const std::string head = fmt::format("\n--{}{}{}\n", spec.name,
+    const std::string head = fmt::format("\n{}{}{}\n", written(spec),
                                          spec.placeholder.empty() ? "" : " ", spec.placeholder);
     const auto start = text.find(head);
     ASSERT_NE(start, std::string::npos) << head;
@@ -150,7 +180,9 @@ TEST(ManualPages, KnowNoOtherOptions) {
     for (auto at = text.find("--"); at != std::string::npos; at = text.find("--", at + 2)) {
       const auto end = text.find_first_not_of(kLetters, at + 2);
       const std::string option = text.substr(at + 2, end - at - 2);
-      EXPECT_NE(find_option(option), nullptr) << name << ": --" << option;
+      const OptionSpec* spec = find_option(option);
+      ASSERT_NE(spec, nullptr) << name << ": --" << option;
+      EXPECT_NE(spec->scope, OptionScope::kVhost) << name << ": --" << option;
     }
   }
 }

@@ -148,6 +148,17 @@ TEST(CommandLine, ASingleProcessTellsWhatHasNoMeaning) {
   EXPECT_TRUE(parse({"--listen=:1", "--max-workers=4"})->ignored.empty());
 }
 
+TEST(CommandLine, SetsHowRtmpClientsAreRead) {
+  const Settings s = parse_good(
+      {"--listen=:1", "--protocol=rtmp", "--key=vhost/app/stream", "--prefix=srs-real-ip"});
+  EXPECT_TRUE(s.listeners[0].key_is_stream);
+  EXPECT_EQ(s.listeners[0].prefix, ClientPrefix::kSrsRealIp);
+  const auto single = parse({"--listen=:1", "--protocol=rtmp", "--prefix=proxy"}, "mpworker");
+  ASSERT_TRUE(single) << single.error().text;
+  EXPECT_EQ(single->settings.listeners[0].prefix, ClientPrefix::kProxy);
+  EXPECT_FALSE(parse({"--listen=:1", "--prefix=proxy"}, "mpworker"));
+}
+
 TEST(CommandLine, HelpAndVersionNeedNothingElse) {
   EXPECT_TRUE(parse({"--help"}).value().help);
   EXPECT_TRUE(parse({"-h", "--workers=x"}).value().help);
@@ -169,6 +180,12 @@ TEST(CommandLine, BadOnesAreToldInTheirOwnWords) {
       {{"--lis", ":1"}, "--lis: unknown option; did you mean --listen?"},
       {{"--zzzzzzzz", ":1"}, "--zzzzzzzz: unknown option; --help"},
       {{"-x"}, "-x: unknown option"},
+      {{"--latency=realtime"},
+       "--latency=realtime: belongs to a vhost: expected in a [vhost NAME]"},
+      {{"--listen", ":1", "--key=vhost/app/stream"},
+       "--key vhost/app/stream: expected protocol rt"},
+      {{"--listen", ":1", "--protocol=rtmp", "--handler=forward"},
+       "--handler forward: there is no upstream: expected upstream = ADDRESS in a [vhost NAME]"},
       {{":1990"}, "':1990': expected an option"},
       {{"--listen"}, "'--listen' is missing"},
       {{"--help=yes"}, "'--help' does not take any arguments"},
@@ -264,7 +281,7 @@ TEST_F(ConfigFile, UnreadableOnesAreNamed) {
   ASSERT_FALSE(folder);
   EXPECT_EQ(folder.error().code, EISDIR);
   write(std::string(kMaxConfigSize + 1, '\n'));
-  EXPECT_NE(error_of({"--config", path_.c_str()}).find("larger than 1048576 bytes"),
+  EXPECT_NE(error_of({"--config", path_.c_str()}).find("larger than 16777216 bytes"),
             std::string::npos);
 }
 

@@ -104,5 +104,26 @@ TEST(Integer, KeepsItsBounds) {
   EXPECT_EQ(parse_integer("9223372036854775807", 0, kMax).value(), kMax);
 }
 
+TEST(Bitrate, ReadsEveryUnit) {
+  EXPECT_EQ(parse_bitrate("1bit").value(), 1U);
+  EXPECT_EQ(parse_bitrate("800kbit").value(), 800'000U);
+  EXPECT_EQ(parse_bitrate("6Mbit").value(), 6'000'000U);
+  EXPECT_EQ(parse_bitrate("1000Gbit").value(), 1'000'000'000'000U);
+  EXPECT_EQ(parse_bitrate("0").value(), 0U);
+}
+
+TEST(Bitrate, RefusesWhatCannotBeMeant) {
+  for (const char* text : {"", "1", "kbit", "1.5Mbit", "-1kbit", "1 Mbit", "1mbit", "1Mbit/s",
+                           "1001Gbit", "99999999999999999999bit"}) {
+    EXPECT_FALSE(parse_bitrate(text)) << text;
+  }
+}
+
+TEST(Bitrate, FormatIsReadBack) {
+  for (const char* text : {"0", "7bit", "1001bit", "800kbit", "6Mbit", "1Gbit"}) {
+    EXPECT_EQ(format_bitrate(parse_bitrate(text).value()), text);
+  }
+}
+
 }  // namespace
 }  // namespace mpb

@@ -1,0 +1,24 @@
+// The sections of a configuration file, and what may stand in each.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/error.hpp"
+#include "common/ini.hpp"
+#include "common/option_table.hpp"
+#include "common/settings_builder.hpp"
+
+namespace mpb {
+
+/// A little more than common/options.hpp's kMaxConfigSize of a longer file.
+Result<std::string> read_config_file(const std::string& path);
+
+/// `file` is its name in messages.
+Status add_config(SettingsBuilder& builder, std::string_view text, std::string_view file);
+Status add_section(SettingsBuilder& builder, const IniSection& section, std::string_view file);
+
+/// The key, if it can stand where options of `scope` do. The error says only why it cannot.
+Result<const OptionSpec*> find_key(std::string_view key, OptionScope scope);
+
+}  // namespace mpb

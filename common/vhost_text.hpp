@@ -1,0 +1,32 @@
+// Vhosts as text: the sections of a configuration file, as workers are sent them and as an operator
+// changes them while the broker runs.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.hpp"
+#include "common/vhost_settings.hpp"
+
+namespace mpb {
+
+/// No text of format_vhosts() is longer.
+inline constexpr std::size_t kMaxVhostText = 64UL * 1024;
+/// All texts together must not be longer: workers refuse more.
+inline constexpr std::size_t kMaxVhostsText = 32UL * 1024 * 1024;
+
+/// "[vhost a.test]\nlatency = merge:350ms\n...": whole sections, in as few texts as kMaxVhostText
+/// allows. Only keys whose value is not the default.
+std::vector<std::string> format_vhosts(std::span<const VhostSettings> vhosts);
+
+/// Reads what format_vhosts() wrote, its texts joined. `source` is its name in messages.
+Result<std::vector<VhostSettings>> parse_vhosts(std::string_view text, std::string_view source);
+
+/// Applies "KEY=VALUE" texts, which are read as in a file. What is given of a key that can be
+/// repeated takes the place of all there was; of such a key an empty value leaves nothing. An error
+/// may leave some of them applied.
+Status change_vhost(VhostSettings& vhost, std::span<const std::string> assignments);
+
+}  // namespace mpb

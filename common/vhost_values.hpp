@@ -1,0 +1,50 @@
+// How the values of a [vhost NAME] section are read, and how they are written so that they are read
+// back as the same. Errors say what is expected and nothing else, as in common/option_values.hpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.hpp"
+#include "common/vhost_settings.hpp"
+
+namespace mpb {
+
+// With these bounds the largest section has less than kMaxVhostText bytes (common/vhost_text.hpp).
+inline constexpr std::size_t kMaxNetworks = 256;  // of one rule
+inline constexpr std::size_t kMaxUpstreams = 32;
+inline constexpr std::size_t kMaxHookUrl = 1024;
+inline constexpr std::size_t kMaxSecret = 255;
+
+/// A name, normalised: lower case and without a dot at its end. "*.example.com" and
+/// "__defaultVhost__" are names, too.
+Result<std::string> read_vhost_name(std::string_view text);
+
+/// 0: realtime.
+Result<Duration> read_latency(std::string_view text);
+Result<Jitter> read_jitter(std::string_view text);
+/// "ADDRESS[/BITS],...". Empty: none.
+Result<std::vector<Network>> read_networks(std::string_view text);
+/// Empty, or what can stand in a URL and in a configuration file.
+Result<std::string> read_secret(std::string_view text);
+/// Empty, or "http://HOST[:PORT]/PATH".
+Result<std::string> read_hook_url(std::string_view text);
+/// open: true.
+Result<bool> read_hook_failure(std::string_view text);
+Result<std::uint64_t> read_bitrate(std::string_view text);
+/// "ADDRESS[ backup]".
+Result<Upstream> read_upstream(std::string_view text);
+Result<UpstreamPrefix> read_upstream_prefix(std::string_view text);
+
+std::string format_latency(Duration latency);
+std::string format_jitter(Jitter jitter);
+std::string format_network(const Network& network);
+std::string format_networks(const std::vector<Network>& networks);
+std::string format_yes_no(bool yes);
+std::string format_hook_failure(bool open);
+std::string format_upstream(const Upstream& upstream);
+std::string format_upstream_prefix(UpstreamPrefix prefix);
+
+}  // namespace mpb

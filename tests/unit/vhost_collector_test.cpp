@@ -1,0 +1,81 @@
+#include "worker/vhost_collector.hpp"
+
+#include <gtest/gtest.h>
+
+#include "common/vhost_text.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::uint16_t kFirst = channel::Vhosts::kFirst;
+constexpr std::uint16_t kLast = channel::Vhosts::kLast;
+constexpr std::uint16_t kOnly = kFirst | kLast;
+
+std::string names(const VhostCollector::Vhosts& vhosts) {
+  std::string text;
+  for (const VhostSettings& vhost : vhosts) text += vhost.name + " ";
+  return text;
+}
+
+/// The names of the set that the part completes; "-": it completes none.
+std::string add(VhostCollector& collector, std::uint16_t flags, std::string_view text) {
+  const auto added = collector.add({flags, text});
+  EXPECT_TRUE(added) << added.error().text;
+  if (!added || !*added) return "-";
+  return names(**added);
+}
+
+TEST(VhostCollector, OnePartIsASet) {
+  VhostCollector collector;
+  EXPECT_EQ(add(collector, kOnly, "[vhost a]\n[vhost b]\n"), "a b ");
+  EXPECT_EQ(add(collector, kOnly, ""), "");
+}
+
+TEST(VhostCollector, PartsArePutTogether) {
+  VhostCollector collector;
+  EXPECT_EQ(add(collector, kFirst, "[vhost a]\n"), "-");
+  EXPECT_EQ(add(collector, 0, "[vhost b]\n"), "-");
+  EXPECT_EQ(add(collector, kLast, "[vhost c]\n"), "a b c ");
+}
+
+TEST(VhostCollector, AFirstPartBeginsAnew) {
+  VhostCollector collector;
+  EXPECT_EQ(add(collector, kFirst, "[vhost a]\n"), "-");
+  EXPECT_EQ(add(collector, kFirst, "[vhost b]\n"), "-");
+  EXPECT_EQ(add(collector, kLast, "[vhost c]\n"), "b c ");
+}
+
+TEST(VhostCollector, PartsWithoutAFirstAreSkipped) {
+  VhostCollector collector;
+  EXPECT_EQ(add(collector, 0, "[vhost a]\n"), "-");
+  EXPECT_EQ(add(collector, kLast, "[vhost b]\n"), "-");
+  EXPECT_EQ(add(collector, kOnly, "[vhost c]\n"), "c ");
+}
+
+TEST(VhostCollector, ASetThatCannotBeReadIsAnErrorThatSaysWhy) {
+  VhostCollector collector;
+  const auto added = collector.add({kOnly, "[vhost a]\nlatency = slow\n"});
+  ASSERT_FALSE(added);
+  EXPECT_TRUE(added.error().text.starts_with("vhosts:2: [vhost a] latency = slow: expected"));
+  EXPECT_EQ(add(collector, kOnly, "[vhost a]\n"), "a ");
+}
+
+TEST(VhostCollector, KeepsNoMoreThanItsBound) {
+  VhostCollector collector;
+  const std::string part(channel::kMaxPayload, '\n');
+  auto added = collector.add({kFirst, part});
+  std::size_t kept = 0;
+  for (; added; added = collector.add({0, part})) {
+    kept += part.size();
+    ASSERT_LE(kept, kMaxVhostsText);
+  }
+  EXPECT_EQ(added.error().kind, ErrorKind::kLimit);
+  EXPECT_EQ(added.error().text, "vhosts of more than 33554432 bytes");
+  EXPECT_GT(kept + part.size(), kMaxVhostsText);
+  EXPECT_EQ(add(collector, 0, part), "-") << "the rest of that set is skipped";
+  EXPECT_EQ(add(collector, kLast, "[vhost a]\n"), "-");
+  EXPECT_EQ(add(collector, kOnly, "[vhost a]\n"), "a ");
+}
+
+}  // namespace
+}  // namespace mpb

@@ -1,0 +1,105 @@
+#include "broker/vhost_set.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace mpb {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+VhostSettings vhost(std::string_view name, std::uint32_t max_players = 0) {
+  VhostSettings settings;
+  settings.name = name;
+  settings.max_players = max_players;
+  return settings;
+}
+
+/// With a listener whose clients are forwarded.
+Settings forwarding() {
+  Settings settings;
+  ListenerSettings& listener = settings.listeners.emplace_back();
+  listener.name = "front";
+  listener.protocol = "rtmp";
+  listener.handler = "forward";
+  return settings;
+}
+
+TEST(VhostSet, WorkersAreToldOfWhatTheConfigurationHas) {
+  VhostSet set;
+  EXPECT_TRUE(set.empty());
+  EXPECT_TRUE(set.texts().empty());
+  EXPECT_FALSE(set.replace({})) << "nothing before, nothing now";
+  EXPECT_TRUE(set.replace({vhost("a.test"), vhost("b.test", 2)}));
+  EXPECT_EQ(set.texts(), Texts{"[vhost a.test]\n[vhost b.test]\nmax-players = 2\n"});
+  EXPECT_FALSE(set.replace({vhost("a.test"), vhost("b.test", 2)})) << "the same";
+  EXPECT_TRUE(set.replace({}));
+  EXPECT_TRUE(set.texts().empty());
+}
+
+TEST(VhostSet, AnOperatorChangesOneUntilTheNextReload) {
+  VhostSet set;
+  set.replace({vhost("a.test", 1), vhost("b.test", 2)});
+  ASSERT_TRUE(set.change("A.Test.", Texts{"latency=merge:350ms"}, {}));
+  EXPECT_EQ(set.texts(), Texts{"[vhost a.test]\nlatency = merge:350ms\nmax-players = 1\n"
+                               "[vhost b.test]\nmax-players = 2\n"});
+  EXPECT_TRUE(set.replace({vhost("a.test", 1), vhost("b.test", 2)}));
+  EXPECT_EQ(set.texts(),
+            Texts{"[vhost a.test]\nmax-players = 1\n[vhost b.test]\nmax-players = 2\n"});
+}
+
+TEST(VhostSet, OneThatIsNotThereIsMade) {
+  VhostSet set;
+  ASSERT_TRUE(set.change("*.a.test", Texts{"latency=realtime"}, {}));
+  EXPECT_EQ(set.texts(), Texts{"[vhost *.a.test]\n"});
+}
+
+TEST(VhostSet, OneIsRemoved) {
+  VhostSet set;
+  set.replace({vhost("a.test"), vhost("b.test"), vhost("c.test")});
+  ASSERT_TRUE(set.remove("b.test.", {}));
+  EXPECT_EQ(set.texts(), Texts{"[vhost a.test]\n[vhost c.test]\n"});
+  const Status again = set.remove("b.test", {});
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().text, "there is no vhost 'b.test'");
+}
+
+TEST(VhostSet, AnErrorChangesNothing) {
+  VhostSet set;
+  set.replace({vhost("a.test", 1)});
+  const Texts before = set.texts();
+  const Status value = set.change("a.test", Texts{"max-players=2", "latency=slow"}, {});
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().text,
+            "vhost a.test: latency = slow: expected realtime, or merge:TIME with a TIME from 1ms "
+            "to 10s");
+  EXPECT_FALSE(set.change("new.test", Texts{"latency=slow"}, {}));
+  const Status name = set.change("a b", Texts{"latency=realtime"}, {});
+  ASSERT_FALSE(name);
+  EXPECT_TRUE(name.error().text.starts_with("vhost 'a b': expected a host name of at most 255"));
+  EXPECT_FALSE(set.remove("", {}));
+  EXPECT_EQ(set.texts(), before);
+  ASSERT_TRUE(set.change("a.test", Texts{"jitter=off"}, {}));
+  EXPECT_EQ(set.texts(), Texts{"[vhost a.test]\njitter = off\nmax-players = 1\n"});
+}
+
+TEST(VhostSet, AListenerThatForwardsKeepsItsLastUpstream) {
+  const Settings settings = forwarding();
+  VhostSet set;
+  VhostSettings with_upstream = vhost("a.test");
+  with_upstream.upstreams = {{"127.0.0.1:1", false}};
+  set.replace({with_upstream, vhost("b.test")});
+  const Texts before = set.texts();
+  const Status removed = set.remove("a.test", settings);
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().text,
+            "vhost a.test: no vhost would have an upstream, which listener front needs");
+  EXPECT_FALSE(set.change("a.test", Texts{"upstream="}, settings));
+  EXPECT_EQ(set.texts(), before);
+  ASSERT_TRUE(set.change("b.test", Texts{"upstream=127.0.0.1:2"}, settings));
+  EXPECT_TRUE(set.remove("a.test", settings));
+}
+
+}  // namespace
+}  // namespace mpb
