@@ -1,5 +1,7 @@
 #include "worker/worker.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -11,6 +13,7 @@ namespace mpb {
 namespace {
 
 constexpr Duration kSweepInterval{500};  // see Acceptor::sweep
+constexpr std::size_t kManyVhosts = 1000;
 
 WorkerSettings from_message(const channel::Configure& m) {
   WorkerSettings settings;
@@ -152,6 +155,8 @@ void Worker::on_vhosts(const channel::Vhosts& message) {
 
 void Worker::set_vhosts(std::vector<VhostSettings> vhosts) {
   environment_.vhosts.replace(std::move(vhosts));
+  // Reading many takes several times the memory that they need afterwards.
+  if (environment_.vhosts.size() > kManyVhosts) ::malloc_trim(0);
   log_info("vhosts")("count", environment_.vhosts.size());
 }
 

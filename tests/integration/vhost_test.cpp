@@ -125,7 +125,8 @@ TEST_F(Vhosts, TenThousandComeAndGoAndClientsStay) {
 
 TEST_F(Vhosts, ASingleProcessReadsThemAgainOnSighup) {
   BrokerSetup setup;
-  setup.config = "workers = 0\n[listener main]\nlisten = 127.0.0.1:PORT\n[vhost a.test]\n";
+  setup.arguments = {"--workers", "0"};
+  setup.config = "[listener main]\nlisten = 127.0.0.1:PORT\n[vhost a.test]\n";
   BrokerProcess process{setup};
   EXPECT_EQ(told(process, 1), 1U) << process.log();
   process.write_config(setup.config + "[vhost b.test]\n");
