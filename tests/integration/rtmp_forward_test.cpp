@@ -1,0 +1,139 @@
+// Forwarding with real programs: ffmpeg publishes and plays through mpbroker, nginx serves.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/integration/harness/broker_process.hpp"
+#include "tests/integration/harness/media.hpp"
+#include "tests/integration/harness/nginx_rtmp.hpp"
+
+namespace mpb::test {
+namespace {
+
+class RtmpForward : public testing::Test {
+ protected:
+  /// Two workers that forward a.test as the lines of its section say; `general`: lines before all
+  /// sections.
+  void start(const std::string& section, const std::string& general = {}) {
+    BrokerSetup setup;
+    setup.config = general +
+                   "workers = 2\n"
+                   "[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\nhandler = forward\n"
+                   "[vhost a.test]\n" +
+                   section;
+    broker = std::make_unique<BrokerProcess>(setup);
+  }
+  [[nodiscard]] std::string url(const std::string& stream = "s") const {
+    return "rtmp://127.0.0.1:" + std::to_string(broker->port()) + "/live?vhost=a.test/" + stream;
+  }
+  /// What nginx calls the stream: it takes the parameters off the application's name.
+  static std::string url_at(const NginxRtmp& nginx) {
+    return "rtmp://" + nginx.address() + "/live/s";
+  }
+  void expect_clip(Recorder& recorder) const {
+    ASSERT_TRUE(recorder.finished()) << recorder.log();
+    EXPECT_EQ(difference(folder, clip, recorder.file()), "");
+    EXPECT_TRUE(begins_with(folder, recorder.file(), Tint::kGreen)) << recorder.file();
+  }
+  /// Whether ffmpeg is told that nobody serves it.
+  [[nodiscard]] bool is_refused_with(const std::string& text) const {
+    Recorder player(folder, url(), 1);
+    return player.process().wait_exit(20s) != "running" &&
+           player.log().find(text) != std::string::npos;
+  }
+
+  TempFolder folder;
+  std::string clip = make_clip(folder, Tint::kGreen);
+  std::unique_ptr<BrokerProcess> broker;
+};
+
+TEST_F(RtmpForward, PublishersAndPlayersMeetAtTheUpstreamAndLoseNothing) {
+  const NginxRtmp nginx;
+  start("upstream = " + nginx.address() + "\n");
+  const Publisher publisher(folder, url(), clip);
+  Recorder direct(folder, url_at(nginx), 2);
+  Recorder forwarded(folder, url(), 2);
+  Recorder other_program(folder, url(), 2, Recorder::Program::kRtmpdump);
+  expect_clip(direct);
+  expect_clip(forwarded);
+  ASSERT_TRUE(other_program.finished()) << other_program.log();
+  EXPECT_TRUE(begins_with(folder, other_program.file(), Tint::kGreen));
+}
+
+TEST_F(RtmpForward, AStoppedUpstreamIsSaidToClientsAndUsedAgainWhenItIsBack) {
+  auto nginx = std::make_unique<NginxRtmp>();
+  const std::uint16_t port = nginx->port();
+  start("upstream = " + nginx->address() + "\nupstream-fails = 1\nupstream-pause = 100ms\n",
+        "key-linger = 1m\n");  // one worker sees all of it
+  {
+    Publisher publisher(folder, url(), clip);
+    Recorder player(folder, url(), 1);
+    expect_clip(player);
+    nginx->stop();
+    EXPECT_NE(publisher.process().wait_exit(20s), "running") << publisher.log();
+  }
+  EXPECT_TRUE(broker->await_held(0));
+  EXPECT_TRUE(is_refused_with("No upstream server of vhost a.test answers"));
+  EXPECT_NE(broker->log().find("event=upstream.out"), std::string::npos);
+  nginx = std::make_unique<NginxRtmp>(port);
+  ASSERT_TRUE(eventually([&] {
+    Recorder player(folder, url(), 1);
+    const Publisher publisher(folder, url(), clip);
+    return player.finished(20s) && player.has(1);
+  }));
+  const Publisher publisher(folder, url(), clip);
+  Recorder player(folder, url(), 1);
+  expect_clip(player);
+  EXPECT_NE(broker->log().find("event=upstream.back"), std::string::npos);
+}
+
+TEST_F(RtmpForward, AnotherUpstreamTakesOverBeforeTheClientNotices) {
+  const NginxRtmp nginx;
+  start("upstream = 127.0.0.1:" + std::to_string(free_port()) + "\nupstream = " + nginx.address() +
+        " backup\n");
+  for (int i = 0; i < 5; ++i) {
+    const Publisher publisher(folder, url(), clip);
+    Recorder player(folder, url(), 1);
+    expect_clip(player);
+  }
+}
+
+TEST_F(RtmpForward, AnotherMpbrokerServesBehindTheProxyProtocol) {
+  BrokerSetup setup;
+  setup.config =
+      "workers = 2\n"
+      "[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\nhandler = relay\nprefix = "
+      "proxy\n";
+  const BrokerProcess relay(setup);
+  start("upstream = 127.0.0.1:" + std::to_string(relay.port()) + "\nupstream-prefix = proxy-v2\n");
+  const Publisher publisher(folder, url(), clip);
+  for (int i = 0; i < 3; ++i) {
+    Recorder player(folder, url(), 1);
+    expect_clip(player);
+  }
+}
+
+TEST_F(RtmpForward, WhereBothSidesAreSilentTheClientIsClosedAndOthersStay) {
+  const NginxRtmp nginx;
+  start("upstream = " + nginx.address() + "\n", "idle-timeout = 1s\n");
+  const auto closed = [this] {
+    return broker->status().sum([](const WorkerStatus& worker) { return worker.closed.idle; });
+  };
+  const Publisher publisher(folder, url(), clip);
+  Recorder waits(folder, url("nobody"), 1);
+  Recorder player(folder, url(), 3);
+  EXPECT_TRUE(eventually([&] { return closed() == 1; }));
+  EXPECT_NE(waits.process().wait_exit(20s), "running");
+  expect_clip(player);
+  EXPECT_EQ(closed(), 1);
+}
+
+TEST_F(RtmpForward, AVhostWithoutUpstreamsSaysSo) {
+  start("[vhost b.test]\nupstream = 127.0.0.1:1935\n");
+  EXPECT_TRUE(is_refused_with("Vhost a.test has no upstream server configured"));
+}
+
+}  // namespace
+}  // namespace mpb::test
