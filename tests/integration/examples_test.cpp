@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
+#include <sstream>
+#include <utility>
 
 #include "tests/integration/harness/broker_process.hpp"
 
@@ -11,6 +14,49 @@ namespace {
 using namespace std::string_literals;
 
 const std::string kPythonWorker = MPB_SOURCE_DIR "/examples/python_worker.py";
+
+/// A configuration's text with every key set that is commented out.
+std::string with_every_key(std::istream& file) {
+  std::string text;
+  for (std::string line; std::getline(file, line);) {
+    const bool key = line.size() > 1 && line[0] == '#' && line[1] >= 'a' && line[1] <= 'z';
+    text.append(key ? line.substr(1) : line).append("\n");
+  }
+  return text;
+}
+
+TEST(Examples, TheRtmpSetUpIsValidAsItIsAndWithEveryKeySet) {
+  const std::string path = MPB_SOURCE_DIR "/examples/rtmp.ini";
+  const Outcome as_it_is = run("mpbroker", {"--config", path, "--check-config"});
+  EXPECT_EQ(as_it_is.exit, "exit 0") << as_it_is.err;
+  std::ifstream file(path);
+  const TempFolder folder;
+  const std::string every = folder.write("every.ini", with_every_key(file));
+  const Outcome all_set = run("mpbroker", {"--config", every, "--check-config"});
+  EXPECT_EQ(all_set.exit, "exit 0") << all_set.err;
+}
+
+TEST(Examples, TheRtmpSetUpServesItsVhostsInEveryForm) {
+  std::ifstream file(MPB_SOURCE_DIR "/examples/rtmp.ini");
+  BrokerSetup setup;
+  setup.config = (std::ostringstream() << file.rdbuf()).str();
+  constexpr std::string_view kPort = ":1935\n";
+  const auto port = setup.config.find(kPort);
+  ASSERT_NE(port, std::string::npos);
+  setup.config.replace(port, kPort.size(), ":PORT\n");
+  const BrokerProcess broker(setup);
+  for (const auto& [vhost, form] :
+       {std::pair<std::string, std::string>{"live.example.com", "tcurl"},
+        {"live.example.com", "stream"},
+        {"a.b.example.org", "app"},
+        {"other.test", "tcurl"}}) {
+    const Outcome outcome =
+        run("mprtmp",
+            {"127.0.0.1", std::to_string(broker.port()), "--publish", "--play", "--clients", "4",
+             "--vhost", vhost, "--vhost-form", form, "--hold", "200ms", "--timeout", "20s"});
+    EXPECT_EQ(outcome.exit, "exit 0") << vhost << " " << form << outcome.out << broker.log();
+  }
+}
 
 TEST(Examples, ThePythonWorkerMeetsEveryClientOfAnId) {
   const BrokerProcess broker({"--workers", "2", "--worker-program", kPythonWorker});
