@@ -91,7 +91,7 @@ void Session::read_once() {
     return consume({buffer.data(), static_cast<std::size_t>(count)});
   }
   if (count == 0 || (errno != EAGAIN && errno != EINTR)) return close();
-  if (watch_what_matters()) set_deadline();
+  go_on();
 }
 
 void Session::consume(std::string_view fresh) {
@@ -115,7 +115,13 @@ void Session::consume(std::string_view fresh) {
     return close();
   }
   input_ = bytes;
-  if (watch_what_matters()) set_deadline();
+  go_on();
+}
+
+void Session::go_on() {
+  // What the client sends does not put off the time by which it must have read something.
+  const bool must_read = blocked_ && output_.empty();
+  if (watch_what_matters() && !must_read) set_deadline();
 }
 
 bool Session::classify(std::string_view& bytes) {

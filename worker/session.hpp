@@ -85,6 +85,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void on_events(std::uint32_t events) override;
   void read_once();
   void consume(std::string_view fresh);
+  void go_on();
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
   bool classify(std::string_view& bytes);
   bool serve(std::string_view& bytes);

@@ -203,6 +203,57 @@ TEST_F(Relay, ABlockedPlayerGoesOnWhereItStoppedByteForByte) {
   EXPECT_EQ(got, expected);
 }
 
+TEST_F(Relay, APlayerThatReadsNoAnswersIsCut) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame(std::string(100'000, 'k')));
+  auto sink = player();
+  sink->set_room(0);
+  source->send_media(kVideo, 40, avc_frame("f"));
+  turn();
+  std::string ping;
+  append_user_control(ping, 6, 1);
+  for (int i = 0; i < 20'000 && !sink->cut(); ++i) {
+    sink->say(ping);
+    turn();
+  }
+  EXPECT_TRUE(sink->cut());
+  auto other = player();
+  EXPECT_FALSE(other->received(kVideo).empty());
+}
+
+TEST_F(Relay, CommandsInOneBurstCannotMakeABlockedPlayersQueueGrow) {
+  auto source = publisher();
+  for (const std::string codec : {"avc1", "hvc1", "av01"}) {
+    source->send_media(kVideo, 0, "\x90" + codec + std::string(60'000, 'c'));
+  }
+  source->send_media(kVideo, 0,
+                     "\x91"
+                     "avc1frame");
+  auto sink = player();
+  sink->set_room(0);
+  const auto pause = [](bool on) {
+    std::string payload;
+    amf0::write_string(payload, "pause");
+    amf0::write_number(payload, 0);
+    amf0::write_null(payload);
+    amf0::write(payload, amf0::Value(on));
+    std::string bytes;
+    append_message(bytes, {MessageType::kCommandAmf0, 3, 1, 0, payload}, kDefaultChunkSize);
+    return bytes;
+  };
+  std::string burst;
+  for (int i = 0; i < 700; ++i) burst += pause(true) + pause(false);
+  sink->say(burst);  // headers of 180 kB each time would make 126 MB
+  turn();
+  EXPECT_TRUE(sink->cut());
+  sink->set_room(SIZE_MAX);
+  std::size_t queued = 0;
+  sink->drain(SIZE_MAX);
+  for (const Received& message : sink->received()) queued += message.payload.size();
+  EXPECT_LT(queued, 25'000'000U);
+}
+
 TEST_F(Relay, TwoStreamsOnOneConnectionDoNotMixUp) {
   auto one = publisher("one");
   auto two = publisher("two");

@@ -7,6 +7,7 @@ namespace mpb::rtmp {
 namespace {
 
 constexpr std::size_t kMaxHeaders = 16;              // codecs and tracks of one stream
+constexpr std::size_t kMaxHeader = 64UL * 1024;      // bytes of one, and of the metadata
 constexpr std::size_t kMaxLog = 64UL * 1024 * 1024;  // bytes kept for players to begin with
 constexpr Duration kMaxKeyFrameAge{60'000};          // likewise
 
@@ -40,7 +41,7 @@ void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
   video_codec_ = audio_codec_ = {};
   size_ = {};
   frame_rate_ = 0;
-  has_video_ = false;
+  has_video_ = has_key_frame_ = false;
   began_ = last_media_ = now;
 }
 
@@ -70,6 +71,10 @@ void LiveStream::publish_media(Track track, const Message& message, const MediaI
   const bool video = track == Track::kVideo;
   has_video_ = has_video_ || video;
   if (!info.codec.empty()) (video ? video_codec_ : audio_codec_) = info.codec;
+  if (video && !info.sequence_header && !info.config_only) {
+    has_key_frame_ = has_key_frame_ || info.key_frame;
+    if (!has_key_frame_) return;  // nobody can decode it
+  }
   if (info.sequence_header) remember_header(track, message, info);
   log_.append(track, message.type, message.timestamp, message.payload, info.key_frame, now);
 }
@@ -78,6 +83,7 @@ void LiveStream::remember_header(Track track, const Message& message, const Medi
   if (track == Track::kVideo) {
     if (const auto size = picture_size(message.payload)) size_ = *size;
   }
+  if (message.payload.size() > kMaxHeader) return;
   const auto known = std::find_if(headers_.begin(), headers_.end(), [&](const StreamHeader& h) {
     return h.track == track && h.codec == info.codec && h.codec_track == info.track;
   });
@@ -96,7 +102,7 @@ void LiveStream::publish_data(const Message& message, TimePoint now) {
   if (message.type == MessageType::kDataAmf3 && payload.starts_with('\0')) payload.remove_prefix(1);
   payload = strip_set_data_frame(payload);
   if (const auto metadata = read_metadata(payload)) {
-    metadata_ = payload;
+    if (payload.size() <= kMaxHeader) metadata_ = payload;
     if (metadata->width > 0 && metadata->height > 0 && size_.width == 0) {
       constexpr double kLargest = 65'535;
       size_ = {static_cast<std::uint32_t>(std::min(metadata->width, kLargest)),
@@ -147,7 +153,7 @@ std::optional<std::uint64_t> LiveStream::entrance() const {
   if (publisher_ == nullptr) return std::nullopt;
   const auto key_frame = log_.key_frame();
   // Without the cache, only what has just come.
-  if (key_frame && (settings_->gop_cache || log_.at(*key_frame).arrived == last_media_)) {
+  if (key_frame && (settings_->gop_cache || *key_frame >= delivered_)) {
     return key_frame;
   }
   if (has_video_ || log_.end() == log_.begin()) return std::nullopt;
@@ -161,6 +167,7 @@ void LiveStream::trim() {
   const bool keep = settings_->gop_cache && key_frame && log_.bytes() <= kMaxLog &&
                     last_media_ - log_.at(*key_frame).arrived <= kMaxKeyFrameAge;
   log_.trim(needed, keep);
+  delivered_ = log_.end();
 }
 
 }  // namespace mpb::rtmp

@@ -72,7 +72,7 @@ class LiveStream {
   /// Where a player that waits can begin; nothing: not yet.
   [[nodiscard]] std::optional<std::uint64_t> entrance() const;
 
-  /// Drops what no player needs any more.
+  /// The players have got what is there: drops what none needs any more.
   void trim();
 
   /// When its players get what is there; the hub's own.
@@ -106,7 +106,10 @@ class LiveStream {
   std::string_view audio_codec_;
   PictureSize size_;
   double frame_rate_ = 0;
-  bool has_video_ = false;  // since the publisher began
+  // Since the publisher began:
+  bool has_video_ = false;
+  bool has_key_frame_ = false;
+  std::uint64_t delivered_ = 0;  // the end of the log when players got what was there
   TimePoint began_;
   TimePoint last_media_;
 };

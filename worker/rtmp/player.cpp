@@ -9,6 +9,9 @@ namespace mpb::rtmp {
 namespace {
 
 constexpr std::uint32_t kChunkStreamsPerPlayer = 4;
+// A track's header stands where the message before was, unless that is longer ago.
+constexpr std::int32_t kMaxHeaderAge = 5'000;        // ms
+constexpr std::size_t kMaxDue = 64UL * 1024 * 1024;  // bytes that a stream keeps for slow players
 
 }  // namespace
 
@@ -16,36 +19,56 @@ std::uint32_t Player::chunk_stream(Track track) const {
   return chunk_stream_of(track) + ordinal_ * kChunkStreamsPerPlayer;
 }
 
+bool Player::before_base(std::uint32_t timestamp) const {
+  if (!base_) return false;
+  // A player may have been there for more than half the circle of times.
+  const std::uint32_t latest = stream_.log().last_time();
+  const bool ahead = static_cast<std::int32_t>(timestamp - latest) > 0;
+  return !ahead && latest - timestamp > latest - *base_;
+}
+
 std::uint32_t Player::time_for(std::uint32_t timestamp) const {
-  return static_cast<std::int32_t>(timestamp - base_) < 0 ? 0 : timestamp - base_;
+  if (before_base(timestamp)) return 0;
+  return timestamp - base_.value_or(0);
 }
 
 void Player::write_header(Track track, MessageType type, std::string_view payload,
                           std::string& out) {
-  const std::uint32_t time = stream_.log().time_before(track, next_);
+  const StreamLog& log = stream_.log();
+  // What follows in the log counts from the message before it, and so from the header if that has
+  // its time. Data may be far apart, and has a time of its own each.
+  const bool data = track == Track::kData;
+  const std::uint32_t time = data ? log.time_at(next_) : log.time_before(track, next_);
+  in_step_[index_of(track)] = !data && !before_base(time);
   append_message(out, {type, chunk_stream(track), stream_id_, time_for(time), payload},
                  kOutChunkSize);
-  // What follows in the log counts from the message before it, and so from this one. Data may be
-  // far apart, and has a time of its own each.
-  in_step_[index_of(track)] = track != Track::kData;
+}
+
+/// A player that begins once more goes on in its own time.
+void Player::set_base(std::uint64_t number) {
+  const StreamLog& log = stream_.log();
+  if (stream_.jitter() == Jitter::kOff) {
+    base_.reset();
+    return;
+  }
+  std::uint32_t base = log.time_at(number);
+  for (const Track track : {Track::kAudio, Track::kVideo}) {
+    if (!stream_.has_header(track)) continue;
+    const std::uint32_t before = log.time_before(track, number);
+    const auto step = static_cast<std::int32_t>(before - base);
+    if (step < 0 && step >= -kMaxHeaderAge) base = before;
+  }
+  const bool clock_went_back = base_ && static_cast<std::int32_t>(base - *base_) < 0;
+  if (!base_ || (clock_went_back && stream_.jitter() == Jitter::kZero)) base_ = base;
 }
 
 void Player::begin(std::uint64_t number, std::string& out, TimePoint now) {
-  const StreamLog& log = stream_.log();
   next_ = number;
   offset_ = 0;
   playing_ = true;
   began_ = now;
   in_step_ = {};
-  base_ = 0;
-  if (stream_.jitter() != Jitter::kOff) {
-    base_ = number < log.end() ? log.at(number).timestamp : log.last_time();
-    for (const Track track : {Track::kAudio, Track::kVideo}) {
-      if (!stream_.has_header(track)) continue;
-      const std::uint32_t before = log.time_before(track, number);
-      if (static_cast<std::int32_t>(before - base_) < 0) base_ = before;
-    }
-  }
+  set_base(number);
   if (!stream_.metadata().empty()) {
     write_header(Track::kData, MessageType::kDataAmf0, stream_.metadata(), out);
   }
@@ -68,9 +91,10 @@ void Player::write_own(std::string& out, std::size_t limit) {
     const LoggedMessage& message = log.at(next_);
     if (!wants(message)) continue;
     if (!needs_own(message)) return;
+    if (message.absolute && stream_.jitter() == Jitter::kOff) base_.reset();
     // A clock that went back begins anew.
     if (message.absolute && stream_.jitter() == Jitter::kZero &&
-        static_cast<std::int32_t>(message.timestamp - base_) < 0) {
+        static_cast<std::int32_t>(message.timestamp - base_.value_or(0)) < 0) {
       base_ = message.timestamp;
     }
     log.append_absolute(out, message, chunk_stream(message.track), stream_id_,
@@ -135,15 +159,18 @@ void Player::finish_message(std::string& out) {
 bool Player::late(TimePoint now, Duration limit) const {
   const StreamLog& log = stream_.log();
   if (!playing_ || next_ >= log.end()) return false;
+  const bool behind_most = next_ - log.begin() <= (log.end() - log.begin()) / 2;
+  if (behind_most && log.bytes() > kMaxDue) return true;
   return now - std::max(log.at(next_).arrived, began_) > limit;
 }
 
 void Player::drop(std::string& out, TimePoint now) {
   finish_message(out);
   const auto key_frame = stream_.log().key_frame();
-  if (key_frame && *key_frame >= next_ && *key_frame < stream_.log().end()) {
+  if (key_frame && *key_frame > next_) {
     begin(*key_frame, out, now);
   } else {
+    earliest_ = next_ + 1;
     wait();
   }
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,10 @@ class Player {
   /// Begins at the log's message `number`: writes what must come first (metadata, sequence headers)
   /// to `out`.
   void begin(std::uint64_t number, std::string& out, TimePoint now);
+  /// Whether it wants to begin at the log's message `number`: not before what it has given up.
+  [[nodiscard]] bool may_begin(std::uint64_t number) const {
+    return !paused_ && number >= earliest_;
+  }
   /// Gets nothing until begin().
   void wait() { playing_ = false; }
   void pause(bool paused) {
@@ -59,7 +64,7 @@ class Player {
   /// follow it.
   void finish_message(std::string& out);
 
-  /// Whether the next message has been due for longer than `limit`.
+  /// Whether the next message has been due for longer than `limit`, or too much is due.
   [[nodiscard]] bool late(TimePoint now, Duration limit) const;
   /// Gives up what is due: goes on at the next key frame. `out` as in finish_message.
   void drop(std::string& out, TimePoint now);
@@ -74,7 +79,9 @@ class Player {
     return !shares() || message.absolute || !in_step_[index_of(message.track)];
   }
   [[nodiscard]] std::uint32_t chunk_stream(Track track) const;
+  [[nodiscard]] bool before_base(std::uint32_t timestamp) const;
   [[nodiscard]] std::uint32_t time_for(std::uint32_t timestamp) const;
+  void set_base(std::uint64_t number);
   void write_header(Track track, MessageType type, std::string_view payload, std::string& out);
 
   LiveStream& stream_;
@@ -82,9 +89,10 @@ class Player {
   std::uint32_t stream_id_;
   std::uint32_t ordinal_;
   std::uint64_t next_ = 0;
-  std::uint32_t offset_ = 0;                              // of the next message, sent already
-  std::uint32_t base_ = 0;                                // the log's time at which its own is 0
-  std::array<bool, kTracks> in_step_{};                   // got the message before, of each track
+  std::uint32_t offset_ = 0;             // of the next message, sent already
+  std::uint64_t earliest_ = 0;           // see may_begin()
+  std::optional<std::uint32_t> base_;    // the log's time at which its own is 0; none: they agree
+  std::array<bool, kTracks> in_step_{};  // got the message before, of each track
   std::array<bool, kTracks> wanted_{{true, true, true}};  // receiveAudio, receiveVideo
   bool playing_ = false;
   bool paused_ = false;

@@ -18,6 +18,7 @@ constexpr std::size_t kMaxCommand = 64UL * 1024;       // bytes of a message bef
 constexpr std::size_t kMaxMedia = 16UL * 1024 * 1024;  // and then
 constexpr std::size_t kMaxSlices = 64;                 // of one sendmsg(2)
 constexpr std::size_t kOwnBurst = 256UL * 1024;        // messages written for one client at once
+constexpr std::size_t kMaxReplies = 256UL * 1024;      // answers that may wait for a client
 constexpr std::size_t kMaxOwn = 20UL * 1024 * 1024;    // a client that reads none of it is ended
 constexpr std::size_t kOwnKept = 4UL * 1024;           // memory that an empty own_ may keep
 
@@ -154,6 +155,13 @@ void RelayClient::reply(std::string_view bytes, std::string& out) {
 void RelayClient::append_own(std::string_view bytes) {
   if (Player* sharing = sharing_player()) sharing->finish_message(own_);
   own_ += bytes;
+  unread_replies_ += bytes.size();
+  if (unread_replies_ > kMaxReplies || own_.size() - own_sent_ > kMaxOwn) cut();
+}
+
+void RelayClient::cut() {
+  cut_ = true;
+  hub_.finish_later(*this);
 }
 
 Player* RelayClient::sharing_player() const {
@@ -185,7 +193,7 @@ bool RelayClient::flush() {
     own_sent_ += std::min(*taken, own);
     if (own_sent_ == own_.size()) {
       own_.clear();
-      own_sent_ = 0;
+      own_sent_ = unread_replies_ = 0;
       if (own_.capacity() > kOwnKept) own_ = std::string();
     }
     if (sharing != nullptr) {
@@ -198,10 +206,10 @@ bool RelayClient::flush() {
 }
 
 void RelayClient::begin_if_possible(Player& player) {
-  if (player.paused()) return;
   const auto entrance = player.stream().entrance();
-  if (!entrance) return;
+  if (!entrance || !player.may_begin(*entrance)) return;
   append_own({});
+  if (cut_) return;
   player.begin(*entrance, own_, hub_.now());
   if (NetStream* stream = find_stream(player.stream_id())) stream->waits_since.reset();
 }
@@ -211,8 +219,7 @@ void RelayClient::drop_if_late(Player& player, TimePoint now, Duration limit) {
   LiveStream& stream = player.stream();
   if (sent_ == sent_at_drop_) {  // not a byte was read since the last time
     ++stream.counters.cut;
-    hub_.finish_later(*this);
-    return;
+    return cut();
   }
   sent_at_drop_ = sent_;
   const std::uint64_t before = player.position();
@@ -223,6 +230,7 @@ void RelayClient::drop_if_late(Player& player, TimePoint now, Duration limit) {
 }
 
 bool RelayClient::silent_too_long(TimePoint now) {
+  if (held_) return false;  // it is on its way, or a hook is asked: those have limits of their own
   const VhostSettings& limits = settings();
   bool publishes = false;
   bool plays = false;
@@ -240,7 +248,7 @@ bool RelayClient::silent_too_long(TimePoint now) {
     }
   }
   const Duration limit = publishes ? limits.publish_timeout : limits.standby_timeout;
-  return (publishes || !plays) && !ticket_ && limit.count() > 0 && now - active_at_ > limit;
+  return (publishes || !plays) && limit.count() > 0 && now - active_at_ > limit;
 }
 
 const VhostSettings& RelayClient::settings() {
@@ -255,6 +263,7 @@ const VhostSettings& RelayClient::settings() {
 void RelayClient::finish() {
   for (NetStream& stream : streams_) end_stream(stream);
   hub_.forget(*this);
+  if (cut_) return connection_->close_slow();
   connection_->finish();
 }
 

@@ -110,6 +110,7 @@ class RelayClient final : public ClientState {
 
   [[nodiscard]] Player* sharing_player() const;
   void append_own(std::string_view bytes);
+  void cut();
   void look_at_silence();
   [[nodiscard]] const VhostSettings& settings();
 
@@ -138,9 +139,11 @@ class RelayClient final : public ClientState {
   std::uint64_t received_ = 0;
   std::uint64_t acknowledged_ = 0;
 
-  std::string own_;           // bytes of this client alone, before those of the log
-  std::size_t own_sent_ = 0;  // of own_
+  std::string own_;                 // bytes of this client alone, before those of the log
+  std::size_t own_sent_ = 0;        // of own_
+  std::size_t unread_replies_ = 0;  // bytes of answers put into own_ since it was empty
   bool blocked_ = false;
+  bool cut_ = false;        // it reads too little: is about to be closed
   std::uint64_t sent_ = 0;  // bytes, ever
   std::uint64_t sent_at_drop_ = UINT64_MAX;
   TimePoint active_at_{};  // when it last did something that counts against silence

@@ -178,6 +178,7 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
 /// Ends the client, unless it does something else as well.
 RelayClient::Next RelayClient::refuse(const Message& message, std::string_view code,
                                       std::string_view why, std::string& out) {
+  consent_ = Consent::kNotAsked;
   std::string status;
   append_status(status, message.stream, "error", code, why);
   reply(status, out);
@@ -246,11 +247,9 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   }
   const LiveStream* live = hub_.find(name.path());
   if (name.stream.empty() || (live != nullptr && live->publisher() != nullptr)) {
-    consent_ = Consent::kNotAsked;
     return refuse(message, "NetStream.Publish.BadName", "The stream is published already.", out);
   }
-  RelayHub::Usage& usage = hub_.usage(name.vhost);
-  if (limits.max_publishers > 0 && usage.publishers >= limits.max_publishers) {
+  if (limits.max_publishers > 0 && hub_.usage(name.vhost).publishers >= limits.max_publishers) {
     return refuse(message, "NetStream.Publish.Denied", "The vhost has too many publishers.", out);
   }
   const Next asked = ask(limits.hooks.on_publish, "on_publish", name.stream, parameters, message);
@@ -258,7 +257,7 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   if (asked == Next::kReject) {
     return refuse(message, "NetStream.Publish.Denied", consent_text_, out);
   }
-  ++usage.publishers;
+  ++hub_.use(name.vhost).publishers;
   stream->publishing = &hub_.find_or_make(name);
   stream->publishing->set_settings(settings_);
   stream->publishing->begin_publishing(*this, hub_.now());
@@ -286,8 +285,7 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
     return refuse(message, "NetStream.Play.Failed", why, out);
   }
   stop_playing(*stream);
-  RelayHub::Usage& usage = hub_.usage(name.vhost);
-  if (limits.max_players > 0 && usage.players >= limits.max_players) {
+  if (limits.max_players > 0 && hub_.usage(name.vhost).players >= limits.max_players) {
     return refuse(message, "NetStream.Play.Failed", "The vhost has too many players.", out);
   }
   const Next asked = ask(limits.hooks.on_play, "on_play", name.stream, parameters, message);
@@ -310,7 +308,7 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   };
   while (taken(ordinal)) ++ordinal;
   LiveStream& live = hub_.find_or_make(name);
-  ++usage.players;
+  ++hub_.use(name.vhost).players;
   stream->player = std::make_unique<Player>(live, *this, stream->id, ordinal);
   stream->playing_parameters = parameters;
   stream->waits_since = hub_.now();
@@ -355,7 +353,7 @@ void RelayClient::stop_publishing(NetStream& stream) {
   LiveStream* live = std::exchange(stream.publishing, nullptr);
   if (live == nullptr) return;
   const std::shared_ptr<const VhostSettings> held = settings_;
-  --hub_.usage(live->name().vhost).publishers;
+  --hub_.use(live->name().vhost).publishers;
   const HookSettings& hooks = settings().hooks;
   if (!hooks.on_unpublish.empty()) {
     hub_.hooks().tell(hooks.on_unpublish,
@@ -371,7 +369,7 @@ void RelayClient::stop_playing(NetStream& stream) {
   if (!stream.player) return;
   if (stream.player->shares()) stream.player->finish_message(own_);
   LiveStream& live = stream.player->stream();
-  --hub_.usage(live.name().vhost).players;
+  --hub_.use(live.name().vhost).players;
   const HookSettings& hooks = settings().hooks;
   if (!hooks.on_stop.empty()) {
     hub_.hooks().tell(hooks.on_stop,

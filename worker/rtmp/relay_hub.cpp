@@ -65,7 +65,15 @@ LiveStream& RelayHub::find_or_make(const StreamName& name) {
 void RelayHub::release(LiveStream& stream) {
   if (stream.publisher() != nullptr || !stream.players().empty()) return;
   if (stream.delivery == LiveStream::Delivery::kDue) std::erase(due_, &stream);
+  const std::string vhost = stream.name().vhost;
   streams_.erase(stream.name().path());
+  const Usage used = usage(vhost);
+  if (used.players == 0 && used.publishers == 0) usage_.erase(vhost);
+}
+
+RelayHub::Usage RelayHub::usage(const std::string& vhost) const {
+  const auto found = usage_.find(vhost);
+  return found == usage_.end() ? Usage{} : found->second;
 }
 
 void RelayHub::forget(RelayClient& client) {

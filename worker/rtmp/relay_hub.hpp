@@ -52,7 +52,8 @@ class RelayHub {
     std::uint32_t publishers = 0;
   };
   /// Of a vhost, in this worker.
-  Usage& usage(const std::string& vhost) { return usage_[vhost]; }
+  [[nodiscard]] Usage usage(const std::string& vhost) const;
+  Usage& use(const std::string& vhost) { return usage_[vhost]; }
 
   /// Ends all who publish and play the stream, named as in the answer to "streams"; gives how many
   /// they were.
@@ -82,7 +83,7 @@ class RelayHub {
   std::unordered_set<RelayClient*> to_flush_;
   std::unordered_set<RelayClient*> to_finish_;
   std::unordered_set<RelayClient*> watched_;
-  std::unordered_map<std::string, Usage> usage_;
+  std::unordered_map<std::string, Usage> usage_;  // of vhosts in use
   std::uint64_t last_client_id_ = 0;
   std::uint64_t vhosts_version_ = 0;
   TimePoint measured_at_{};

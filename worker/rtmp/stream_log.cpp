@@ -38,7 +38,14 @@ std::uint32_t StreamLog::correct(std::uint32_t timestamp) {
   const bool jumped = !began_ || step < -kMaxBack || step > kMaxForward;
   if (!jumped) return last_time_ + static_cast<std::uint32_t>(step);
   const bool first_ever = messages_.empty() && first_ == 0;
-  return first_ever ? 0 : *std::max_element(track_time_.begin(), track_time_.end()) + kAfterJump;
+  if (first_ever) return 0;
+  // Behind whichever track is ahead; one that ended long ago is not, when times have wrapped.
+  std::int32_t ahead = 0;
+  for (const std::uint32_t time : track_time_) {
+    const auto step_to = static_cast<std::int32_t>(time - last_time_);
+    if (step_to <= kMaxBack) ahead = std::max(ahead, step_to);
+  }
+  return last_time_ + static_cast<std::uint32_t>(ahead) + kAfterJump;
 }
 
 std::string& StreamLog::segment_for(std::size_t size) {
@@ -70,7 +77,7 @@ void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
     track_began = true;
   } else if (step >= 0 && static_cast<std::uint32_t>(step) < kExtendedTimestamp) {
     message.delta = static_cast<std::uint32_t>(step);
-  } else if (jitter_ == Jitter::kFull) {
+  } else if (step < 0 && jitter_ == Jitter::kFull) {
     message.timestamp = track_time;  // a track does not go back
   } else {
     message.absolute = true;
@@ -85,7 +92,7 @@ void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
   append_delta_message(segment, {type, chunk_stream_of(track), 0, 0, payload}, message.delta,
                        kOutChunkSize);
   message.size = static_cast<std::uint32_t>(segment.size()) - message.offset;
-  bytes_ += message.size;
+  bytes_ += message.size + sizeof message;
   if (key_frame) key_frame_ = end();
   messages_.push_back(message);
 }
@@ -125,7 +132,7 @@ void StreamLog::trim(std::uint64_t number, bool keep_key_frame) {
   if (keep_key_frame && key_frame_) number = std::min(number, *key_frame_);
   number = std::min(number, end());
   while (first_ < number) {
-    bytes_ -= messages_.front().size;
+    bytes_ -= messages_.front().size + sizeof(LoggedMessage);
     messages_.pop_front();
     ++first_;
   }

@@ -71,6 +71,10 @@ class StreamLog {
   /// counts from.
   [[nodiscard]] std::uint32_t time_before(Track track, std::uint64_t from) const;
   [[nodiscard]] std::uint32_t last_time() const { return last_time_; }
+  /// The time of message `number`, or of the last one if that is still to come.
+  [[nodiscard]] std::uint32_t time_at(std::uint64_t number) const {
+    return number < end() ? at(number).timestamp : last_time_;
+  }
 
   /// Appends the message with a format 0 header: `timestamp` and `stream` are the player's own.
   void append_absolute(std::string& out, const LoggedMessage& message, std::uint32_t chunk_stream,
@@ -78,7 +82,7 @@ class StreamLog {
 
   /// Drops what is before `number`, and before the latest key frame if that is to be kept.
   void trim(std::uint64_t number, bool keep_key_frame);
-  /// Bytes that the messages take up.
+  /// Bytes that the messages take up, with what is known of each.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:

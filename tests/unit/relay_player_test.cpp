@@ -1,0 +1,414 @@
+// What a player of a live stream gets: headers, times, and key frames after drops.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/relay_fixture.hpp"
+#include "worker/rtmp/live_stream.hpp"
+#include "worker/rtmp/player.hpp"
+#include "worker/rtmp/relay_client.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+constexpr auto kVideo = MessageType::kVideo;
+constexpr auto kAudio = MessageType::kAudio;
+constexpr Duration kQueue{10'000};
+
+using Texts = std::vector<std::string>;
+using Times = std::vector<std::uint32_t>;
+
+std::string enhanced(char first, std::string_view codec, std::string_view content) {
+  return std::string(1, first).append(codec).append(content);
+}
+std::string hevc_header() {
+  return enhanced('\x90', "hvc1", "config");
+}
+std::string opus_header() {
+  return enhanced('\x90', "Opus", "config");
+}
+
+/// A player whose client's socket a test plays.
+class Screen {
+ public:
+  Screen(LiveStream& stream, RelayClient& client, std::uint32_t ordinal = 0)
+      : player(stream, client, 1, ordinal) {
+    stream.add_player(player);
+    append_set_chunk_size(out, kOutChunkSize);
+  }
+  ~Screen() { player.stream().remove_player(player); }
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+
+  /// Begins if it waits and may; false: it goes on waiting.
+  bool begin(TimePoint now = {}) {
+    const auto entrance = player.stream().entrance();
+    if (!entrance || !player.may_begin(*entrance)) return false;
+    player.begin(*entrance, out, now);
+    return true;
+  }
+  /// The socket takes at most `room` bytes of the log.
+  void take(std::size_t room = SIZE_MAX) {
+    while (true) {
+      if (!player.mid_message()) player.write_own(out, SIZE_MAX);
+      std::vector<iovec> slices;
+      player.collect(slices, 64);
+      std::size_t taken = 0;
+      for (const iovec& slice : slices) {
+        const std::size_t size = std::min(slice.iov_len, room - taken);
+        out.append(static_cast<const char*>(slice.iov_base), size);
+        taken += size;
+      }
+      if (taken == 0) return;
+      room -= taken;
+      player.advance(taken);
+    }
+  }
+  /// The messages that have become whole since the last call.
+  std::vector<Received> messages() {
+    std::vector<Received> got;
+    std::string_view rest = out;
+    Message message;
+    ChunkReader::Result result{};
+    while ((result = reader_.read(rest, message)) == ChunkReader::Result::kMessage) {
+      if (message.type == MessageType::kSetChunkSize) continue;
+      got.push_back({message.type, message.chunk_stream, message.stream, message.timestamp,
+                     std::string(message.payload)});
+    }
+    EXPECT_NE(result, ChunkReader::Result::kError) << reader_.why();
+    out.erase(0, out.size() - rest.size());
+    return got;
+  }
+  Texts payloads() {
+    Texts texts;
+    for (Received& message : messages()) texts.push_back(std::move(message.payload));
+    return texts;
+  }
+  Times times() {
+    Times times;
+    for (const Received& message : messages()) times.push_back(message.timestamp);
+    return times;
+  }
+
+  Player player;
+  std::string out;
+
+ private:
+  ChunkReader reader_{64UL * 1024 * 1024};
+};
+
+class RelayPlayer : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    peer->enter();
+    make(settings);
+  }
+  void make(const VhostSettings& with) {
+    stream = std::make_unique<LiveStream>(StreamName{"a.test", "live", "s"},
+                                          std::make_shared<VhostSettings>(with), TimePoint{});
+    stream->begin_publishing(client(), {});
+  }
+  void make(Jitter jitter) {
+    settings.jitter = jitter;
+    make(settings);
+  }
+  RelayClient& client() { return static_cast<RelayClient&>(*peer->client.state); }
+  void send(MessageType type, std::uint32_t timestamp, std::string_view payload,
+            TimePoint now = {}) {
+    stream->publish({type, 6, 1, timestamp, payload}, now);
+  }
+  void video(std::uint32_t timestamp, std::string_view payload, TimePoint now = {}) {
+    send(kVideo, timestamp, payload, now);
+  }
+  static TimePoint at(int milliseconds) { return TimePoint{} + Duration{milliseconds}; }
+
+  RelayFixture relay;
+  std::unique_ptr<RelayPeer> peer = relay.peer();
+  VhostSettings settings;
+  std::unique_ptr<LiveStream> stream;
+};
+
+TEST_F(RelayPlayer, OffGivesThePublishersTimesHoweverLarge) {
+  make(Jitter::kOff);
+  const std::string large = avc_key_frame(std::string(130'000, 'k'));
+  video(0x01234567, avc_header());
+  video(0x01234567, large);
+  video(0x01234567 + 40, avc_frame(std::string(70'000, 'f')));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  const auto got = screen.messages();
+  ASSERT_EQ(got.size(), 3U);
+  EXPECT_EQ(got[1].payload, large);
+  EXPECT_EQ(got[1].timestamp, 0x01234567U);
+  EXPECT_EQ(got[2].timestamp, 0x01234567U + 40);
+}
+
+TEST_F(RelayPlayer, OffFollowsTimesThatWrapOrGoBack) {
+  make(Jitter::kOff);
+  video(0xFFFFFFE0U, avc_header());
+  video(0xFFFFFFE0U, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  video(0x10, avc_frame("wrapped"));
+  video(0x38, avc_frame("f"));
+  video(0x08, avc_frame("back"));
+  video(0x30, avc_frame("f"));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0xFFFFFFE0U, 0xFFFFFFE0U, 0x10, 0x38, 0x08, 0x30}));
+}
+
+TEST_F(RelayPlayer, ZeroBeginsAtZeroAndAnewWhenTheClockGoesBack) {
+  make(Jitter::kZero);
+  video(0xFFFFFFE0U, avc_header());
+  video(0xFFFFFFE0U, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  video(0x08, avc_frame("wrapped"));
+  video(0x08 + 60'000, avc_frame("a jump stays one"));
+  video(5'000, avc_frame("behind where it began? no"));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0, 0, 0x28, 0x28 + 60'000, 5'000 + 0x20}));
+  video(0xFF000000U, avc_frame("before its beginning"));
+  video(0xFF000028U, avc_frame("f"));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0, 40}));
+}
+
+TEST_F(RelayPlayer, FullGoesOnSmoothlyOverJumps) {
+  video(1'000'000, avc_header());
+  video(1'000'000, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  video(1'000'040, avc_frame("f"));
+  video(20'000'000, avc_frame("far on"));
+  video(20'000'040, avc_frame("f"));
+  video(0, avc_frame("back"));
+  video(40, avc_frame("f"));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0, 0, 40, 50, 90, 100, 140}));
+}
+
+TEST_F(RelayPlayer, TimesOfALateJoinerBeginNearZeroHoweverLongTheStreamHasRun) {
+  std::uint32_t time = 0;
+  video(time, avc_header());
+  for (int i = 0; i < 4'000; ++i) video(time += 4'900, avc_key_frame("k"));
+  stream->trim();
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  video(time += 40, avc_frame("f"));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0, 4'900, 4'940})) << "the header stands before the key frame";
+}
+
+TEST_F(RelayPlayer, ATrackThatEndedLongAgoDoesNotShiftTheOthers) {
+  std::uint32_t time = 0;
+  video(time, avc_header());
+  send(kAudio, time, aac_header());
+  for (int i = 0; i < 10; ++i) video(time += 4'000, avc_key_frame("k"));
+  stream->trim();
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  send(kAudio, time + 23, aac_frame("again"));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0, 0, 4'000, 4'023}));
+}
+
+TEST_F(RelayPlayer, GetsTheHeadersOfEveryCodecAsLastSent) {
+  std::string metadata;
+  amf0::write_string(metadata, "onMetaData");
+  amf0::Object object;
+  object.properties.emplace_back("width", 640.0);
+  amf0::write(metadata, object);
+  send(MessageType::kDataAmf0, 0, metadata);
+  video(0, avc_header('1'));
+  send(kAudio, 0, aac_header());
+  send(kAudio, 0, opus_header());
+  video(0, hevc_header());
+  video(0, avc_header('2'));
+  video(0, avc_key_frame("k"));
+  stream->trim();
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{metadata, avc_header('2'), aac_header(), opus_header(),
+                                      hevc_header(), avc_key_frame("k")}));
+}
+
+TEST_F(RelayPlayer, HeadersThatAreNoneTakeUpNoMemory) {
+  video(0, avc_header());
+  video(0, avc_header() + std::string(70'000, 'x'));
+  send(MessageType::kDataAmf0, 0, std::string(70'000, 'x'));
+  for (char track = 0; track < 100; ++track) {
+    std::string header("\x96\0avc1", 6);  // multitrack, one track, sequence start
+    video(0, header + track + "config");
+  }
+  std::size_t bytes = stream->metadata().size();
+  for (const StreamHeader& header : stream->headers()) bytes += header.payload.size();
+  EXPECT_LE(stream->headers().size(), 16U);
+  EXPECT_LT(bytes, 1'000U);
+}
+
+TEST_F(RelayPlayer, NobodyGetsFramesBeforeTheFirstKeyFrame) {
+  send(kAudio, 0, aac_header());
+  send(kAudio, 0, aac_frame("x"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin()) << "sound alone can begin anywhere";
+  video(0, avc_header());
+  video(0, avc_frame("cannot be decoded"));
+  send(kAudio, 10, aac_frame("y"));
+  video(40, avc_key_frame("k"));
+  video(80, avc_frame("f"));
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{aac_header(), avc_header(), aac_frame("y"),
+                                      avc_key_frame("k"), avc_frame("f")}));
+}
+
+TEST_F(RelayPlayer, WithoutTheGopCacheBeginsWithTheNextKeyFrame) {
+  settings.gop_cache = false;
+  make(settings);
+  video(0, avc_header(), at(0));
+  video(0, avc_key_frame("k1"), at(0));
+  stream->trim();
+  EXPECT_EQ(stream->log().begin(), stream->log().end()) << "nothing is kept";
+  Screen screen(*stream, client());
+  EXPECT_FALSE(screen.begin());
+  video(40, avc_frame("f"), at(40));
+  EXPECT_FALSE(screen.begin());
+  stream->trim();
+  // Much may come in before players get it: with latency = merge, say.
+  video(80, avc_key_frame("k2"), at(80));
+  video(120, avc_frame("g"), at(120));
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), avc_key_frame("k2"), avc_frame("g")}));
+}
+
+TEST_F(RelayPlayer, IsLateWhenWhatIsDueIsTooOld) {
+  video(0, avc_header(), at(0));
+  video(0, avc_key_frame("k"), at(0));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin(at(20'000)));
+  EXPECT_FALSE(screen.player.late(at(30'000), kQueue)) << "counts from when it began";
+  EXPECT_TRUE(screen.player.late(at(30'001), kQueue));
+  screen.take();
+  EXPECT_FALSE(screen.player.late(at(90'000), kQueue)) << "nothing is due";
+  video(40, avc_frame("f"), at(90'000));
+  EXPECT_FALSE(screen.player.late(at(100'000), kQueue));
+  EXPECT_TRUE(screen.player.late(at(100'001), kQueue));
+}
+
+TEST_F(RelayPlayer, IsLateWhenTooMuchIsDueHoweverFastItCame) {
+  video(0, avc_header());
+  video(0, avc_key_frame("k"));
+  Screen slow(*stream, client());
+  Screen fast(*stream, client(), 1);
+  ASSERT_TRUE(slow.begin());
+  ASSERT_TRUE(fast.begin());
+  const std::string frame = avc_frame(std::string(15UL * 1024 * 1024, 'f'));
+  for (std::uint32_t i = 1; i <= 5; ++i) {
+    EXPECT_FALSE(slow.player.late(at(0), kQueue)) << i;
+    video(i * 40, frame);
+    fast.take();
+    fast.out.clear();
+    stream->trim();
+  }
+  EXPECT_TRUE(slow.player.late(at(0), kQueue));
+  EXPECT_FALSE(fast.player.late(at(0), kQueue));
+  slow.player.drop(slow.out, at(0));
+  stream->trim();
+  EXPECT_EQ(stream->log().bytes(), 0U) << "not even the key frame: too much lies behind it";
+}
+
+TEST_F(RelayPlayer, DropsToTheLatestKeyFrameAndGoesOnInItsOwnTime) {
+  video(50'000, avc_header(), at(0));
+  video(50'000, avc_key_frame("k1"), at(0));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin(at(0)));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0, 0}));
+  for (std::uint32_t i = 1; i <= 10; ++i) {
+    video(50'000 + i * 100, i == 8 ? avc_key_frame("k2") : avc_frame("f"), at(0));
+  }
+  screen.player.drop(screen.out, at(11'000));
+  EXPECT_FALSE(screen.player.waiting());
+  screen.take();
+  const auto got = screen.messages();
+  ASSERT_EQ(got.size(), 4U);
+  EXPECT_EQ(got[0].payload, avc_header());
+  EXPECT_EQ(got[1].payload, avc_key_frame("k2"));
+  EXPECT_EQ(got[1].timestamp, 800U);
+  EXPECT_EQ(got[3].timestamp, 1'000U);
+  EXPECT_FALSE(screen.player.late(at(20'000), kQueue));
+}
+
+TEST_F(RelayPlayer, ADropAfterTheLatestKeyFrameWaitsForTheNextAndRepeatsNothing) {
+  video(0, avc_header(), at(0));
+  video(0, avc_key_frame("k1"), at(0));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin(at(0)));
+  screen.take();
+  screen.messages();
+  video(40, avc_frame("too late"), at(40));
+  screen.player.drop(screen.out, at(11'000));
+  EXPECT_TRUE(screen.player.waiting());
+  EXPECT_FALSE(screen.begin(at(11'000))) << "k1 is behind it";
+  video(80, avc_frame("f"), at(11'000));
+  EXPECT_FALSE(screen.begin(at(11'000)));
+  video(120, avc_key_frame("k2"), at(11'040));
+  ASSERT_TRUE(screen.begin(at(11'040)));
+  screen.take();
+  const auto got = screen.messages();
+  ASSERT_EQ(got.size(), 2U);
+  EXPECT_EQ(got[1].payload, avc_key_frame("k2"));
+  EXPECT_EQ(got[1].timestamp, 120U);
+}
+
+TEST_F(RelayPlayer, AMessageThatWasSentInPartIsFinishedBeforeADrop) {
+  const std::string large = avc_key_frame(std::string(200'000, 'k'));
+  for (std::size_t sent = 1; sent < 200'000; sent += 19'997) {
+    make(settings);
+    video(0, avc_header());
+    Screen screen(*stream, client());
+    video(0, avc_key_frame("k1"));
+    ASSERT_TRUE(screen.begin());
+    screen.take();
+    screen.messages();
+    video(40, large);
+    video(80, avc_frame("given up"));
+    video(120, avc_key_frame("k3"));
+    screen.take(sent);
+    ASSERT_TRUE(screen.player.mid_message());
+    screen.player.drop(screen.out, at(0));
+    screen.take();
+    EXPECT_EQ(screen.payloads(), (Texts{large, avc_header(), avc_key_frame("k3")})) << sent;
+  }
+}
+
+TEST_F(RelayPlayer, UnwantedTracksAreLeftOutAndComeBackInStep) {
+  video(0, avc_header());
+  send(kAudio, 0, aac_header());
+  video(0, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  screen.messages();
+  screen.player.receive(Track::kAudio, false);
+  send(kAudio, 20, aac_frame("unheard"));
+  video(40, avc_frame("f"));
+  send(kAudio, 43, aac_frame("unheard"));
+  screen.take();
+  EXPECT_EQ(screen.times(), Times{40});
+  screen.player.receive(Track::kAudio, true);
+  send(kAudio, 66, aac_frame("x"));
+  send(kAudio, 89, aac_frame("y"));
+  video(80, avc_frame("g"));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{66, 89, 80}));
+}
+
+}  // namespace
+}  // namespace mpb::rtmp

@@ -1,0 +1,210 @@
+// The log of a live stream: times, chunks, and what is kept.
+#include "worker/rtmp/stream_log.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "proto/rtmp/command.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+constexpr auto kVideo = MessageType::kVideo;
+constexpr auto kAudio = MessageType::kAudio;
+
+class RelayLog : public ::testing::Test {
+ protected:
+  const LoggedMessage& video(std::uint32_t timestamp, std::string_view payload = "v",
+                             bool key_frame = false) {
+    log.append(Track::kVideo, kVideo, timestamp, payload, key_frame, {});
+    return log.at(log.end() - 1);
+  }
+  const LoggedMessage& audio(std::uint32_t timestamp, std::string_view payload = "a") {
+    log.append(Track::kAudio, kAudio, timestamp, payload, false, {});
+    return log.at(log.end() - 1);
+  }
+  /// Video in the largest steps that are no jump, without keeping it.
+  void run_video(std::uint32_t& raw, std::uint32_t milliseconds) {
+    constexpr std::uint32_t kStep = 5'000;
+    for (std::uint32_t done = 0; done < milliseconds; done += kStep) {
+      video(raw += kStep);
+      log.trim(log.end(), false);
+    }
+  }
+  std::vector<std::uint32_t> times() const {
+    std::vector<std::uint32_t> times;
+    for (std::uint64_t i = log.begin(); i < log.end(); ++i) times.push_back(log.at(i).timestamp);
+    return times;
+  }
+
+  StreamLog log;
+};
+
+using Times = std::vector<std::uint32_t>;
+
+TEST_F(RelayLog, FullBeginsAtZeroAndKeepsTheStepsOfAllTracks) {
+  video(700'000);
+  audio(700'010);
+  video(700'040);
+  audio(700'033);  // interleaved unevenly
+  EXPECT_EQ(times(), (Times{0, 10, 40, 33}));
+}
+
+TEST_F(RelayLog, FullKeepsStepsWithinItsBoundsAndBridgesJumpsBeyond) {
+  video(10'000);
+  video(15'000);
+  EXPECT_EQ(audio(14'000).timestamp, 4'000U) << "1000 ms back are no jump";
+  EXPECT_EQ(audio(19'001).timestamp, 5'010U) << "5001 ms on are one: 10 ms behind the latest";
+  EXPECT_EQ(video(19'040).timestamp, 5'049U) << "from there, the publisher's steps count";
+  EXPECT_EQ(video(18'039).timestamp, 5'059U) << "1001 ms back are one, too";
+}
+
+TEST_F(RelayLog, FullGoesOnWithTheNextPublisher) {
+  video(0);
+  video(40);
+  audio(45);
+  log.restart(Jitter::kFull);
+  EXPECT_FALSE(log.key_frame());
+  EXPECT_EQ(video(9'000).timestamp, 55U);
+  EXPECT_EQ(audio(9'020).timestamp, 75U);
+}
+
+TEST_F(RelayLog, FullLetsNoTrackGoBack) {
+  video(1'000);
+  video(1'100);
+  const LoggedMessage& back = video(1'060);
+  EXPECT_EQ(back.timestamp, 100U);
+  EXPECT_EQ(back.delta, 0U);
+  EXPECT_FALSE(back.absolute);
+  EXPECT_EQ(video(1'140).delta, 40U);
+}
+
+TEST_F(RelayLog, FullGivesATrackThatWasSilentForHoursItsRealTime) {
+  std::uint32_t raw = 0;
+  video(raw);
+  audio(raw);
+  run_video(raw, kExtendedTimestamp + 5'000);
+  const LoggedMessage& again = audio(raw);
+  EXPECT_EQ(again.timestamp, raw);
+  EXPECT_TRUE(again.absolute) << "a delta cannot say it";
+  const LoggedMessage& next = audio(raw + 23);
+  EXPECT_EQ(next.timestamp, raw + 23);
+  EXPECT_EQ(next.delta, 23U);
+}
+
+TEST_F(RelayLog, FullBridgesAJumpAfterItsTimesHaveWrapped) {
+  std::uint32_t raw = 0;
+  audio(raw);
+  run_video(raw, 0xF0000000U);
+  audio(raw);  // the last of it
+  run_video(raw, 0x20000000U);
+  const std::uint32_t before = log.last_time();
+  ASSERT_LT(before, 0x20000000U) << "wrapped";
+  EXPECT_EQ(video(raw + 1'000'000).timestamp, before + 10);
+  EXPECT_EQ(video(raw + 1'000'040).timestamp, before + 50);
+}
+
+TEST_F(RelayLog, ZeroAndOffKeepThePublishersTimes) {
+  for (const Jitter jitter : {Jitter::kZero, Jitter::kOff}) {
+    log.restart(jitter);
+    const std::uint64_t first = log.end();
+    video(0xFFFFFFF0U);
+    EXPECT_EQ(video(0x10).delta, 0x20U) << "times wrap";
+    EXPECT_FALSE(log.at(log.end() - 1).absolute);
+    EXPECT_EQ(log.at(first).timestamp, 0xFFFFFFF0U);
+    const LoggedMessage& back = video(5);
+    EXPECT_EQ(back.timestamp, 5U);
+    EXPECT_TRUE(back.absolute);
+    EXPECT_EQ(video(5 + kExtendedTimestamp - 1).delta, kExtendedTimestamp - 1);
+    EXPECT_TRUE(video(5 + 2 * kExtendedTimestamp).absolute) << "too far for a delta";
+  }
+}
+
+TEST_F(RelayLog, ChunksBehindAnAbsoluteMessageAreReadAsTheyWere) {
+  log.restart(Jitter::kOff);
+  const std::string large(3 * kOutChunkSize + 1, 'L');
+  const std::string whole(2 * kOutChunkSize, 'W');
+  std::vector<std::string> payloads{"k", large, "", whole, std::string(kOutChunkSize, 'o')};
+  std::uint32_t time = 0x01234567;
+  for (const std::string& payload : payloads) video(time += 40, payload);
+  // Whichever message comes first: its header is absolute, with an extended timestamp.
+  for (std::size_t first = 0; first < payloads.size(); ++first) {
+    std::string bytes;
+    append_set_chunk_size(bytes, kOutChunkSize);
+    const LoggedMessage& begin = log.at(first);
+    log.append_absolute(bytes, begin, chunk_stream_of(Track::kVideo), 7, begin.timestamp);
+    for (std::size_t i = first + 1; i < payloads.size(); ++i) bytes += log.chunks(log.at(i));
+    ChunkReader reader(1024UL * 1024);
+    std::string_view rest = bytes;
+    Message message;
+    ASSERT_EQ(reader.read(rest, message), ChunkReader::Result::kMessage);
+    for (std::size_t i = first; i < payloads.size(); ++i) {
+      ASSERT_EQ(reader.read(rest, message), ChunkReader::Result::kMessage) << reader.why();
+      EXPECT_EQ(message.payload, payloads[i]) << "from " << first << " on, message " << i;
+      EXPECT_EQ(message.timestamp, 0x01234567 + 40 * (i + 1));
+      EXPECT_EQ(message.stream, 7U);
+    }
+    EXPECT_TRUE(rest.empty());
+  }
+}
+
+TEST_F(RelayLog, TrimsUpToTheKeyFrameAtMostIfThatIsToBeKept) {
+  video(0, "k", true);
+  video(40);
+  video(80, "k", true);
+  video(120);
+  ASSERT_EQ(log.key_frame(), 2U);
+  log.trim(UINT64_MAX, true);
+  EXPECT_EQ(log.begin(), 2U);
+  EXPECT_EQ(log.key_frame(), 2U);
+  log.trim(1, false);
+  EXPECT_EQ(log.begin(), 2U) << "what is gone does not come back";
+  log.trim(3, false);
+  EXPECT_EQ(log.begin(), 3U);
+  EXPECT_FALSE(log.key_frame());
+  log.trim(UINT64_MAX, true);
+  EXPECT_EQ(log.begin(), log.end());
+  EXPECT_EQ(log.end(), 4U);
+  EXPECT_EQ(log.bytes(), 0U);
+}
+
+TEST_F(RelayLog, NumbersAndChunksStayRightWhateverIsTrimmed) {
+  std::vector<std::string> payloads;
+  for (std::uint32_t i = 0; i < 3'000; ++i) {
+    payloads.push_back(std::to_string(i) + std::string(i % 7 == 0 ? 20'000 : i % 90, 'x'));
+    video(i * 40, payloads.back());
+    if (i % 11 == 0) log.trim(log.end() - std::min<std::uint64_t>(log.end(), i % 500), false);
+    if (i % 1'000 == 999) log.trim(log.end(), false);
+    for (std::uint64_t n = log.begin(); n < log.end(); n += 97) {
+      const std::string_view chunks = log.chunks(log.at(n));
+      ASSERT_EQ(chunks.substr(8, payloads[n].size()), payloads[n]) << n << " after " << i;
+    }
+  }
+  log.trim(log.end(), false);
+  EXPECT_EQ(log.bytes(), 0U);
+}
+
+TEST_F(RelayLog, BytesCountWhatIsKnownOfEmptyMessagesToo) {
+  for (int i = 0; i < 100; ++i) video(0, "");
+  EXPECT_GE(log.bytes(), 100 * sizeof(LoggedMessage));
+}
+
+TEST_F(RelayLog, TimeBeforeIsWhatTheNextDeltaCountsFrom) {
+  video(0);
+  audio(5);
+  video(40);
+  audio(28);
+  video(80);
+  EXPECT_EQ(log.time_before(Track::kVideo, 1), 0U);
+  EXPECT_EQ(log.time_before(Track::kVideo, 3), 40U);
+  EXPECT_EQ(log.time_before(Track::kAudio, 2), 5U);
+  EXPECT_EQ(log.time_before(Track::kAudio, 4), 28U) << "none follows: its last";
+  EXPECT_EQ(log.time_before(Track::kData, 0), 0U);
+  log.trim(4, false);
+  EXPECT_EQ(log.time_before(Track::kVideo, 0), 40U);
+}
+
+}  // namespace
+}  // namespace mpb::rtmp
