@@ -22,6 +22,8 @@ constexpr std::size_t kMaxReplies = 256UL * 1024;      // answers that may wait 
 constexpr std::size_t kMaxOwn = 20UL * 1024 * 1024;    // a client that reads none of it is ended
 constexpr std::size_t kOwnKept = 4UL * 1024;           // memory that an empty own_ may keep
 
+/// Encoders write small pieces, and with Nagle's algorithm (RFC 896) each waits for the
+/// acknowledgement of the one before, which the kernel would hold back for 40 ms.
 void acknowledge_at_once(int socket) {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
@@ -79,7 +81,7 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
     return step;
   }
   acknowledge(step.consumed, out);
-  if (!in_use()) acknowledge_at_once(connection_->descriptor());
+  if (sharing_player() == nullptr) acknowledge_at_once(connection_->descriptor());
   return step;
 }
 
