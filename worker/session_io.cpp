@@ -158,7 +158,8 @@ void Session::unwatch() {
 void Session::set_deadline() {
   SessionDeadlines& deadlines = worker_->deadlines;
   const TimePoint now = worker_->loop.now();
-  if (output_.empty() && state_ == State::kClassifying && !input_.empty()) {
+  const bool has_begun = !input_.empty() || stage_ > 0;  // a stage: was answered, and has to go on
+  if (output_.empty() && state_ == State::kClassifying && has_begun) {
     // Counts from the first byte, however many come and whatever else was waited for meanwhile.
     if (std::exchange(header_due_, true)) return;
     if (header_began_ == TimePoint{}) header_began_ = now;
