@@ -229,12 +229,18 @@ TEST_F(RelayPlayer, GetsTheHeadersOfEveryCodecAsLastSent) {
   send(kAudio, 0, opus_header());
   video(0, hevc_header());
   video(0, avc_header('2'));
-  video(0, avc_key_frame("k"));
+  video(80, avc_key_frame("k"));
   stream->trim();
   Screen screen(*stream, client());
   ASSERT_TRUE(screen.begin());
   screen.take();
-  EXPECT_EQ(screen.payloads(), (Texts{metadata, avc_header('2'), aac_header(), opus_header(),
+  const Times times = screen.times();
+  ASSERT_FALSE(times.empty());
+  EXPECT_EQ(times.front(), 0U) << "metadata at another time is none to ffmpeg";
+  Screen second(*stream, client());
+  ASSERT_TRUE(second.begin());
+  second.take();
+  EXPECT_EQ(second.payloads(), (Texts{metadata, avc_header('2'), aac_header(), opus_header(),
                                       hevc_header(), avc_key_frame("k")}));
 }
 

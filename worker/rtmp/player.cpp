@@ -34,12 +34,12 @@ std::uint32_t Player::time_for(std::uint32_t timestamp) const {
 
 void Player::write_header(Track track, MessageType type, std::string_view payload,
                           std::string& out) {
-  const StreamLog& log = stream_.log();
   // What follows in the log counts from the message before it, and so from the header if that has
-  // its time. Data may be far apart, and has a time of its own each.
-  const bool data = track == Track::kData;
-  const std::uint32_t time = data ? log.time_at(next_) : log.time_before(track, next_);
-  in_step_[index_of(track)] = !data && !before_base(time);
+  // its time. Data may be far apart, and has a time of its own each. FLV readers such as ffmpeg
+  // take onMetaData for what it is only at time 0: that of all data from before the player's
+  // beginning.
+  const std::uint32_t time = stream_.log().time_before(track, next_);
+  in_step_[index_of(track)] = track != Track::kData && !before_base(time);
   append_message(out, {type, chunk_stream(track), stream_id_, time_for(time), payload},
                  kOutChunkSize);
 }
