@@ -438,6 +438,41 @@ TEST_F(RtmpHostile, PingsWithoutReadingTheAnswersEndInTime) {
   expect_served();
 }
 
+TEST_F(RtmpHostile, AFloodForPlayersThatDoNotReadIsBoundedInBytes) {
+  auto flood = guest();
+  flood->send(rtmp_command_bytes("publish", 3, 1, string_argument("flood")));
+  ASSERT_EQ(flood->status(), "NetStream.Publish.Start");
+  std::string bytes;
+  rtmp::append_set_chunk_size(bytes, 4 * kMegabyte);
+  rtmp::append_message(bytes, {MessageType::kVideo, 6, 1, 0, "\x17\1..."}, 4 * kMegabyte);
+  flood->send(bytes);
+  std::deque<RtmpPeer> deaf;
+  for (int i = 0; i < 3; ++i) {
+    RtmpPeer& player = deaf.emplace_back(broker->port());
+    ASSERT_TRUE(player.enter_stream(kVhost));
+    player.send(rtmp_command_bytes("play", 3, 1, string_argument("flood")));
+    ASSERT_TRUE(player.next(MessageType::kVideo));
+  }
+  const std::string frame = "\x27\1" + std::string(kMegabyte, 'f');
+  std::size_t most = 0;
+  for (std::uint32_t i = 1; i <= 400; ++i) {
+    bytes.clear();
+    rtmp::append_message(bytes, {MessageType::kVideo, 6, 1, i, frame}, 4 * kMegabyte);
+    flood->send(bytes);
+    most = std::max(most, memory()[0]);
+  }
+  const std::size_t kept = slow_factor() > 1 ? 600 * kMegabyte : 0;
+  EXPECT_LT(most, rest[0] + 100 * kMegabyte + kept) << "of 400 MB";
+  EXPECT_TRUE(eventually([&] { return stream_report("flood").at("players").as_int64() == 0; }));
+  // Nor by many messages that are hardly there.
+  bytes.clear();
+  for (std::uint32_t i = 0; i < 1'000; ++i) {
+    rtmp::append_message(bytes, {MessageType::kAudio, 4, 1, i, "\xaf"}, 4 * kMegabyte);
+  }
+  for (int i = 0; i < 2'000 / slow_factor(); ++i) flood->send(bytes);
+  expect_bounded(160 * kMegabyte);
+}
+
 TEST_F(RtmpHostile, APlayerThatNeverReadsIsCutAndCounted) {
   RtmpLoad fat(broker->folder(), broker->port(),
                {"--publish", "--play", "--clients", "2", "--vhost", kVhost, "--stream", "fat",
