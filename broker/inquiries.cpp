@@ -32,9 +32,7 @@ void Inquiries::ask_next() {
 }
 
 void Inquiries::begin(Pending pending) {
-  current_.emplace();
-  current_->nonce = nonce_++;
-  current_->done = std::move(pending.done);
+  current_.emplace(Current{nonce_++, std::move(pending.done), Inquiry(pending.question), {}});
   ask_({current_->nonce, pending.question, pending.argument}, current_->inquiry);
   if (current_->inquiry.complete()) return finish();
   current_->timer = loop_.after(limit_, [this] {

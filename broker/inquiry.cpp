@@ -4,8 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
-#include <tuple>
 
 #include <boost/json/array.hpp>
 
@@ -14,26 +12,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr double kMaxTotal = 1e15;                   // of one worker: the sum is exact
 constexpr std::uint64_t kMaxKicked = 1'000'000'000;  // of one worker: the sum does not overflow
-
-/// A whole number is written as one.
-json::value number_value(double number) {
-  constexpr double kExact = 9'007'199'254'740'992;  // 2^53
-  if (number <= kExact && std::floor(number) == number) return static_cast<std::int64_t>(number);
-  return number;
-}
-
-json::object stream_object(const StreamEntry& stream, Slot slot) {
-  json::object object(StreamEntry::kTexts.size() + StreamEntry::kNumbers.size() + 1);
-  for (std::size_t i = 0; i < stream.texts.size(); ++i) {
-    object.emplace(StreamEntry::kTexts[i], stream.texts[i]);
-  }
-  for (std::size_t i = 0; i < stream.numbers.size(); ++i) {
-    object.emplace(StreamEntry::kNumbers[i], number_value(stream.numbers[i]));
-  }
-  object.emplace("slot", slot);
-  return object;
-}
 
 }  // namespace
 
@@ -58,16 +38,20 @@ void Inquiry::on_answer(Slot slot, const channel::Answer& piece) {
 }
 
 void Inquiry::take(Slot slot, AnswerContent content) {
-  if (!content.unknown && !content.kicked && !content.streams) return give_up(slot);
+  if (!content.unknown && !content.kicked && !content.entries) return give_up(slot);
   kicked_ += std::min(content.kicked.value_or(0), kMaxKicked);
   truncated_ = truncated_ || content.truncated;
-  if (!content.streams) return;
-  for (StreamEntry& stream : *content.streams) {
-    if (!budget_.take(stream)) {
+  totals_.resize(content.totals.size());
+  for (std::size_t i = 0; i < totals_.size(); ++i) {
+    totals_[i] += std::min(content.totals[i], kMaxTotal);
+  }
+  if (!content.entries) return;
+  for (AnswerEntry& entry : *content.entries) {
+    if (!budget_.take(entry)) {
       truncated_ = true;
       return;
     }
-    streams_.emplace_back(std::move(stream), slot);
+    entries_.emplace_back(std::move(entry), slot);
   }
 }
 
@@ -76,17 +60,26 @@ void Inquiry::add_missing(json::object& report) const {
   report["missing"] = json::array(missing_.begin(), missing_.end());
 }
 
-json::object Inquiry::streams_report() {
-  const auto place = [](const std::pair<StreamEntry, Slot>& entry) {
-    const auto& texts = entry.first.texts;
-    return std::tie(texts[0], texts[1], texts[2], entry.second);  // vhost, app, stream
-  };
-  std::sort(streams_.begin(), streams_.end(),
-            [&](const auto& a, const auto& b) { return place(a) < place(b); });
-  json::array streams;
-  streams.reserve(streams_.size());
-  for (const auto& [stream, slot] : streams_) streams.push_back(stream_object(stream, slot));
-  json::object report{{"ok", true}, {"streams", std::move(streams)}};
+json::object Inquiry::list_report() {
+  std::ranges::sort(entries_, [this](const auto& a, const auto& b) {
+    for (std::size_t i = 0; i < list_->key; ++i) {
+      const int order = a.first.texts[i].compare(b.first.texts[i]);
+      if (order != 0) return order < 0;
+    }
+    return a.second < b.second;
+  });
+  json::array entries;
+  entries.reserve(entries_.size());
+  for (const auto& [entry, slot] : entries_) {
+    json::object object = entry_object(*list_, entry);
+    object.emplace("slot", slot);
+    entries.push_back(std::move(object));
+  }
+  json::object report{{"ok", true}, {list_->name, std::move(entries)}};
+  totals_.resize(list_->totals.size());
+  for (std::size_t i = 0; i < totals_.size(); ++i) {
+    report[list_->totals[i]] = number_value(totals_[i]);
+  }
   add_missing(report);
   if (truncated_) report["truncated"] = true;
   return report;

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,8 +20,10 @@ namespace mpb {
 
 class Inquiry {
  public:
+  explicit Inquiry(std::string_view question) : list_(find_answer_list(question)) {}
+
   /// The worker was asked.
-  void expect(Slot slot) { waiting_[slot]; }
+  void expect(Slot slot) { waiting_.try_emplace(slot, list_); }
   [[nodiscard]] bool expects(Slot slot) const { return waiting_.contains(slot); }
   /// A worker whose answer does not come, or cannot be used.
   void give_up(Slot slot);
@@ -29,10 +32,11 @@ class Inquiry {
   void on_answer(Slot slot, const channel::Answer& piece);
   [[nodiscard]] bool complete() const { return waiting_.empty(); }
 
-  /// For once it is complete, and one of them once. {"ok":true,"streams":[...]}, each with its
-  /// worker's "slot", sorted by name; and, if so, "missing":[slots that did not answer] and
-  /// "truncated":true when there are more than fit the budget.
-  boost::json::object streams_report();
+  /// For once it is complete, and one of them once. Of a question with a list:
+  /// {"ok":true,"streams":[...]}, each with its worker's "slot", sorted by name, and the list's
+  /// totals; and, if so, "missing":[slots that did not answer] and "truncated":true when there are
+  /// more than fit the budget.
+  boost::json::object list_report();
   /// {"ok":true,"kicked":N}; an error when it was nobody. `stream` is what was asked for.
   [[nodiscard]] boost::json::object kick_report(std::string_view stream) const;
 
@@ -40,10 +44,12 @@ class Inquiry {
   void take(Slot slot, AnswerContent content);
   void add_missing(boost::json::object& report) const;
 
+  const AnswerList* list_;
   std::map<Slot, WorkerAnswer> waiting_;  // their answers so far
   std::set<Slot> missing_;
-  std::vector<std::pair<StreamEntry, Slot>> streams_;
-  StreamBudget budget_;
+  std::vector<std::pair<AnswerEntry, Slot>> entries_;
+  std::vector<double> totals_;
+  EntryBudget budget_;
   std::uint64_t kicked_ = 0;
   bool truncated_ = false;
 };

@@ -51,7 +51,7 @@ void Broker::on_request(const boost::json::object& request, Reply reply) {
         [this, reply = std::move(reply)] { reply(StatusReport(*this).build()); });
     return;
   }
-  if (command == "streams") return request_streams(std::move(reply));
+  if (find_answer_list(command) != nullptr) return request_list(command, std::move(reply));
   if (command == "kick") return request_kick(request, std::move(reply));
   const Status done = run_request(command, request);
   reply(done ? boost::json::object{{"ok", true}} : refusal(done.error()));
@@ -69,14 +69,14 @@ Status Broker::run_request(std::string_view command, const boost::json::object& 
     return {};
   }
   return usage_error(
-      fmt::format("unknown command '{}': expected status, events, streams, kick, drain, route, "
-                  "workers, vhost, reload or stop",
+      fmt::format("unknown command '{}': expected status, events, streams, upstreams, hooks, "
+                  "kick, drain, route, workers, vhost, reload or stop",
                   command));
 }
 
-void Broker::request_streams(Reply reply) {
-  const bool asked =
-      inquiries_.ask("streams", {}, [reply](Inquiry& inquiry) { reply(inquiry.streams_report()); });
+void Broker::request_list(std::string_view question, Reply reply) {
+  const bool asked = inquiries_.ask(std::string(question), {},
+                                    [reply](Inquiry& inquiry) { reply(inquiry.list_report()); });
   if (!asked) reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
 }
 

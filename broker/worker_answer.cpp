@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <string>
 #include <utility>
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -15,9 +17,8 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxDepth = 8;  // nested objects and arrays
 
-/// The place of a name in a list; the list's size when it is not there.
-template <std::size_t N>
-std::size_t index_of(const std::array<std::string_view, N>& names, std::string_view name) {
+/// The place of a name among others; their number when it is not there.
+std::size_t index_of(Names names, std::string_view name) {
   return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
 }
 
@@ -29,19 +30,23 @@ class ContentReader {
   static constexpr std::size_t max_key_size = 4096;
   static constexpr std::size_t max_string_size = 4096;
 
+  explicit ContentReader(const AnswerList* list) : list_(list) {
+    if (list != nullptr) content.totals.resize(list->totals.size());
+  }
+
   AnswerContent content;
 
   bool on_document_begin(json::error_code&) { return true; }
   bool on_document_end(json::error_code&) { return true; }
   bool on_object_begin(json::error_code&) {
-    if (++depth_ == kStreamDepth && in_streams_) {
-      in_stream_ = true;
-      stream_ = {};
+    if (++depth_ == kEntryDepth && in_list_) {
+      in_entry_ = true;
+      entry_ = AnswerEntry(*list_);
     }
     return true;
   }
   bool on_object_end(std::size_t, json::error_code&) {
-    if (in_stream_ && depth_ == kStreamDepth) keep_stream();
+    if (describes_entry()) keep_entry();
     --depth_;
     return true;
   }
@@ -50,14 +55,14 @@ class ContentReader {
       error = json::error::not_object;
       return false;
     }
-    if (++depth_ == kStreamsDepth && key_ == "streams") {
-      in_streams_ = true;
-      content.streams.emplace();
+    if (++depth_ == kListDepth && list_ != nullptr && key_ == list_->name) {
+      in_list_ = true;
+      content.entries.emplace();
     }
     return true;
   }
   bool on_array_end(std::size_t, json::error_code&) {
-    if (depth_-- == kStreamsDepth) in_streams_ = false;
+    if (depth_-- == kListDepth) in_list_ = false;
     return true;
   }
   bool on_key_part(std::string_view part, std::size_t, json::error_code&) {
@@ -76,8 +81,10 @@ class ContentReader {
   bool on_string(std::string_view part, std::size_t, json::error_code& error) {
     text_ += part;
     std::string text = std::exchange(text_, {});
-    const std::size_t i = index_of(StreamEntry::kTexts, key_);
-    if (describes_stream() && i < stream_.texts.size()) stream_.texts[i] = std::move(text);
+    if (describes_entry()) {
+      const std::size_t i = index_of(list_->texts, key_);
+      if (i < entry_.texts.size()) entry_.texts[i] = std::move(text);
+    }
     return is_inside(error);
   }
   bool on_number_part(std::string_view, json::error_code&) { return true; }
@@ -90,13 +97,18 @@ class ContentReader {
     return on_double(static_cast<double>(number), {}, error);
   }
   bool on_double(double number, std::string_view, json::error_code& error) {
-    const std::size_t i = index_of(StreamEntry::kNumbers, key_);
-    const bool fits = std::isfinite(number) && number >= 0;
-    if (fits && describes_stream() && i < stream_.numbers.size()) stream_.numbers[i] = number;
+    if (std::isfinite(number) && number >= 0) {
+      if (describes_entry()) keep_number(list_->numbers, entry_.numbers, number);
+      if (depth_ == 1 && list_ != nullptr) keep_number(list_->totals, content.totals, number);
+    }
     return is_inside(error);
   }
   bool on_bool(bool value, json::error_code& error) {
     if (depth_ == 1 && key_ == "unknown") content.unknown = value;
+    if (describes_entry()) {
+      const std::size_t i = index_of(list_->flags, key_);
+      if (i < entry_.flags.size()) entry_.flags[i] = value;
+    }
     return is_inside(error);
   }
   bool on_null(json::error_code& error) { return is_inside(error); }
@@ -104,34 +116,39 @@ class ContentReader {
   bool on_comment(std::string_view, json::error_code&) { return true; }
 
  private:
-  static constexpr std::size_t kStreamsDepth = 2;
-  static constexpr std::size_t kStreamDepth = 3;
+  static constexpr std::size_t kListDepth = 2;
+  static constexpr std::size_t kEntryDepth = 3;
 
-  [[nodiscard]] bool describes_stream() const { return in_stream_ && depth_ == kStreamDepth; }
+  [[nodiscard]] bool describes_entry() const { return in_entry_ && depth_ == kEntryDepth; }
   /// A value outside of everything is no object.
   bool is_inside(json::error_code& error) const {
     if (depth_ == 0) error = json::error::not_object;
     return depth_ > 0;
   }
-  void keep_stream() {
-    in_stream_ = false;
-    const bool named = std::none_of(stream_.texts.begin(), stream_.texts.begin() + 3,
-                                    [](const std::string& text) { return text.empty(); });
+  void keep_number(Names names, std::vector<double>& numbers, double number) const {
+    const std::size_t i = index_of(names, key_);
+    if (i < numbers.size()) numbers[i] = number;
+  }
+  void keep_entry() {
+    in_entry_ = false;
+    const bool named = std::ranges::none_of(std::span(entry_.texts).first(list_->key),
+                                            [](const std::string& text) { return text.empty(); });
     if (!named) return;
-    if (budget_.take(stream_)) {
-      content.streams->push_back(std::move(stream_));
+    if (budget_.take(entry_)) {
+      content.entries->push_back(std::move(entry_));
     } else {
       content.truncated = true;
     }
   }
 
+  const AnswerList* list_;
   std::size_t depth_ = 0;  // of objects and arrays around what comes
   std::string key_;        // the latest
   std::string text_;       // the parts of a key or text so far
-  StreamEntry stream_;
-  StreamBudget budget_;
-  bool in_streams_ = false;  // the array of streams
-  bool in_stream_ = false;   // an object right in it
+  AnswerEntry entry_;
+  EntryBudget budget_;
+  bool in_list_ = false;   // the array that is the list
+  bool in_entry_ = false;  // an object right in it
 };
 
 json::parse_options parse_options() {
@@ -142,20 +159,11 @@ json::parse_options parse_options() {
 
 }  // namespace
 
-bool StreamBudget::take(const StreamEntry& stream) {
-  std::size_t text = text_;
-  for (const std::string& part : stream.texts) text += part.size();
-  if (streams_ == kMaxStreams || text > kMaxStreamsText) return false;
-  ++streams_;
-  text_ = text;
-  return true;
-}
-
 struct WorkerAnswer::Parser : json::basic_parser<ContentReader> {
-  Parser() : basic_parser(parse_options()) {}
+  explicit Parser(const AnswerList* list) : basic_parser(parse_options(), list) {}
 };
 
-WorkerAnswer::WorkerAnswer() : parser_(std::make_unique<Parser>()) {}
+WorkerAnswer::WorkerAnswer(const AnswerList* list) : parser_(std::make_unique<Parser>(list)) {}
 WorkerAnswer::WorkerAnswer(WorkerAnswer&&) noexcept = default;
 WorkerAnswer& WorkerAnswer::operator=(WorkerAnswer&&) noexcept = default;
 WorkerAnswer::~WorkerAnswer() = default;

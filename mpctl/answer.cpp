@@ -1,5 +1,7 @@
 #include "mpctl/answer.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/json/parse.hpp>
 
 #include "mpctl/safe_text.hpp"
@@ -45,6 +47,10 @@ std::uint64_t number(const json::object& object, std::string_view member) {
   return value == nullptr ? 0 : as_number(*value);
 }
 
+std::string count_text(const boost::json::object& object, std::string_view member) {
+  return fmt::to_string(number(object, member));
+}
+
 bool flag(const json::object& object, std::string_view member) {
   const json::value* value = object.if_contains(member);
   return value != nullptr && value->is_bool() && value->get_bool();
@@ -72,6 +78,18 @@ std::uint64_t sum(const json::object& object) {
   std::uint64_t total = 0;
   for (const auto& member : object) total += as_number(member.value());
   return total;
+}
+
+std::string missing_text(const boost::json::object& answer) {
+  std::string slots;
+  for (const boost::json::value& slot : member_array(answer, "missing")) {
+    if (!slot.is_int64()) continue;
+    slots += fmt::format("{}{}", slots.empty() ? "" : ", ", slot.get_int64());
+  }
+  std::string lines;
+  if (!slots.empty()) lines += fmt::format("no answer from worker {}\n", slots);
+  if (flag(answer, "truncated")) lines += "there are more than these\n";
+  return lines;
 }
 
 }  // namespace mpb::ctl

@@ -20,6 +20,8 @@ Result<boost::json::object> parse_object(std::string_view line);
 Status check_answer(const boost::json::object& answer);
 
 std::uint64_t number(const boost::json::object& object, std::string_view member);
+/// The same number, as text.
+std::string count_text(const boost::json::object& object, std::string_view member);
 bool flag(const boost::json::object& object, std::string_view member);
 /// Safe for a terminal; "-" when there is none.
 std::string text(const boost::json::object& object, std::string_view member);
@@ -33,6 +35,9 @@ void for_each_object(const boost::json::array& array, F&& action) {
     if (element.is_object()) action(element.get_object());
   }
 }
+/// What an answer that workers gave lacks: workers that did not answer, entries beyond the limit. A
+/// line each; empty when it is whole.
+std::string missing_text(const boost::json::object& answer);
 /// Of all numbers in an object, such as the reasons of refusals.
 std::uint64_t sum(const boost::json::object& object);
 

@@ -15,9 +15,11 @@
 #include "mpctl/answer.hpp"
 #include "mpctl/connection.hpp"
 #include "mpctl/event_text.hpp"
+#include "mpctl/hooks_text.hpp"
 #include "mpctl/safe_text.hpp"
 #include "mpctl/status_text.hpp"
 #include "mpctl/streams_text.hpp"
+#include "mpctl/upstreams_text.hpp"
 #include "mpctl/watch_text.hpp"
 
 namespace mpb::ctl {
@@ -55,6 +57,22 @@ Result<Answer> ask(const Options& options) {
   return ask(*connection, options.request);
 }
 
+/// For people; of an answer that says no more than that it is done: nothing.
+std::string answer_text(Mode mode, const boost::json::object& answer) {
+  switch (mode) {
+    case Mode::kStatus:
+      return status_text(answer);
+    case Mode::kStreams:
+      return streams_text(answer);
+    case Mode::kUpstreams:
+      return upstreams_text(answer);
+    case Mode::kHooks:
+      return hooks_text(answer);
+    default:
+      return {};
+  }
+}
+
 Status run_request(const Options& options) {
   const auto answer = ask(options);
   if (!answer) return answer.error();
@@ -65,9 +83,7 @@ Status run_request(const Options& options) {
   // Not among what a script reads.
   std::fputs(missing_text(answer->object).c_str(), stderr);
   if (options.json) return {};
-  if (options.mode == Mode::kStatus) return write_out(status_text(answer->object));
-  if (options.mode == Mode::kStreams) return write_out(streams_text(answer->object));
-  return {};
+  return write_out(answer_text(options.mode, answer->object));
 }
 
 Status print_event(const std::string& line, bool as_json) {

@@ -27,6 +27,8 @@ bool given(const po::variables_map& values, const char* option) {
 Mode mode_of(const std::string& command) {
   if (command == "status") return Mode::kStatus;
   if (command == "streams") return Mode::kStreams;
+  if (command == "upstreams") return Mode::kUpstreams;
+  if (command == "hooks") return Mode::kHooks;
   if (command == "watch") return Mode::kWatch;
   if (command == "events") return Mode::kEvents;
   return Mode::kAsk;

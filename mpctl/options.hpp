@@ -19,6 +19,8 @@ enum class Mode : std::uint8_t {
   kAsk,     // one request, one answer
   kStatus,  // the same; the answer becomes tables
   kStreams,
+  kUpstreams,
+  kHooks,
   kWatch,
   kEvents,
   kHelp,

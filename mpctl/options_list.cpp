@@ -40,6 +40,8 @@ std::string help_text() {
           "  status                      listeners, workers and what they count\n"
           "  watch                       the same, live, with rates\n"
           "  streams                     the live streams of all workers\n"
+          "  upstreams                   the servers that clients are forwarded to\n"
+          "  hooks                       what workers asked web servers, and how it went\n"
           "  kick VHOST/APP/STREAM       close the publisher and the players of a stream\n"
           "  events                      what happens from now on, one line each\n"
           "  drain SLOT                  no new clients for a worker; it ends when it is empty\n"

@@ -138,12 +138,13 @@ Result<json::object> build_request(const RequestWords& words) {
   if (command == "route") return route(words);
   if (command == "kick") return kick(words);
   if (command == "vhost") return vhost(words);
-  for (const std::string_view known : {"status", "streams", "watch", "events", "reload", "stop"}) {
+  for (const std::string_view known :
+       {"status", "streams", "upstreams", "hooks", "watch", "events", "reload", "stop"}) {
     if (command == known) return without_arguments(words);
   }
   return usage_error(
-      fmt::format("'{}' is not a command: status, streams, kick, watch, events, drain, route, "
-                  "workers, vhost, reload, stop",
+      fmt::format("'{}' is not a command: status, streams, upstreams, hooks, kick, watch, events, "
+                  "drain, route, workers, vhost, reload, stop",
                   safe_text(command)));
 }
 

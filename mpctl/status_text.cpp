@@ -17,9 +17,6 @@ namespace {
 
 namespace json = boost::json;
 
-std::string count(const json::object& object, std::string_view member) {
-  return fmt::to_string(number(object, member));
-}
 std::string yes_no(const json::object& object, std::string_view member) {
   return flag(object, member) ? "yes" : "no";
 }
@@ -39,7 +36,8 @@ std::string listeners_text(const json::object& status) {
   for_each_object(member_array(status, "listeners"), [&](const json::object& listener) {
     table.add({text(listener, "name"), text(listener, "address"), text(listener, "protocol"),
                text(listener, "handler"), text(listener, "policy"), yes_no(listener, "sticky"),
-               text(listener, "overflow"), count(listener, "clients"), count(listener, "accepted"),
+               text(listener, "overflow"), count_text(listener, "clients"),
+               count_text(listener, "accepted"),
                fmt::to_string(sum(member_object(listener, "rejected"))),
                fmt::to_string(sum(member_object(listener, "closed")))});
   });
@@ -51,23 +49,23 @@ std::vector<std::string> worker_cells(const json::object& worker) {
   const json::object& queue = member_object(worker, "queue_high_water");
   const bool runs = number(worker, "pid") > 0;
   return {worker_name(worker),
-          runs ? count(worker, "pid") : "-",
+          runs ? count_text(worker, "pid") : "-",
           text(worker, "state"),
           yes_no(worker, "accepts"),
           runs ? short_time(number(worker, "uptime_ms")) : "-",
-          count(worker, "restarts"),
-          count(worker, "clients"),
-          count(worker, "keys"),
-          count(worker, "accepted"),
-          count(handoffs, "out"),
-          count(handoffs, "in"),
-          count(handoffs, "kept"),
-          count(handoffs, "nacked"),
-          count(handoffs, "retried"),
+          count_text(worker, "restarts"),
+          count_text(worker, "clients"),
+          count_text(worker, "keys"),
+          count_text(worker, "accepted"),
+          count_text(handoffs, "out"),
+          count_text(handoffs, "in"),
+          count_text(handoffs, "kept"),
+          count_text(handoffs, "nacked"),
+          count_text(handoffs, "retried"),
           fmt::to_string(sum(member_object(worker, "rejected"))),
           fmt::to_string(sum(member_object(worker, "closed"))),
           fmt::format("{}/{}", number(queue, "broker"), number(queue, "worker")),
-          count(worker, "fds"),
+          count_text(worker, "fds"),
           short_size(number(worker, "rss_bytes")),
           text(worker, "last_exit")};
 }
@@ -166,7 +164,7 @@ std::string short_size(std::uint64_t bytes) {
 }
 
 std::string worker_name(const json::object& worker) {
-  return count(worker, "slot") + (flag(worker, "base") ? "" : "+");
+  return count_text(worker, "slot") + (flag(worker, "base") ? "" : "+");
 }
 
 std::string summary_text(const json::object& status) {

@@ -13,10 +13,6 @@ namespace {
 
 namespace json = boost::json;
 
-std::string count(const json::object& object, std::string_view member) {
-  return fmt::to_string(number(object, member));
-}
-
 /// "avc1+mp4a"; "-" when neither is known.
 std::string codecs(const json::object& stream) {
   const std::string video = text(stream, "video");
@@ -35,7 +31,7 @@ std::string picture_size(const json::object& stream) {
 std::string frame_rate(const json::object& stream) {
   const json::value* value = stream.if_contains("fps");
   if (value == nullptr || !value->is_double()) {
-    return number(stream, "fps") > 0 ? count(stream, "fps") : "-";
+    return number(stream, "fps") > 0 ? count_text(stream, "fps") : "-";
   }
   const double fps = value->get_double();
   return fps > 0 && fps < 1e6 ? fmt::format("{:.2f}", fps) : "-";
@@ -49,13 +45,13 @@ std::vector<std::string> cells(const json::object& stream) {
           codecs(stream),
           picture_size(stream),
           frame_rate(stream),
-          count(stream, "kbps_in"),
-          count(stream, "players"),
-          count(stream, "kbps_out"),
-          count(stream, "drops"),
-          count(stream, "cut"),
+          count_text(stream, "kbps_in"),
+          count_text(stream, "players"),
+          count_text(stream, "kbps_out"),
+          count_text(stream, "drops"),
+          count_text(stream, "cut"),
           short_time(number(stream, "age_s") * 1000),
-          count(stream, "slot")};
+          count_text(stream, "slot")};
 }
 
 }  // namespace
@@ -88,18 +84,6 @@ std::string streams_text(const json::object& answer) {
   });
   return fmt::format("{}{} streams, {} players; {:.0f} kb/s in, {:.0f} kb/s out\n",
                      table.to_string(), streams, players, in, out);
-}
-
-std::string missing_text(const json::object& answer) {
-  std::string slots;
-  for (const json::value& slot : member_array(answer, "missing")) {
-    if (!slot.is_int64()) continue;
-    slots += fmt::format("{}{}", slots.empty() ? "" : ", ", slot.get_int64());
-  }
-  std::string lines;
-  if (!slots.empty()) lines += fmt::format("no answer from worker {}\n", slots);
-  if (flag(answer, "truncated")) lines += "there are more streams than these\n";
-  return lines;
 }
 
 }  // namespace mpb::ctl

@@ -10,8 +10,4 @@ namespace mpb::ctl {
 /// The streams, then a line with their number and sums. Safe for a terminal.
 std::string streams_text(const boost::json::object& answer);
 
-/// What the answer lacks: workers that did not answer, streams beyond the limit. A line each; empty
-/// when it is whole.
-std::string missing_text(const boost::json::object& answer);
-
 }  // namespace mpb::ctl

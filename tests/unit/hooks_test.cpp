@@ -218,6 +218,20 @@ TEST_F(HooksTest, WhatIsNoAnswerObeysFailOpen) {
   EXPECT_EQ(hooks().counters().failed, 2 * answers.size());
 }
 
+TEST_F(HooksTest, TellTheOperatorWhatTheyCounted) {
+  EXPECT_EQ(environment_->responder("hooks"), nullptr) << "no hook was needed yet";
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "1"); });
+  hooks();
+  hooks().tell(server.url(), publish_event(), settings_of(kPatience));
+  const auto told = [this] { return boost::json::parse((*environment_->responder("hooks"))("")); };
+  EXPECT_EQ(told(), boost::json::parse(R"({"hooks":[{"asked":0,"told":1,"refused":0,"failed":0,
+                                           "dropped":0,"under_way":1}]})"));
+  EXPECT_FALSE(ask(server.url()).allowed);
+  ASSERT_TRUE(turn_until([&] { return hooks().counters().refused == 2; }));
+  EXPECT_EQ(told(), boost::json::parse(R"({"hooks":[{"asked":1,"told":1,"refused":2,"failed":0,
+                                           "dropped":0,"under_way":0}]})"));
+}
+
 TEST_F(HooksTest, ABodyOfTheLargestSizeIsRead) {
   HttpServer server([](const HttpRequest&) {
     return http_answer(200, "0" + std::string(kMaxReplyBody - 1, ' '));

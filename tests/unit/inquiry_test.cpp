@@ -48,7 +48,7 @@ std::vector<std::string> names_in(const json::object& report) {
 // --- one inquiry ---------------------------------------------------------------------------------
 
 TEST(Inquiry, IsCompleteWhenAllHaveAnswered) {
-  Inquiry inquiry;
+  Inquiry inquiry("streams");
   EXPECT_TRUE(inquiry.complete());
   inquiry.expect(0);
   inquiry.expect(3);
@@ -60,17 +60,17 @@ TEST(Inquiry, IsCompleteWhenAllHaveAnswered) {
   EXPECT_FALSE(inquiry.complete());
   inquiry.on_answer(0, {0, channel::Answer::kLast, ":[]}"});
   EXPECT_TRUE(inquiry.complete());
-  EXPECT_EQ(inquiry.streams_report(), object(R"({"ok":true,"streams":[]})"));
+  EXPECT_EQ(inquiry.list_report(), object(R"({"ok":true,"streams":[]})"));
 }
 
 TEST(Inquiry, StreamsOfAllWorkersAreSorted) {
-  Inquiry inquiry;
+  Inquiry inquiry("streams");
   expect(inquiry, {0, 1, 2, 3});
   answer(inquiry, 2, "{\"streams\":[" + stream("b", "a", "a") + "," + stream("a", "b", "a") + "]}");
   answer(inquiry, 1, "{\"streams\":[" + stream("a", "a", "b") + "," + stream("a", "a", "a") + "]}");
   answer(inquiry, 0, "{\"streams\":[" + stream("a", "b", "a") + "]}");
   answer(inquiry, 3, R"({"unknown":true})");
-  const json::object report = inquiry.streams_report();
+  const json::object report = inquiry.list_report();
   EXPECT_EQ(names_in(report),
             (std::vector<std::string>{"1 a/a/a", "1 a/a/b", "0 a/b/a", "2 a/b/a", "2 b/a/a"}));
   EXPECT_FALSE(report.contains("missing")) << "not to know is an answer";
@@ -78,12 +78,12 @@ TEST(Inquiry, StreamsOfAllWorkersAreSorted) {
 }
 
 TEST(Inquiry, EveryMemberIsThereAndNothingElse) {
-  Inquiry inquiry;
+  Inquiry inquiry("streams");
   inquiry.expect(1);
   answer(inquiry, 1,
          R"({"streams":[{"vhost":"v","app":"a","stream":"s","fps":29.97,"players":2.0,)"
          R"("kbps_in":18446744073709551615,"evil":{"x":[1]}}],"evil":true})");
-  const json::object report = inquiry.streams_report();
+  const json::object report = inquiry.list_report();
   EXPECT_EQ(json::serialize(report),
             R"({"ok":true,"streams":[{"vhost":"v","app":"a","stream":"s","publisher":"",)"
             R"("video":"","audio":"","width":0,"height":0,"fps":2.997E1,)"
@@ -92,7 +92,7 @@ TEST(Inquiry, EveryMemberIsThereAndNothingElse) {
 }
 
 TEST(Inquiry, WhoDoesNotAnswerIsNamed) {
-  Inquiry inquiry;
+  Inquiry inquiry("streams");
   expect(inquiry, {0, 1, 2, 3, 4});
   answer(inquiry, 0, "not JSON");
   answer(inquiry, 1, "{}");
@@ -102,13 +102,13 @@ TEST(Inquiry, WhoDoesNotAnswerIsNamed) {
   inquiry.give_up_all();
   EXPECT_TRUE(inquiry.complete());
   answer(inquiry, 4, "{\"streams\":[" + stream("c", "c", "c") + "]}");
-  const json::object report = inquiry.streams_report();
+  const json::object report = inquiry.list_report();
   EXPECT_EQ(names_in(report), std::vector<std::string>{"2 a/a/a"});
   EXPECT_EQ(report.at("missing"), json::value({0, 1, 3, 4}));
 }
 
 TEST(Inquiry, NothingMoreIsReadOfABrokenAnswer) {
-  Inquiry inquiry;
+  Inquiry inquiry("kick");
   inquiry.expect(0);
   inquiry.on_answer(0, {0, 0, "]"});
   EXPECT_TRUE(inquiry.complete());
@@ -118,20 +118,48 @@ TEST(Inquiry, NothingMoreIsReadOfABrokenAnswer) {
 
 TEST(Inquiry, StreamsOfAllWorkersAreBoundedInNumber) {
   std::string many = "{\"streams\":[" + stream("v", "a", "s");
-  for (std::size_t i = 1; i < kMaxStreams; ++i) many += "," + stream("v", "a", "s");
+  for (std::size_t i = 1; i < kMaxEntries; ++i) many += "," + stream("v", "a", "s");
   many += "]}";
-  Inquiry inquiry;
+  Inquiry inquiry("streams");
   inquiry.expect(0);
   inquiry.expect(1);
   answer(inquiry, 0, many);
   answer(inquiry, 1, "{\"streams\":[" + stream("a", "a", "a") + "]}");
-  const json::object report = inquiry.streams_report();
-  EXPECT_EQ(report.at("streams").as_array().size(), kMaxStreams);
+  const json::object report = inquiry.list_report();
+  EXPECT_EQ(report.at("streams").as_array().size(), kMaxEntries);
   EXPECT_TRUE(report.at("truncated").as_bool());
 }
 
+TEST(Inquiry, TotalsAreAddedUpAndUpstreamsHaveTheirWorker) {
+  Inquiry inquiry("upstreams");
+  expect(inquiry, {0, 1, 2});
+  answer(inquiry, 1,
+         R"({"upstreams":[{"vhost":"v","address":"b","out":true,"served":1}],"clients":1e300,)"
+         R"("unserved":2})");
+  answer(inquiry, 0, R"({"upstreams":[{"vhost":"v","address":"b","clients":2}],"clients":2})");
+  answer(inquiry, 2, R"({"unknown":true})");
+  EXPECT_EQ(json::serialize(inquiry.list_report()),
+            R"({"ok":true,"upstreams":[)"
+            R"({"vhost":"v","address":"b","clients":2,"served":0,"failed":0,)"
+            R"("failures_in_a_row":0,"backup":false,"out":false,"slot":0},)"
+            R"({"vhost":"v","address":"b","clients":0,"served":1,"failed":0,)"
+            R"("failures_in_a_row":0,"backup":false,"out":true,"slot":1}],)"
+            R"("clients":1000000000000002,"unserved":2})");
+}
+
+TEST(Inquiry, HooksAreInTheOrderOfTheWorkers) {
+  Inquiry inquiry("hooks");
+  expect(inquiry, {0, 1});
+  answer(inquiry, 1, R"({"hooks":[{"asked":1}]})");
+  answer(inquiry, 0, R"({"hooks":[{"failed":2}]})");
+  EXPECT_EQ(json::serialize(inquiry.list_report()),
+            R"({"ok":true,"hooks":[)"
+            R"({"asked":0,"told":0,"refused":0,"failed":2,"dropped":0,"under_way":0,"slot":0},)"
+            R"({"asked":1,"told":0,"refused":0,"failed":0,"dropped":0,"under_way":0,"slot":1}]})");
+}
+
 TEST(Inquiry, KicksAreAddedUp) {
-  Inquiry inquiry;
+  Inquiry inquiry("kick");
   expect(inquiry, {0, 1, 2});
   answer(inquiry, 0, R"({"kicked":0})");
   answer(inquiry, 1, R"({"kicked":2})");
@@ -140,7 +168,7 @@ TEST(Inquiry, KicksAreAddedUp) {
 }
 
 TEST(Inquiry, AbsurdNumbersOfKicksDoNotWrapAround) {
-  Inquiry inquiry;
+  Inquiry inquiry("kick");
   expect(inquiry, {0, 1});
   answer(inquiry, 0, R"({"kicked":18446744073709551615})");
   answer(inquiry, 1, R"({"kicked":1})");
@@ -148,7 +176,7 @@ TEST(Inquiry, AbsurdNumbersOfKicksDoNotWrapAround) {
 }
 
 TEST(Inquiry, NobodyKickedIsAnError) {
-  Inquiry inquiry;
+  Inquiry inquiry("kick");
   expect(inquiry, {0, 1, 2, 3});
   answer(inquiry, 0, R"({"kicked":0})");
   answer(inquiry, 1, R"({"unknown":true})");

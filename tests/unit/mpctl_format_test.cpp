@@ -11,11 +11,13 @@
 #include "common/option_values.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/event_text.hpp"
+#include "mpctl/hooks_text.hpp"
 #include "mpctl/options.hpp"
 #include "mpctl/safe_text.hpp"
 #include "mpctl/status_text.hpp"
 #include "mpctl/streams_text.hpp"
 #include "mpctl/table.hpp"
+#include "mpctl/upstreams_text.hpp"
 #include "mpctl/watch_text.hpp"
 
 namespace mpb::ctl {
@@ -54,6 +56,8 @@ TEST(MpctlOptions, BuildsTheRequestOfEachCommand) {
   EXPECT_EQ(request_of({"watch"}), object(R"({"command":"status"})"));
   EXPECT_EQ(request_of({"events"}), object(R"({"command":"events"})"));
   EXPECT_EQ(request_of({"streams"}), object(R"({"command":"streams"})"));
+  EXPECT_EQ(request_of({"upstreams"}), object(R"({"command":"upstreams"})"));
+  EXPECT_EQ(request_of({"hooks"}), object(R"({"command":"hooks"})"));
   EXPECT_EQ(request_of({"kick", "a.test/live/a/b"}),
             object(R"({"command":"kick","stream":"a.test/live/a/b"})"));
   EXPECT_EQ(request_of({"reload"}), object(R"({"command":"reload"})"));
@@ -141,6 +145,8 @@ TEST(MpctlOptions, ReadsModes) {
   EXPECT_TRUE(read_options({"status", "--json"}, nullptr)->json);
   EXPECT_EQ(read_options({"streams"}, nullptr)->mode, Mode::kStreams);
   EXPECT_TRUE(read_options({"streams", "--json"}, nullptr)->json);
+  EXPECT_EQ(read_options({"upstreams"}, nullptr)->mode, Mode::kUpstreams);
+  EXPECT_EQ(read_options({"hooks"}, nullptr)->mode, Mode::kHooks);
   EXPECT_EQ(read_options({"--help"}, nullptr)->mode, Mode::kHelp);
   EXPECT_EQ(read_options({"status", "--version"}, nullptr)->mode, Mode::kVersion);
   EXPECT_TRUE(contains(help_text(), "/run/mpbroker/control.sock"));
@@ -345,7 +351,30 @@ TEST(MpctlStreams, BearsOddAnswersAndEscapesNames) {
 
 TEST(MpctlStreams, TellsWhatIsMissing) {
   EXPECT_EQ(missing_text(object(R"({"ok":true,"missing":[1,12,"\u001b"],"truncated":true})")),
-            "no answer from worker 1, 12\nthere are more streams than these\n");
+            "no answer from worker 1, 12\nthere are more than these\n");
+}
+
+TEST(MpctlUpstreams, AreShownAsEachWorkerSeesThem) {
+  const std::string text = upstreams_text(object(R"({"ok":true,"upstreams":[
+    {"vhost":"a.test","address":"192.0.2.1:1935","clients":3,"served":7,"failed":2,
+     "failures_in_a_row":0,"backup":false,"out":false,"slot":0},
+    {"vhost":"b.test","address":"\u001b[2J","failures_in_a_row":4,"backup":true,"out":true,
+     "slot":1},
+    {"vhost":"c.test","backup":true}],"clients":3,"unserved":5})"));
+  EXPECT_EQ(cells_of(text, "a.test"),
+            (Words{"a.test", "192.0.2.1:1935", "up", "3", "9", "2", "0", "0"}));
+  EXPECT_EQ(cells_of(text, "b.test"),
+            (Words{"b.test", "\\x1b[2J", "out", "0", "0", "0", "4", "1"}));
+  EXPECT_EQ(cells_of(text, "c.test"), (Words{"c.test", "-", "backup", "0", "0", "0", "0", "0"}));
+  EXPECT_TRUE(contains(text, "\n3 clients; 5 could not be served\n")) << text;
+  EXPECT_TRUE(contains(upstreams_text(object("{}")), "\n0 clients; 0 could not be served\n"));
+}
+
+TEST(MpctlHooks, HaveALineForEachWorker) {
+  const std::string text = hooks_text(object(R"({"ok":true,"hooks":[{"asked":9,"told":4,
+    "refused":3,"failed":2,"dropped":1,"under_way":5,"slot":8},{"asked":"x","slot":12}]})"));
+  EXPECT_EQ(cells_of(text, "8"), (Words{"8", "9", "4", "3", "2", "1", "5"}));
+  EXPECT_EQ(cells_of(text, "12"), (Words{"12", "0", "0", "0", "0", "0", "0"}));
 }
 
 // --- the live view -------------------------------------------------------------------------------

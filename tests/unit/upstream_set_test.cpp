@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 
 namespace mpb::rtmp {
 namespace {
@@ -31,6 +32,20 @@ TEST_F(UpstreamSetTest, TheyTakeTurns) {
   std::vector<std::size_t> picks;
   for (int i = 0; i < 7; ++i) picks.push_back(set.pick(now_, {}).value());
   EXPECT_EQ(picks, (Tried{0, 1, 2, 0, 1, 2, 0}));
+}
+
+TEST_F(UpstreamSetTest, ClientsAreCountedForAsLongAsTheyStayAlsoAcrossChanges) {
+  auto set = std::make_unique<UpstreamSet>(settings_of({{"a"}, {"b"}}));
+  std::shared_ptr<void> first = set->seat(1);
+  std::shared_ptr<void> second = set->seat(1);
+  EXPECT_EQ(*set->members()[0].clients, 0U);
+  EXPECT_EQ(*set->members()[1].clients, 2U);
+  first.reset();
+  EXPECT_EQ(*set->members()[1].clients, 1U);
+  set = std::make_unique<UpstreamSet>(settings_of({{"b"}}), set.get());
+  EXPECT_EQ(*set->members()[0].clients, 1U);
+  set.reset();
+  second.reset();
 }
 
 TEST_F(UpstreamSetTest, WithoutAnyNoneIsPicked) {

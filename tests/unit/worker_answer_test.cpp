@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proto/message.hpp"
 
@@ -20,9 +21,10 @@ std::string streams_answer(std::string_view streams) {
   return "{\"streams\":[" + std::string(streams) + "]}";
 }
 
-/// Nothing: the answer cannot be used.
-std::optional<AnswerContent> content_of(std::string_view text, std::size_t piece = SIZE_MAX) {
-  WorkerAnswer answer;
+/// To a question; nothing: the answer cannot be used.
+std::optional<AnswerContent> content_of(std::string_view text, std::size_t piece = SIZE_MAX,
+                                        std::string_view question = "streams") {
+  WorkerAnswer answer(find_answer_list(question));
   while (text.size() > piece) {
     if (!answer.add(text.substr(0, piece), false)) return std::nullopt;
     text.remove_prefix(piece);
@@ -33,16 +35,16 @@ std::optional<AnswerContent> content_of(std::string_view text, std::size_t piece
 
 std::size_t streams_in(std::string_view text) {
   const auto content = content_of(text);
-  return content && content->streams ? content->streams->size() : SIZE_MAX;
+  return content && content->entries ? content->entries->size() : SIZE_MAX;
 }
 
 void expect_whole_stream(const AnswerContent& content) {
-  ASSERT_TRUE(content.streams);
-  ASSERT_EQ(content.streams->size(), 1U);
-  const StreamEntry& stream = content.streams->front();
+  ASSERT_TRUE(content.entries);
+  ASSERT_EQ(content.entries->size(), 1U);
+  const AnswerEntry& stream = content.entries->front();
   EXPECT_EQ(stream.texts,
-            (std::array<std::string, 6>{"a.test", "live", "s", "192.0.2.1:5", "avc1", "mp4a"}));
-  EXPECT_EQ(stream.numbers, (std::array<double, 9>{1280, 720, 29.97, 2500, 5000, 2, 3, 1, 60}));
+            (std::vector<std::string>{"a.test", "live", "s", "192.0.2.1:5", "avc1", "mp4a"}));
+  EXPECT_EQ(stream.numbers, (std::vector<double>{1280, 720, 29.97, 2500, 5000, 2, 3, 1, 60}));
   EXPECT_FALSE(content.truncated);
 }
 
@@ -57,7 +59,7 @@ TEST(WorkerAnswer, ReadsAStreamHoweverItIsCut) {
 }
 
 TEST(WorkerAnswer, EmptyPiecesAndAnEmptyLastOneAreFine) {
-  WorkerAnswer answer;
+  WorkerAnswer answer(find_answer_list("streams"));
   EXPECT_TRUE(answer.add("", false));
   EXPECT_TRUE(answer.add(streams_answer(kStream), false));
   EXPECT_TRUE(answer.add("", false));
@@ -86,10 +88,10 @@ TEST(WorkerAnswer, LeavesOutWhatItDoesNotKnowOrWhatHasAnotherType) {
       R"({"vhost":"v","app":"a","stream":"s","publisher":7,"video":null,"audio":["mp4a"],)"
       R"("width":"1280","height":-1,"fps":1e999,"kbps_in":{"kbps_in":5},"players":true,)"
       R"("secret":"x","more":{"stream":"t","players":9,"deeper":[{"vhost":"w"}]},"drops":4.0})"));
-  ASSERT_TRUE(content && content->streams && content->streams->size() == 1);
-  const StreamEntry& stream = content->streams->front();
-  EXPECT_EQ(stream.texts, (std::array<std::string, 6>{"v", "a", "s", "", "", ""}));
-  EXPECT_EQ(stream.numbers, (std::array<double, 9>{0, 0, 0, 0, 0, 0, 4, 0, 0}));
+  ASSERT_TRUE(content && content->entries && content->entries->size() == 1);
+  const AnswerEntry& stream = content->entries->front();
+  EXPECT_EQ(stream.texts, (std::vector<std::string>{"v", "a", "s", "", "", ""}));
+  EXPECT_EQ(stream.numbers, (std::vector<double>{0, 0, 0, 0, 0, 0, 4, 0, 0}));
 }
 
 TEST(WorkerAnswer, AStreamWithoutANameIsNone) {
@@ -140,7 +142,7 @@ TEST(WorkerAnswer, DepthIsBounded) {
 }
 
 TEST(WorkerAnswer, LengthIsBounded) {
-  WorkerAnswer answer;
+  WorkerAnswer answer(find_answer_list("streams"));
   const std::string blanks(channel::kMaxAnswerPiece, ' ');
   for (std::size_t i = 0; i < channel::kMaxAnswer / blanks.size(); ++i) {
     ASSERT_TRUE(answer.add(blanks, false));
@@ -161,23 +163,52 @@ TEST(WorkerAnswer, TextsAreBoundedTogether) {
   std::string streams = stream;
   for (int i = 1; i < 1000; ++i) streams += "," + stream;
   const auto content = content_of(streams_answer(streams));
-  ASSERT_TRUE(content && content->streams);
-  EXPECT_EQ(content->streams->size(), kMaxStreamsText / (3 * name.size()));
+  ASSERT_TRUE(content && content->entries);
+  EXPECT_EQ(content->entries->size(), kMaxEntriesText / (3 * name.size()));
   EXPECT_TRUE(content->truncated);
 }
 
 TEST(WorkerAnswer, StreamsAreBoundedInNumber) {
   std::string streams(R"({"vhost":"v","app":"a","stream":"s"})");
   const std::string more = "," + streams;
-  for (std::size_t i = 1; i < kMaxStreams; ++i) streams += more;
+  for (std::size_t i = 1; i < kMaxEntries; ++i) streams += more;
   const auto most = content_of(streams_answer(streams));
-  ASSERT_TRUE(most && most->streams);
-  EXPECT_EQ(most->streams->size(), kMaxStreams);
+  ASSERT_TRUE(most && most->entries);
+  EXPECT_EQ(most->entries->size(), kMaxEntries);
   EXPECT_FALSE(most->truncated);
   const auto over = content_of(streams_answer(streams + more));
-  ASSERT_TRUE(over && over->streams);
-  EXPECT_EQ(over->streams->size(), kMaxStreams);
+  ASSERT_TRUE(over && over->entries);
+  EXPECT_EQ(over->entries->size(), kMaxEntries);
   EXPECT_TRUE(over->truncated);
+}
+
+TEST(WorkerAnswer, ReadsUpstreamsAndTheirTotals) {
+  const auto content = content_of(
+      R"({"clients":4,"upstreams":[{"vhost":"a.test","address":"192.0.2.1:1","backup":true,)"
+      R"("out":1,"failures_in_a_row":2,"served":3,"failed":5,"clients":4,"x":true},)"
+      R"({"vhost":"a.test"}],"unserved":-1,"served":9})",
+      SIZE_MAX, "upstreams");
+  ASSERT_TRUE(content && content->entries && content->entries->size() == 1);
+  const AnswerEntry& upstream = content->entries->front();
+  EXPECT_EQ(upstream.texts, (std::vector<std::string>{"a.test", "192.0.2.1:1"}));
+  EXPECT_EQ(upstream.numbers, (std::vector<double>{4, 3, 5, 2}));
+  EXPECT_EQ(upstream.flags, (std::vector<bool>{true, false}));
+  EXPECT_EQ(content->totals, (std::vector<double>{4, 0}));
+}
+
+TEST(WorkerAnswer, EntriesWithoutATextNeedNoName) {
+  const auto content = content_of(R"({"hooks":[{"asked":2,"vhost":"v"},3]})", SIZE_MAX, "hooks");
+  ASSERT_TRUE(content && content->entries && content->entries->size() == 1);
+  EXPECT_EQ(content->entries->front().numbers, (std::vector<double>{2, 0, 0, 0, 0, 0}));
+}
+
+TEST(WorkerAnswer, AListThatWasNotAskedForIsNone) {
+  const std::string streams = streams_answer(kStream);
+  for (const auto* question : {"hooks", "upstreams", "kick"}) {
+    const auto content = content_of(streams, SIZE_MAX, question);
+    ASSERT_TRUE(content) << question;
+    EXPECT_FALSE(content->entries) << question;
+  }
 }
 
 }  // namespace

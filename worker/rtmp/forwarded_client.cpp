@@ -64,6 +64,7 @@ void ForwardedClient::leave() {
   upstream_side_.unwatch();
   search_.reset();
   upstream_.reset();
+  seat_.reset();
 }
 
 void ForwardedClient::end() {
@@ -184,6 +185,7 @@ void ForwardedClient::start_relaying() {
   stop_timer();
   upstream_ = search_->dial->take_socket();
   vhost_ = std::move(search_->request.vhost);
+  seat_ = search_->set->seat(search_->tried.back());
   search_.reset();
   on_upstream(EPOLLIN);
 }

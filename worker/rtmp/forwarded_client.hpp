@@ -92,6 +92,7 @@ class ForwardedClient final : public ClientState {
   Connection& connection_;
   std::unique_ptr<Search> search_;  // null: relaying
   std::string vhost_;               // once relaying
+  std::shared_ptr<void> seat_;      // at the upstream, once relaying
   UniqueFd upstream_;
   Side client_side_;
   Side upstream_side_;

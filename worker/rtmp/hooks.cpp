@@ -7,6 +7,8 @@
 #include <exception>
 #include <utility>
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -82,7 +84,9 @@ HookAnswer read_hook_answer(unsigned status, std::string_view body) {
   return value.get_int64() == 0 ? HookAnswer::kConsent : HookAnswer::kRefusal;
 }
 
-Hooks::Hooks(Environment& environment) : environment_(environment), server_id_(host_name()) {}
+Hooks::Hooks(Environment& environment) : environment_(environment), server_id_(host_name()) {
+  environment.answer("hooks", [this](std::string_view) { return report(); });
+}
 
 Hooks::~Hooks() {
   for (const auto& [ticket, request] : requests_) {
@@ -186,6 +190,13 @@ void Hooks::settle(std::uint64_t ticket, HookAnswer answer, std::string_view why
     if (!allowed) reason = kUnavailable;
   }
   if (request.done) request.done(allowed, reason);
+}
+
+std::string Hooks::report() const {
+  const json::object all{{"asked", counters_.asked},     {"told", counters_.told},
+                         {"refused", counters_.refused}, {"failed", counters_.failed},
+                         {"dropped", counters_.dropped}, {"under_way", requests_.size()}};
+  return json::serialize(json::object{{"hooks", json::array{all}}});
 }
 
 void Hooks::report_failure(const Request& request, std::string_view why) {

@@ -54,6 +54,7 @@ HookAnswer read_hook_answer(unsigned status, std::string_view body);
 /// thread; the requests are done by another, which starts with the first of them.
 class Hooks final : private EventHandler {
  public:
+  /// Answers "hooks" of the operator's.
   explicit Hooks(Environment& environment);
   /// Drops what is under way; no Done is called any more.
   ~Hooks();
@@ -91,6 +92,7 @@ class Hooks final : private EventHandler {
   Status send(std::uint64_t ticket, const std::string& url, std::string document, Duration timeout);
   Status start();
   void settle(std::uint64_t ticket, HookAnswer answer, std::string_view why);
+  [[nodiscard]] std::string report() const;
   void report_failure(const Request& request, std::string_view why);
 
   Environment& environment_;

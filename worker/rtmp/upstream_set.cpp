@@ -37,6 +37,12 @@ std::optional<std::size_t> UpstreamSet::pick_among(bool backups, TimePoint now,
   return std::nullopt;
 }
 
+std::shared_ptr<void> UpstreamSet::seat(std::size_t number) {
+  const auto count = members_[number].clients;
+  ++*count;
+  return {count.get(), [count](void*) { --*count; }};
+}
+
 bool UpstreamSet::succeeded(std::size_t number) {
   Member& member = members_[number];
   ++member.served;

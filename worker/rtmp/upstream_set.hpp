@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -23,6 +24,8 @@ class UpstreamSet {
     TimePoint out_until{};
     std::uint64_t served = 0;  // clients that it answered
     std::uint64_t failed = 0;  // clients that it did not
+    // That it serves now; clients may outlive the set.
+    std::shared_ptr<std::uint64_t> clients = std::make_shared<std::uint64_t>(0);
   };
 
   /// An address that `before` had, too, keeps its state.
@@ -31,6 +34,9 @@ class UpstreamSet {
   /// The number of the upstream for a client that has tried those in `tried` in vain. Nothing:
   /// none is left for it now.
   std::optional<std::size_t> pick(TimePoint now, std::span<const std::size_t> tried);
+
+  /// Counts a client of the upstream's for as long as what it gives is held.
+  std::shared_ptr<void> seat(std::size_t number);
 
   /// True when it had been out: it is back.
   bool succeeded(std::size_t number);

@@ -70,6 +70,7 @@ std::string Upstreams::report() const {
       boost::json::object& item = list.emplace_back(boost::json::object{}).as_object();
       item["vhost"] = section;
       item["address"] = member.upstream.address;
+      item["clients"] = *member.clients;
       item["backup"] = member.upstream.backup;
       item["out"] = entry.set->is_out(number, loop.now());
       item["failures_in_a_row"] = member.failures;
