@@ -59,7 +59,8 @@ void Session::finish_writing() {
 }
 
 std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
-  if (!output_.empty()) {
+  // While another worker may have the client, nothing is said to it from here.
+  if (!output_.empty() || state_ != State::kServing) {
     blocked_ = true;
     return 0;
   }
@@ -84,6 +85,7 @@ void Session::proceed() {
 }
 
 void Session::finish() {
+  if (state_ == State::kParked) return close();
   blocked_ = waiting_ = detached_ = false;
   reject({});
 }
