@@ -18,7 +18,20 @@ Step::Next RelayPeer::say(std::string_view bytes) {
   const Step step = handler_.on_bytes(client, unread_, out);
   unread_.erase(0, step.consumed);
   wire_ += out;
-  return step.next;
+  return next_ = step.next;
+}
+
+Step::Next RelayPeer::command(std::string_view name, std::uint32_t stream,
+                              const std::vector<amf0::Value>& arguments) {
+  std::string payload;
+  amf0::write_string(payload, name);
+  amf0::write_number(payload, 0);
+  amf0::write_null(payload);
+  for (const amf0::Value& argument : arguments) amf0::write(payload, argument);
+  std::string bytes;
+  append_message(bytes, {MessageType::kCommandAmf0, kCommandChunkStream, stream, 0, payload},
+                 kDefaultChunkSize);
+  return say(bytes);
 }
 
 void RelayPeer::enter(std::string_view app, std::string_view tc_url) {

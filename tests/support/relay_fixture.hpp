@@ -35,6 +35,11 @@ class RelayPeer final : private Connection {
 
   /// The client sends `bytes`; gives what the handler wants next.
   Step::Next say(std::string_view bytes);
+  /// What the handler wanted last, also after it went on by itself (Connection::proceed).
+  [[nodiscard]] Step::Next next() const { return next_; }
+  /// A command of message stream `stream`: its arguments are those behind the null.
+  Step::Next command(std::string_view name, std::uint32_t stream,
+                     const std::vector<amf0::Value>& arguments = {});
   /// C2 and connect to rtmp://a.test/live, then createStream.
   void enter(std::string_view app = "live", std::string_view tc_url = "rtmp://a.test/live");
   Step::Next publish(std::string_view name);
@@ -73,6 +78,7 @@ class RelayPeer final : private Connection {
   std::string wire_;    // from the server, not yet taken apart
   ChunkReader reader_{64UL * 1024 * 1024};
   std::size_t room_ = std::numeric_limits<std::size_t>::max();
+  Step::Next next_{};
   bool blocked_ = false;
   bool finished_ = false;
   bool cut_ = false;

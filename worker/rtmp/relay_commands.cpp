@@ -172,6 +172,7 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
     vhost_ = name.vhost;
     settings_.reset();
   }
+    consent_ = Consent::kNotAsked;  // it was given for the place that it leaves
   return Next::kContinue;
 }
 
@@ -199,8 +200,7 @@ HookEvent RelayClient::hook_event(std::string_view action, const std::string& st
   event.action = action;
   event.client_id = id_;
   event.ip = address_;
-  event.vhost =
-      settings_->name.empty() || settings_->name.starts_with('*') ? target_.vhost : settings_->name;
+  event.vhost = vhost_.empty() ? hub_.environment().vhosts.resolve(target_.vhost) : vhost_;
   event.app = target_.app;
   event.tc_url = target_.tc_url;
   event.stream = stream;
@@ -212,13 +212,15 @@ RelayClient::Next RelayClient::ask(const std::string& url, std::string_view acti
                                    const std::string& stream, const std::string& parameters,
                                    const Message& message) {
   if (url.empty()) return Next::kContinue;
-  switch (std::exchange(consent_, Consent::kNotAsked)) {
+  switch (consent) {
     case Consent::kGiven:
       return Next::kContinue;
     case Consent::kRefused:
       return Next::kReject;
     case Consent::kNotAsked:
       break;
+  // Taken in any case: a reload may have removed the hook that was asked.
+  const Consent consent = std::exchange(consent_, Consent::kNotAsked);
   }
   hold(message);
   ticket_ = hub_.hooks().ask(url, hook_event(action, stream, parameters), settings_->hooks,

@@ -1,0 +1,88 @@
+// The relay's clients that wait for the answer of an HTTP hook.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+#include <string>
+
+#include "tests/support/http_server.hpp"
+#include "tests/support/relay_fixture.hpp"
+#include "worker/rtmp/hooks.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+using test::http_answer;
+using test::HttpRequest;
+using test::HttpServer;
+
+constexpr Duration kPatience{20'000};  // far beyond what anything here takes
+
+class RelayHooks : public ::testing::Test, public RelayFixture {
+ protected:
+  template <class Condition>
+  bool turn_until(Condition condition) {
+    const TimePoint limit = Clock::now() + kPatience;
+    while (!condition() && Clock::now() < limit) loop.turn(Duration{100});
+    return condition();
+  }
+  void configure(const std::string& name, const std::string& on_publish) {
+    VhostSettings vhost;
+    vhost.name = name;
+    vhost.hooks.on_publish = on_publish;
+    vhost.hooks.timeout = kPatience;
+    environment.vhosts.replace({vhost});
+  }
+  Hooks& hooks() { return environment.shared<Hooks>(); }
+};
+
+TEST_F(RelayHooks, AConsentIsForTheOneThatWasAskedFor) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  configure("a.test", server.url());
+  auto source = peer();
+  source->enter();
+  EXPECT_EQ(source->publish("s"), Step::Next::kWait);
+  configure("a.test", "");  // a reload removes the hook before it has answered
+  ASSERT_TRUE(turn_until([&] { return source->next() == Step::Next::kContinue; }));
+  EXPECT_EQ(source->statuses().back(), "NetStream.Publish.Start");
+  source->command("closeStream", 1);
+  configure("a.test", server.url());
+  EXPECT_EQ(source->publish("another"), Step::Next::kWait) << "nobody was asked about this one";
+  ASSERT_TRUE(turn_until([&] { return source->next() == Step::Next::kContinue; }));
+  EXPECT_EQ(hooks().counters().asked, 2U);
+}
+
+TEST_F(RelayHooks, AreToldTheVhostThatTheStreamsNameSays) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  configure("*.example.com", server.url());
+  auto source = peer("b.example.com");
+  source->enter("live", "rtmp://x.example.com/live");
+  EXPECT_EQ(source->publish("s?vhost=b.example.com"), Step::Next::kWait);
+  ASSERT_TRUE(turn_until([&] { return source->next() == Step::Next::kContinue; }));
+  ASSERT_EQ(server.requests().size(), 1U);
+  EXPECT_NE(server.requests()[0].body.find(R"("vhost":"b.example.com")"), std::string::npos)
+      << server.requests()[0].body;
+}
+
+TEST_F(RelayHooks, AClientThatEndsWhileTheHookIsAskedPublishesNothing) {
+  std::promise<void> open;
+  HttpServer server([opened = open.get_future().share()](const HttpRequest&) {
+    opened.wait();
+    return http_answer(200, "0");
+  });
+  configure("a.test", server.url());
+  auto first = peer();
+  first->enter();
+  EXPECT_EQ(first->publish("s"), Step::Next::kWait);
+  auto second = peer();
+  second->enter();
+  EXPECT_EQ(second->publish("t"), Step::Next::kWait);
+  first.reset();
+  open.set_value();
+  ASSERT_TRUE(turn_until([&] { return second->next() == Step::Next::kContinue; }));
+  EXPECT_EQ(hub().find("a.test/live/s"), nullptr);
+  EXPECT_NE(hub().find("a.test/live/t"), nullptr);
+}
+
+}  // namespace
+}  // namespace mpb::rtmp
