@@ -14,21 +14,22 @@ constexpr std::string_view kServerId = "mpbroker";
 constexpr std::uint16_t kStreamBegin = 0;
 constexpr std::uint16_t kStreamEof = 1;
 
-/// "|RtmpSampleAccess" and onStatus NetStream.Data.Start, which Flash players wait for.
+/// "|RtmpSampleAccess" and onStatus NetStream.Data.Start, which Flash players wait for. Not in the
+/// chunk stream of data: what a player takes from the log there counts on the header before.
 void append_data_start(std::string& out, std::uint32_t stream) {
   std::string payload;
   amf0::write_string(payload, "|RtmpSampleAccess");
   amf0::write(payload, amf0::Value(true));
   amf0::write(payload, amf0::Value(true));
-  append_message(out, {MessageType::kDataAmf0, chunk_stream_of(Track::kData), stream, 0, payload},
-                 kOutChunkSize);
+  message.payload = payload;
+  append_message(out, message, kOutChunkSize);
   payload.clear();
   amf0::write_string(payload, "onStatus");
   amf0::Object info;
   info.properties.emplace_back("code", std::string("NetStream.Data.Start"));
   amf0::write(payload, info);
-  append_message(out, {MessageType::kDataAmf0, chunk_stream_of(Track::kData), stream, 0, payload},
-                 kOutChunkSize);
+  message.payload = payload;
+  append_message(out, message, kOutChunkSize);
 }
 
 }  // namespace
