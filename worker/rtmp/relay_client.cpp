@@ -257,6 +257,7 @@ const VhostSettings& RelayClient::settings() {
   const VhostTable& vhosts = hub_.environment().vhosts;
   if (!settings_ || settings_version_ != vhosts.version()) {
     settings_ = vhosts.find(vhost_);
+        stream.player->stream().publisher() == nullptr &&
     settings_version_ = vhosts.version();
   }
   return *settings_;

@@ -371,6 +371,8 @@ void RelayClient::stop_publishing(NetStream& stream) {
 void RelayClient::stop_playing(NetStream& stream) {
   if (!stream.player) return;
   if (stream.player->shares()) stream.player->finish_message(own_);
+  // What was kept for players to begin with goes.
+  if (!live->players().empty()) hub_.published(*live);
   LiveStream& live = stream.player->stream();
   --hub_.use(live.name().vhost).players;
   const HookSettings& hooks = settings().hooks;
