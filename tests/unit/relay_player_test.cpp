@@ -402,18 +402,68 @@ TEST_F(RelayPlayer, UnwantedTracksAreLeftOutAndComeBackInStep) {
   ASSERT_TRUE(screen.begin());
   screen.take();
   screen.messages();
-  screen.player.receive(Track::kAudio, false);
+  screen.player.receive(Track::kAudio, false, screen.out);
   send(kAudio, 20, aac_frame("unheard"));
   video(40, avc_frame("f"));
   send(kAudio, 43, aac_frame("unheard"));
   screen.take();
   EXPECT_EQ(screen.times(), Times{40});
-  screen.player.receive(Track::kAudio, true);
+  screen.player.receive(Track::kAudio, true, screen.out);
   send(kAudio, 66, aac_frame("x"));
   send(kAudio, 89, aac_frame("y"));
   video(80, avc_frame("g"));
   screen.take();
-  EXPECT_EQ(screen.times(), (Times{66, 89, 80}));
+  EXPECT_EQ(screen.times(), (Times{43, 66, 89, 80})) << "its header stands before";
+}
+
+TEST_F(RelayPlayer, ATrackThatWasUnwantedAtFirstBeginsWithItsHeader) {
+  video(0, avc_header());
+  send(kAudio, 0, aac_header());
+  video(0, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  screen.player.receive(Track::kVideo, false, screen.out);
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  EXPECT_EQ(screen.payloads(), Texts{aac_header()});
+  screen.player.receive(Track::kVideo, true, screen.out);
+  screen.player.receive(Track::kVideo, true, screen.out);
+  video(40, avc_key_frame("l"));
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), avc_key_frame("l")}));
+}
+
+TEST_F(RelayPlayer, SoundThatLiesBeforeTheFirstPictureIsNotHoursAway) {
+  video(5'000, avc_header());
+  video(5'000, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  send(kAudio, 4'960, aac_header());
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0, 0, 0})) << "it would be -40";
+  send(kAudio, 4'983, aac_frame("x"));
+  send(kAudio, 5'006, aac_frame("y"));
+  send(kAudio, 5'029, aac_frame("z"));
+  video(5'040, avc_frame("f"));
+  screen.take();
+  EXPECT_EQ(screen.times(), (Times{0, 6, 29, 40})) << "sound and picture stay together";
+}
+
+TEST_F(RelayPlayer, CollectsNoMoreThanASocketMayTakeAtOnce) {
+  video(0, avc_header());
+  video(0, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  screen.messages();
+  Texts sent;
+  for (std::uint32_t i = 1; i <= 100; ++i) {
+    sent.push_back(avc_frame(std::string(100'000 + i, 'f')));
+    video(i, sent.back());
+  }
+  std::vector<iovec> slices;
+  EXPECT_LT(screen.player.collect(slices, 64), 2'000'000U);
+  screen.take();
+  EXPECT_EQ(screen.payloads(), sent);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace {
 
 constexpr auto kVideo = MessageType::kVideo;
 constexpr auto kAudio = MessageType::kAudio;
+using Texts = std::vector<std::string>;
 
 std::vector<std::string> payloads(const std::vector<Received>& messages) {
   std::vector<std::string> texts;
@@ -370,6 +371,140 @@ TEST_F(Relay, PauseStopsAndUnpauseBeginsWithAKeyFrame) {
   turn();
   EXPECT_EQ(payloads(sink->received(kVideo)),
             (std::vector<std::string>{avc_header(), avc_key_frame("k"), avc_frame("a")}));
+}
+
+TEST_F(Relay, WhatIsLeftOfAnEndedStreamIsWrittenBeforeTheClientMoves) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  auto sink = player();
+  sink->received();
+  const std::string large = avc_frame(std::string(150'000, 'f'));
+  source->send_media(kVideo, 40, large);
+  sink->set_room(1'000);
+  turn();
+  sink->command("deleteStream", 0, {amf0::Value(1.0)});
+  std::string bytes;
+  append_create_stream(bytes, 4);
+  append_play(bytes, 2, "s?vhost=b.test");
+  EXPECT_EQ(sink->say(bytes), Step::Next::kWait);
+  turn();
+  sink->drain(100'000);
+  EXPECT_EQ(sink->next(), Step::Next::kWait);
+  sink->drain(SIZE_MAX);
+  EXPECT_EQ(sink->next(), Step::Next::kMove);
+  EXPECT_EQ(payloads(sink->received(kVideo)), Texts{large});
+  auto moved = this->peer("b.test");
+  ASSERT_TRUE(handler.import_state(moved->client, handler.export_state(sink->client)));
+  EXPECT_EQ(moved->say({}), Step::Next::kContinue);
+  turn();
+  EXPECT_EQ(hub().usage("b.test").players, 1U);
+}
+
+TEST_F(Relay, AnswersOfTheSameTurnAreWrittenBeforeTheClientMoves) {
+  auto sink = player();
+  sink->received();
+  std::string bytes;
+  append_create_stream(bytes, 4);
+  sink->say(bytes);
+  EXPECT_EQ(sink->command("closeStream", 1), Step::Next::kContinue);
+  EXPECT_EQ(sink->play("s?vhost=b.test"), Step::Next::kWait);
+  turn();
+  EXPECT_EQ(sink->next(), Step::Next::kMove);
+  EXPECT_EQ(sink->received(MessageType::kCommandAmf0).size(), 1U) << "createStream's";
+}
+
+TEST_F(Relay, APublisherThatBreaksTheProtocolFreesItsNameAtOnce) {
+  auto source = publisher();
+  EXPECT_EQ(source->say(std::string(1, '\xff') + std::string(100, '\xff')), Step::Next::kReject);
+  auto next = publisher();
+  EXPECT_EQ(next->statuses(), Texts{"NetStream.Publish.Start"});
+}
+
+TEST_F(Relay, ASecondPlayDoesNotTakeTheFirstOnesDataAway) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  auto sink = player();
+  std::string data;
+  amf0::write_string(data, "onCuePoint");
+  source->send_media(MessageType::kDataAmf0, 1'000, data);
+  turn();
+  std::string bytes;
+  append_create_stream(bytes, 4);
+  append_play(bytes, 2, "other");
+  sink->say(bytes);
+  turn();
+  sink->received();
+  source->send_media(MessageType::kDataAmf0, 1'500, data);
+  turn();
+  const auto got = sink->received(MessageType::kDataAmf0);
+  ASSERT_EQ(got.size(), 1U);
+  EXPECT_EQ(got[0].stream, 1U);
+  EXPECT_EQ(got[0].timestamp, 1'500U);
+}
+
+TEST_F(Relay, TwoSlowStreamsOfOneClientAreBothDroppedBeforeItIsCut) {
+  auto one = publisher("one");
+  auto two = publisher("two");
+  for (RelayPeer* source : {one.get(), two.get()}) {
+    source->send_media(kVideo, 0, avc_header());
+    source->send_media(kVideo, 0, avc_key_frame("k"));
+  }
+  auto sink = peer();
+  sink->enter();
+  sink->play("one");
+  std::string bytes;
+  append_create_stream(bytes, 4);
+  append_play(bytes, 2, "two");
+  sink->say(bytes);
+  turn();
+  sink->set_room(10);
+  for (RelayPeer* source : {one.get(), two.get()}) {
+    source->send_media(kVideo, 40, avc_frame(std::string(300'000, 'f')));
+    source->send_media(kVideo, 80, avc_frame("g"));
+  }
+  turn();
+  auto& client = static_cast<RelayClient&>(*sink->client.state);
+  const TimePoint later = hub().now() + Duration{11'000};
+  std::size_t late = 0;
+  for (const char* path : {"a.test/live/one", "a.test/live/two"}) {
+    LiveStream* stream = hub().find(path);
+    ASSERT_EQ(stream->players().size(), 1U);
+    client.drop_if_late(*stream->players()[0], later, Duration{10'000});
+    late += stream->counters.drops > 0 ? 1 : 0;
+  }
+  EXPECT_EQ(late, 2U);
+  turn();
+  EXPECT_FALSE(sink->cut());
+}
+
+TEST_F(Relay, AStreamThatLostItsPublisherKeepsNoMediaForItsPlayers) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame(std::string(1'000'000, 'k')));
+  auto sink = player();
+  turn();
+  ASSERT_GT(hub().find("a.test/live/s")->log().bytes(), 1'000'000U);
+  source.reset();
+  turn();
+  EXPECT_EQ(hub().find("a.test/live/s")->log().bytes(), 0U);
+}
+
+TEST_F(Relay, OnlyPlayersWithoutAPublisherAreToldThatThereIsNone) {
+  VhostSettings vhost;
+  vhost.name = "a.test";
+  vhost.play_wait = Duration{5'000};
+  environment.vhosts.replace({vhost});
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());  // its first key frame is still to come
+  auto sink = player();
+  auto& client = static_cast<RelayClient&>(*sink->client.state);
+  const TimePoint later = hub().now() + Duration{6'000};
+  EXPECT_FALSE(client.silent_too_long(later));
+  source.reset();
+  EXPECT_TRUE(client.silent_too_long(later));
+  EXPECT_EQ(sink->statuses().back(), "NetStream.Play.StreamNotFound");
 }
 
 TEST_F(Relay, StreamsAreDescribed) {

@@ -206,5 +206,26 @@ TEST_F(RelayLog, TimeBeforeIsWhatTheNextDeltaCountsFrom) {
   EXPECT_EQ(log.time_before(Track::kVideo, 0), 40U);
 }
 
+TEST_F(RelayLog, TimeBeforeTheKeyFrameIsTheSameWithoutASearch) {
+  video(0);
+  video(40, "k", true);
+  const std::uint64_t key_frame = log.end() - 1;
+  EXPECT_EQ(log.time_before(Track::kVideo, key_frame), 0U);
+  EXPECT_EQ(log.time_before(Track::kAudio, key_frame), 0U) << "none has come";
+  audio(70);
+  EXPECT_EQ(log.time_before(Track::kAudio, key_frame), 70U) << "its first counts from itself";
+  audio(90);
+  video(80);
+  EXPECT_EQ(log.time_before(Track::kAudio, key_frame), 70U);
+  video(120, "k", true);
+  EXPECT_EQ(log.time_before(Track::kVideo, log.end() - 1), 80U);
+  EXPECT_EQ(log.time_before(Track::kAudio, log.end() - 1), 90U);
+  log.trim(log.end() - 1, true);
+  audio(113);
+  EXPECT_EQ(log.time_before(Track::kAudio, log.end() - 2), 90U);
+  log.forget_key_frame();
+  EXPECT_EQ(log.time_before(Track::kAudio, log.end() - 2), 90U) << "searched for";
+}
+
 }  // namespace
 }  // namespace mpb::rtmp

@@ -1,6 +1,7 @@
 #include "worker/rtmp/player.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/rtmp/command.hpp"
 #include "worker/rtmp/live_stream.hpp"
@@ -12,6 +13,8 @@ constexpr std::uint32_t kChunkStreamsPerPlayer = 4;
 // A track's header stands where the message before was, unless that is longer ago.
 constexpr std::int32_t kMaxHeaderAge = 5'000;        // ms
 constexpr std::size_t kMaxDue = 64UL * 1024 * 1024;  // bytes that a stream keeps for slow players
+// Bytes for one sendmsg(2): what is collected and not taken is collected again.
+constexpr std::size_t kMaxCollected = 1024UL * 1024;
 
 }  // namespace
 
@@ -21,8 +24,13 @@ std::uint32_t Player::chunk_stream(Track track) const {
 
 bool Player::before_base(std::uint32_t timestamp) const {
   if (!base_) return false;
-  // A player may have been there for more than half the circle of times.
   const std::uint32_t latest = stream_.log().last_time();
+  // The latest message may itself be one that lies a little before it: of another track.
+  const auto since = static_cast<std::int32_t>(latest - *base_);
+  if (since < 0 && since >= -kMaxHeaderAge) {
+    return static_cast<std::int32_t>(timestamp - *base_) < 0;
+  }
+  // A player may have been there for more than half the circle of times.
   const bool ahead = static_cast<std::int32_t>(timestamp - latest) > 0;
   return !ahead && latest - timestamp > latest - *base_;
 }
@@ -79,9 +87,14 @@ void Player::begin(std::uint64_t number, std::string& out, TimePoint now) {
   }
 }
 
-void Player::receive(Track track, bool wanted) {
-  wanted_[index_of(track)] = wanted;
-  if (!wanted) in_step_[index_of(track)] = false;
+void Player::receive(Track track, bool wanted, std::string& out) {
+  const bool before = std::exchange(wanted_[index_of(track)], wanted);
+  if (before == wanted) return;
+  in_step_[index_of(track)] = false;
+  if (!wanted || !playing_) return;
+  for (const StreamHeader& header : stream_.headers()) {
+    if (header.track == track) write_header(track, header.type, header.payload, out);
+  }
 }
 
 void Player::write_own(std::string& out, std::size_t limit) {
@@ -99,7 +112,8 @@ void Player::write_own(std::string& out, std::size_t limit) {
     }
     log.append_absolute(out, message, chunk_stream(message.track), stream_id_,
                         time_for(message.timestamp));
-    in_step_[index_of(message.track)] = true;
+    // What was given 0 instead of its time is nothing to count from.
+    in_step_[index_of(message.track)] = !before_base(message.timestamp);
   }
 }
 
@@ -108,7 +122,7 @@ std::size_t Player::collect(std::vector<iovec>& slices, std::size_t room) const 
   std::size_t total = 0;
   if (!playing_) return total;
   std::size_t offset = offset_;
-  for (std::uint64_t number = next_; number < log.end(); ++number) {
+  for (std::uint64_t number = next_; number < log.end() && total < kMaxCollected; ++number) {
     const LoggedMessage& message = log.at(number);
     if (offset == 0) {
       if (!wants(message)) continue;

@@ -50,13 +50,15 @@ class Player {
     wait();
   }
   [[nodiscard]] bool paused() const { return paused_; }
-  void receive(Track track, bool wanted);
+  /// receiveAudio, receiveVideo. A track that is wanted again begins with its headers: `out` as in
+  /// begin(), and not in the middle of a message.
+  void receive(Track track, bool wanted, std::string& out);
 
   /// Writes the messages that need it (see StreamLog) to `out`, up to the first that can be taken
   /// from the log, or until `out` has `limit` bytes.
   void write_own(std::string& out, std::size_t limit);
-  /// Adds slices of the log, as long as there is room and nothing must be written first. Gives how
-  /// many bytes they are.
+  /// Adds slices of the log, as long as there is room and nothing must be written first, of no more
+  /// than a socket may take at once. Gives how many bytes they are.
   std::size_t collect(std::vector<iovec>& slices, std::size_t room) const;
   /// `bytes` of what collect() gave have been sent.
   void advance(std::size_t bytes);
@@ -70,6 +72,8 @@ class Player {
   void drop(std::string& out, TimePoint now);
 
   std::size_t place = 0;  // in the stream's list of players
+  /// What its client had been sent when this player was last told to drop (RelayClient's own).
+  std::uint64_t sent_at_drop = UINT64_MAX;
 
  private:
   [[nodiscard]] bool wants(const LoggedMessage& message) const {

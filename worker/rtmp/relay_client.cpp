@@ -55,8 +55,12 @@ RelayClient::RelayClient(RelayHub& hub, const ListenerTraits& traits, Client& cl
 
 RelayClient::~RelayClient() {
   if (ticket_) hub_.hooks().cancel(*ticket_);
-  for (NetStream& stream : streams_) end_stream(stream);
+  end_streams();
   hub_.forget(*this);
+}
+
+void RelayClient::end_streams() {
+  for (NetStream& stream : streams_) end_stream(stream);
 }
 
 Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& out) {
@@ -78,6 +82,19 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
   step.consumed = given - bytes.size();
   if (step.next == Next::kMove) {
     step.key = key_;
+    if (own_.empty()) return step;
+    // What is left of the streams it has ended; only this worker can send it.
+    step.next = Next::kWait;
+    leaving_ = true;
+    hub_.flush_later(*this);
+    return step;
+  }
+  if (step.next == Next::kClose || step.next == Next::kReject) {
+    // The name is free for another publisher at once, not when the client has hung up.
+    end_streams();
+    if (step.next == Next::kClose) out.append(own_, own_sent_);
+    own_ = std::string();
+    own_sent_ = 0;
     return step;
   }
   acknowledge(step.consumed, out);
@@ -219,11 +236,11 @@ void RelayClient::begin_if_possible(Player& player) {
 void RelayClient::drop_if_late(Player& player, TimePoint now, Duration limit) {
   if (!player.late(now, limit)) return;
   LiveStream& stream = player.stream();
-  if (sent_ == sent_at_drop_) {  // not a byte was read since the last time
+  if (sent_ == player.sent_at_drop) {  // not a byte was read since the last time
     ++stream.counters.cut;
     return cut();
   }
-  sent_at_drop_ = sent_;
+  player.sent_at_drop = sent_;
   const std::uint64_t before = player.position();
   append_own({});
   player.drop(own_, now);
@@ -240,6 +257,7 @@ bool RelayClient::silent_too_long(TimePoint now) {
     publishes = publishes || stream.publishing != nullptr;
     plays = plays || stream.player != nullptr;
     if (limits.play_wait.count() > 0 && stream.waits_since &&
+        stream.player->stream().publisher() == nullptr &&
         now - *stream.waits_since > limits.play_wait) {
       std::string status;
       append_status(status, stream.id, "error", "NetStream.Play.StreamNotFound",
@@ -257,17 +275,21 @@ const VhostSettings& RelayClient::settings() {
   const VhostTable& vhosts = hub_.environment().vhosts;
   if (!settings_ || settings_version_ != vhosts.version()) {
     settings_ = vhosts.find(vhost_);
-        stream.player->stream().publisher() == nullptr &&
     settings_version_ = vhosts.version();
   }
   return *settings_;
 }
 
 void RelayClient::finish() {
-  for (NetStream& stream : streams_) end_stream(stream);
+  end_streams();
   hub_.forget(*this);
   if (cut_) return connection_->close_slow();
   connection_->finish();
+}
+
+void RelayClient::move_if_written() {
+  if (!own_.empty() || !std::exchange(leaving_, false)) return;
+  connection_->proceed();
 }
 
 void RelayClient::look_at_silence() {

@@ -51,6 +51,9 @@ class RelayClient final : public ClientState {
   [[nodiscard]] bool silent_too_long(TimePoint now);
   /// Ends the connection.
   void finish();
+  /// Goes on with a client that waited for its last bytes to be on their way before it moves. It
+  /// may be gone afterwards. Not from within on_bytes.
+  void move_if_written();
 
  private:
   using Next = Step::Next;
@@ -110,6 +113,7 @@ class RelayClient final : public ClientState {
 
   [[nodiscard]] Player* sharing_player() const;
   void append_own(std::string_view bytes);
+  void end_streams();
   void cut();
   void look_at_silence();
   [[nodiscard]] const VhostSettings& settings();
@@ -144,9 +148,9 @@ class RelayClient final : public ClientState {
   std::size_t unread_replies_ = 0;  // bytes of answers put into own_ since it was empty
   bool blocked_ = false;
   bool cut_ = false;        // it reads too little: is about to be closed
+  bool leaving_ = false;    // it moves when own_ is written
   std::uint64_t sent_ = 0;  // bytes, ever
-  std::uint64_t sent_at_drop_ = UINT64_MAX;
-  TimePoint active_at_{};  // when it last did something that counts against silence
+  TimePoint active_at_{};   // when it last did something that counts against silence
 };
 
 }  // namespace mpb::rtmp

@@ -17,6 +17,10 @@ constexpr std::uint16_t kStreamEof = 1;
 /// "|RtmpSampleAccess" and onStatus NetStream.Data.Start, which Flash players wait for. Not in the
 /// chunk stream of data: what a player takes from the log there counts on the header before.
 void append_data_start(std::string& out, std::uint32_t stream) {
+  Message message;
+  message.type = MessageType::kDataAmf0;
+  message.chunk_stream = kCommandChunkStream;
+  message.stream = stream;
   std::string payload;
   amf0::write_string(payload, "|RtmpSampleAccess");
   amf0::write(payload, amf0::Value(true));
@@ -77,8 +81,11 @@ RelayClient::Next RelayClient::on_command(const Message& message, std::string& o
   } else if (command->name == "receiveAudio" || command->name == "receiveVideo") {
     const bool* wanted = command->arguments.size() > 1 ? command->arguments[1].boolean() : nullptr;
     if (stream != nullptr && stream->player && wanted != nullptr) {
+      append_own({});
+      if (cut_) return Next::kContinue;
       stream->player->receive(command->name == "receiveAudio" ? Track::kAudio : Track::kVideo,
-                              *wanted);
+                              *wanted, own_);
+      hub_.flush_later(*this);
     }
   } else if (command->name == "FCPublish" || command->name == "FCSubscribe") {
     append_result(answer, command->transaction, std::nullopt);
@@ -165,6 +172,7 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
     if (in_use()) {
       return refuse(message, code, "It belongs elsewhere than the streams in use.", out);
     }
+    consent_ = Consent::kNotAsked;  // it was given for the place that it leaves
     hold(message);
     key_ = wanted;
     return Next::kMove;
@@ -173,7 +181,6 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
     vhost_ = name.vhost;
     settings_.reset();
   }
-    consent_ = Consent::kNotAsked;  // it was given for the place that it leaves
   return Next::kContinue;
 }
 
@@ -212,6 +219,8 @@ HookEvent RelayClient::hook_event(std::string_view action, const std::string& st
 RelayClient::Next RelayClient::ask(const std::string& url, std::string_view action,
                                    const std::string& stream, const std::string& parameters,
                                    const Message& message) {
+  // Taken in any case: a reload may have removed the hook that was asked.
+  const Consent consent = std::exchange(consent_, Consent::kNotAsked);
   if (url.empty()) return Next::kContinue;
   switch (consent) {
     case Consent::kGiven:
@@ -220,8 +229,6 @@ RelayClient::Next RelayClient::ask(const std::string& url, std::string_view acti
       return Next::kReject;
     case Consent::kNotAsked:
       break;
-  // Taken in any case: a reload may have removed the hook that was asked.
-  const Consent consent = std::exchange(consent_, Consent::kNotAsked);
   }
   hold(message);
   ticket_ = hub_.hooks().ask(url, hook_event(action, stream, parameters), settings_->hooks,
@@ -364,6 +371,8 @@ void RelayClient::stop_publishing(NetStream& stream) {
                       hooks);
   }
   live->end_publishing();
+  // What was kept for players to begin with goes.
+  if (!live->players().empty()) hub_.published(*live);
   hub_.release(*live);
   look_at_silence();
 }
@@ -371,8 +380,6 @@ void RelayClient::stop_publishing(NetStream& stream) {
 void RelayClient::stop_playing(NetStream& stream) {
   if (!stream.player) return;
   if (stream.player->shares()) stream.player->finish_message(own_);
-  // What was kept for players to begin with goes.
-  if (!live->players().empty()) hub_.published(*live);
   LiveStream& live = stream.player->stream();
   --hub_.use(live.name().vhost).players;
   const HookSettings& hooks = settings().hooks;

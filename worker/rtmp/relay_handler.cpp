@@ -20,7 +20,8 @@ void RelayHandler::on_writable(Client& client) {
   if (!client.state) return;
   RelayClient& relay = state_of(client);
   relay.on_writable();
-  if (!relay.flush()) hub_.finish_later(relay);
+  if (!relay.flush()) return hub_.finish_later(relay);
+  relay.move_if_written();
 }
 
 std::string RelayHandler::export_state(const Client& client) {

@@ -125,9 +125,14 @@ void RelayHub::end_turn() {
       flush(*stream);
     }
     for (RelayClient* client : std::exchange(to_flush_, {})) {
-      if (!client->blocked() && !client->flush()) finish_later(*client);
+      if (client->blocked()) continue;
+      if (client->flush()) {
+        client->move_if_written();
+      } else {
+        finish_later(*client);
+      }
     }
-    // Closing one may make others due, but never frees another.
+    // Closing or moving one may make others due, but never frees another.
     while (!to_finish_.empty()) {
       RelayClient* client = *to_finish_.begin();
       to_finish_.erase(to_finish_.begin());

@@ -93,7 +93,12 @@ void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
                        kOutChunkSize);
   message.size = static_cast<std::uint32_t>(segment.size()) - message.offset;
   bytes_ += message.size + sizeof message;
-  if (key_frame) key_frame_ = end();
+  if (key_frame) {
+    key_frame_ = end();
+    key_frame_time_ = {};
+  }
+  std::optional<std::uint32_t>& key_frame_time = key_frame_time_[index_of(track)];
+  if (!key_frame_time) key_frame_time = message.timestamp - message.delta;
   messages_.push_back(message);
 }
 
@@ -104,6 +109,9 @@ std::string_view StreamLog::chunks(const LoggedMessage& message) const {
 }
 
 std::uint32_t StreamLog::time_before(Track track, std::uint64_t from) const {
+  if (key_frame_ && from == *key_frame_) {
+    return key_frame_time_[index_of(track)].value_or(track_time_[index_of(track)]);
+  }
   for (std::uint64_t number = std::max(from, first_); number < end(); ++number) {
     const LoggedMessage& message = at(number);
     if (message.track == track) return message.timestamp - message.delta;

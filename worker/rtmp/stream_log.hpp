@@ -68,7 +68,7 @@ class StreamLog {
   /// The latest key frame that is here.
   [[nodiscard]] std::optional<std::uint64_t> key_frame() const { return key_frame_; }
   /// The time of the last message of `track` before number `from`: what the delta of the next one
-  /// counts from.
+  /// counts from. O(1) at the latest key frame and at the end, where players begin.
   [[nodiscard]] std::uint32_t time_before(Track track, std::uint64_t from) const;
   [[nodiscard]] std::uint32_t last_time() const { return last_time_; }
   /// The time of message `number`, or of the last one if that is still to come.
@@ -98,6 +98,9 @@ class StreamLog {
   std::optional<std::uint64_t> key_frame_;
   std::array<std::uint32_t, kTracks> track_time_{};  // of the last message of each track
   std::array<bool, kTracks> track_began_{};
+  // time_before() at the latest key frame; not yet found for the tracks that have sent nothing
+  // since: it is their track_time_.
+  std::array<std::optional<std::uint32_t>, kTracks> key_frame_time_{};
   std::uint32_t last_raw_ = 0;   // the last publisher's time, of any track
   std::uint32_t last_time_ = 0;  // what it became
   bool began_ = false;           // since restart()
