@@ -92,8 +92,11 @@ void Player::receive(Track track, bool wanted, std::string& out) {
   if (before == wanted) return;
   in_step_[index_of(track)] = false;
   if (!wanted || !playing_) return;
+  const std::uint32_t time = time_for(stream_.log().time_at(next_));
   for (const StreamHeader& header : stream_.headers()) {
-    if (header.track == track) write_header(track, header.type, header.payload, out);
+    if (header.track != track) continue;
+    append_message(out, {header.type, chunk_stream(track), stream_id_, time, header.payload},
+                   kOutChunkSize);
   }
 }
 
