@@ -273,6 +273,20 @@ TEST_F(RelayPlayer, NobodyGetsFramesBeforeTheFirstKeyFrame) {
                                       avc_key_frame("k"), avc_frame("f")}));
 }
 
+TEST_F(RelayPlayer, SoundAloneCanBeginAnywhereAgainWhenPicturesHaveEnded) {
+  video(0, avc_header(), at(0));
+  send(kAudio, 0, aac_header(), at(0));
+  video(0, avc_key_frame("k"), at(0));
+  send(kAudio, 60'001, aac_frame("x"), at(60'001));
+  stream->trim();
+  send(kAudio, 60'024, aac_frame("y"), at(60'024));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  send(kAudio, 60'047, aac_frame("z"), at(60'047));
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), aac_header(), aac_frame("z")}));
+}
+
 TEST_F(RelayPlayer, WithoutTheGopCacheBeginsWithTheNextKeyFrame) {
   settings.gop_cache = false;
   make(settings);

@@ -41,7 +41,8 @@ void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
   video_codec_ = audio_codec_ = {};
   size_ = {};
   frame_rate_ = 0;
-  has_video_ = has_key_frame_ = false;
+  last_video_.reset();
+  has_key_frame_ = false;
   began_ = last_media_ = now;
 }
 
@@ -69,7 +70,7 @@ void LiveStream::publish_media(Track track, const Message& message, const MediaI
                                TimePoint now) {
   if (message.payload.empty()) return;
   const bool video = track == Track::kVideo;
-  has_video_ = has_video_ || video;
+  if (video) last_video_ = now;
   if (!info.codec.empty()) (video ? video_codec_ : audio_codec_) = info.codec;
   if (video && !info.sequence_header && !info.config_only) {
     has_key_frame_ = has_key_frame_ || info.key_frame;
@@ -156,7 +157,9 @@ std::optional<std::uint64_t> LiveStream::entrance() const {
   if (key_frame && (settings_->gop_cache || *key_frame >= delivered_)) {
     return key_frame;
   }
-  if (has_video_ || log_.end() == log_.begin()) return std::nullopt;
+  // A camera that is switched off leaves sound.
+  const bool has_video = last_video_ && last_media_ - *last_video_ <= kMaxKeyFrameAge;
+  if (has_video || log_.end() == log_.begin()) return std::nullopt;
   return log_.end();  // sound alone can begin anywhere
 }
 

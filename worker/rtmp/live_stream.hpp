@@ -107,7 +107,7 @@ class LiveStream {
   PictureSize size_;
   double frame_rate_ = 0;
   // Since the publisher began:
-  bool has_video_ = false;
+  std::optional<TimePoint> last_video_;
   bool has_key_frame_ = false;
   std::uint64_t delivered_ = 0;  // the end of the log when players got what was there
   TimePoint began_;
