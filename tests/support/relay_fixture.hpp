@@ -62,6 +62,7 @@ class RelayPeer final : private Connection {
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool cut() const { return cut_; }
   Client client;
+  int socket = -1;  // for what the handler sets there; nothing is read or written
 
  private:
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
@@ -70,7 +71,7 @@ class RelayPeer final : private Connection {
   void close_slow() override { cut_ = true; }
   void exempt_from_idle(bool) override {}
   void note_progress(bool) override {}
-  [[nodiscard]] int descriptor() const override { return -1; }
+  [[nodiscard]] int descriptor() const override { return socket; }
 
   Handler& handler_;
   std::string key_;

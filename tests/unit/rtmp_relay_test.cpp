@@ -1,9 +1,11 @@
 // The relay's publishing and playing, without sockets.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <string>
 #include <vector>
 
+#include "common/unique_fd.hpp"
 #include "tests/support/relay_fixture.hpp"
 #include "worker/rtmp/relay_client.hpp"
 
@@ -505,6 +507,22 @@ TEST_F(Relay, OnlyPlayersWithoutAPublisherAreToldThatThereIsNone) {
   source.reset();
   EXPECT_TRUE(client.silent_too_long(later));
   EXPECT_EQ(sink->statuses().back(), "NetStream.Play.StreamNotFound");
+}
+
+TEST_F(Relay, APlayersPeerThatVanishesIsFoundByProbes) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  auto sink = peer();
+  sink->socket = socket.get();
+  const auto probes = [&socket] {
+    int on = 0;
+    socklen_t size = sizeof on;
+    EXPECT_EQ(::getsockopt(socket.get(), SOL_SOCKET, SO_KEEPALIVE, &on, &size), 0);
+    return on != 0;
+  };
+  sink->enter();
+  EXPECT_FALSE(probes()) << "the vhost's time limit holds";
+  sink->play("s");
+  EXPECT_TRUE(probes());
 }
 
 TEST_F(Relay, StreamsAreDescribed) {
