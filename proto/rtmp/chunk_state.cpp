@@ -15,6 +15,7 @@ constexpr std::uint32_t kBegunFlag = 2;
 constexpr std::uint32_t kCountedFlag = 4;
 constexpr std::uint32_t kMinChunkStream = 2;
 constexpr std::uint32_t kMaxChunkStream = 65599;
+constexpr std::uint32_t kMaxLength = 0xffffff;  // of a message, in its header's three bytes
 
 }  // namespace
 
@@ -73,7 +74,7 @@ bool ChunkReader::restore_stream(std::string_view& saved) {
   const auto flags = in.number<std::uint8_t>();
   const std::string_view partial = in.bytes(in.number<std::uint32_t>());
   if (!in.ok() || stream.id < kMinChunkStream || stream.id > kMaxChunkStream) return false;
-  if (find(stream.id) != nullptr || stream.length > max_message_) return false;
+  if (find(stream.id) != nullptr || stream.length > kMaxLength) return false;
   if (flags > (kExtendedFlag | kBegunFlag | kCountedFlag)) return false;
   stream.extended = (flags & kExtendedFlag) != 0;
   stream.begun = (flags & kBegunFlag) != 0;
@@ -82,6 +83,8 @@ bool ChunkReader::restore_stream(std::string_view& saved) {
   // Only a message that has begun and is not whole has bytes, and it is in its first chunk or takes
   // several.
   const std::uint32_t left = streams_.size() == current_ ? chunk_left_ : 0;
+  // Of a message that is over, the length may be of a time when longer ones were allowed.
+  if (stream.begun && stream.length > max_message_) return false;
   if (!stream.begun) {
     if (!partial.empty() || stream.counted || left > 0) return false;
   } else {

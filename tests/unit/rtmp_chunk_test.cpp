@@ -359,6 +359,18 @@ TEST_F(RtmpChunk, OnlyAWholeAndConsistentStateIsTaken) {
   EXPECT_FALSE(small.restore(state)) << "the message is longer than allowed there";
 }
 
+TEST_F(RtmpChunk, AStateRemembersLongMessagesThatAreOver) {
+  const std::string wire = chunked(message_of(std::string(200, 'v'), 6));
+  ASSERT_EQ(read(wire), Result::kMessage);
+  reader_.set_max_message(100);
+  std::string state;
+  reader_.save(state);
+  ChunkReader target(100);
+  ASSERT_TRUE(target.restore(state));
+  std::string_view next = "\xc6";  // format 3: as long as the one before
+  EXPECT_EQ(target.read(next, message_), Result::kError);
+}
+
 TEST_F(RtmpChunk, ControlMessagesAreWhatTheSpecificationSays) {
   std::string out;
   append_set_chunk_size(out, 60'000);
