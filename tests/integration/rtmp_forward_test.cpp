@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/array.hpp>
+
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/media.hpp"
 #include "tests/integration/harness/nginx_rtmp.hpp"
@@ -128,6 +130,37 @@ TEST_F(RtmpForward, WhereBothSidesAreSilentTheClientIsClosedAndOthersStay) {
   EXPECT_NE(waits.process().wait_exit(20s), "running");
   expect_clip(player);
   EXPECT_EQ(closed(), 1);
+}
+
+TEST_F(RtmpForward, TheOperatorSeesHowTheUpstreamsAre) {
+  const NginxRtmp nginx;
+  const std::string dead = "127.0.0.1:" + std::to_string(free_port());
+  start("upstream = " + dead + "\nupstream = " + nginx.address() + " backup\nupstream-fails = 1\n",
+        "key-linger = 1m\n");
+  const Publisher publisher(folder, url(), clip);
+  Recorder player(folder, url(), 1);
+  expect_clip(player);
+  EXPECT_TRUE(broker->await_held(1));
+  const boost::json::object report = broker->request({{"command", "upstreams"}});
+  EXPECT_EQ(report.at("clients").as_int64(), 1);
+  EXPECT_EQ(report.at("unserved").as_int64(), 0);
+  const boost::json::array& upstreams = report.at("upstreams").as_array();
+  ASSERT_EQ(upstreams.size(), 2U);
+  for (const boost::json::value& upstream : upstreams) {
+    const bool serves = upstream.at("address").as_string() == nginx.address();
+    EXPECT_EQ(upstream.at("vhost").as_string(), "a.test");
+    EXPECT_EQ(upstream.at("backup").as_bool(), serves);
+    EXPECT_EQ(upstream.at("out").as_bool(), !serves);
+    EXPECT_EQ(upstream.at("clients").as_int64(), serves ? 1 : 0);
+    EXPECT_EQ(upstream.at("served").as_int64(), serves ? 2 : 0);
+    EXPECT_EQ(upstream.at("failed").as_int64() > 0, !serves);
+  }
+  const Outcome table = run("mpctl", {"--control-socket", broker->control_path(), "upstreams"});
+  EXPECT_EQ(table.exit, "exit 0") << table.err;
+  for (const std::string& part :
+       {dead, nginx.address(), std::string("backup"), std::string("1 clients; 0 could not")}) {
+    EXPECT_NE(table.out.find(part), std::string::npos) << part << "\n" << table.out;
+  }
 }
 
 TEST_F(RtmpForward, AVhostWithoutUpstreamsSaysSo) {

@@ -64,6 +64,18 @@ TEST_F(RelayHooks, AreToldTheVhostThatTheStreamsNameSays) {
       << server.requests()[0].body;
 }
 
+TEST_F(RelayHooks, AreToldTheAddressWithoutItsPort) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  configure("a.test", server.url());
+  auto source = peer();
+  ASSERT_TRUE(handler.import_state(source->client, "A[2001:db8::1]:1234"));
+  source->enter();
+  EXPECT_EQ(source->publish("s"), Step::Next::kWait);
+  ASSERT_TRUE(turn_until([&] { return !server.requests().empty(); }));
+  EXPECT_NE(server.requests()[0].body.find(R"("ip":"2001:db8::1")"), std::string::npos)
+      << server.requests()[0].body;
+}
+
 TEST_F(RelayHooks, AClientThatEndsWhileTheHookIsAskedPublishesNothing) {
   std::promise<void> open;
   HttpServer server([opened = open.get_future().share()](const HttpRequest&) {

@@ -3,6 +3,7 @@
 #include <ctime>
 #include <utility>
 
+#include "proto/rtmp/ip_address.hpp"
 #include "worker/rtmp/relay_client.hpp"
 #include "worker/rtmp/relay_hub.hpp"
 
@@ -207,7 +208,8 @@ HookEvent RelayClient::hook_event(std::string_view action, const std::string& st
   HookEvent event;
   event.action = action;
   event.client_id = id_;
-  event.ip = address_;
+  const auto peer = parse_endpoint(address_);
+  if (peer) event.ip = to_text(unmapped(peer->address));
   event.vhost = vhost_.empty() ? hub_.environment().vhosts.resolve(target_.vhost) : vhost_;
   event.app = target_.app;
   event.tc_url = target_.tc_url;
