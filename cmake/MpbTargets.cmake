@@ -24,3 +24,11 @@ function(mpb_program name)
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE mpb_build_flags)
 endfunction()
+
+# mpb_precompile(NAME headers...): what most of a target's files include, parsed once. What all of
+# the project includes is among them.
+function(mpb_precompile name)
+  target_precompile_headers(${name} PRIVATE <fmt/format.h> <boost/system/result.hpp> <algorithm>
+    <chrono> <functional> <map> <memory> <optional> <string> <string_view> <unordered_map> <vector>
+    ${ARGN})
+endfunction()
