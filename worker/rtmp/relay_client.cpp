@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "common/endpoint.hpp"
@@ -16,11 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxCommand = 64UL * 1024;       // bytes of a message before publishing
 constexpr std::size_t kMaxMedia = 16UL * 1024 * 1024;  // and then
-constexpr std::size_t kMaxSlices = 64;                 // of one sendmsg(2)
-constexpr std::size_t kOwnBurst = 256UL * 1024;        // messages written for one client at once
-constexpr std::size_t kMaxReplies = 256UL * 1024;      // answers that may wait for a client
-constexpr std::size_t kMaxOwn = 20UL * 1024 * 1024;    // a client that reads none of it is ended
-constexpr std::size_t kOwnKept = 4UL * 1024;           // memory that an empty own_ may keep
 
 /// Encoders write small pieces, and with Nagle's algorithm (RFC 896) each waits for the
 /// acknowledgement of the one before, which the kernel would hold back for 40 ms.
@@ -172,95 +166,6 @@ void RelayClient::acknowledge(std::size_t bytes, std::string& out) {
   reply(message, out);
 }
 
-/// Behind what is on its way: a client that plays gets it between two messages of its streams.
-void RelayClient::reply(std::string_view bytes, std::string& out) {
-  const bool plays = std::any_of(streams_.begin(), streams_.end(),
-                                 [](const NetStream& s) { return s.player != nullptr; });
-  if (!plays && own_.empty()) {
-    out += bytes;
-    return;
-  }
-  append_own(bytes);
-  hub_.flush_later(*this);
-}
-
-void RelayClient::append_own(std::string_view bytes) {
-  if (Player* sharing = sharing_player()) sharing->finish_message(own_);
-  own_ += bytes;
-  unread_replies_ += bytes.size();
-  if (unread_replies_ > kMaxReplies || own_.size() - own_sent_ > kMaxOwn) cut();
-}
-
-void RelayClient::cut() {
-  cut_ = true;
-  hub_.finish_later(*this);
-}
-
-Player* RelayClient::sharing_player() const {
-  for (const NetStream& stream : streams_) {
-    if (stream.player && stream.player->shares()) return stream.player.get();
-  }
-  return nullptr;
-}
-
-bool RelayClient::flush() {
-  static std::vector<iovec> slices;  // one thread
-  while (!blocked_) {
-    Player* const sharing = sharing_player();
-    // Nothing may come between the parts of a message.
-    if (sharing == nullptr || !sharing->mid_message()) {
-      for (NetStream& stream : streams_) {
-        if (stream.player) stream.player->write_own(own_, kOwnBurst);
-      }
-    }
-    slices.clear();
-    const std::size_t own = own_.size() - own_sent_;
-    if (own > 0) slices.push_back({own_.data() + own_sent_, own});
-    const std::size_t shared = sharing != nullptr ? sharing->collect(slices, kMaxSlices) : 0;
-    if (slices.empty()) return true;
-    const auto taken = connection_->send(slices);
-    if (!taken) return false;
-    blocked_ = *taken < own + shared;
-    sent_ += *taken;
-    own_sent_ += std::min(*taken, own);
-    if (own_sent_ == own_.size()) {
-      own_.clear();
-      own_sent_ = unread_replies_ = 0;
-      if (own_.capacity() > kOwnKept) own_ = std::string();
-    }
-    if (sharing != nullptr) {
-      sharing->stream().counters.bytes_out += *taken;
-      if (*taken > own) sharing->advance(*taken - own);
-    }
-    if (own_.size() - own_sent_ > kMaxOwn) return false;
-  }
-  return true;
-}
-
-void RelayClient::begin_if_possible(Player& player) {
-  const auto entrance = player.stream().entrance();
-  if (!entrance || !player.may_begin(*entrance)) return;
-  append_own({});
-  if (cut_) return;
-  player.begin(*entrance, own_, hub_.now());
-  if (NetStream* stream = find_stream(player.stream_id())) stream->waits_since.reset();
-}
-
-void RelayClient::drop_if_late(Player& player, TimePoint now, Duration limit) {
-  if (!player.late(now, limit)) return;
-  LiveStream& stream = player.stream();
-  if (sent_ == player.sent_at_drop) {  // not a byte was read since the last time
-    ++stream.counters.cut;
-    return cut();
-  }
-  player.sent_at_drop = sent_;
-  const std::uint64_t before = player.position();
-  append_own({});
-  player.drop(own_, now);
-  const std::uint64_t after = player.waiting() ? stream.log().end() : player.position();
-  stream.counters.drops += after - before;
-}
-
 bool RelayClient::silent_too_long(TimePoint now) {
   if (held_) return false;  // it is on its way, or a hook is asked: those have limits of their own
   const VhostSettings& limits = settings();
@@ -305,7 +210,7 @@ void RelayClient::move_if_written() {
   connection_->proceed();
 }
 
-void RelayClient::look_at_silence() {
+void RelayClient::use_changed() {
   bool publishes = false;
   for (const NetStream& stream : streams_) publishes = publishes || stream.publishing != nullptr;
   reader_.set_max_message(publishes ? kMaxMedia : kMaxCommand);

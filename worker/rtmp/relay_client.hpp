@@ -80,7 +80,10 @@ class RelayClient final : public ClientState {
   void on_control(const Message& message, std::string& out);
   void on_media(const Message& message);
   void acknowledge(std::size_t bytes, std::string& out);
-  void reply(std::string_view bytes, std::string& out);
+  void end_streams();
+  /// What the client publishes or plays is another than before: other limits hold for it.
+  void use_changed();
+  [[nodiscard]] const VhostSettings& settings();
 
   // relay_commands.cpp
   Next on_command(const Message& message, std::string& out);
@@ -96,7 +99,9 @@ class RelayClient final : public ClientState {
   void stop_playing(NetStream& stream);
   NetStream* find_stream(std::uint32_t id);
   [[nodiscard]] bool in_use() const;
+  void hold(const Message& message);
 
+  // relay_permission.cpp
   /// Where a command wants to go that names a stream: kMove when that is not here.
   Next locate(const Command& command, const Message& message, StreamName& name,
               std::string& parameters, std::string& out);
@@ -109,14 +114,12 @@ class RelayClient final : public ClientState {
                                      const std::string& parameters) const;
   Next refuse(const Message& message, std::string_view code, std::string_view why,
               std::string& out);
-  void hold(const Message& message);
 
-  [[nodiscard]] Player* sharing_player() const;
+  // relay_sending.cpp
+  void reply(std::string_view bytes, std::string& out);
   void append_own(std::string_view bytes);
-  void end_streams();
   void cut();
-  void look_at_silence();
-  [[nodiscard]] const VhostSettings& settings();
+  [[nodiscard]] Player* sharing_player() const;
 
   RelayHub& hub_;
   ListenerTraits traits_;

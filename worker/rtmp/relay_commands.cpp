@@ -1,9 +1,7 @@
 // RelayClient: what the client asks for.
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
-#include "proto/rtmp/ip_address.hpp"
 #include "worker/rtmp/relay_client.hpp"
 #include "worker/rtmp/relay_hub.hpp"
 
@@ -128,7 +126,7 @@ RelayClient::Next RelayClient::on_connect(const Command& command, const Message&
   }
   vhost_ = vhost;
   append_connect_success(out, target_.transaction, target_.object_encoding, kServerId);
-  look_at_silence();
+  use_changed();
   return Next::kContinue;
 }
 
@@ -151,98 +149,6 @@ void RelayClient::delete_stream(const Command& command) {
   std::erase_if(streams_, [id](const NetStream& stream) { return stream.id == id; });
 }
 
-RelayClient::Next RelayClient::locate(const Command& command, const Message& message,
-                                      StreamName& name, std::string& parameters, std::string& out) {
-  const auto target = read_stream_name(command.text(1));
-  const bool publishes =
-      command.name == "publish" || command.name == "releaseStream" || command.name == "FCPublish";
-  const std::string_view code = publishes ? "NetStream.Publish.BadName" : "NetStream.Play.Failed";
-  if (!target) return refuse(message, code, "The stream's name is not one.", out);
-  const std::string& named = target->vhost.empty() ? target_.vhost : target->vhost;
-  name.vhost = hub_.environment().vhosts.resolve(named);
-  if (name.vhost.empty()) {
-    return refuse(message, code, "There is no vhost " + named + " here.", out);
-  }
-  name.app = target_.app;
-  name.stream = target->stream;
-  parameters = target->parameters;
-  if (!parameters.empty() && !target_.parameters.empty()) parameters += '&';
-  parameters += target_.parameters;
-  const std::string wanted = traits_.key_is_stream ? name.path() : name.vhost;
-  if (wanted != key_) {
-    if (in_use()) {
-      return refuse(message, code, "It belongs elsewhere than the streams in use.", out);
-    }
-    consent_ = Consent::kNotAsked;  // it was given for the place that it leaves
-    hold(message);
-    key_ = wanted;
-    return Next::kMove;
-  }
-  if (name.vhost != vhost_) {
-    vhost_ = name.vhost;
-    settings_.reset();
-  }
-  return Next::kContinue;
-}
-
-/// Ends the client, unless it does something else as well.
-RelayClient::Next RelayClient::refuse(const Message& message, std::string_view code,
-                                      std::string_view why, std::string& out) {
-  consent_ = Consent::kNotAsked;
-  std::string status;
-  append_status(status, message.stream, "error", code, why);
-  reply(status, out);
-  return in_use() ? Next::kContinue : Next::kClose;
-}
-
-std::string RelayClient::refusal(Right right, const StreamName& name,
-                                 std::string_view parameters) const {
-  const AccessRules& rules = right == Right::kPublish ? settings_->publish : settings_->play;
-  const AccessRequest request{right,       address_,   name.vhost,        name.app,
-                              name.stream, parameters, std::time(nullptr)};
-  return std::string(check_access(rules, request));
-}
-
-HookEvent RelayClient::hook_event(std::string_view action, const std::string& stream,
-                                  const std::string& parameters) const {
-  HookEvent event;
-  event.action = action;
-  event.client_id = id_;
-  const auto peer = parse_endpoint(address_);
-  if (peer) event.ip = to_text(unmapped(peer->address));
-  event.vhost = vhost_.empty() ? hub_.environment().vhosts.resolve(target_.vhost) : vhost_;
-  event.app = target_.app;
-  event.tc_url = target_.tc_url;
-  event.stream = stream;
-  event.param = parameters;
-  return event;
-}
-
-RelayClient::Next RelayClient::ask(const std::string& url, std::string_view action,
-                                   const std::string& stream, const std::string& parameters,
-                                   const Message& message) {
-  // Taken in any case: a reload may have removed the hook that was asked.
-  const Consent consent = std::exchange(consent_, Consent::kNotAsked);
-  if (url.empty()) return Next::kContinue;
-  switch (consent) {
-    case Consent::kGiven:
-      return Next::kContinue;
-    case Consent::kRefused:
-      return Next::kReject;
-    case Consent::kNotAsked:
-      break;
-  }
-  hold(message);
-  ticket_ = hub_.hooks().ask(url, hook_event(action, stream, parameters), settings_->hooks,
-                             [this](bool allowed, std::string_view why) {
-                               ticket_.reset();
-                               consent_ = allowed ? Consent::kGiven : Consent::kRefused;
-                               consent_text_ = why;
-                               connection_->proceed();
-                             });
-  return Next::kWait;
-}
-
 RelayClient::Next RelayClient::on_publish(const Command& command, const Message& message,
                                           std::string& out) {
   StreamName name;
@@ -257,8 +163,11 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   if (const std::string why = refusal(Right::kPublish, name, parameters); !why.empty()) {
     return refuse(message, "NetStream.Publish.Denied", why, out);
   }
+  if (name.stream.empty()) {
+    return refuse(message, "NetStream.Publish.BadName", "The stream has no name.", out);
+  }
   const LiveStream* live = hub_.find(name.path());
-  if (name.stream.empty() || (live != nullptr && live->publisher() != nullptr)) {
+  if (live != nullptr && live->publisher() != nullptr) {
     return refuse(message, "NetStream.Publish.BadName", "The stream is published already.", out);
   }
   if (limits.max_publishers > 0 && hub_.usage(name.vhost).publishers >= limits.max_publishers) {
@@ -274,7 +183,7 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   stream->publishing->set_settings(settings_);
   stream->publishing->begin_publishing(*this, hub_.now());
   stream->publishing_parameters = parameters;
-  look_at_silence();
+  use_changed();
   std::string status;
   append_status(status, stream->id, "status", "NetStream.Publish.Start",
                 "Publishing " + name.stream + ".");
@@ -325,7 +234,7 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   stream->playing_parameters = parameters;
   stream->waits_since = hub_.now();
   live.add_player(*stream->player);
-  look_at_silence();
+  use_changed();
   begin_if_possible(*stream->player);
   hub_.flush_later(*this);
   return Next::kContinue;
@@ -376,7 +285,7 @@ void RelayClient::stop_publishing(NetStream& stream) {
   // What was kept for players to begin with goes.
   if (!live->players().empty()) hub_.published(*live);
   hub_.release(*live);
-  look_at_silence();
+  use_changed();
 }
 
 void RelayClient::stop_playing(NetStream& stream) {
@@ -393,7 +302,7 @@ void RelayClient::stop_playing(NetStream& stream) {
   stream.player.reset();
   stream.waits_since.reset();
   hub_.release(live);
-  look_at_silence();
+  use_changed();
 }
 
 void RelayClient::end_stream(NetStream& stream) {
