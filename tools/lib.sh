@@ -22,6 +22,7 @@ test_packages=(
   nginx=nginx
   libnginx-mod-rtmp
 )
+fuzz_packages=(clang=clang++ libclang-rt-14-dev)
 check_packages=(clang-format=clang-format clang-tidy=clang-tidy)
 
 die() {
