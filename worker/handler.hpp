@@ -39,8 +39,8 @@ class Connection {
   virtual void close_slow() = 0;
   /// While `exempt` the client may be silent for longer than the idle time limit.
   virtual void exempt_from_idle(bool exempt) = 0;
-  /// After Step::kDetach: bytes have moved, and the time limits begin again: the idle one, or, while
-  /// `unread` bytes wait for the client to read, the send time limit.
+  /// After Step::kDetach: bytes have moved, and the time limits begin again: the idle one, or,
+  /// while `unread` bytes wait for the client to read, the send time limit.
   virtual void note_progress(bool unread) = 0;
   /// The socket, to look at or set options of; to read and write it after Step::kDetach.
   [[nodiscard]] virtual int descriptor() const = 0;

@@ -23,8 +23,8 @@ class Registry {
   using HandlerFactory =
       std::function<std::unique_ptr<Handler>(Environment&, const ListenerTraits&)>;
 
-  /// A registry with what mpworker itself knows: control and ping with `echo`, rtmp with `relay` and
-  /// `forward`.
+  /// A registry with what mpworker itself knows: control and ping with `echo`, rtmp with `relay`
+  /// and `forward`.
   static Registry with_defaults();
 
   /// `default_handler` serves listeners that name no handler.

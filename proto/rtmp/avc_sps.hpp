@@ -9,8 +9,8 @@
 
 namespace mpb::rtmp {
 
-/// `unit`: the NAL unit with its header byte and emulation prevention. Nothing when it is no SPS, is
-/// malformed, or a side is over 16384 pixels.
+/// `unit`: the NAL unit with its header byte and emulation prevention. Nothing when it is no SPS,
+/// is malformed, or a side is over 16384 pixels.
 std::optional<PictureSize> read_sps_size(std::string_view unit);
 
 }  // namespace mpb::rtmp

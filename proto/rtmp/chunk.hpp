@@ -125,7 +125,8 @@ void append_message(std::string& out, const Message& message, std::uint32_t chun
 void append_delta_message(std::string& out, const Message& message, std::uint32_t delta,
                           std::uint32_t chunk_size);
 
-/// Protocol control messages, whole (chunk stream 2, message stream 0) for any chunk size from 6 on.
+/// Protocol control messages, whole (chunk stream 2, message stream 0) for any chunk size from 6
+/// on.
 void append_set_chunk_size(std::string& out, std::uint32_t bytes);
 void append_window_ack_size(std::string& out, std::uint32_t bytes);
 void append_set_peer_bandwidth(std::string& out, std::uint32_t bytes, std::uint8_t limit_type);

@@ -12,8 +12,8 @@
 namespace mpb::rtmp {
 
 inline constexpr std::uint8_t kVersion = 3;
-inline constexpr std::size_t kHandshakeBlock = 1536;               // C1, C2, S1 and S2
-inline constexpr std::size_t kHelloSize = 1 + kHandshakeBlock;     // C0C1
+inline constexpr std::size_t kHandshakeBlock = 1536;                 // C1, C2, S1 and S2
+inline constexpr std::size_t kHelloSize = 1 + kHandshakeBlock;       // C0C1
 inline constexpr std::size_t kAnswerSize = 1 + 2 * kHandshakeBlock;  // S0S1S2
 
 enum class HandshakeScheme : std::uint8_t {

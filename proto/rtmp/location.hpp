@@ -20,10 +20,10 @@ std::optional<std::string> normalize_vhost(std::string_view name);
 
 /// What connect says.
 struct ConnectTarget {
-  std::string vhost;         // normalised
-  std::string app;           // without parameters
-  std::string tc_url;        // as sent; at most 4096 bytes
-  std::string parameters;    // of app or tcUrl: "key=a&x=y", without vhost/domain
+  std::string vhost;       // normalised
+  std::string app;         // without parameters
+  std::string tc_url;      // as sent; at most 4096 bytes
+  std::string parameters;  // of app or tcUrl: "key=a&x=y", without vhost/domain
   double transaction = 0;
   double object_encoding = 0;
 };
