@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/rtmp/big_endian.hpp"
+
 namespace mpb::rtmp {
 namespace {
 
@@ -10,11 +12,6 @@ constexpr std::size_t kMaxHeaders = 16;              // codecs and tracks of one
 constexpr std::size_t kMaxHeader = 64UL * 1024;      // bytes of one, and of the metadata
 constexpr std::size_t kMaxLog = 64UL * 1024 * 1024;  // bytes kept for players to begin with
 constexpr Duration kMaxKeyFrameAge{60'000};          // likewise
-
-std::uint32_t read_be24(std::string_view bytes) {
-  const auto byte = [&bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  return (std::uint32_t{byte(0)} << 16) | (std::uint32_t{byte(1)} << 8) | byte(2);
-}
 
 }  // namespace
 
@@ -122,10 +119,10 @@ void LiveStream::publish_aggregate(const Message& message, TimePoint now) {
   std::string_view rest = message.payload;
   std::optional<std::uint32_t> first;
   while (rest.size() >= kTagHeader) {
-    const std::size_t length = read_be24(rest.substr(1));
+    const std::size_t length = load_be(rest.data() + 1, 3);
     if (rest.size() < kTagHeader + length) return;
     const auto high = static_cast<unsigned char>(rest[7]);
-    const std::uint32_t time = read_be24(rest.substr(4)) | (std::uint32_t{high} << 24);
+    const std::uint32_t time = load_be(rest.data() + 4, 3) | (std::uint32_t{high} << 24);
     if (!first) first = time;
     Message tag = message;
     tag.type = static_cast<MessageType>(rest[0] & 0x1f);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/endpoint.hpp"
+#include "proto/rtmp/big_endian.hpp"
 #include "proto/rtmp/handshake.hpp"
 #include "worker/rtmp/relay_hub.hpp"
 
@@ -130,20 +131,14 @@ RelayClient::Next RelayClient::on_message(const Message& message, std::string& o
 void RelayClient::on_control(const Message& message, std::string& out) {
   constexpr std::uint16_t kPingRequest = 6;
   constexpr std::uint16_t kPingResponse = 7;
-  const auto number = [&message](std::size_t at, std::size_t size) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      value = (value << 8) | static_cast<unsigned char>(message.payload[at + i]);
-    }
-    return value;
-  };
+  const char* const fields = message.payload.data();
   if (message.type == MessageType::kWindowAckSize && message.payload.size() >= 4) {
-    ack_window_ = number(0, 4);
+    ack_window_ = load_be(fields, 4);
   }
   if (message.type == MessageType::kUserControl && message.payload.size() >= 6 &&
-      number(0, 2) == kPingRequest) {
+      load_be(fields, 2) == kPingRequest) {
     std::string pong;
-    append_user_control(pong, kPingResponse, number(2, 4));
+    append_user_control(pong, kPingResponse, load_be(fields + 2, 4));
     reply(pong, out);
   }
 }

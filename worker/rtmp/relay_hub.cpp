@@ -82,23 +82,20 @@ void RelayHub::forget(RelayClient& client) {
   watched_.erase(&client);
 }
 
-void RelayHub::make_due(const std::string& path) {
-  LiveStream* stream = find(path);
-  if (stream == nullptr || stream->delivery == LiveStream::Delivery::kDue) return;
-  stream->delivery = LiveStream::Delivery::kDue;
-  due_.push_back(stream);
+void RelayHub::make_due(LiveStream& stream) {
+  if (stream.delivery == LiveStream::Delivery::kDue) return;
+  stream.delivery = LiveStream::Delivery::kDue;
+  due_.push_back(&stream);
 }
 
 void RelayHub::published(LiveStream& stream) {
   if (stream.delivery != LiveStream::Delivery::kNone) return;
   const Duration merge = stream.settings().merge;
-  if (merge.count() == 0) {
-    stream.delivery = LiveStream::Delivery::kDue;
-    due_.push_back(&stream);
-    return;
-  }
+  if (merge.count() == 0) return make_due(stream);
   stream.delivery = LiveStream::Delivery::kScheduled;
-  environment_.loop.after(merge, [this, path = stream.name().path()] { make_due(path); });
+  environment_.loop.after(merge, [this, path = stream.name().path()] {
+    if (LiveStream* still = find(path)) make_due(*still);
+  });
 }
 
 void RelayHub::flush(LiveStream& stream) {

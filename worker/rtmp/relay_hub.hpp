@@ -72,7 +72,7 @@ class RelayHub {
 
   void end_turn();
   void flush(LiveStream& stream);
-  void make_due(const std::string& path);
+  void make_due(LiveStream& stream);
   void tick();
   void measure(Entry& entry, double seconds);
   [[nodiscard]] std::string describe_streams() const;
