@@ -137,8 +137,8 @@ bool Dispatcher::on_nack(Slot slot, std::uint64_t delivery) {
   const Pending pending = take(entry);
   if (pending.route != nullptr) router_.not_taken(*pending.route);
   ++counters_.nacked;
-  // Whatever the reason, the next offer should go elsewhere. A Keep is refused by nobody: its
-  // client is gone.
+  // Whatever the reason, the next offer should go elsewhere. A Keep is refused when its client is
+  // gone, or by a full origin, which tells its load and offers the client again itself.
   if (!pending.keep) workers_.mark_full(slot);
   if (!pending.keep) refuse(pending.origin, pending.handoff, NackReason::kRetry);
   return true;

@@ -112,14 +112,15 @@ void BrokerLink::refuse(const channel::Deliver& message, channel::NackReason rea
 }
 
 void BrokerLink::handle(const channel::Keep& message) {
-  handoffs_.on_keep(message, [this](Session* session, const channel::KeepEntry& entry) {
-    if (session == nullptr) {
-      nacks_.push_back({entry.delivery, channel::NackReason::kUnknown});
-      return;
-    }
-    acks_.push_back(entry.delivery);
-    to_resume_.push_back(session);
-  });
+  handoffs_.on_keep(
+      message,
+      [this](Session& session, std::uint64_t delivery) {
+        acks_.push_back(delivery);
+        to_resume_.push_back(&session);
+      },
+      [this](std::uint64_t delivery, channel::NackReason reason) {
+        nacks_.push_back({delivery, reason});
+      });
 }
 
 void BrokerLink::handle(const channel::Own& message) {

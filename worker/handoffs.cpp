@@ -26,6 +26,12 @@ void Handoffs::offer(Session& session) {
   }
 }
 
+void Handoffs::offer_again(Session& session) {
+  session.count_attempt();
+  ++session.service().counters.retried;
+  offer(session);
+}
+
 bool Handoffs::send(std::uint64_t id, Session& session) {
   // A full worker offers what is its own: the broker must know that it is full.
   if (!worker_.clients.has_room(worker_.settings.max_clients)) load_.tell_now();
@@ -83,11 +89,18 @@ void Handoffs::on_settled(const channel::Settled& message) {
 }
 
 void Handoffs::on_keep(const channel::Keep& message,
-                       const std::function<void(Session*, const channel::KeepEntry&)>& kept) {
+                       const std::function<void(Session&, std::uint64_t)>& kept,
+                       const std::function<void(std::uint64_t, channel::NackReason)>& refused) {
   channel::for_each_keep(message.entries, [&](const channel::KeepEntry& entry) {
     Session* session = take(entry.handoff);
-    if (session != nullptr) session->keep(entry.epoch);
-    kept(session, entry);
+    if (session == nullptr) return refused(entry.delivery, channel::NackReason::kUnknown);
+    if (session->has_room()) {
+      session->keep(entry.epoch);
+      return kept(*session, entry.delivery);
+    }
+    // The broker decided by an older load.
+    refused(entry.delivery, channel::NackReason::kFull);
+    offer_again(*session);
   });
 }
 
@@ -97,9 +110,7 @@ void Handoffs::on_nack(const channel::Nack& message) {
     if (session == nullptr) return;
     switch (entry.reason) {
       case channel::NackReason::kRetry:
-        session->count_attempt();
-        ++session->service().counters.retried;
-        return offer(*session);
+        return offer_again(*session);
       case channel::NackReason::kNoDescriptor:
         ++session->service().counters.retried;
         if (!std::exchange(paused_, true)) {

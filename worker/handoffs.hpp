@@ -34,9 +34,12 @@ class Handoffs {
   /// The broker's verdicts.
   void on_settled(const channel::Settled& message);
   void on_nack(const channel::Nack& message);
-  /// Calls `kept(Session*, const KeepEntry&)`: the session is null when it is gone by now.
+  /// Calls `kept` for a session that is served here now, with the delivery to acknowledge. Calls
+  /// `refused` for a delivery whose session is gone, or found the worker full: that one is offered
+  /// again.
   void on_keep(const channel::Keep& message,
-               const std::function<void(Session*, const channel::KeepEntry&)>& kept);
+               const std::function<void(Session&, std::uint64_t)>& kept,
+               const std::function<void(std::uint64_t, channel::NackReason)>& refused);
 
   /// Sends what the window and the channel allow: at the end of each turn.
   void pump();
@@ -50,6 +53,7 @@ class Handoffs {
     bool sent = false;
   };
 
+  void offer_again(Session& session);
   bool send(std::uint64_t id, Session& session);
   /// The session of a verdict, which is parked no longer; null when unknown.
   Session* take(std::uint64_t id);

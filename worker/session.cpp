@@ -154,10 +154,12 @@ bool Session::write_reply(const Verdict& verdict) {
   return write(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
 }
 
+bool Session::has_room() const {
+  return counted_ || worker_->clients.has_room(worker_->settings.max_clients);
+}
+
 bool Session::serve_here(std::string_view rest) {
-  if (worker_->clients.has_room(worker_->settings.max_clients)) {
-    return begin_serving();
-  }
+  if (has_room()) return begin_serving();
   if (worker_->handoffs == nullptr) {
     refuse();
     return false;
@@ -208,8 +210,7 @@ bool Session::route(std::string key, std::string_view rest) {
   WorkerContext& worker = *worker_;
   KeyState* own = worker.keys.owned(service_->space, key);
   const bool alone = worker.handoffs == nullptr || service_->serve_local;
-  const bool room = counted_ || worker.clients.has_room(worker.settings.max_clients);
-  if ((own != nullptr || alone) && room) {
+  if ((own != nullptr || alone) && has_room()) {
     KeyState& entered = worker.keys.enter(service_->space, key, 0);
     detach();
     attach(entered);

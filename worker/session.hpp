@@ -55,6 +55,9 @@ class Session final : private EventHandler, public Deadline, private Connection 
   /// An adopted client that has too many from its address here: refused once it may be spoken to.
   void turn_away() { turned_away_ = true; }
 
+  /// Whether it can be served here: it has its place already, or the worker's limit leaves one.
+  [[nodiscard]] bool has_room() const;
+
   /// The broker's verdicts on a parked client.
   void keep(std::uint32_t epoch);
   void settle();

@@ -1,6 +1,7 @@
 // Policies and what happens at a worker's limit.
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <memory>
 #include <set>
 
@@ -105,6 +106,23 @@ TEST(Overflow, AClientThatStaysWithItsIdIsNotAffected) {
   EXPECT_EQ(only.claim(1), kHello);
   EXPECT_EQ(only.claim(2), kHello) << "its own place is enough for it";
   EXPECT_EQ(only.message(), kHello);
+}
+
+TEST(Overflow, AWorkerThatFillsUpWhileTheBrokerDecidesStaysWithinItsLimit) {
+  const BrokerProcess broker(
+      {"--workers", "1", "--max-workers", "1", "--max-clients", "10", "--overflow", "refuse"});
+  Clients own;
+  EXPECT_EQ(add(own, broker).claim(1), kHello);
+  broker.signal(SIGSTOP);
+  Crowd undecided(broker.port(), 8);
+  for (Client& client : undecided.clients()) client.send(claim_bytes(2));
+  // Nobody need be asked about these; they come behind those that wait for the broker.
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(add(own, broker).claim(1), kHello);
+  broker.signal(SIGCONT);
+  std::map<std::string, int> answers;
+  for (Client& client : undecided.clients()) ++answers[client.read_text()];
+  EXPECT_EQ(answers[std::string(kHello)], 3);
+  EXPECT_EQ(answers[std::string(kBusy)], 5);
 }
 
 TEST(Limits, ClientsPerSourceAddress) {
