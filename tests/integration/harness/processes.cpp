@@ -47,8 +47,10 @@ void set_limit(pid_t pid, rlim_t most) {
 }  // namespace
 
 std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  // What a file of /proc still tells when its process ends meanwhile (ESRCH).
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 char state_of(pid_t pid) {
