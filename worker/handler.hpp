@@ -3,6 +3,7 @@
 // (worker/registry.hpp) and call worker_main (worker/worker_main.hpp).
 #pragma once
 
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <cstdint>
@@ -28,6 +29,10 @@ class Connection {
   /// bytes taken; less than all means that on_writable will be called. Nothing: the connection is
   /// broken, and finish() is all that is left to do.
   virtual std::optional<std::size_t> send(std::span<const iovec> slices) = 0;
+  /// The same with `size` bytes of a file in memory, which the socket takes by reference
+  /// (sendfile(2)): they must stay as they are for as long as they are on their way, even when the
+  /// file has no place for them any more.
+  virtual std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) = 0;
   /// Goes on after Step::kWait: on_bytes is called from within.
   virtual void proceed() = 0;
   /// Ends the client once what was written is on its way; on_bytes and on_writable are not called

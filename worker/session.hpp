@@ -78,6 +78,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   friend class ClientTable;
 
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
+  std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) override;
   void proceed() override;
   void finish() override;
   void close_slow() override;
@@ -99,6 +100,10 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void park();
   void reject(std::string_view text);
   bool write(std::string_view text);
+  /// Whether the handler may write now.
+  bool may_send();
+  /// What came of a system call that was to send `size` bytes, as send() gives it.
+  std::optional<std::size_t> sent(ssize_t count, std::size_t size);
   void on_writable();
   void finish_writing();
   void attach(KeyState& key);

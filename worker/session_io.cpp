@@ -1,4 +1,5 @@
 // Session: writing, deadlines and the end of a connection.
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -58,18 +59,29 @@ void Session::finish_writing() {
   if (watch_what_matters()) set_deadline();
 }
 
-std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
+bool Session::may_send() {
   // While another worker may have the client, nothing is said to it from here.
-  if (!output_.empty() || state_ != State::kServing) {
-    blocked_ = true;
-    return 0;
-  }
+  const bool may = output_.empty() && state_ == State::kServing;
+  if (!may) blocked_ = true;
+  return may;
+}
+
+std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
+  if (!may_send()) return 0;
   std::size_t size = 0;
   for (const iovec& slice : slices) size += slice.iov_len;
   msghdr header{};
   header.msg_iov = const_cast<iovec*>(slices.data());
   header.msg_iovlen = slices.size();
-  const ssize_t count = ::sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent(::sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT), size);
+}
+
+std::optional<std::size_t> Session::send_file(int file, off_t place, std::size_t size) {
+  if (!may_send()) return 0;
+  return sent(::sendfile(fd_.get(), file, &place, size), size);
+}
+
+std::optional<std::size_t> Session::sent(ssize_t count, std::size_t size) {
   if (count < 0 && errno != EAGAIN && errno != EINTR) return std::nullopt;
   const std::size_t taken = count < 0 ? 0 : static_cast<std::size_t>(count);
   const bool was_blocked = std::exchange(blocked_, taken < size);

@@ -1,6 +1,9 @@
 #include "tests/support/relay_fixture.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "proto/rtmp/handshake.hpp"
@@ -62,6 +65,7 @@ void RelayPeer::send_media(MessageType type, std::uint32_t timestamp, std::strin
 
 std::optional<std::size_t> RelayPeer::send(std::span<const iovec> slices) {
   std::size_t taken = 0;
+  std::this_thread::sleep_for(slowness_);
   for (const iovec& slice : slices) {
     const std::size_t size = std::min(slice.iov_len, room_ - taken);
     wire_.append(static_cast<const char*>(slice.iov_base), size);
@@ -69,6 +73,15 @@ std::optional<std::size_t> RelayPeer::send(std::span<const iovec> slices) {
     if (size < slice.iov_len) blocked_ = true;
   }
   room_ -= taken;
+  return taken;
+}
+
+std::optional<std::size_t> RelayPeer::send_file(int file, off_t place, std::size_t size) {
+  std::string bytes(size, '\0');
+  if (::pread(file, bytes.data(), size, place) != static_cast<ssize_t>(size)) return std::nullopt;
+  const iovec slice{bytes.data(), size};
+  const auto taken = send({&slice, 1});
+  lent_ += taken.value_or(0);
   return taken;
 }
 

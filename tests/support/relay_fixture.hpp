@@ -57,6 +57,10 @@ class RelayPeer final : private Connection {
   void set_room(std::size_t bytes) { room_ = bytes; }
   /// The socket takes bytes again: tells the handler if it waits for that.
   void drain(std::size_t bytes);
+  /// How long the socket takes for what it is sent.
+  void set_slowness(Duration each) { slowness_ = each; }
+  /// How many of its bytes came from a file.
+  [[nodiscard]] std::size_t lent() const { return lent_; }
   /// The connection ends.
   void leave();
   [[nodiscard]] bool finished() const { return finished_; }
@@ -66,6 +70,7 @@ class RelayPeer final : private Connection {
 
  private:
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
+  std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) override;
   void proceed() override { say({}); }
   void finish() override { finished_ = true; }
   void close_slow() override { cut_ = true; }
@@ -79,6 +84,8 @@ class RelayPeer final : private Connection {
   std::string wire_;    // from the server, not yet taken apart
   ChunkReader reader_{64UL * 1024 * 1024};
   std::size_t room_ = std::numeric_limits<std::size_t>::max();
+  std::size_t lent_ = 0;
+  Duration slowness_{0};
   Step::Next next_{};
   bool blocked_ = false;
   bool finished_ = false;

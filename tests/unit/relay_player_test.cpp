@@ -108,7 +108,7 @@ class RelayPlayer : public ::testing::Test {
   }
   void make(const VhostSettings& with) {
     stream = std::make_unique<LiveStream>(StreamName{"a.test", "live", "s"},
-                                          std::make_shared<VhostSettings>(with), TimePoint{});
+                                          std::make_shared<VhostSettings>(with), file, TimePoint{});
     stream->begin_publishing(client(), {});
   }
   void make(Jitter jitter) {
@@ -128,6 +128,7 @@ class RelayPlayer : public ::testing::Test {
   RelayFixture relay;
   std::unique_ptr<RelayPeer> peer = relay.peer();
   VhostSettings settings;
+  SegmentFile file;
   std::unique_ptr<LiveStream> stream;
 };
 

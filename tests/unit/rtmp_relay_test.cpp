@@ -206,6 +206,69 @@ TEST_F(Relay, ABlockedPlayerGoesOnWhereItStoppedByteForByte) {
   EXPECT_EQ(got, expected);
 }
 
+TEST_F(Relay, LongMessagesAreLentToThePlayersSockets) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  auto viewer = player();
+  viewer->received();
+  const std::size_t before = viewer->lent();
+  source->send_media(kAudio, 10, aac_frame("short"));
+  turn();
+  EXPECT_EQ(viewer->lent(), before);
+  const std::string frame = avc_frame(std::string(10'000, 'f'));
+  source->send_media(kVideo, 40, frame);
+  turn();
+  EXPECT_GE(viewer->lent(), before + frame.size());
+  EXPECT_EQ(payloads(viewer->received()), (Texts{aac_frame("short"), frame}));
+}
+
+TEST_F(Relay, ALentMessageThatTheSocketTookInPartGoesOnWhereItStopped) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  auto viewer = player();
+  viewer->received();
+  const std::string frame = avc_frame(std::string(10'000, 'f'));
+  viewer->set_room(5'000);
+  source->send_media(kVideo, 40, frame);
+  turn();
+  EXPECT_EQ(viewer->lent(), 5'000U);
+  viewer->drain(SIZE_MAX);
+  turn();
+  EXPECT_EQ(payloads(viewer->received()), (Texts{frame}));
+}
+
+TEST_F(Relay, ALongDeliveryIsFollowedByAPause) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  auto viewer = player();
+  viewer->received();
+  viewer->set_slowness(Duration{18});
+  source->send_media(kVideo, 40, avc_frame("a"));
+  turn();
+  const TimePoint delivered = Clock::now();
+  EXPECT_EQ(payloads(viewer->received()), Texts{avc_frame("a")});
+  source->send_media(kVideo, 80, avc_frame("b"));
+  source->send_media(kVideo, 120, avc_frame("c"));
+  std::vector<Received> later;
+  while (later.empty() && Clock::now() - delivered < std::chrono::seconds(10)) {
+    loop.turn(Duration{1});
+    later = viewer->received();
+  }
+  EXPECT_GE(Clock::now() - delivered, pause_after(Duration{18}));
+  EXPECT_EQ(payloads(later), (Texts{avc_frame("b"), avc_frame("c")})) << "all at once";
+}
+
+TEST(RelayPause, IsBoundedAndFollowsLongDeliveriesOnly) {
+  EXPECT_EQ(pause_after(Duration{0}), Duration{0});
+  EXPECT_EQ(pause_after(Duration{8}), Duration{0});
+  EXPECT_EQ(pause_after(Duration{12}), Duration{12});
+  EXPECT_EQ(pause_after(Duration{30}), Duration{32});
+  EXPECT_EQ(pause_after(std::chrono::hours(1)), Duration{32});
+}
+
 TEST_F(Relay, APlayerThatReadsNoAnswersIsCut) {
   auto source = publisher();
   source->send_media(kVideo, 0, avc_header());

@@ -16,11 +16,11 @@ constexpr Duration kMaxKeyFrameAge{60'000};          // likewise
 }  // namespace
 
 LiveStream::LiveStream(StreamName name, std::shared_ptr<const VhostSettings> settings,
-                       TimePoint now)
+                       SegmentFile& file, TimePoint now)
     : name_(std::move(name)),
       settings_(std::move(settings)),
       jitter_(settings_->jitter),
-      log_(jitter_),
+      log_(jitter_, &file),
       began_(now),
       last_media_(now) {}
 

@@ -43,7 +43,8 @@ struct StreamCounters {
 
 class LiveStream {
  public:
-  LiveStream(StreamName name, std::shared_ptr<const VhostSettings> settings, TimePoint now);
+  LiveStream(StreamName name, std::shared_ptr<const VhostSettings> settings, SegmentFile& file,
+             TimePoint now);
   LiveStream(const LiveStream&) = delete;
   LiveStream& operator=(const LiveStream&) = delete;
 
@@ -78,6 +79,7 @@ class LiveStream {
   /// When its players get what is there; the hub's own.
   enum class Delivery : std::uint8_t { kNone, kScheduled, kDue };
   Delivery delivery = Delivery::kNone;
+  TimePoint pause_ends{};  // of the pause behind the last one, if that took long; likewise
 
   // What an operator wants to know.
   StreamCounters counters;

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -22,6 +23,12 @@ constexpr std::size_t kMaxMedia = 16UL * 1024 * 1024;  // and then
 void acknowledge_at_once(int socket) {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
+/// Whichever worker accepted the client: sendfile(2) goes by the socket's own flag.
+void never_block(int socket) {
+  int on = 1;
+  ::ioctl(socket, FIONBIO, &on);
 }
 
 /// Players may be silent for ever, and while they wait or pause nothing is sent to them either:
@@ -210,7 +217,10 @@ void RelayClient::use_changed() {
   for (const NetStream& stream : streams_) publishes = publishes || stream.publishing != nullptr;
   reader_.set_max_message(publishes ? kMaxMedia : kMaxCommand);
   connection_->exempt_from_idle(in_use());
-  if (in_use() && !std::exchange(probed_, true)) probe_when_silent(connection_->descriptor());
+  if (in_use() && !std::exchange(prepared_, true)) {
+    never_block(connection_->descriptor());
+    probe_when_silent(connection_->descriptor());
+  }
   active_at_ = hub_.now();
 }
 

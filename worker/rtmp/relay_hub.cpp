@@ -20,6 +20,9 @@ namespace {
 constexpr Duration kTick{1'000};           // between two looks at silent clients and rates
 constexpr double kRateWeight = 0.4;        // of the last second in a rate
 constexpr std::uint32_t kSecondsOver = 5;  // a publisher may exceed its bitrate for so long
+constexpr Duration kBriskDelivery{8};      // needs no pause
+constexpr int kPauseFactor = 3;            // times what a delivery took beyond that
+constexpr Duration kMaxPause{32};
 
 /// A client's name as JSON can say it: itself, or percent-encoded where it is not UTF-8.
 std::string told(const std::string& name) {
@@ -40,6 +43,11 @@ double rounded(double value) {
 
 }  // namespace
 
+Duration pause_after(Clock::duration delivery) {
+  const auto beyond = std::chrono::ceil<Duration>(delivery) - kBriskDelivery;
+  return std::clamp(kPauseFactor * beyond, Duration{0}, kMaxPause);
+}
+
 RelayHub::RelayHub(Environment& environment) : environment_(environment), measured_at_(now()) {
   environment_.loop.at_turn_end([this] { end_turn(); });
   environment_.answer("streams", [this](std::string_view) { return describe_streams(); });
@@ -57,7 +65,8 @@ LiveStream* RelayHub::find(const std::string& path) const {
 LiveStream& RelayHub::find_or_make(const StreamName& name) {
   Entry& entry = streams_[name.path()];
   if (!entry.stream) {
-    entry.stream = std::make_unique<LiveStream>(name, environment_.vhosts.find(name.vhost), now());
+    entry.stream = std::make_unique<LiveStream>(name, environment_.vhosts.find(name.vhost),
+                                                segment_file_, now());
   }
   return *entry.stream;
 }
@@ -88,12 +97,18 @@ void RelayHub::make_due(LiveStream& stream) {
   due_.push_back(&stream);
 }
 
+Duration RelayHub::time_to_delivery(const LiveStream& stream) const {
+  const Duration merge = stream.settings().merge;
+  if (merge.count() > 0) return merge;
+  return std::max(Duration{0}, std::chrono::ceil<Duration>(stream.pause_ends - now()));
+}
+
 void RelayHub::published(LiveStream& stream) {
   if (stream.delivery != LiveStream::Delivery::kNone) return;
-  const Duration merge = stream.settings().merge;
-  if (merge.count() == 0) return make_due(stream);
+  const Duration wait = time_to_delivery(stream);
+  if (wait.count() == 0) return make_due(stream);
   stream.delivery = LiveStream::Delivery::kScheduled;
-  environment_.loop.after(merge, [this, path = stream.name().path()] {
+  environment_.loop.after(wait, [this, path = stream.name().path()] {
     if (LiveStream* still = find(path)) make_due(*still);
   });
 }
@@ -101,6 +116,7 @@ void RelayHub::published(LiveStream& stream) {
 void RelayHub::flush(LiveStream& stream) {
   const Duration queue = stream.settings().queue;
   const TimePoint at = now();
+  const TimePoint began = Clock::now();
   for (Player* player : stream.players()) {
     RelayClient& client = player->client();
     if (player->waiting()) client.begin_if_possible(*player);
@@ -111,6 +127,9 @@ void RelayHub::flush(LiveStream& stream) {
     }
   }
   stream.trim();
+  const TimePoint ended = Clock::now();
+  const Duration pause = pause_after(ended - began);
+  stream.pause_ends = pause.count() > 0 ? ended + pause : TimePoint{};
 }
 
 void RelayHub::end_turn() {

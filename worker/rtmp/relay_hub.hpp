@@ -17,6 +17,11 @@
 
 namespace mpb::rtmp {
 
+/// The pause that follows a delivery to a stream's players which took `delivery`. What sending
+/// costs is the number of times: with thousands of players each message by itself would fill the
+/// CPU, and wait for the one before anyway.
+[[nodiscard]] Duration pause_after(Clock::duration delivery);
+
 class RelayHub {
  public:
   explicit RelayHub(Environment& environment);
@@ -25,6 +30,8 @@ class RelayHub {
 
   [[nodiscard]] Environment& environment() const { return environment_; }
   [[nodiscard]] Hooks& hooks() const { return environment_.shared<Hooks>(); }
+  /// What the streams' logs are kept in.
+  [[nodiscard]] const SegmentFile& segment_file() const { return segment_file_; }
   [[nodiscard]] TimePoint now() const { return environment_.loop.now(); }
   [[nodiscard]] std::uint64_t next_client_id() { return ++last_client_id_; }
 
@@ -35,7 +42,7 @@ class RelayHub {
   void release(LiveStream& stream);
 
   /// Something is there for its players: they get it at the end of the turn, or when the vhost's
-  /// latency says so.
+  /// latency says so, or when the pause behind a long delivery is over.
   void published(LiveStream& stream);
   /// The client has something to be written at the end of the turn.
   void flush_later(RelayClient& client) { to_flush_.insert(&client); }
@@ -73,11 +80,13 @@ class RelayHub {
   void end_turn();
   void flush(LiveStream& stream);
   void make_due(LiveStream& stream);
+  [[nodiscard]] Duration time_to_delivery(const LiveStream& stream) const;
   void tick();
   void measure(Entry& entry, double seconds);
   [[nodiscard]] std::string describe_streams() const;
 
   Environment& environment_;
+  SegmentFile segment_file_;  // outlives the streams
   std::unordered_map<std::string, Entry> streams_;
   std::vector<LiveStream*> due_;
   std::unordered_set<RelayClient*> to_flush_;

@@ -8,6 +8,7 @@ namespace mpb::rtmp {
 namespace {
 
 constexpr std::size_t kMaxSlices = 64;               // of one sendmsg(2)
+constexpr std::size_t kLent = 4UL * 1024;            // bytes that are better lent than copied
 constexpr std::size_t kOwnBurst = 256UL * 1024;      // messages written for one client at once
 constexpr std::size_t kMaxReplies = 256UL * 1024;    // answers that may wait for a client
 constexpr std::size_t kMaxOwn = 20UL * 1024 * 1024;  // a client that reads none of it is ended
@@ -46,6 +47,13 @@ Player* RelayClient::sharing_player() const {
   return nullptr;
 }
 
+/// Sends bytes of a stream's log, without a copy of them if that can be.
+std::optional<std::size_t> RelayClient::lend(const Player& player, const iovec& slice) {
+  const auto place = player.stream().log().place_of(static_cast<const char*>(slice.iov_base));
+  if (!place) return connection_->send({&slice, 1});
+  return connection_->send_file(hub_.segment_file().fd(), *place, slice.iov_len);
+}
+
 bool RelayClient::flush() {
   static std::vector<iovec> slices;  // one thread
   while (!blocked_) {
@@ -61,7 +69,9 @@ bool RelayClient::flush() {
     if (own > 0) slices.push_back({own_.data() + own_sent_, own});
     const std::size_t shared = sharing != nullptr ? sharing->collect(slices, kMaxSlices) : 0;
     if (slices.empty()) return true;
-    const auto taken = connection_->send(slices);
+    const auto taken = own == 0 && slices.size() == 1 && shared >= kLent
+                           ? lend(*sharing, slices.front())
+                           : connection_->send(slices);
     if (!taken) return false;
     blocked_ = *taken < own + shared;
     sent_ += *taken;

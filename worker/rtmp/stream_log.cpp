@@ -1,6 +1,7 @@
 #include "worker/rtmp/stream_log.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "proto/rtmp/command.hpp"
 
@@ -18,10 +19,6 @@ constexpr std::uint32_t kAfterJump = 10;     // ms, as SRS has it
 
 constexpr std::size_t kDeltaHeader = 8;  // format 1: basic header of one byte, 7 of message header
 constexpr std::size_t kContinuation = 1;
-
-std::size_t continuations(std::size_t length) {
-  return length == 0 ? 0 : (length - 1) / kOutChunkSize;
-}
 
 }  // namespace
 
@@ -48,10 +45,10 @@ std::uint32_t StreamLog::correct(std::uint32_t timestamp) {
   return last_time_ + static_cast<std::uint32_t>(ahead) + kAfterJump;
 }
 
-std::string& StreamLog::segment_for(std::size_t size) {
-  if (segments_.empty() || segments_.back().capacity() - segments_.back().size() < size) {
+Segment& StreamLog::segment_for(std::size_t size) {
+  if (segments_.empty() || segments_.back().room() < size) {
     const std::size_t usual = std::clamp(bytes_ / 4, kSmallestSegment, kLargestSegment);
-    segments_.emplace_back().reserve(std::max(usual, size));
+    segments_.emplace_back(file_, std::max(usual, size));
   }
   return segments_.back();
 }
@@ -84,14 +81,15 @@ void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
   }
   track_time = message.timestamp;
 
-  const std::size_t size =
-      kDeltaHeader + payload.size() + kContinuation * continuations(payload.size());
-  std::string& segment = segment_for(size);
+  static std::string chunks;  // one thread
+  chunks.clear();
+  append_delta_message(chunks, {type, chunk_stream_of(track), 0, 0, payload}, message.delta,
+                       kOutChunkSize);
+  Segment& segment = segment_for(chunks.size());
   message.segment = first_segment_ + segments_.size() - 1;
   message.offset = static_cast<std::uint32_t>(segment.size());
-  append_delta_message(segment, {type, chunk_stream_of(track), 0, 0, payload}, message.delta,
-                       kOutChunkSize);
-  message.size = static_cast<std::uint32_t>(segment.size()) - message.offset;
+  message.size = static_cast<std::uint32_t>(chunks.size());
+  segment.append(chunks);
   bytes_ += message.size + sizeof message;
   if (key_frame) {
     key_frame_ = end();
@@ -103,9 +101,20 @@ void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
 }
 
 std::string_view StreamLog::chunks(const LoggedMessage& message) const {
-  const std::string& segment =
-      segments_[static_cast<std::size_t>(message.segment - first_segment_)];
-  return std::string_view(segment).substr(message.offset, message.size);
+  const Segment& segment = segments_[static_cast<std::size_t>(message.segment - first_segment_)];
+  return segment.bytes().substr(message.offset, message.size);
+}
+
+std::optional<off_t> StreamLog::place_of(const char* byte) const {
+  // Players that keep up need the latest.
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    const std::string_view bytes = segment->bytes();
+    if (std::less_equal<>{}(bytes.data(), byte) && std::less<>{}(byte, bytes.data() + bytes.size())) {
+      const auto place = segment->place();
+      return place ? std::optional(*place + (byte - bytes.data())) : std::nullopt;
+    }
+  }
+  return std::nullopt;
 }
 
 std::uint32_t StreamLog::time_before(Track track, std::uint64_t from) const {
@@ -151,8 +160,7 @@ void StreamLog::trim(std::uint64_t number, bool keep_key_frame) {
     segments_.pop_front();
     ++first_segment_;
   }
-  // The last one is used again from its beginning, when nothing is in it.
-  if (messages_.empty() && !segments_.empty()) segments_.back().clear();
+  if (messages_.empty() && !segments_.empty()) segments_.back().clear_if_unlent();
 }
 
 }  // namespace mpb::rtmp

@@ -17,6 +17,7 @@
 #include "common/event_loop.hpp"
 #include "common/vhost_settings.hpp"
 #include "proto/rtmp/chunk.hpp"
+#include "worker/rtmp/segment.hpp"
 
 namespace mpb::rtmp {
 
@@ -44,7 +45,9 @@ struct LoggedMessage {
 
 class StreamLog {
  public:
-  explicit StreamLog(Jitter jitter = Jitter::kFull) : jitter_(jitter) {}
+  /// `file`: where its bytes are kept; null: in ordinary memory.
+  explicit StreamLog(Jitter jitter = Jitter::kFull, SegmentFile* file = nullptr)
+      : jitter_(jitter), file_(file) {}
 
   /// A publisher begins: its times have nothing to do with those of the one before, and nobody can
   /// start with what was sent before.
@@ -64,6 +67,9 @@ class StreamLog {
   }
   /// Its chunks. Those of neighbours often follow each other in memory.
   [[nodiscard]] std::string_view chunks(const LoggedMessage& message) const;
+  /// Where in the file the bytes are that begin with `byte`, of one or more neighbours' chunks();
+  /// nothing: they are in ordinary memory.
+  [[nodiscard]] std::optional<off_t> place_of(const char* byte) const;
 
   /// The latest key frame that is here.
   [[nodiscard]] std::optional<std::uint64_t> key_frame() const { return key_frame_; }
@@ -87,12 +93,13 @@ class StreamLog {
 
  private:
   std::uint32_t correct(std::uint32_t timestamp);
-  std::string& segment_for(std::size_t size);
+  Segment& segment_for(std::size_t size);
 
   Jitter jitter_;
+  SegmentFile* file_;
   std::deque<LoggedMessage> messages_;
   std::uint64_t first_ = 0;
-  std::deque<std::string> segments_;  // never reallocated once they hold something
+  std::deque<Segment> segments_;
   std::uint64_t first_segment_ = 0;
   std::size_t bytes_ = 0;
   std::optional<std::uint64_t> key_frame_;

@@ -1,0 +1,80 @@
+#include "worker/rtmp/segment.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace mpb::rtmp {
+namespace {
+
+std::size_t whole_pages(std::size_t size) {
+  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return (size + page - 1) / page * page;
+}
+
+}  // namespace
+
+SegmentFile::SegmentFile() {
+  // A file that grows beyond RLIMIT_FSIZE ends the process (setrlimit(2), SIGXFSZ).
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return;
+  fd_.reset(::memfd_create("mpb-streams", MFD_CLOEXEC));
+}
+
+Segment::Segment(SegmentFile* file, std::size_t capacity)
+    : file_(file != nullptr && file->fd_ ? file : nullptr), capacity_(capacity) {
+  if (file_ != nullptr) {
+    capacity_ = whole_pages(capacity);
+    place_ = file_->end_;
+    const auto length = static_cast<off_t>(capacity_);
+    // Pages that are there before they are touched: that memory has run out is an error here, and
+    // no SIGBUS later.
+    if (::fallocate(file_->fd(), 0, place_, length) == 0) {
+      file_->end_ += length;
+      void* const memory = ::mmap(nullptr, capacity_, PROT_READ | PROT_WRITE,
+                                  MAP_SHARED | MAP_POPULATE, file_->fd(), place_);
+      if (memory != MAP_FAILED) {
+        data_ = static_cast<char*>(memory);
+        return;
+      }
+      ::fallocate(file_->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, place_, length);
+    }
+    file_ = nullptr;
+  }
+  data_ = new char[capacity_];
+}
+
+Segment::Segment(Segment&& other) noexcept
+    : file_(other.file_),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(other.size_),
+      capacity_(other.capacity_),
+      place_(other.place_) {}
+
+Segment::~Segment() {
+  if (data_ == nullptr) return;
+  if (file_ == nullptr) {
+    delete[] data_;
+    return;
+  }
+  ::munmap(data_, capacity_);
+  // The file gives up its pages; a socket keeps those that it has yet to send.
+  ::fallocate(file_->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, place_,
+              static_cast<off_t>(capacity_));
+}
+
+void Segment::append(std::string_view bytes) {
+  std::memcpy(data_ + size_, bytes.data(), bytes.size());
+  size_ += bytes.size();
+}
+
+std::optional<off_t> Segment::place() const {
+  return file_ != nullptr ? std::optional(place_) : std::nullopt;
+}
+
+}  // namespace mpb::rtmp
