@@ -1,5 +1,6 @@
 // What the real programs say of their options.
 #include <gtest/gtest.h>
+#include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 
@@ -139,24 +140,32 @@ TEST(Options, WhatASingleProcessMakesNothingOfIsToldOncePerOption) {
   EXPECT_FALSE(has(log, "idle-timeout")) << log;
 }
 
-TEST(Options, WorkersRunAsTheUserThatIsNamed) {
+TEST(Options, WorkersRunAsTheUserAndGroupThatAreNamed) {
   const passwd* nobody = ::getpwnam("nobody");
-  if (::geteuid() != 0 || nobody == nullptr) GTEST_SKIP() << "needs root, and a user nobody";
+  const group* daemon = ::getgrnam("daemon");
+  if (::geteuid() != 0 || nobody == nullptr || daemon == nullptr) {
+    GTEST_SKIP() << "needs root, a user nobody and a group daemon";
+  }
   const TempFolder folder;  // where anybody may execute it
   ::chmod(folder.path().c_str(), 0755);
   const std::string worker = folder.file("mpworker");
   std::filesystem::copy_file(program_path("mpworker"), worker);
-  const BrokerProcess broker({"--user", "nobody", "--worker-program", worker});
-  for (const WorkerStatus& status : broker.status().workers) {
-    struct stat process {};
-    ASSERT_EQ(::stat(("/proc/" + std::to_string(status.pid)).c_str(), &process), 0);
-    EXPECT_EQ(process.st_uid, nobody->pw_uid);
-    EXPECT_EQ(process.st_gid, nobody->pw_gid);
-  }
-  for (int id = 0; id < 10; ++id) {
-    Client client(broker.port());
-    EXPECT_EQ(client.claim(id), kHello);
-  }
+  const auto expect_run_as = [&](std::vector<std::string> options, gid_t gid) {
+    options.insert(options.end(), {"--worker-program", worker});
+    const BrokerProcess broker(options);
+    for (const WorkerStatus& status : broker.status().workers) {
+      struct stat process {};
+      ASSERT_EQ(::stat(("/proc/" + std::to_string(status.pid)).c_str(), &process), 0);
+      EXPECT_EQ(process.st_uid, nobody->pw_uid);
+      EXPECT_EQ(process.st_gid, gid);
+    }
+    for (int id = 0; id < 10; ++id) {
+      Client client(broker.port());
+      EXPECT_EQ(client.claim(id), kHello);
+    }
+  };
+  expect_run_as({"--user", "nobody"}, nobody->pw_gid);
+  expect_run_as({"--user", "nobody", "--group", "daemon"}, daemon->gr_gid);
 }
 
 }  // namespace
