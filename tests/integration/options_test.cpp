@@ -1,6 +1,6 @@
 // What the real programs say of their options.
-#include <gtest/gtest.h>
 #include <grp.h>
+#include <gtest/gtest.h>
 #include <pwd.h>
 #include <sys/stat.h>
 

@@ -191,7 +191,8 @@ TEST_F(RelayLog, TellsWhereInItsFileItsBytesAre) {
   SegmentFile file;
   StreamLog filed(Jitter::kFull, &file);
   for (int i = 0; i < 20; ++i) {  // more than one segment
-    filed.append(Track::kVideo, kVideo, 0, std::string(5'000, static_cast<char>('a' + i)), false, {});
+    filed.append(Track::kVideo, kVideo, 0, std::string(5'000, static_cast<char>('a' + i)), false,
+                 {});
   }
   filed.trim(3, false);
   for (std::uint64_t i = filed.begin(); i < filed.end(); ++i) {

@@ -109,7 +109,8 @@ std::optional<off_t> StreamLog::place_of(const char* byte) const {
   // Players that keep up need the latest.
   for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
     const std::string_view bytes = segment->bytes();
-    if (std::less_equal<>{}(bytes.data(), byte) && std::less<>{}(byte, bytes.data() + bytes.size())) {
+    if (std::less_equal<>{}(bytes.data(), byte) &&
+        std::less<>{}(byte, bytes.data() + bytes.size())) {
       const auto place = segment->place();
       return place ? std::optional(*place + (byte - bytes.data())) : std::nullopt;
     }
