@@ -4,9 +4,7 @@
 
 #include <limits>
 
-#include <boost/program_options.hpp>
-
-#include "bench/common/connector.hpp"
+#include "bench/common/common_options.hpp"
 #include "bench/common/option_reader.hpp"
 #include "bench/mpclient/options_list.hpp"
 #include "common/units.hpp"
@@ -14,29 +12,17 @@
 namespace mpb::load {
 namespace {
 
-namespace po = boost::program_options;
-
 constexpr std::int64_t kMaxClients = 1'000'000'000;
 constexpr std::int64_t kMaxConcurrency = 1'000'000;
 constexpr std::int64_t kMaxThreads = 256;
 constexpr std::string_view kDefaultConcurrency = "64";
 
-using Positional = std::vector<std::string>;
-
 void read_target(OptionReader& reader, const Positional& positional, Settings& settings) {
-  if (reader.has("connect")) {
-    if (!positional.empty()) {
-      return reader.fail(usage_error("--connect takes the place of HOST PORT: give one of them"));
-    }
-    return reader.read("connect", settings.target, parse_target);
-  }
-  if (positional.size() != 2 && positional.size() != 4) {
+  if (!reader.has("connect") && positional.size() != 2 && positional.size() != 4) {
     return reader.fail(usage_error(
         "give HOST PORT, or HOST PORT CLIENTS SLEEP_MS, or --connect ENDPOINT; --help says more"));
   }
-  const auto target = parse_host_port(positional[0], positional[1]);
-  if (!target) return reader.fail(target.error());
-  settings.target = *target;
+  read_target_address(reader, positional, settings.target);
 }
 
 void read_paced_positionals(OptionReader& reader, const Positional& positional,
@@ -104,32 +90,19 @@ void read_client(OptionReader& reader, Settings& settings) {
   settings.allow_busy = reader.flag("allow-busy");
 }
 
-void read_close_and_sources(OptionReader& reader, Settings& settings) {
-  const std::string& how = reader.text("close");
-  settings.reset_on_close = how == "rst";
-  if (how != "fin" && how != "rst") {
-    reader.fail(usage_error(fmt::format("--close: '{}' is neither fin nor rst", how)));
-  }
-  if (!reader.has("sources")) {
-    settings.sources = sources_needed(settings);
-    return;
-  }
-  reader.read_integer("sources", settings.sources, 1, kMaxSources);
-  if (!is_ipv4_loopback(settings.target)) {
-    reader.fail(usage_error("--sources goes with a target in 127.0.0.0/8 only"));
-  }
-}
-
-Result<Settings> read_settings(const po::variables_map& values, const Positional& positional) {
-  OptionReader reader(values);
+Result<Settings> read_settings(const Arguments& arguments) {
+  const Positional& positional = arguments.positional;
+  OptionReader reader(arguments.values);
   Settings settings;
   read_target(reader, positional, settings);
   read_load(reader, settings);
   read_client(reader, settings);
   if (positional.size() == 4) read_paced_positionals(reader, positional, settings);
   read_mode(reader, positional.size() == 4, settings);
-  read_close_and_sources(reader, settings);
-  if (values.count("json") > 0) settings.json_file = reader.text("json");
+  read_close(reader, settings.reset_on_close);
+  settings.sources = sources_needed(settings);
+  read_sources(reader, settings.target, settings.sources);
+  if (reader.has("json")) settings.json_file = reader.text("json");
   if (!reader.status()) return reader.status().error();
   return settings;
 }
@@ -137,30 +110,14 @@ Result<Settings> read_settings(const po::variables_map& values, const Positional
 }  // namespace
 
 Result<CommandLine> read_command_line(const std::vector<std::string>& arguments) {
-  po::options_description all = visible_options();
-  all.add_options()("positional", po::value<Positional>());
-  po::positional_options_description order;
-  order.add("positional", 4);
-  po::variables_map values;
-  try {
-    po::store(
-        po::command_line_parser(arguments).options(all).positional(order).style(kOptionStyle).run(),
-        values);
-  } catch (const po::too_many_positional_options_error&) {
-    return usage_error("at most four arguments without a name: HOST PORT CLIENTS SLEEP_MS");
-  } catch (const po::error& error) {
-    return usage_error(error.what());
-  }
-  CommandLine line;
-  line.help = values["help"].as<bool>();
-  line.version = values["version"].as<bool>();
-  if (line.help || line.version) return line;
-  const Positional none;
-  const auto settings = read_settings(
-      values, values.count("positional") > 0 ? values["positional"].as<Positional>() : none);
+  const auto parsed =
+      parse_arguments(arguments, visible_options(), 4,
+                      "at most four arguments without a name: HOST PORT CLIENTS SLEEP_MS");
+  if (!parsed) return parsed.error();
+  if (parsed->help || parsed->version) return CommandLine{parsed->help, parsed->version, {}};
+  const auto settings = read_settings(*parsed);
   if (!settings) return settings.error();
-  line.settings = *settings;
-  return line;
+  return CommandLine{false, false, *settings};
 }
 
 }  // namespace mpb::load

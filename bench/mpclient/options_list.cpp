@@ -5,6 +5,7 @@
 
 #include <boost/program_options.hpp>
 
+#include "bench/common/common_options.hpp"
 #include "bench/mpclient/options.hpp"
 
 namespace mpb::load {
@@ -12,50 +13,39 @@ namespace mpb::load {
 namespace po = boost::program_options;
 
 boost::program_options::options_description visible_options() {
-  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
-  const auto with_default = [&](const char* name, const char* value) {
-    return text(name)->default_value(value);
-  };
   po::options_description target("Target");
   target.add_options()(
-      "connect", text("ENDPOINT"),
-      "instead of HOST PORT: 127.0.0.1:1990, [::1]:1990, localhost:1990 or unix:/path")(
-      "sources", text("N"),
-      "rotate over N loopback source addresses from 127.0.0.1 on (default: as many as the local "
-      "ports need)")("close", with_default("fin|rst", "fin"),
-                     "how a client ends its connection: rst leaves no port in TIME_WAIT");
+      "connect", text_value("ENDPOINT"),
+      "instead of HOST PORT: 127.0.0.1:1990, [::1]:1990, localhost:1990 or unix:/path");
+  add_connection_options(target);
   po::options_description load("Load: closed loop, unless one of the others is asked for");
-  load.add_options()("clients", text("N"),
+  load.add_options()("clients", text_value("N"),
                      "clients in total (default: no bound; needed for the modes that keep them)")(
-      "duration", text("TIME"), "start no client after this time (default: no bound)")(
-      "concurrency", text("N"),
+      "duration", text_value("TIME"), "start no client after this time (default: no bound)")(
+      "concurrency", text_value("N"),
       "closed loop: clients in flight (default: 64); open loop: at most so many (default: what "
-      "descriptors allow)")("rate", text("R"),
+      "descriptors allow)")("rate", text_value("R"),
                             "open loop: start R clients a second; latency counts from the intended "
                             "start, so that waiting is not hidden")(
-      "interval", text("TIME"), "keep the clients, each sends a message every TIME")(
-      "hold", text("TIME"),
+      "interval", text_value("TIME"), "keep the clients, each sends a message every TIME")(
+      "hold", text_value("TIME"),
       "keep the clients idle for TIME after their answer; with --storm: before they move")(
       "storm", po::bool_switch(),
       "all clients connect at once; when all are answered, all move to another id at once")(
-      "threads", with_default("N", "1"), "threads that share the clients");
+      "threads", text_value("N", "1"), "threads that share the clients");
   po::options_description client("Each client");
-  client.add_options()("ids", with_default("KIND", "seq"),
+  client.add_options()("ids", text_value("KIND", "seq"),
                        "the ids: uniform:N, zipf:N, zipf:N,S (exponent S, default 1), fixed:K, "
-                       "seq or seq:FIRST")("seed", with_default("N", "1"), "same seed, same ids")(
-      "messages", with_default("N", "0"), "messages after the C, each waits for its answer")(
-      "message-size", with_default("SIZE", "20B"), "text of a message, at most 4096 bytes")(
+                       "seq or seq:FIRST")("seed", text_value("N", "1"), "same seed, same ids")(
+      "messages", text_value("N", "0"), "messages after the C, each waits for its answer")(
+      "message-size", text_value("SIZE", "20B"), "text of a message, at most 4096 bytes")(
       "who", po::bool_switch(), "ask W behind each C: report the workers' shares")(
       "verify", po::bool_switch(),
       "as --who; also: clients of one id meet one worker while any of them lives")(
-      "timeout", with_default("TIME", "10s"), "for connecting, and for each answer")(
+      "timeout", text_value("TIME", "10s"), "for connecting, and for each answer")(
       "allow-busy", po::bool_switch(), "a refused client is no failure");
-  po::options_description output("Output");
-  output.add_options()("json", text("FILE"), "write the report as JSON too; - is standard output")(
-      "help", po::bool_switch(), "print this and exit")("version", po::bool_switch(),
-                                                        "print the version and exit");
   po::options_description all;
-  all.add(target).add(load).add(client).add(output);
+  all.add(target).add(load).add(client).add(output_options());
   return all;
 }
 

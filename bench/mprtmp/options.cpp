@@ -5,16 +5,13 @@
 #include <charconv>
 #include <cmath>
 
-#include <boost/program_options.hpp>
-
-#include "bench/common/connector.hpp"
+#include "bench/common/common_options.hpp"
 #include "bench/common/option_reader.hpp"
 #include "proto/rtmp/location.hpp"
 
 namespace mpb::rtmp_load {
 namespace {
 
-namespace po = boost::program_options;
 using load::OptionReader;
 
 constexpr std::int64_t kMaxClients = 1'000'000'000;
@@ -48,25 +45,15 @@ Result<std::string> parse_part(std::string_view text) {
   return std::string(text);
 }
 
-using Positional = std::vector<std::string>;
-
-void read_target(OptionReader& reader, const Positional& positional, Settings& settings) {
-  if (reader.has("connect")) {
-    if (!positional.empty()) {
-      return reader.fail(usage_error("--connect takes the place of HOST PORT: give one of them"));
-    }
-    reader.read("connect", settings.target, load::parse_target);
-    if (settings.target.family() == AF_UNIX) {
-      reader.fail(usage_error("--connect: RTMP goes over TCP, not over a unix socket"));
-    }
-    return;
-  }
-  if (positional.size() != 2) {
+void read_target(OptionReader& reader, const load::Positional& positional, Settings& settings) {
+  const bool connect = reader.has("connect");
+  if (!connect && positional.size() != 2) {
     return reader.fail(usage_error("give HOST PORT, or --connect ENDPOINT; --help says more"));
   }
-  const auto target = load::parse_host_port(positional[0], positional[1]);
-  if (!target) return reader.fail(target.error());
-  settings.target = *target;
+  load::read_target_address(reader, positional, settings.target);
+  if (connect && settings.target.family() == AF_UNIX) {
+    reader.fail(usage_error("--connect: RTMP goes over TCP, not over a unix socket"));
+  }
 }
 
 void read_streams(OptionReader& reader, Settings& settings) {
@@ -127,30 +114,16 @@ void read_load(OptionReader& reader, Settings& settings) {
   if (!settings.play) reader.forbid("--publish alone", {"clients"});
 }
 
-void read_close_and_sources(OptionReader& reader, Settings& settings) {
-  const std::string& how = reader.text("close");
-  settings.reset_on_close = how == "rst";
-  if (how != "fin" && how != "rst") {
-    reader.fail(usage_error(fmt::format("--close: '{}' is neither fin nor rst", how)));
-  }
-  if (!reader.has("sources")) {
-    settings.sources = sources_needed(settings);
-    return;
-  }
-  reader.read_integer("sources", settings.sources, 1, load::kMaxSources);
-  if (!load::is_ipv4_loopback(settings.target)) {
-    reader.fail(usage_error("--sources goes with a target in 127.0.0.0/8 only"));
-  }
-}
-
-Result<Settings> read_settings(const po::variables_map& values, const Positional& positional) {
-  OptionReader reader(values);
+Result<Settings> read_settings(const load::Arguments& arguments) {
+  OptionReader reader(arguments.values);
   Settings settings;
-  read_target(reader, positional, settings);
+  read_target(reader, arguments.positional, settings);
   read_load(reader, settings);
   read_streams(reader, settings);
   read_shape(reader, settings);
-  read_close_and_sources(reader, settings);
+  load::read_close(reader, settings.reset_on_close);
+  settings.sources = sources_needed(settings);
+  load::read_sources(reader, settings.target, settings.sources);
   if (reader.has("json")) settings.json_file = reader.text("json");
   if (!reader.status()) return reader.status().error();
   return settings;
@@ -159,33 +132,13 @@ Result<Settings> read_settings(const po::variables_map& values, const Positional
 }  // namespace
 
 Result<CommandLine> read_command_line(const std::vector<std::string>& arguments) {
-  po::options_description all = visible_options();
-  all.add_options()("positional", po::value<Positional>());
-  po::positional_options_description order;
-  order.add("positional", 2);
-  po::variables_map values;
-  try {
-    po::store(po::command_line_parser(arguments)
-                  .options(all)
-                  .positional(order)
-                  .style(load::kOptionStyle)
-                  .run(),
-              values);
-  } catch (const po::too_many_positional_options_error&) {
-    return usage_error("at most two arguments without a name: HOST PORT");
-  } catch (const po::error& error) {
-    return usage_error(error.what());
-  }
-  CommandLine line;
-  line.help = values["help"].as<bool>();
-  line.version = values["version"].as<bool>();
-  if (line.help || line.version) return line;
-  const Positional none;
-  const auto settings = read_settings(
-      values, values.count("positional") > 0 ? values["positional"].as<Positional>() : none);
+  const auto parsed = load::parse_arguments(arguments, visible_options(), 2,
+                                            "at most two arguments without a name: HOST PORT");
+  if (!parsed) return parsed.error();
+  if (parsed->help || parsed->version) return CommandLine{parsed->help, parsed->version, {}};
+  const auto settings = read_settings(*parsed);
   if (!settings) return settings.error();
-  line.settings = *settings;
-  return line;
+  return CommandLine{false, false, *settings};
 }
 
 }  // namespace mpb::rtmp_load
