@@ -38,14 +38,6 @@ json::array workers_array(const Tally& tally) {
   return workers;
 }
 
-json::object errors_object(const Tally& tally) {
-  json::object errors;
-  for (std::size_t i = 0; i < kProblems; ++i) {
-    errors[problem_key(static_cast<Problem>(i))] = tally.problems[i];
-  }
-  return errors;
-}
-
 }  // namespace
 
 std::string json_report(const Report& report) {
@@ -70,7 +62,7 @@ std::string json_report(const Report& report) {
       {"workers", workers_array(tally)},
       {"handed_over", tally.handed_over},
       {"answered_where_accepted", tally.answered_where_accepted},
-      {"errors", errors_object(tally)},
+      {"errors", problems_object(problem_names(), tally.problems)},
       {"samples", text_array(tally.samples)},
       {"own_cpu", own_load_object(report.own_load())},
       {"interrupted", report.interrupted},

@@ -78,14 +78,6 @@ void add_workers(Buffer& out, const Tally& tally) {
       told, 100 * per_second(tally.handed_over, static_cast<double>(told)));
 }
 
-void add_problems(Buffer& out, const Tally& tally) {
-  for (std::size_t i = 0; i < kProblems; ++i) {
-    if (tally.problems[i] == 0) continue;
-    add(out, "problem   {:>8} {}\n", tally.problems[i], problem_text(static_cast<Problem>(i)));
-  }
-  for (const std::string& sample : tally.samples) add(out, "such as   {}\n", sample);
-}
-
 }  // namespace
 
 double Report::clients_per_second() const {
@@ -110,7 +102,7 @@ std::string text_report(const Report& report) {
   add_counts(out, report);
   add_latencies(out, report);
   add_workers(out, report.tally);
-  add_problems(out, report.tally);
+  add_problems(out, problem_names(), report.tally.problems, report.tally.samples);
   add_own_load(out, "mpclient", report.own_load(), "try more --threads");
   return fmt::to_string(out);
 }

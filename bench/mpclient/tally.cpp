@@ -1,16 +1,10 @@
 #include "bench/mpclient/tally.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 namespace mpb::load {
 namespace {
-
-struct ProblemName {
-  std::string_view key;
-  std::string_view text;
-};
 
 constexpr std::array<ProblemName, kProblems> kNames{{
     {"connect_refused", "connection refused"},
@@ -28,18 +22,14 @@ constexpr std::array<ProblemName, kProblems> kNames{{
     {"misrouted", "at another worker than the id's living clients"},
 }};
 
-const ProblemName& name_of(Problem problem) {
-  return kNames[static_cast<std::size_t>(problem)];
-}
-
 }  // namespace
 
-std::string_view problem_key(Problem problem) {
-  return name_of(problem).key;
+std::span<const ProblemName> problem_names() {
+  return kNames;
 }
 
 std::string_view problem_text(Problem problem) {
-  return name_of(problem).text;
+  return kNames[static_cast<std::size_t>(problem)].text;
 }
 
 bool is_wrong(Problem problem) {
@@ -47,24 +37,7 @@ bool is_wrong(Problem problem) {
 }
 
 Problem problem_of_errno(int code, bool connecting) {
-  switch (code) {
-    case ECONNREFUSED:
-    case ENOENT:
-      return Problem::kConnectRefused;
-    case ETIMEDOUT:
-      return connecting ? Problem::kConnectTimeout : Problem::kAnswerTimeout;
-    case ECONNRESET:
-    case EPIPE:
-      return Problem::kReset;
-    case EADDRNOTAVAIL:
-    case EADDRINUSE:
-      return Problem::kNoLocalPort;
-    case EMFILE:
-    case ENFILE:
-      return Problem::kNoDescriptor;
-    default:
-      return Problem::kOtherSystem;
-  }
+  return classify_errno<Problem>(code, connecting);
 }
 
 void Tally::add_sample(std::string text) {

@@ -4,11 +4,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "bench/common/histogram.hpp"
+#include "bench/common/problems.hpp"
 #include "bench/mpclient/answer.hpp"
 
 namespace mpb::load {
@@ -31,9 +33,9 @@ enum class Problem : std::uint8_t {
 };
 inline constexpr std::size_t kProblems = static_cast<std::size_t>(Problem::kMisrouted) + 1;
 
-/// "connect_refused": the key in the JSON report.
-std::string_view problem_key(Problem problem);
-/// "connection refused": for people.
+/// In the order of Problem.
+std::span<const ProblemName> problem_names();
+/// For people.
 std::string_view problem_text(Problem problem);
 /// A client with this problem got an answer that it must not get, rather than none.
 bool is_wrong(Problem problem);

@@ -46,14 +46,6 @@ json::object latencies_object(const Tally& tally) {
           {"send_lateness", latency_object(tally.send_lateness)}};
 }
 
-json::object errors_object(const Tally& tally) {
-  json::object errors;
-  for (std::size_t i = 0; i < kProblems; ++i) {
-    errors[problem_key(static_cast<Problem>(i))] = tally.problems[i];
-  }
-  return errors;
-}
-
 }  // namespace
 
 std::string json_report(const Report& report) {
@@ -82,7 +74,7 @@ std::string json_report(const Report& report) {
                             {"bits_sent_per_second", report.bits_sent_per_second()},
                             {"bits_received_per_second", report.bits_received_per_second()},
                             {"latency_us", latencies_object(tally)},
-                            {"errors", errors_object(tally)},
+                            {"errors", load::problems_object(problem_names(), tally.problems)},
                             {"samples", load::text_array(tally.samples)},
                             {"own_cpu", load::own_load_object(report.own_load)},
                             {"interrupted", report.interrupted},

@@ -81,14 +81,6 @@ void add_latencies(Buffer& out, const Tally& tally) {
   load::add_latency(out, kNameWidth, "send", tally.send_lateness);
 }
 
-void add_problems(Buffer& out, const Tally& tally) {
-  for (std::size_t i = 0; i < kProblems; ++i) {
-    if (tally.problems[i] == 0) continue;
-    add(out, "problem   {:>8} {}\n", tally.problems[i], problem_text(static_cast<Problem>(i)));
-  }
-  for (const std::string& sample : tally.samples) add(out, "such as   {}\n", sample);
-}
-
 double bits_per_second(const Report& report, std::uint64_t Traffic::*bytes) {
   return report.window_seconds > 0
              ? 8 * load::per_second(report.tally.window.*bytes, report.window_seconds)
@@ -126,7 +118,7 @@ std::string text_report(const Report& report) {
   add_frames(out, "audio", report.tally.audio);
   add_oddities(out, report.tally);
   add_latencies(out, report.tally);
-  add_problems(out, report.tally);
+  load::add_problems(out, problem_names(), report.tally.problems, report.tally.samples);
   load::add_own_load(out, "mprtmp", report.own_load, "share the clients among several mprtmp");
   return fmt::to_string(out);
 }

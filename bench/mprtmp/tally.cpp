@@ -1,17 +1,11 @@
 #include "bench/mprtmp/tally.hpp"
 
-#include <cerrno>
 #include <utility>
 
 namespace mpb::rtmp_load {
 namespace {
 
-struct ProblemName {
-  std::string_view key;
-  std::string_view text;
-};
-
-constexpr std::array<ProblemName, kProblems> kNames{{
+constexpr std::array<load::ProblemName, kProblems> kNames{{
     {"connect_refused", "connection refused"},
     {"connect_timed_out", "timed out while connecting"},
     {"answer_timed_out", "timed out while waiting for an answer"},
@@ -29,8 +23,8 @@ constexpr std::array<ProblemName, kProblems> kNames{{
 
 }  // namespace
 
-std::string_view problem_key(Problem problem) {
-  return kNames[static_cast<std::size_t>(problem)].key;
+std::span<const load::ProblemName> problem_names() {
+  return kNames;
 }
 
 std::string_view problem_text(Problem problem) {
@@ -38,24 +32,7 @@ std::string_view problem_text(Problem problem) {
 }
 
 Problem problem_of_errno(int code, bool connecting) {
-  switch (code) {
-    case ECONNREFUSED:
-    case ENOENT:
-      return Problem::kConnectRefused;
-    case ETIMEDOUT:
-      return connecting ? Problem::kConnectTimeout : Problem::kAnswerTimeout;
-    case ECONNRESET:
-    case EPIPE:
-      return Problem::kReset;
-    case EADDRNOTAVAIL:
-    case EADDRINUSE:
-      return Problem::kNoLocalPort;
-    case EMFILE:
-    case ENFILE:
-      return Problem::kNoDescriptor;
-    default:
-      return Problem::kOtherSystem;
-  }
+  return load::classify_errno<Problem>(code, connecting);
 }
 
 void Tally::add_sample(std::string text) {

@@ -127,12 +127,13 @@ TEST(MpclientTally, MergesThreads) {
 }
 
 TEST(MpclientTally, NamesEveryProblem) {
-  for (std::size_t i = 0; i < kProblems; ++i) {
-    EXPECT_FALSE(problem_key(static_cast<Problem>(i)).empty());
-    EXPECT_FALSE(problem_text(static_cast<Problem>(i)).empty());
+  EXPECT_EQ(problem_names().size(), kProblems);
+  for (const ProblemName& name : problem_names()) {
+    EXPECT_FALSE(name.key.empty());
+    EXPECT_FALSE(name.text.empty());
   }
-  EXPECT_EQ(problem_key(Problem::kMisrouted), "misrouted");
-  EXPECT_EQ(problem_key(Problem::kReset), "reset");
+  EXPECT_EQ(problem_names()[static_cast<std::size_t>(Problem::kMisrouted)].key, "misrouted");
+  EXPECT_EQ(problem_names()[static_cast<std::size_t>(Problem::kReset)].key, "reset");
   EXPECT_FALSE(is_wrong(Problem::kOtherSystem));
   EXPECT_TRUE(is_wrong(Problem::kBadAnswer));
   EXPECT_EQ(problem_of_errno(ECONNREFUSED, true), Problem::kConnectRefused);
