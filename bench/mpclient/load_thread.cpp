@@ -6,6 +6,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "bench/common/event_wait.hpp"
+
 namespace mpb::load {
 namespace {
 
@@ -136,13 +138,7 @@ TimePoint LoadThread::next_due() const {
 
 void LoadThread::wait_and_handle() {
   std::array<epoll_event, kEventsPerTurn> events;  // NOLINT(*-member-init): the kernel fills it
-  const TimePoint now = Clock::now();
-  const TimePoint due = next_due();
-  const auto wait = std::max<Clock::duration>(due - now, Clock::duration{0});
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
-  const timespec limit{seconds.count(), (wait - seconds).count()};
-  const int count = ::epoll_pwait2(epoll_.get(), events.data(), kEventsPerTurn,
-                                   due == TimePoint::max() ? nullptr : &limit, nullptr);
+  const int count = wait_until(epoll_.get(), events, next_due());
   // Clients begin between two waits only: an event here is of the client that it was reported for,
   // or of one that another client's event has ended meanwhile.
   for (int i = 0; i < count; ++i) {

@@ -9,6 +9,7 @@
 #include <limits>
 #include <utility>
 
+#include "bench/common/event_wait.hpp"
 #include "bench/common/process.hpp"
 #include "proto/rtmp/handshake.hpp"
 
@@ -173,12 +174,7 @@ TimePoint Engine::next_due() const {
 
 void Engine::wait_and_handle() {
   std::array<epoll_event, kEventsPerTurn> events;  // NOLINT(*-member-init): the kernel fills it
-  const TimePoint due = next_due();
-  const auto wait = std::max<Clock::duration>(due - Clock::now(), Clock::duration{0});
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
-  const timespec limit{seconds.count(), (wait - seconds).count()};
-  const int count = ::epoll_pwait2(epoll_.get(), events.data(), kEventsPerTurn,
-                                   due == TimePoint::max() ? nullptr : &limit, nullptr);
+  const int count = load::wait_until(epoll_.get(), events, next_due());
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.ptr == nullptr) {
