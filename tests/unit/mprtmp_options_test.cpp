@@ -1,32 +1,19 @@
 #include <gtest/gtest.h>
 
-#include <sstream>
 #include <string>
-#include <vector>
 
 #include "bench/mprtmp/options.hpp"
+#include "tests/support/command_line_reading.hpp"
 
 namespace mpb::rtmp_load {
 namespace {
 
-std::vector<std::string> words(const std::string& line) {
-  std::istringstream in(line);
-  std::vector<std::string> all;
-  for (std::string word; in >> word;) all.push_back(word);
-  return all;
-}
-
 Settings read(const std::string& line) {
-  const auto read = read_command_line(words(line));
-  if (!read) ADD_FAILURE() << line << ": " << read.error().text;
-  return read ? read->settings : Settings{};
+  return test::settings_of(read_command_line, line);
 }
 
 std::string error_of(const std::string& line) {
-  const auto read = read_command_line(words(line));
-  if (read) return "no error";
-  EXPECT_EQ(read.error().kind, ErrorKind::kUsage);
-  return read.error().text;
+  return test::error_of(read_command_line, line);
 }
 
 bool contains(const std::string& text, std::string_view part) {

@@ -1,0 +1,34 @@
+// Reads a load client's command line that is given as one text, its arguments parted by blanks.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "common/error.hpp"
+
+namespace mpb::test {
+
+std::vector<std::string> words(const std::string& text);
+
+/// The settings that `read`, a read_command_line, makes of `text`; an error fails the test.
+template <class CommandLine>
+auto settings_of(Result<CommandLine> (*read)(const std::vector<std::string>&),
+                 const std::string& text) {
+  const auto line = read(words(text));
+  if (!line) ADD_FAILURE() << text << ": " << line.error().text;
+  return line ? line->settings : decltype(line->settings){};
+}
+
+/// The text of the error, which must be of kind kUsage, or "no error".
+template <class CommandLine>
+std::string error_of(Result<CommandLine> (*read)(const std::vector<std::string>&),
+                     const std::string& text) {
+  const auto line = read(words(text));
+  if (line) return "no error";
+  EXPECT_EQ(line.error().kind, ErrorKind::kUsage);
+  return line.error().text;
+}
+
+}  // namespace mpb::test
