@@ -62,8 +62,8 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Status request_drain(const boost::json::object& request);
   Status request_route(const boost::json::object& request);
   Status request_workers(const boost::json::object& request);
-  void request_list(std::string_view question, Reply reply);
-  void request_kick(const boost::json::object& request, Reply reply);
+  void request_list(std::string_view question, const Reply& reply);
+  void request_kick(const boost::json::object& request, const Reply& reply);
   Status request_vhost(const boost::json::object& request);
 
   void end_turn();

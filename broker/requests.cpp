@@ -74,13 +74,13 @@ Status Broker::run_request(std::string_view command, const boost::json::object& 
                   command));
 }
 
-void Broker::request_list(std::string_view question, Reply reply) {
+void Broker::request_list(std::string_view question, const Reply& reply) {
   const bool asked = inquiries_.ask(std::string(question), {},
                                     [reply](Inquiry& inquiry) { reply(inquiry.list_report()); });
   if (!asked) reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
 }
 
-void Broker::request_kick(const boost::json::object& request, Reply reply) {
+void Broker::request_kick(const boost::json::object& request, const Reply& reply) {
   const std::string stream(text_field(request, "stream"));
   if (std::count(stream.begin(), stream.end(), '/') < 2 || stream.size() > channel::kMaxArgument) {
     return reply(refusal(usage_error(fmt::format(

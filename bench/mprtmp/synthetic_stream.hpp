@@ -27,6 +27,7 @@ inline constexpr unsigned kSamplesPerFrame = 1'024;
 
 /// Payloads of audio, video and data messages. Frame `n` of each kind is always the same, but for
 /// its mark.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): of clang-tidy 14's own loop over an array
 class SyntheticStream {
  public:
   /// An error when the bitrate has no room for the least frames.
