@@ -31,7 +31,8 @@ class Connection {
   virtual std::optional<std::size_t> send(std::span<const iovec> slices) = 0;
   /// The same with `size` bytes of a file in memory, which the socket takes by reference
   /// (sendfile(2)): they must stay as they are for as long as they are on their way, even when the
-  /// file has no place for them any more.
+  /// file has no place for them any more. The socket must be O_NONBLOCK; SIGPIPE is ignored in
+  /// workers. Nothing: as with send(), or this cannot be sent so.
   virtual std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) = 0;
   /// Goes on after Step::kWait: on_bytes is called from within.
   virtual void proceed() = 0;

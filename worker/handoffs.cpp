@@ -13,23 +13,21 @@ constexpr Duration kDescriptorPause{20};  // until the broker may have descripto
 }  // namespace
 
 void Handoffs::offer(Session& session) {
-  const std::uint64_t id = next_id_++;
-  session.set_handoff_id(id);
-  Parked& parked = parked_[id];
-  parked.session = &session;
   const bool now = unsent_.empty() && !paused_ && sent_ < worker_.settings.window;
+  const std::uint64_t id = enqueue(session);
   if (now && send(id, session)) {
-    parked.sent = true;
+    unsent_.pop_back();
+    parked_[id].sent = true;
     ++sent_;
-  } else {
-    unsent_.push_back(id);
   }
 }
 
-void Handoffs::offer_again(Session& session) {
-  session.count_attempt();
-  ++session.service().counters.retried;
-  offer(session);
+std::uint64_t Handoffs::enqueue(Session& session) {
+  const std::uint64_t id = next_id_++;
+  session.set_handoff_id(id);
+  parked_[id].session = &session;
+  unsent_.push_back(id);
+  return id;
 }
 
 bool Handoffs::send(std::uint64_t id, Session& session) {
@@ -98,9 +96,13 @@ void Handoffs::on_keep(const channel::Keep& message,
       session->keep(entry.epoch);
       return kept(*session, entry.delivery);
     }
-    // The broker decided by an older load.
+    // The broker decided by an older load. The next offer comes behind the Nack (pump): before it,
+    // the broker takes the client's key for this worker's.
     refused(entry.delivery, channel::NackReason::kFull);
-    offer_again(*session);
+    session->count_attempt();
+    ++session->service().counters.nacked;
+    ++session->service().counters.retried;
+    enqueue(*session);
   });
 }
 
@@ -110,14 +112,13 @@ void Handoffs::on_nack(const channel::Nack& message) {
     if (session == nullptr) return;
     switch (entry.reason) {
       case channel::NackReason::kRetry:
-        return offer_again(*session);
+        session->count_attempt();
+        ++session->service().counters.retried;
+        return offer(*session);
       case channel::NackReason::kNoDescriptor:
         ++session->service().counters.retried;
         if (!std::exchange(paused_, true)) {
-          worker_.loop.after(kDescriptorPause, [this] {
-            paused_ = false;
-            pump();
-          });
+          worker_.loop.after(kDescriptorPause, [this] { paused_ = false; });
         }
         return offer(*session);
       default:

@@ -36,7 +36,7 @@ class Handoffs {
   void on_nack(const channel::Nack& message);
   /// Calls `kept` for a session that is served here now, with the delivery to acknowledge. Calls
   /// `refused` for a delivery whose session is gone, or found the worker full: that one is offered
-  /// again.
+  /// again by pump(), before which the refusal must be sent.
   void on_keep(const channel::Keep& message,
                const std::function<void(Session&, std::uint64_t)>& kept,
                const std::function<void(std::uint64_t, channel::NackReason)>& refused);
@@ -53,7 +53,7 @@ class Handoffs {
     bool sent = false;
   };
 
-  void offer_again(Session& session);
+  std::uint64_t enqueue(Session& session);
   bool send(std::uint64_t id, Session& session);
   /// The session of a verdict, which is parked no longer; null when unknown.
   Session* take(std::uint64_t id);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -123,6 +124,24 @@ TEST(Overflow, AWorkerThatFillsUpWhileTheBrokerDecidesStaysWithinItsLimit) {
   for (Client& client : undecided.clients()) ++answers[client.read_text()];
   EXPECT_EQ(answers[std::string(kHello)], 3);
   EXPECT_EQ(answers[std::string(kBusy)], 5);
+}
+
+TEST(Overflow, AKeyThatAFullWorkerWasToKeepFindsAnotherWorkerAndHasOne) {
+  const BrokerProcess broker({"--workers", "2", "--acceptors", "1", "--policy", "local",
+                              "--max-clients", "10", "--overflow", "refuse"});
+  Clients own;
+  EXPECT_EQ(add(own, broker).claim(1), kHello);
+  broker.signal(SIGSTOP);
+  Crowd undecided(broker.port(), 8);
+  for (Client& client : undecided.clients()) client.send(claim_bytes(2) + "W");
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(add(own, broker).claim(1), kHello);
+  broker.signal(SIGCONT);
+  for (Client& client : undecided.clients()) {
+    EXPECT_EQ(client.read_text(), kHello);
+    EXPECT_EQ(client.read_who().worker, 1);
+  }
+  EXPECT_EQ(broker.worker(0).handoffs.nacked, 8);
+  EXPECT_EQ(broker.worker(1).keys, 1);
 }
 
 TEST(Limits, ClientsPerSourceAddress) {

@@ -57,8 +57,8 @@ class RelayPeer final : private Connection {
   void set_room(std::size_t bytes) { room_ = bytes; }
   /// The socket takes bytes again: tells the handler if it waits for that.
   void drain(std::size_t bytes);
-  /// How long the socket takes for what it is sent.
-  void set_slowness(Duration each) { slowness_ = each; }
+  /// How much CPU time it takes to send something.
+  void set_cost(Duration each) { cost_ = each; }
   /// How many of its bytes came from a file.
   [[nodiscard]] std::size_t lent() const { return lent_; }
   /// The connection ends.
@@ -85,7 +85,7 @@ class RelayPeer final : private Connection {
   ChunkReader reader_{64UL * 1024 * 1024};
   std::size_t room_ = std::numeric_limits<std::size_t>::max();
   std::size_t lent_ = 0;
-  Duration slowness_{0};
+  Duration cost_{0};
   Step::Next next_{};
   bool blocked_ = false;
   bool finished_ = false;

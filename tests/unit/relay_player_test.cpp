@@ -463,6 +463,32 @@ TEST_F(RelayPlayer, SoundThatLiesBeforeTheFirstPictureIsNotHoursAway) {
   EXPECT_EQ(screen.times(), (Times{0, 6, 29, 40})) << "sound and picture stay together";
 }
 
+TEST_F(RelayPlayer, SlicesAreOfOneSegmentHoweverSegmentsLieInMemory) {
+  video(0, avc_header());
+  video(0, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  stream->trim();
+  // Two messages of whole pages, so that each fills a segment. The kernel maps from the top down:
+  // the second gets the gap above the first, but not the place behind it in the file.
+  constexpr std::size_t kPages = 64UL * 1024;
+  constexpr std::size_t kHeaders = 8 + 1;
+  const std::string frame = avc_frame("");
+  const std::string payload = frame + std::string(kPages - kHeaders - frame.size(), 'x');
+  std::optional<Segment> above(std::in_place, &file, kPages);
+  video(40, payload);
+  const Segment between(&file, kPages);
+  above.reset();
+  video(80, payload);
+  const StreamLog& log = stream->log();
+  ASSERT_EQ(log.chunks(log.at(log.end() - 1)).size(), kPages);
+  std::vector<iovec> slices;
+  EXPECT_EQ(screen.player.collect(slices, 64), 2 * kPages);
+  ASSERT_EQ(slices.size(), 2U);
+  EXPECT_EQ(screen.player.file_offset(), log.place_of(log.at(log.end() - 2)));
+}
+
 TEST_F(RelayPlayer, CollectsNoMoreThanASocketMayTakeAtOnce) {
   video(0, avc_header());
   video(0, avc_key_frame("k"));

@@ -78,7 +78,7 @@ TEST(Segment, OnlyOrdinaryMemoryIsUsedAgain) {
   Segment own(nullptr, 100);
   for (Segment* segment : {&lent, &own}) {
     segment->append("x");
-    segment->clear_if_unlent();
+    segment->reuse_if_ordinary();
   }
   EXPECT_EQ(lent.bytes(), "x");
   EXPECT_EQ(own.bytes(), "");
@@ -93,6 +93,7 @@ TEST(Segment, WhereFilesMayNotGrowItIsOrdinaryMemory) {
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   Segment segment(&file, 100);
   segment.append("x");
+  EXPECT_NE(file.why_not(), "");
   EXPECT_EQ(segment.place(), std::nullopt);
   EXPECT_EQ(segment.bytes(), "x");
 }

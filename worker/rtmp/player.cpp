@@ -125,6 +125,7 @@ std::size_t Player::collect(std::vector<iovec>& slices, std::size_t room) const 
   std::size_t total = 0;
   if (!playing_) return total;
   std::size_t offset = offset_;
+  std::optional<std::uint64_t> segment;  // of the last slice
   for (std::uint64_t number = next_; number < log.end() && total < kMaxCollected; ++number) {
     const LoggedMessage& message = log.at(number);
     if (offset == 0) {
@@ -133,7 +134,7 @@ std::size_t Player::collect(std::vector<iovec>& slices, std::size_t room) const 
     }
     const std::string_view bytes = log.chunks(message).substr(offset);
     offset = 0;
-    iovec* last = slices.empty() ? nullptr : &slices.back();
+    iovec* last = segment == message.segment ? &slices.back() : nullptr;
     if (last != nullptr && static_cast<char*>(last->iov_base) + last->iov_len == bytes.data()) {
       last->iov_len += bytes.size();
     } else if (slices.size() < room) {
@@ -141,9 +142,19 @@ std::size_t Player::collect(std::vector<iovec>& slices, std::size_t room) const 
     } else {
       break;
     }
+    segment = message.segment;
     total += bytes.size();
   }
   return total;
+}
+
+std::optional<off_t> Player::file_offset() const {
+  const StreamLog& log = stream_.log();
+  std::uint64_t number = next_;
+  while (offset_ == 0 && number < log.end() && !wants(log.at(number))) ++number;
+  if (number >= log.end()) return std::nullopt;
+  const auto whole = log.place_of(log.at(number));
+  return whole ? std::optional(*whole + offset_) : std::nullopt;
 }
 
 void Player::advance(std::size_t bytes) {

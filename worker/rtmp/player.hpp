@@ -58,8 +58,10 @@ class Player {
   /// from the log, or until `out` has `limit` bytes.
   void write_own(std::string& out, std::size_t limit);
   /// Adds slices of the log, as long as there is room and nothing must be written first, of no more
-  /// than a socket may take at once. Gives how many bytes they are.
+  /// than a socket may take at once; each is of one segment. Gives how many bytes they are.
   std::size_t collect(std::vector<iovec>& slices, std::size_t room) const;
+  /// Where in the log's file the first of those slices is; nothing: it is in ordinary memory.
+  [[nodiscard]] std::optional<off_t> file_offset() const;
   /// `bytes` of what collect() gave have been sent.
   void advance(std::size_t bytes);
   /// Writes what is left of a message that was sent in part to `out`, so that something else can

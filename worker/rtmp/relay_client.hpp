@@ -153,7 +153,7 @@ class RelayClient final : public ClientState {
   bool blocked_ = false;
   bool cut_ = false;        // it reads too little: is about to be closed
   bool leaving_ = false;    // it moves when own_ is written
-  bool prepared_ = false;   // its socket probes a silent peer
+  bool prepared_ = false;   // its socket never blocks, and probes a silent peer
   std::uint64_t sent_ = 0;  // bytes, ever
   TimePoint active_at_{};   // when it last did something that counts against silence
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <utility>
 
 #include <boost/json/array.hpp>
@@ -41,14 +42,25 @@ double rounded(double value) {
   return std::round(value * 10) / 10;
 }
 
+/// CPU time of this thread: when it is not running, that is no reason to send less.
+std::chrono::nanoseconds cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 }  // namespace
 
-Duration pause_after(Clock::duration delivery) {
+Duration pause_after(std::chrono::nanoseconds delivery) {
   const auto beyond = std::chrono::ceil<Duration>(delivery) - kBriskDelivery;
   return std::clamp(kPauseFactor * beyond, Duration{0}, kMaxPause);
 }
 
 RelayHub::RelayHub(Environment& environment) : environment_(environment), measured_at_(now()) {
+  if (!segment_file_.why_not().empty()) {
+    log_warning("relay.copies")("why", segment_file_.why_not())(
+        "help", "each player gets a copy of all media, which costs CPU");
+  }
   environment_.loop.at_turn_end([this] { end_turn(); });
   environment_.answer("streams", [this](std::string_view) { return describe_streams(); });
   environment_.answer("kick", [this](std::string_view path) {
@@ -116,7 +128,7 @@ void RelayHub::published(LiveStream& stream) {
 void RelayHub::flush(LiveStream& stream) {
   const Duration queue = stream.settings().queue;
   const TimePoint at = now();
-  const TimePoint began = Clock::now();
+  const std::chrono::nanoseconds began = cpu_time();
   for (Player* player : stream.players()) {
     RelayClient& client = player->client();
     if (player->waiting()) client.begin_if_possible(*player);
@@ -127,9 +139,8 @@ void RelayHub::flush(LiveStream& stream) {
     }
   }
   stream.trim();
-  const TimePoint ended = Clock::now();
-  const Duration pause = pause_after(ended - began);
-  stream.pause_ends = pause.count() > 0 ? ended + pause : TimePoint{};
+  const Duration pause = pause_after(cpu_time() - began);
+  stream.pause_ends = pause.count() > 0 ? Clock::now() + pause : TimePoint{};
 }
 
 void RelayHub::end_turn() {

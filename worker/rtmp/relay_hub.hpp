@@ -17,10 +17,10 @@
 
 namespace mpb::rtmp {
 
-/// The pause that follows a delivery to a stream's players which took `delivery`. What sending
-/// costs is the number of times: with thousands of players each message by itself would fill the
-/// CPU, and wait for the one before anyway.
-[[nodiscard]] Duration pause_after(Clock::duration delivery);
+/// The pause that follows a delivery to a stream's players which took so much of the CPU. What
+/// sending costs is the number of times: with thousands of players each message by itself would
+/// fill the CPU, and wait for the one before anyway.
+[[nodiscard]] Duration pause_after(std::chrono::nanoseconds delivery);
 
 class RelayHub {
  public:

@@ -47,11 +47,13 @@ Player* RelayClient::sharing_player() const {
   return nullptr;
 }
 
-/// Sends bytes of a stream's log, without a copy of them if that can be.
+/// Sends the player's first slice, without a copy of it if that can be.
 std::optional<std::size_t> RelayClient::lend(const Player& player, const iovec& slice) {
-  const auto place = player.stream().log().place_of(static_cast<const char*>(slice.iov_base));
-  if (!place) return connection_->send({&slice, 1});
-  return connection_->send_file(hub_.segment_file().fd(), *place, slice.iov_len);
+  if (const auto place = player.file_offset()) {
+    const auto taken = connection_->send_file(hub_.segment_file().fd(), *place, slice.iov_len);
+    if (taken) return taken;
+  }
+  return connection_->send({&slice, 1});  // which tells whether the connection is broken
 }
 
 bool RelayClient::flush() {

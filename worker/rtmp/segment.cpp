@@ -1,29 +1,64 @@
 #include "worker/rtmp/segment.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
-#include <new>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
 #include <utility>
 
 namespace mpb::rtmp {
 namespace {
+
+constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL, Linux 6.3: systems may ask for it
 
 std::size_t whole_pages(std::size_t size) {
   static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   return (size + page - 1) / page * page;
 }
 
+/// Whether the kernel may put memory of files into huge pages
+/// (Documentation/admin-guide/mm/transhuge.rst). Of those a part cannot be given up: it is zeroed
+/// where it is, also under a socket that has it.
+bool uses_huge_pages() {
+  namespace fs = std::filesystem;
+  const fs::path root = "/sys/kernel/mm/transparent_hugepage";
+  const auto allows = [](const fs::path& setting) {
+    std::ifstream file(setting);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (const char* chosen : {"[always]", "[within_size]", "[force]"}) {
+      if (text.find(chosen) != std::string::npos) return true;
+    }
+    return false;
+  };
+  if (allows(root / "shmem_enabled")) return true;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(root, error)) {
+    if (allows(entry.path() / "shmem_enabled")) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 SegmentFile::SegmentFile() {
-  // A file that grows beyond RLIMIT_FSIZE ends the process (setrlimit(2), SIGXFSZ).
   rlimit limit{};
-  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return;
-  fd_.reset(::memfd_create("mpb-streams", MFD_CLOEXEC));
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) {
+    why_not_ = "the size of files is limited (RLIMIT_FSIZE)";  // to exceed it ends the process
+  } else if (uses_huge_pages()) {
+    why_not_ = "files in memory get huge pages (transparent_hugepage/shmem_enabled)";
+  } else {
+    fd_.reset(::memfd_create("mpb-streams", MFD_CLOEXEC | kNoExecSeal));
+    if (!fd_) fd_.reset(::memfd_create("mpb-streams", MFD_CLOEXEC));
+    if (!fd_) why_not_ = fmt::format("memfd_create: {}", std::strerror(errno));
+  }
 }
 
 Segment::Segment(SegmentFile* file, std::size_t capacity)
@@ -32,8 +67,8 @@ Segment::Segment(SegmentFile* file, std::size_t capacity)
     capacity_ = whole_pages(capacity);
     place_ = file_->end_;
     const auto length = static_cast<off_t>(capacity_);
-    // Pages that are there before they are touched: that memory has run out is an error here, and
-    // no SIGBUS later.
+    // Pages that are there before they are touched: that memory has run out shows here, and not by
+    // SIGBUS later.
     if (::fallocate(file_->fd(), 0, place_, length) == 0) {
       file_->end_ += length;
       void* const memory = ::mmap(nullptr, capacity_, PROT_READ | PROT_WRITE,

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "common/unique_fd.hpp"
@@ -14,17 +15,23 @@ namespace mpb::rtmp {
 
 class Segment;
 
-/// One file in memory (memfd_create(2)) for the segments of all streams; it is as large as its
-/// segments. Where the system has none to give, segments are ordinary memory.
+/// One file in memory (memfd_create(2)) for the segments of all streams; it takes up as much memory
+/// as they do. Where the system has none to give, segments are ordinary memory.
 class SegmentFile {
  public:
   SegmentFile();
+  SegmentFile(const SegmentFile&) = delete;
+  SegmentFile& operator=(const SegmentFile&) = delete;
+
   [[nodiscard]] int fd() const { return fd_.get(); }
+  /// Why there is no file; empty: there is one.
+  [[nodiscard]] const std::string& why_not() const { return why_not_; }
 
  private:
   friend class Segment;
 
   UniqueFd fd_;
+  std::string why_not_;
   off_t end_ = 0;  // no place is used twice: a socket may still need what was there
 };
 
@@ -49,7 +56,7 @@ class Segment {
   /// Where its first byte is in the file; nothing: it is ordinary memory.
   [[nodiscard]] std::optional<off_t> place() const;
   /// Only ordinary memory can be used again: sockets have none of it.
-  void clear_if_unlent() {
+  void reuse_if_ordinary() {
     if (file_ == nullptr) size_ = 0;
   }
 

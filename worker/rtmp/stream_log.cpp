@@ -1,7 +1,6 @@
 #include "worker/rtmp/stream_log.hpp"
 
 #include <algorithm>
-#include <functional>
 
 #include "proto/rtmp/command.hpp"
 
@@ -101,21 +100,12 @@ void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
 }
 
 std::string_view StreamLog::chunks(const LoggedMessage& message) const {
-  const Segment& segment = segments_[static_cast<std::size_t>(message.segment - first_segment_)];
-  return segment.bytes().substr(message.offset, message.size);
+  return segment_of(message).bytes().substr(message.offset, message.size);
 }
 
-std::optional<off_t> StreamLog::place_of(const char* byte) const {
-  // Players that keep up need the latest.
-  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
-    const std::string_view bytes = segment->bytes();
-    if (std::less_equal<>{}(bytes.data(), byte) &&
-        std::less<>{}(byte, bytes.data() + bytes.size())) {
-      const auto place = segment->place();
-      return place ? std::optional(*place + (byte - bytes.data())) : std::nullopt;
-    }
-  }
-  return std::nullopt;
+std::optional<off_t> StreamLog::place_of(const LoggedMessage& message) const {
+  const auto segment = segment_of(message).place();
+  return segment ? std::optional(*segment + message.offset) : std::nullopt;
 }
 
 std::uint32_t StreamLog::time_before(Track track, std::uint64_t from) const {
@@ -161,7 +151,7 @@ void StreamLog::trim(std::uint64_t number, bool keep_key_frame) {
     segments_.pop_front();
     ++first_segment_;
   }
-  if (messages_.empty() && !segments_.empty()) segments_.back().clear_if_unlent();
+  if (messages_.empty() && !segments_.empty()) segments_.back().reuse_if_ordinary();
 }
 
 }  // namespace mpb::rtmp

@@ -65,11 +65,10 @@ class StreamLog {
   [[nodiscard]] const LoggedMessage& at(std::uint64_t number) const {
     return messages_[static_cast<std::size_t>(number - first_)];
   }
-  /// Its chunks. Those of neighbours often follow each other in memory.
+  /// Its chunks. Those of neighbours in the same segment follow each other, in the file as well.
   [[nodiscard]] std::string_view chunks(const LoggedMessage& message) const;
-  /// Where in the file the bytes are that begin with `byte`, of one or more neighbours' chunks();
-  /// nothing: they are in ordinary memory.
-  [[nodiscard]] std::optional<off_t> place_of(const char* byte) const;
+  /// Where in the file chunks() is; nothing: it is in ordinary memory.
+  [[nodiscard]] std::optional<off_t> place_of(const LoggedMessage& message) const;
 
   /// The latest key frame that is here.
   [[nodiscard]] std::optional<std::uint64_t> key_frame() const { return key_frame_; }
@@ -94,6 +93,9 @@ class StreamLog {
  private:
   std::uint32_t correct(std::uint32_t timestamp);
   Segment& segment_for(std::size_t size);
+  [[nodiscard]] const Segment& segment_of(const LoggedMessage& message) const {
+    return segments_[static_cast<std::size_t>(message.segment - first_segment_)];
+  }
 
   Jitter jitter_;
   SegmentFile* file_;
