@@ -51,8 +51,8 @@ void Broker::on_request(const boost::json::object& request, Reply reply) {
         [this, reply = std::move(reply)] { reply(StatusReport(*this).build()); });
     return;
   }
-  if (find_answer_list(command) != nullptr) return request_list(command, std::move(reply));
-  if (command == "kick") return request_kick(request, std::move(reply));
+  if (find_answer_list(command) != nullptr) return request_list(command, reply);
+  if (command == "kick") return request_kick(request, reply);
   const Status done = run_request(command, request);
   reply(done ? boost::json::object{{"ok", true}} : refusal(done.error()));
 }

@@ -85,9 +85,11 @@ OptionTarget SettingsBuilder::target_of(const Assignment& assignment) {
 /// Of an option that has been applied. Each route is known by its key, an upstream by its address.
 SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment, OptionTarget target) {
   std::string option(assignment.spec->name);
-  if (assignment.spec->repeatable) {
-    option.append(" ").append(target.vhost != nullptr ? target.vhost->upstreams.back().address
-                                                      : target.listener->pins.back().key);
+  if (!assignment.spec->repeatable) return {assignment.section, std::move(option)};
+  if (target.vhost != nullptr) {
+    option.append(" ").append(target.vhost->upstreams.back().address);
+  } else if (target.listener != nullptr) {
+    option.append(" ").append(target.listener->pins.back().key);
   }
   return {assignment.section, std::move(option)};
 }

@@ -50,14 +50,15 @@ void BrokerLink::on_channel_broken(const Error& why) {
 }
 
 void BrokerLink::on_datagram(Datagram& datagram) {
+  const auto message = channel::decode(datagram.bytes);
+  if (message) return on_message(*message, datagram);
+  log_error("channel.broken")("why", message.why());
+  channel_.close();
+  commands_.on_broker_gone(protocol_error(std::string(message.why())));
+}
+
+void BrokerLink::on_message(const channel::Message& message, Datagram& datagram) {
   using namespace channel;  // NOLINT(*-using-namespace): the message types
-  const auto decoded = decode(datagram.bytes);
-  if (!decoded) {
-    log_error("channel.broken")("why", decoded.why());
-    channel_.close();
-    return commands_.on_broker_gone(protocol_error(std::string(decoded.why())));
-  }
-  const Message& message = *decoded;
   if (const auto* deliver = std::get_if<Deliver>(&message)) return handle(*deliver, datagram);
   if (const auto* settled = std::get_if<Settled>(&message)) return handoffs_.on_settled(*settled);
   if (const auto* keep = std::get_if<Keep>(&message)) return handle(*keep);

@@ -59,6 +59,7 @@ class BrokerLink final : private ChannelHandler {
   void on_datagram(Datagram& datagram) override;
   void on_channel_broken(const Error& why) override;
 
+  void on_message(const channel::Message& message, Datagram& datagram);
   void handle(const channel::Deliver& message, Datagram& datagram);
   void handle(const channel::Keep& message);
   void handle(const channel::Own& message);

@@ -25,7 +25,7 @@ struct ForwardState final : ClientState {
 
 ForwardState& state_of(Client& client) {
   if (!client.state) client.state = std::make_unique<ForwardState>();
-  return static_cast<ForwardState&>(*client.state);
+  return static_cast<ForwardState&>(*client.state);  // NOLINT(*-downcast): no other is put there
 }
 
 enum class Found : std::uint8_t { kConnect, kNeedMore, kBad };
@@ -110,8 +110,7 @@ Step Forward::on_bytes(Client& client, std::string_view bytes, std::string& out)
 
 void Forward::on_close(Client& client) {
   if (!client.state) return;
-  ForwardState& state = static_cast<ForwardState&>(*client.state);
-  if (state.forwarded) state.forwarded->leave();
+  if (ForwardState& state = state_of(client); state.forwarded) state.forwarded->leave();
 }
 
 }  // namespace mpb::rtmp

@@ -90,6 +90,7 @@ class RelayClient final : public ClientState {
   Next on_connect(const Command& command, const Message& message, std::string& out);
   Next on_publish(const Command& command, const Message& message, std::string& out);
   Next on_play(const Command& command, const Message& message, std::string& out);
+  void on_receive(const Command& command, Player& player);
   void on_pause(const Command& command, NetStream& stream, std::string& out);
   void on_fc_unpublish(const Command& command, std::string& out);
   void create_stream(const Command& command, std::string& out);

@@ -35,6 +35,14 @@ void append_data_start(std::string& out, std::uint32_t stream) {
   append_message(out, message, kOutChunkSize);
 }
 
+/// FCPublish, FCSubscribe.
+void answer_fc(const Command& command, std::string& answer) {
+  append_result(answer, command.transaction, std::nullopt);
+  const bool publishes = command.name == "FCPublish";
+  append_fc_status(answer, publishes ? "onFCPublish" : "onFCSubscribe",
+                   publishes ? "NetStream.Publish.Start" : "NetStream.Play.Start", command.text(1));
+}
+
 }  // namespace
 
 RelayClient::NetStream* RelayClient::find_stream(std::uint32_t id) {
@@ -78,20 +86,9 @@ RelayClient::Next RelayClient::on_command(const Message& message, std::string& o
   } else if (command->name == "pause") {
     if (stream != nullptr && stream->player) on_pause(*command, *stream, out);
   } else if (command->name == "receiveAudio" || command->name == "receiveVideo") {
-    const bool* wanted = command->arguments.size() > 1 ? command->arguments[1].boolean() : nullptr;
-    if (stream != nullptr && stream->player && wanted != nullptr) {
-      append_own({});
-      if (cut_) return Next::kContinue;
-      stream->player->receive(command->name == "receiveAudio" ? Track::kAudio : Track::kVideo,
-                              *wanted, own_);
-      hub_.flush_later(*this);
-    }
+    if (stream != nullptr && stream->player) on_receive(*command, *stream->player);
   } else if (command->name == "FCPublish" || command->name == "FCSubscribe") {
-    append_result(answer, command->transaction, std::nullopt);
-    const bool publishes = command->name == "FCPublish";
-    append_fc_status(answer, publishes ? "onFCPublish" : "onFCSubscribe",
-                     publishes ? "NetStream.Publish.Start" : "NetStream.Play.Start",
-                     command->text(1));
+    answer_fc(*command, answer);
   } else if (command->name == "getStreamLength") {
     append_result(answer, command->transaction, 0.0);
   } else if (command->transaction != 0) {
@@ -99,6 +96,16 @@ RelayClient::Next RelayClient::on_command(const Message& message, std::string& o
   }
   if (!answer.empty()) reply(answer, out);
   return Next::kContinue;
+}
+
+/// receiveAudio, receiveVideo.
+void RelayClient::on_receive(const Command& command, Player& player) {
+  const bool* wanted = command.arguments.size() > 1 ? command.arguments[1].boolean() : nullptr;
+  if (wanted == nullptr) return;
+  append_own({});
+  if (cut_) return;
+  player.receive(command.name == "receiveAudio" ? Track::kAudio : Track::kVideo, *wanted, own_);
+  hub_.flush_later(*this);
 }
 
 RelayClient::Next RelayClient::on_connect(const Command& command, const Message& message,

@@ -6,7 +6,7 @@ namespace mpb::rtmp {
 namespace {
 
 RelayClient& state_of(const Client& client) {
-  return static_cast<RelayClient&>(*client.state);
+  return static_cast<RelayClient&>(*client.state);  // NOLINT(*-downcast): no other is put there
 }
 
 }  // namespace
