@@ -1,6 +1,9 @@
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {
+
+using namespace std::string_literals;
+
 namespace {
 
 bool send_answer(Rogue& rogue, std::uint64_t nonce, std::string_view text, bool last = true) {
@@ -106,7 +109,7 @@ constexpr Attack kAttacks[] = {
     {"answer-endlessly", Stage::kOnline, answer_endlessly},
     {"answer-in-tiny-pieces", Stage::kOnline, answer_in_tiny_pieces},
     {"answer-broken", Stage::kOnline,
-     [](Rogue& r) { answer_all_with(r, [] { return std::string("{\"streams\":[}\xff\0"); }); }},
+     [](Rogue& r) { answer_all_with(r, [] { return "{\"streams\":[}\xff\0"s; }); }},
     {"answer-deepest", Stage::kOnline, [](Rogue& r) { answer_all_with(r, deepest); }},
     {"answer-most-values", Stage::kOnline, [](Rogue& r) { answer_all_with(r, most_values); }},
     {"answer-smallest-streams", Stage::kOnline,

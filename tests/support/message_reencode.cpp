@@ -106,7 +106,7 @@ std::string reencode(const Message& message) {
 
 bool lies_within(std::string_view inner, std::string_view outer) {
   if (inner.empty()) return true;
-  const std::less_equal<const char*> not_after;
+  const std::less_equal<> not_after;
   return not_after(outer.data(), inner.data()) &&
          not_after(inner.data() + inner.size(), outer.data() + outer.size());
 }

@@ -1,5 +1,6 @@
 #include "worker/echo_handler.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -64,7 +65,7 @@ TEST_F(ControlEchoTest, AnySplitGivesTheSameAnswers) {
       pending.erase(0, step.consumed);
     }
     EXPECT_TRUE(pending.empty());
-    EXPECT_EQ(out_, kGreeting + kGreeting + who("7") + kGreeting);
+    EXPECT_EQ(out_, fmt::format("{0}{0}{1}{0}", kGreeting, who("7")));
   }
 }
 

@@ -129,6 +129,7 @@ TEST(EventLoop, ForgetAndCloseIsEnoughForASoleDescriptor) {
 
 /// Two ready descriptors; whichever is told first removes the other by `leave`, closes it and
 /// registers a newcomer, which takes over the slot (and the descriptor's number).
+// NOLINTNEXTLINE(readability-function-size): each of gtest's macros is many statements
 void expect_stale_events_dropped(const std::function<void(EventLoop&, Watch&, int)>& leave,
                                  unsigned newcomer_value) {
   EventLoop loop;
