@@ -41,7 +41,6 @@ void Inquiry::take(Slot slot, AnswerContent content) {
   if (!content.unknown && !content.kicked && !content.entries) return give_up(slot);
   kicked_ += std::min(content.kicked.value_or(0), kMaxKicked);
   truncated_ = truncated_ || content.truncated;
-  totals_.resize(content.totals.size());
   for (std::size_t i = 0; i < totals_.size(); ++i) {
     totals_[i] += std::min(content.totals[i], kMaxTotal);
   }
@@ -76,7 +75,6 @@ json::object Inquiry::list_report() {
     entries.push_back(std::move(object));
   }
   json::object report{{"ok", true}, {list_->name, std::move(entries)}};
-  totals_.resize(list_->totals.size());
   for (std::size_t i = 0; i < totals_.size(); ++i) {
     report[list_->totals[i]] = number_value(totals_[i]);
   }

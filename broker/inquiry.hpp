@@ -20,7 +20,8 @@ namespace mpb {
 
 class Inquiry {
  public:
-  explicit Inquiry(std::string_view question) : list_(find_answer_list(question)) {}
+  explicit Inquiry(std::string_view question)
+      : list_(find_answer_list(question)), totals_(list_ != nullptr ? list_->totals.size() : 0) {}
 
   /// The worker was asked.
   void expect(Slot slot) { waiting_.try_emplace(slot, list_); }
@@ -44,7 +45,7 @@ class Inquiry {
   void take(Slot slot, AnswerContent content);
   void add_missing(boost::json::object& report) const;
 
-  const AnswerList* list_;
+  const AnswerList* list_;                // null: the question has none
   std::map<Slot, WorkerAnswer> waiting_;  // their answers so far
   std::set<Slot> missing_;
   std::vector<std::pair<AnswerEntry, Slot>> entries_;

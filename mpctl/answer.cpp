@@ -47,7 +47,7 @@ std::uint64_t number(const json::object& object, std::string_view member) {
   return value == nullptr ? 0 : as_number(*value);
 }
 
-std::string count_text(const boost::json::object& object, std::string_view member) {
+std::string count_text(const json::object& object, std::string_view member) {
   return fmt::to_string(number(object, member));
 }
 
@@ -80,9 +80,9 @@ std::uint64_t sum(const json::object& object) {
   return total;
 }
 
-std::string missing_text(const boost::json::object& answer) {
+std::string missing_text(const json::object& answer) {
   std::string slots;
-  for (const boost::json::value& slot : member_array(answer, "missing")) {
+  for (const json::value& slot : member_array(answer, "missing")) {
     if (!slot.is_int64()) continue;
     slots += fmt::format("{}{}", slots.empty() ? "" : ", ", slot.get_int64());
   }

@@ -13,21 +13,21 @@ constexpr Duration kDescriptorPause{20};  // until the broker may have descripto
 }  // namespace
 
 void Handoffs::offer(Session& session) {
+  Parked& parked = park(session);
   const bool now = unsent_.empty() && !paused_ && sent_ < worker_.settings.window;
-  const std::uint64_t id = enqueue(session);
-  if (now && send(id, session)) {
-    unsent_.pop_back();
-    parked_[id].sent = true;
+  if (now && send(session.handoff_id(), session)) {
+    parked.sent = true;
     ++sent_;
+  } else {
+    unsent_.push_back(session.handoff_id());
   }
 }
 
-std::uint64_t Handoffs::enqueue(Session& session) {
-  const std::uint64_t id = next_id_++;
-  session.set_handoff_id(id);
-  parked_[id].session = &session;
-  unsent_.push_back(id);
-  return id;
+Handoffs::Parked& Handoffs::park(Session& session) {
+  session.set_handoff_id(next_id_++);
+  Parked& parked = parked_[session.handoff_id()];
+  parked.session = &session;
+  return parked;
 }
 
 bool Handoffs::send(std::uint64_t id, Session& session) {
@@ -102,7 +102,8 @@ void Handoffs::on_keep(const channel::Keep& message,
     session->count_attempt();
     ++session->service().counters.nacked;
     ++session->service().counters.retried;
-    enqueue(*session);
+    park(*session);
+    unsent_.push_back(session->handoff_id());
   });
 }
 

@@ -53,7 +53,8 @@ class Handoffs {
     bool sent = false;
   };
 
-  std::uint64_t enqueue(Session& session);
+  /// Under a new id, not sent yet.
+  Parked& park(Session& session);
   bool send(std::uint64_t id, Session& session);
   /// The session of a verdict, which is parked no longer; null when unknown.
   Session* take(std::uint64_t id);

@@ -125,7 +125,7 @@ void RelayHub::published(LiveStream& stream) {
   });
 }
 
-void RelayHub::flush(LiveStream& stream) {
+void RelayHub::deliver(LiveStream& stream) {
   const Duration queue = stream.settings().queue;
   const TimePoint at = now();
   const std::chrono::nanoseconds began = cpu_time();
@@ -138,7 +138,6 @@ void RelayHub::flush(LiveStream& stream) {
       finish_later(client);
     }
   }
-  stream.trim();
   const Duration pause = pause_after(cpu_time() - began);
   stream.pause_ends = pause.count() > 0 ? Clock::now() + pause : TimePoint{};
 }
@@ -149,7 +148,8 @@ void RelayHub::end_turn() {
       LiveStream* stream = due_.back();
       due_.pop_back();
       stream->delivery = LiveStream::Delivery::kNone;
-      flush(*stream);
+      if (!stream->players().empty()) deliver(*stream);
+      stream->trim();
     }
     for (RelayClient* client : std::exchange(to_flush_, {})) {
       if (client->blocked()) continue;

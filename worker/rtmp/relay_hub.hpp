@@ -78,7 +78,7 @@ class RelayHub {
   };
 
   void end_turn();
-  void flush(LiveStream& stream);
+  void deliver(LiveStream& stream);
   void make_due(LiveStream& stream);
   [[nodiscard]] Duration time_to_delivery(const LiveStream& stream) const;
   void tick();
