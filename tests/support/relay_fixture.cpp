@@ -137,6 +137,27 @@ std::vector<std::string> RelayPeer::statuses() {
   return codes;
 }
 
+std::unique_ptr<RelayPeer> RelayFixture::publisher(std::string_view name) {
+  auto peer = this->peer();
+  peer->enter();
+  peer->publish(name);
+  return peer;
+}
+
+std::unique_ptr<RelayPeer> RelayFixture::player(std::string_view name) {
+  auto peer = this->peer();
+  peer->enter();
+  peer->play(name);
+  turn();
+  return peer;
+}
+
+std::vector<std::string> payloads(const std::vector<Received>& messages) {
+  std::vector<std::string> texts;
+  for (const Received& message : messages) texts.push_back(message.payload);
+  return texts;
+}
+
 std::string avc_header(char variant) {
   return std::string("\x17\0\0\0\0", 5) + "config" + variant;
 }

@@ -99,6 +99,10 @@ class RelayFixture {
   std::unique_ptr<RelayPeer> peer(std::string key = "a.test") {
     return std::make_unique<RelayPeer>(handler, std::move(key));
   }
+  /// Publishes live/NAME of a.test.
+  std::unique_ptr<RelayPeer> publisher(std::string_view name = "s");
+  /// Plays live/NAME of a.test, and has got what there was.
+  std::unique_ptr<RelayPeer> player(std::string_view name = "s");
   /// One turn of the loop: what was published goes out.
   void turn() { loop.turn(Duration{0}); }
   RelayHub& hub() { return environment.shared<RelayHub>(); }
@@ -107,6 +111,8 @@ class RelayFixture {
   Environment environment;
   RelayHandler handler;
 };
+
+std::vector<std::string> payloads(const std::vector<Received>& messages);
 
 // Payloads as encoders make them: AVC sequence header, key frame, other frame; AAC likewise.
 std::string avc_header(char variant = 'v');
