@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proto/rtmp/handshake.hpp"
+#include "worker/rtmp/relay_client.hpp"
 
 namespace mpb::rtmp {
 
@@ -97,6 +98,10 @@ std::optional<std::size_t> RelayPeer::send_file(int file, off_t place, std::size
 void RelayPeer::drain(std::size_t bytes) {
   room_ = bytes;
   if (std::exchange(blocked_, false)) handler_.on_writable(client);
+}
+
+RelayClient& RelayPeer::relay_client() const {
+  return static_cast<RelayClient&>(*client.state);  // NOLINT(*-downcast): no other is put there
 }
 
 void RelayPeer::leave() {

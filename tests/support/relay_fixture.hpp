@@ -65,6 +65,8 @@ class RelayPeer final : private Connection {
   void leave();
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool cut() const { return cut_; }
+  /// What the handler made of the client.
+  [[nodiscard]] RelayClient& relay_client() const;
   Client client;
   int socket = -1;  // for what the handler sets there; nothing is read or written
 

@@ -115,7 +115,7 @@ class RelayPlayer : public ::testing::Test {
     settings.jitter = jitter;
     make(settings);
   }
-  RelayClient& client() { return static_cast<RelayClient&>(*peer->client.state); }
+  RelayClient& client() { return peer->relay_client(); }
   void send(MessageType type, std::uint32_t timestamp, std::string_view payload,
             TimePoint now = {}) {
     stream->publish({type, 6, 1, timestamp, payload}, now);

@@ -208,7 +208,7 @@ TEST_F(RelaySending, TwoSlowStreamsOfOneClientAreBothDroppedBeforeItIsCut) {
     source->send_media(kVideo, 80, avc_frame("g"));
   }
   turn();
-  auto& client = static_cast<RelayClient&>(*sink->client.state);
+  auto& client = sink->relay_client();
   const TimePoint later = hub().now() + Duration{11'000};
   std::size_t late = 0;
   for (const char* path : {"a.test/live/one", "a.test/live/two"}) {

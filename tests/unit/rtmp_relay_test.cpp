@@ -335,7 +335,7 @@ TEST_F(Relay, OnlyPlayersWithoutAPublisherAreToldThatThereIsNone) {
   auto source = publisher();
   source->send_media(kVideo, 0, avc_header());  // its first key frame is still to come
   auto sink = player();
-  auto& client = static_cast<RelayClient&>(*sink->client.state);
+  auto& client = sink->relay_client();
   const TimePoint later = hub().now() + Duration{6'000};
   EXPECT_FALSE(client.silent_too_long(later));
   source.reset();
