@@ -43,7 +43,8 @@ enum MultitrackType : std::uint8_t { kOneTrack = 0, kManyTracks = 1, kManyTracks
 
 constexpr std::array kFourCcs{"avc1"sv, "hvc1"sv, "av01"sv, "vp09"sv, "vp08"sv, "Opus"sv,
                               "fLaC"sv, "ac-3"sv, "ec-3"sv, "mp4a"sv, ".mp3"sv};
-constexpr std::string_view kSetDataFrame = "\x02\x00\x0d@setDataFrame"sv;  // as an AMF0 string
+constexpr std::string_view kOnMetaData = "\x02\x00\x0aonMetaData"sv;       // as an AMF0 string
+constexpr std::string_view kSetDataFrame = "\x02\x00\x0d@setDataFrame"sv;  // likewise
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t index) {
   return static_cast<std::uint8_t>(bytes[index]);
@@ -227,6 +228,10 @@ std::optional<Metadata> read_metadata(std::string_view payload) {
   if (object == nullptr) return std::nullopt;
   return Metadata{positive(*object, "width"), positive(*object, "height"),
                   positive(*object, "framerate"), std::string(amf0::text(*object, "encoder"))};
+}
+
+bool names_metadata(std::string_view payload) {
+  return payload.starts_with(kOnMetaData);
 }
 
 std::string_view strip_set_data_frame(std::string_view payload) {

@@ -40,6 +40,8 @@ struct Metadata {
   std::string encoder;
 };
 std::optional<Metadata> read_metadata(std::string_view payload);
+/// Whether a data message is onMetaData, readable or not. Without "@setDataFrame".
+bool names_metadata(std::string_view payload);
 /// The payload as players get it: without "@setDataFrame". A view into `payload`.
 std::string_view strip_set_data_frame(std::string_view payload);
 

@@ -31,6 +31,20 @@ std::string opus_header() {
   return enhanced('\x90', "Opus", "config");
 }
 
+/// onMetaData; 0: without a picture's size, and not an object.
+std::string metadata_of(double width) {
+  std::string metadata;
+  amf0::write_string(metadata, "onMetaData");
+  if (width == 0) {
+    amf0::write_null(metadata);
+    return metadata;
+  }
+  amf0::Object object;
+  object.properties.emplace_back("width", width);
+  amf0::write(metadata, object);
+  return metadata;
+}
+
 /// A player whose client's socket a test plays.
 class Screen {
  public:
@@ -218,12 +232,43 @@ TEST_F(RelayPlayer, ATrackThatEndedLongAgoDoesNotShiftTheOthers) {
   EXPECT_EQ(screen.times(), (Times{0, 0, 4'000, 4'023}));
 }
 
+TEST_F(RelayPlayer, MetadataStandsAtZeroWheneverItComesAndFromTheLog) {
+  for (const Jitter jitter : {Jitter::kFull, Jitter::kZero, Jitter::kOff}) {
+    make(jitter);
+    video(1'000, avc_header());
+    video(1'000, avc_key_frame("k"));
+    Screen screen(*stream, client());
+    ASSERT_TRUE(screen.begin());
+    screen.take();
+    screen.messages();
+    const std::string none = metadata_of(0);  // no metadata came before: written for this player
+    send(MessageType::kDataAmf0, 1'040, none);
+    screen.take();
+    video(1'080, avc_frame("f"));
+    send(MessageType::kDataAmf0, 0, metadata_of(640));
+    send(MessageType::kDataAmf0, 1'160, metadata_of(1'280));
+    video(1'200, avc_frame("g"));
+    std::vector<iovec> slices;
+    screen.player.write_own(screen.out, SIZE_MAX);
+    EXPECT_GT(screen.player.collect(slices, 64), 0U);
+    EXPECT_EQ(slices.size(), 1U) << "nothing is written for one player alone";
+    screen.take();
+    const std::uint32_t base = jitter == Jitter::kOff ? 1'000 : 0;
+    const auto got = screen.messages();
+    ASSERT_EQ(got.size(), 5U);
+    EXPECT_EQ(got[0].payload, none);
+    EXPECT_EQ(got[0].timestamp, 0U);
+    EXPECT_EQ(got[1].timestamp, base + 80);
+    EXPECT_EQ(got[2].payload, metadata_of(640));
+    EXPECT_EQ(got[2].timestamp, 0U);
+    EXPECT_EQ(got[3].payload, metadata_of(1'280));
+    EXPECT_EQ(got[3].timestamp, 0U);
+    EXPECT_EQ(got[4].timestamp, base + 200) << "which metadata does not touch";
+  }
+}
+
 TEST_F(RelayPlayer, GetsTheHeadersOfEveryCodecAsLastSent) {
-  std::string metadata;
-  amf0::write_string(metadata, "onMetaData");
-  amf0::Object object;
-  object.properties.emplace_back("width", 640.0);
-  amf0::write(metadata, object);
+  const std::string metadata = metadata_of(640);
   send(MessageType::kDataAmf0, 0, metadata);
   video(0, avc_header('1'));
   send(kAudio, 0, aac_header());

@@ -93,6 +93,18 @@ TEST_F(Relay, PlayersBeforeThePublisherBeginWithItsFirstKeyFrame) {
             (std::vector<std::string>{avc_header(), avc_key_frame("k")}));
 }
 
+TEST_F(Relay, APlayersStartHasNoDataThatFfmpegTakesForAStream) {
+  auto sink = player();
+  Texts data;
+  for (const Received& message : sink->received(MessageType::kDataAmf0)) {
+    std::string_view rest = message.payload;
+    const auto name = amf0::read(rest);
+    data.push_back(name && name->string() != nullptr ? *name->string() : "?");
+    EXPECT_EQ(message.timestamp, 0U);
+  }
+  EXPECT_EQ(data, Texts{"|RtmpSampleAccess"});
+}
+
 TEST_F(Relay, PlayersStayWhenThePublisherLeavesAndGoOnWhenItIsBack) {
   auto source = publisher();
   source->send_media(kVideo, 7'000, avc_header());

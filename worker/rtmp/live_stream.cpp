@@ -108,7 +108,8 @@ void LiveStream::publish_data(const Message& message, TimePoint now) {
     }
     if (metadata->frame_rate > 0) frame_rate_ = metadata->frame_rate;
   }
-  log_.append(Track::kData, MessageType::kDataAmf0, message.timestamp, payload, false, now);
+  const Track track = names_metadata(payload) ? Track::kMetadata : Track::kData;
+  log_.append(track, MessageType::kDataAmf0, message.timestamp, payload, false, now);
 }
 
 /// FLV tags one behind the other, each followed by its size (Video File Format Specification 10,

@@ -35,20 +35,18 @@ bool Player::before_base(std::uint32_t timestamp) const {
   return !ahead && latest - timestamp > latest - *base_;
 }
 
-std::uint32_t Player::time_for(std::uint32_t timestamp) const {
-  if (before_base(timestamp)) return 0;
+std::uint32_t Player::time_for(Track track, std::uint32_t timestamp) const {
+  if (track == Track::kMetadata || before_base(timestamp)) return 0;
   return timestamp - base_.value_or(0);
 }
 
 void Player::write_header(Track track, MessageType type, std::string_view payload,
                           std::string& out) {
   // What follows in the log counts from the message before it, and so from the header if that has
-  // its time. Data may be far apart, and has a time of its own each. FLV readers such as ffmpeg
-  // take onMetaData for what it is only at time 0: that of all data from before the player's
-  // beginning.
+  // its time.
   const std::uint32_t time = stream_.log().time_before(track, next_);
-  in_step_[index_of(track)] = track != Track::kData && !before_base(time);
-  append_message(out, {type, chunk_stream(track), stream_id_, time_for(time), payload},
+  in_step_[index_of(track)] = track == Track::kMetadata || !before_base(time);
+  append_message(out, {type, chunk_stream(track), stream_id_, time_for(track, time), payload},
                  kOutChunkSize);
 }
 
@@ -78,7 +76,7 @@ void Player::begin(std::uint64_t number, std::string& out, TimePoint now) {
   in_step_ = {};
   set_base(number);
   if (!stream_.metadata().empty()) {
-    write_header(Track::kData, MessageType::kDataAmf0, stream_.metadata(), out);
+    write_header(Track::kMetadata, MessageType::kDataAmf0, stream_.metadata(), out);
   }
   for (const StreamHeader& header : stream_.headers()) {
     if (wanted_[index_of(header.track)]) {
@@ -92,7 +90,7 @@ void Player::receive(Track track, bool wanted, std::string& out) {
   if (before == wanted) return;
   in_step_[index_of(track)] = false;
   if (!wanted || !playing_) return;
-  const std::uint32_t time = time_for(stream_.log().time_at(next_));
+  const std::uint32_t time = time_for(track, stream_.log().time_at(next_));
   for (const StreamHeader& header : stream_.headers()) {
     if (header.track != track) continue;
     append_message(out, {header.type, chunk_stream(track), stream_id_, time, header.payload},
@@ -114,9 +112,10 @@ void Player::write_own(std::string& out, std::size_t limit) {
       base_ = message.timestamp;
     }
     log.append_absolute(out, message, chunk_stream(message.track), stream_id_,
-                        time_for(message.timestamp));
+                        time_for(message.track, message.timestamp));
     // What was given 0 instead of its time is nothing to count from.
-    in_step_[index_of(message.track)] = !before_base(message.timestamp);
+    in_step_[index_of(message.track)] =
+        message.track == Track::kMetadata || !before_base(message.timestamp);
   }
 }
 

@@ -86,7 +86,7 @@ class Player {
   }
   [[nodiscard]] std::uint32_t chunk_stream(Track track) const;
   [[nodiscard]] bool before_base(std::uint32_t timestamp) const;
-  [[nodiscard]] std::uint32_t time_for(std::uint32_t timestamp) const;
+  [[nodiscard]] std::uint32_t time_for(Track track, std::uint32_t timestamp) const;
   void set_base(std::uint64_t number);
   void write_header(Track track, MessageType type, std::string_view payload, std::string& out);
 
@@ -99,7 +99,7 @@ class Player {
   std::uint64_t earliest_ = 0;           // see may_begin()
   std::optional<std::uint32_t> base_;    // the log's time at which its own is 0; none: they agree
   std::array<bool, kTracks> in_step_{};  // got the message before, of each track
-  std::array<bool, kTracks> wanted_{{true, true, true}};  // receiveAudio, receiveVideo
+  std::array<bool, kTracks> wanted_{{true, true, true, true}};  // receiveAudio, receiveVideo
   bool playing_ = false;
   bool paused_ = false;
   TimePoint began_{};

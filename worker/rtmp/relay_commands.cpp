@@ -13,9 +13,10 @@ constexpr std::string_view kServerId = "mpbroker";
 constexpr std::uint16_t kStreamBegin = 0;
 constexpr std::uint16_t kStreamEof = 1;
 
-/// "|RtmpSampleAccess" and onStatus NetStream.Data.Start, which Flash players wait for. Not in the
-/// chunk stream of data: what a player takes from the log there counts on the header before.
-void append_data_start(std::string& out, std::uint32_t stream) {
+/// "|RtmpSampleAccess", which Flash players wait for. Not in the chunk stream of data: what a
+/// player takes from the log there counts on the header before. Nothing else as data: FFmpeg makes
+/// a stream without packets of it, and waits for them.
+void append_sample_access(std::string& out, std::uint32_t stream) {
   Message message;
   message.type = MessageType::kDataAmf0;
   message.chunk_stream = kCommandChunkStream;
@@ -24,13 +25,6 @@ void append_data_start(std::string& out, std::uint32_t stream) {
   amf0::write_string(payload, "|RtmpSampleAccess");
   amf0::write(payload, amf0::Value(true));
   amf0::write(payload, amf0::Value(true));
-  message.payload = payload;
-  append_message(out, message, kOutChunkSize);
-  payload.clear();
-  amf0::write_string(payload, "onStatus");
-  amf0::Object info;
-  info.properties.emplace_back("code", std::string("NetStream.Data.Start"));
-  amf0::write(payload, info);
   message.payload = payload;
   append_message(out, message, kOutChunkSize);
 }
@@ -225,7 +219,7 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
                 "Playing and resetting " + name.stream + ".");
   append_status(answer, stream->id, "status", "NetStream.Play.Start",
                 "Started playing " + name.stream + ".");
-  append_data_start(answer, stream->id);
+  append_sample_access(answer, stream->id);
   reply(answer, out);
 
   std::uint32_t ordinal = 0;

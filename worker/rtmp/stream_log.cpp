@@ -44,30 +44,15 @@ std::uint32_t StreamLog::correct(std::uint32_t timestamp) {
   return last_time_ + static_cast<std::uint32_t>(ahead) + kAfterJump;
 }
 
-Segment& StreamLog::segment_for(std::size_t size) {
-  if (segments_.empty() || segments_.back().room() < size) {
-    const std::size_t usual = std::clamp(bytes_ / 4, kSmallestSegment, kLargestSegment);
-    segments_.emplace_back(file_, std::max(usual, size));
-  }
-  return segments_.back();
-}
-
-void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
-                       std::string_view payload, bool key_frame, TimePoint now) {
+/// The publisher sent the message at `timestamp`.
+void StreamLog::set_time(LoggedMessage& message, std::uint32_t timestamp) {
   const std::uint32_t time = correct(timestamp);
   last_raw_ = timestamp;
   last_time_ = time;
   began_ = true;
-  std::uint32_t& track_time = track_time_[index_of(track)];
-  bool& track_began = track_began_[index_of(track)];
-
-  LoggedMessage message;
-  message.track = track;
-  message.type = type;
+  std::uint32_t& track_time = track_time_[index_of(message.track)];
+  bool& track_began = track_began_[index_of(message.track)];
   message.timestamp = time;
-  message.length = static_cast<std::uint32_t>(payload.size());
-  message.key_frame = key_frame;
-  message.arrived = now;
   const auto step = static_cast<std::int32_t>(time - track_time);
   if (!track_began) {
     track_began = true;
@@ -79,6 +64,29 @@ void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
     message.absolute = true;
   }
   track_time = message.timestamp;
+}
+
+Segment& StreamLog::segment_for(std::size_t size) {
+  if (segments_.empty() || segments_.back().room() < size) {
+    const std::size_t usual = std::clamp(bytes_ / 4, kSmallestSegment, kLargestSegment);
+    segments_.emplace_back(file_, std::max(usual, size));
+  }
+  return segments_.back();
+}
+
+void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
+                       std::string_view payload, bool key_frame, TimePoint now) {
+  LoggedMessage message;
+  message.track = track;
+  message.type = type;
+  message.length = static_cast<std::uint32_t>(payload.size());
+  message.key_frame = key_frame;
+  message.arrived = now;
+  if (track == Track::kMetadata) {
+    message.timestamp = last_time_;
+  } else {
+    set_time(message, timestamp);
+  }
 
   static std::string chunks;  // one thread
   chunks.clear();

@@ -21,9 +21,10 @@
 
 namespace mpb::rtmp {
 
-/// Audio, video and data each go in a chunk stream of their own.
-enum class Track : std::uint8_t { kAudio, kVideo, kData };
-inline constexpr std::size_t kTracks = 3;
+/// Each goes in a chunk stream of its own. Metadata (onMetaData) stands at time 0 whenever it
+/// comes: FLV readers such as ffmpeg take it for what it is only there.
+enum class Track : std::uint8_t { kAudio, kVideo, kData, kMetadata };
+inline constexpr std::size_t kTracks = 4;
 
 constexpr std::size_t index_of(Track track) {
   return static_cast<std::size_t>(track);
@@ -34,7 +35,7 @@ struct LoggedMessage {
   std::uint32_t offset = 0;     // in the segment
   std::uint32_t size = 0;       // of the chunks, headers included
   std::uint32_t length = 0;     // of the payload
-  std::uint32_t timestamp = 0;  // ms
+  std::uint32_t timestamp = 0;  // ms; of metadata: the stream's time when it came
   std::uint32_t delta = 0;      // ms since the message before of its track
   Track track = Track::kData;
   MessageType type = MessageType::kDataAmf0;
@@ -92,6 +93,7 @@ class StreamLog {
 
  private:
   std::uint32_t correct(std::uint32_t timestamp);
+  void set_time(LoggedMessage& message, std::uint32_t timestamp);
   Segment& segment_for(std::size_t size);
   [[nodiscard]] const Segment& segment_of(const LoggedMessage& message) const {
     return segments_[static_cast<std::size_t>(message.segment - first_segment_)];
@@ -117,7 +119,7 @@ class StreamLog {
 
 /// The chunk stream of a track, for all players.
 constexpr std::uint32_t chunk_stream_of(Track track) {
-  constexpr std::array<std::uint32_t, kTracks> kChunkStreams{4, 6, 5};
+  constexpr std::array<std::uint32_t, kTracks> kChunkStreams{4, 6, 5, 7};
   return kChunkStreams[index_of(track)];
 }
 
