@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "proto/rtmp/avc_sps.hpp"
+#include "proto/rtmp/big_endian.hpp"
 
 namespace mpb::rtmp {
 namespace {
@@ -84,27 +85,44 @@ std::optional<std::uint8_t> skip_modifiers(std::string_view& rest, std::uint8_t 
 struct Enhanced {
   std::uint8_t type = 0;
   std::uint32_t track = 0;
+  std::uint8_t tracks = 1;
   std::string_view codec;
   std::string_view body;  // of the first track
 };
 
+std::uint8_t bit_of(std::uint8_t track) {
+  return static_cast<std::uint8_t>(1U << std::min<std::size_t>(track, kMaxTracks - 1));
+}
+
+/// Several tracks, each with its id and size before it, and its codec where they have several.
+void read_many_tracks(std::string_view rest, bool many_codecs, Enhanced& packet) {
+  constexpr std::size_t kTrackHeader = 1 + 3;
+  constexpr int kIds = 256;
+  packet.tracks = 0;
+  for (int count = 0; count < kIds && rest.size() >= kTrackHeader; ++count) {
+    const std::size_t size = load_be(rest.data() + 1, 3);
+    if (packet.tracks == 0) packet.body = rest.substr(kTrackHeader, size);
+    packet.tracks |= bit_of(byte_at(rest, 0));
+    if (!skip(rest, kTrackHeader + size) || (many_codecs && !skip(rest, 4))) return;
+  }
+}
+
 std::optional<Enhanced> read_tracks(std::string_view rest, Enhanced packet) {
   if (rest.empty()) return std::nullopt;
-  const std::uint8_t tracks = byte_at(rest, 0) >> 4;
+  const std::uint8_t form = byte_at(rest, 0) >> 4;
   packet.type = byte_at(rest, 0) & 0x0f;
   // With one codec its name is in front of all tracks, else in front of each: the same place.
-  if (rest.size() < 6 || tracks > kManyTracksManyCodecs) return std::nullopt;
+  if (rest.size() < 6 || form > kManyTracksManyCodecs) return std::nullopt;
   packet.codec = known_fourcc(rest.substr(1));
   packet.track = byte_at(rest, 5);
-  rest.remove_prefix(6);
-  if (tracks != kOneTrack) {
-    if (rest.size() < 3) return std::nullopt;
-    const std::size_t size =
-        std::size_t{byte_at(rest, 0)} << 16 | std::size_t{byte_at(rest, 1)} << 8 | byte_at(rest, 2);
-    rest = rest.substr(3, size);
+  rest.remove_prefix(5);
+  if (form == kOneTrack) {
+    packet.tracks = bit_of(byte_at(rest, 0));
+    packet.body = rest.substr(1);
+    return packet;
   }
-  packet.body = rest;
-  return packet;
+  read_many_tracks(rest, form == kManyTracksManyCodecs, packet);
+  return packet.tracks == 0 ? std::nullopt : std::optional(packet);
 }
 
 std::optional<Enhanced> read_enhanced(std::string_view rest, std::uint8_t type,
@@ -113,7 +131,7 @@ std::optional<Enhanced> read_enhanced(std::string_view rest, std::uint8_t type,
   if (!own) return std::nullopt;
   if (*own == multitrack) return read_tracks(rest, {});
   if (rest.size() < 4) return std::nullopt;
-  return Enhanced{*own, 0, known_fourcc(rest), rest.substr(4)};
+  return Enhanced{*own, 0, 1, known_fourcc(rest), rest.substr(4)};
 }
 
 MediaInfo inspect_enhanced_video(std::string_view payload) {
@@ -125,6 +143,7 @@ MediaInfo inspect_enhanced_video(std::string_view payload) {
   info.config_only = frame == kCommandFrame;
   if (!packet) return info;
   info.track = packet->track;
+  info.tracks = packet->tracks;
   if (info.config_only && packet->type != kMetadata) return info;
   info.codec = packet->codec;
   info.sequence_header = packet->type == kSequenceStart || packet->type == kTsSequenceStart;
@@ -196,6 +215,7 @@ MediaInfo inspect_audio(std::string_view payload) {
         read_enhanced(payload.substr(1), byte_at(payload, 0) & 0x0f, kMultitrackAudio);
     if (!packet) return info;
     info.track = packet->track;
+    info.tracks = packet->tracks;
     info.codec = packet->codec;
     info.sequence_header = packet->type == kSequenceStart;
     info.config_only = packet->type == kSequenceEnd || packet->type == kMultichannelConfig;

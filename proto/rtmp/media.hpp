@@ -3,6 +3,7 @@
 // ISO 14496-15 5.3.3 (AVCDecoderConfigurationRecord), ITU-T H.264 7.3.2.1 (SPS).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,13 +13,19 @@
 
 namespace mpb::rtmp {
 
+/// Tracks of Enhanced multitrack that are told apart.
+inline constexpr std::size_t kMaxTracks = 8;
+
 struct MediaInfo {
   bool sequence_header = false;  // AVC/AAC sequence header, Enhanced SequenceStart
   bool key_frame = false;        // video that decoding can start with; never for sequence headers
   bool config_only = false;      // Enhanced metadata (HDR), SequenceEnd and the like: no frame
   std::uint32_t track = 0;       // Enhanced multitrack: the (first) track id; else 0
-  std::string_view codec;        // "avc1", "hvc1", "av01", "vp09", "mp4a", "Opus", ".mp3", "speex",
-                                 // "h263", ...: static text; empty: unknown
+  // A bit for each track that is in it, by id; ids beyond kMaxTracks have the last one. Not
+  // multitrack: that of track 0.
+  std::uint8_t tracks = 1;
+  std::string_view codec;  // "avc1", "hvc1", "av01", "vp09", "mp4a", "Opus", ".mp3", "speex",
+                           // "h263", ...: static text; empty: unknown
 };
 /// `payload`: of a kVideo / kAudio message. An empty payload gives a default MediaInfo.
 MediaInfo inspect_video(std::string_view payload);

@@ -60,7 +60,7 @@ class Screen {
   /// Begins if it waits and may; false: it goes on waiting.
   bool begin(TimePoint now = {}) {
     const auto entrance = player.stream().entrance();
-    if (!entrance || !player.may_begin(*entrance)) return false;
+    if (!entrance || player.paused()) return false;
     player.begin(*entrance, out, now);
     return true;
   }
@@ -286,8 +286,8 @@ TEST_F(RelayPlayer, GetsTheHeadersOfEveryCodecAsLastSent) {
   Screen second(*stream, client());
   ASSERT_TRUE(second.begin());
   second.take();
-  EXPECT_EQ(second.payloads(), (Texts{metadata, avc_header('2'), aac_header(), opus_header(),
-                                      hevc_header(), avc_key_frame("k")}));
+  EXPECT_EQ(second.payloads(), (Texts{metadata, hevc_header(), avc_header('2'), aac_header(),
+                                      opus_header(), avc_key_frame("k")}));
 }
 
 TEST_F(RelayPlayer, HeadersThatAreNoneTakeUpNoMemory) {
@@ -300,7 +300,7 @@ TEST_F(RelayPlayer, HeadersThatAreNoneTakeUpNoMemory) {
   }
   std::size_t bytes = stream->metadata().size();
   for (const StreamHeader& header : stream->headers()) bytes += header.payload.size();
-  EXPECT_LE(stream->headers().size(), 16U);
+  EXPECT_LE(stream->headers().size(), 32U);
   EXPECT_LT(bytes, 1'000U);
 }
 
@@ -315,7 +315,7 @@ TEST_F(RelayPlayer, NobodyGetsFramesBeforeTheFirstKeyFrame) {
   video(40, avc_key_frame("k"));
   video(80, avc_frame("f"));
   screen.take();
-  EXPECT_EQ(screen.payloads(), (Texts{aac_header(), avc_header(), aac_frame("y"),
+  EXPECT_EQ(screen.payloads(), (Texts{aac_header(), aac_frame("x"), avc_header(), aac_frame("y"),
                                       avc_key_frame("k"), avc_frame("f")}));
 }
 
@@ -330,7 +330,7 @@ TEST_F(RelayPlayer, SoundAloneCanBeginAnywhereAgainWhenPicturesHaveEnded) {
   ASSERT_TRUE(screen.begin());
   send(kAudio, 60'047, aac_frame("z"), at(60'047));
   screen.take();
-  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), aac_header(), aac_frame("z")}));
+  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), aac_header(), aac_frame("y"), aac_frame("z")}));
 }
 
 TEST_F(RelayPlayer, WithoutTheGopCacheBeginsWithTheNextKeyFrame) {
@@ -411,8 +411,9 @@ TEST_F(RelayPlayer, DropsToTheLatestKeyFrameAndGoesOnInItsOwnTime) {
   EXPECT_FALSE(screen.player.late(at(20'000), kQueue));
 }
 
-TEST_F(RelayPlayer, ADropAfterTheLatestKeyFrameWaitsForTheNextAndRepeatsNothing) {
+TEST_F(RelayPlayer, ADropAfterTheLatestKeyFrameGoesOnWithSoundAndRepeatsNothing) {
   video(0, avc_header(), at(0));
+  send(kAudio, 0, aac_header(), at(0));
   video(0, avc_key_frame("k1"), at(0));
   Screen screen(*stream, client());
   ASSERT_TRUE(screen.begin(at(0)));
@@ -420,17 +421,20 @@ TEST_F(RelayPlayer, ADropAfterTheLatestKeyFrameWaitsForTheNextAndRepeatsNothing)
   screen.messages();
   video(40, avc_frame("too late"), at(40));
   screen.player.drop(screen.out, at(11'000));
-  EXPECT_TRUE(screen.player.waiting());
-  EXPECT_FALSE(screen.begin(at(11'000))) << "k1 is behind it";
   video(80, avc_frame("f"), at(11'000));
-  EXPECT_FALSE(screen.begin(at(11'000)));
+  send(kAudio, 90, aac_frame("x"), at(11'000));
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), aac_header(), aac_frame("x")}))
+      << "sound goes on at once";
   video(120, avc_key_frame("k2"), at(11'040));
-  ASSERT_TRUE(screen.begin(at(11'040)));
+  video(160, avc_frame("g"), at(11'040));
   screen.take();
   const auto got = screen.messages();
-  ASSERT_EQ(got.size(), 2U);
+  ASSERT_EQ(got.size(), 3U);
+  EXPECT_EQ(got[0].payload, avc_header()) << "so that the frame itself comes from the log";
   EXPECT_EQ(got[1].payload, avc_key_frame("k2"));
   EXPECT_EQ(got[1].timestamp, 120U);
+  EXPECT_EQ(got[2].timestamp, 160U);
 }
 
 TEST_F(RelayPlayer, AMessageThatWasSentInPartIsFinishedBeforeADrop) {
@@ -550,6 +554,251 @@ TEST_F(RelayPlayer, CollectsNoMoreThanASocketMayTakeAtOnce) {
   EXPECT_LT(screen.player.collect(slices, 64), 2'000'000U);
   screen.take();
   EXPECT_EQ(screen.payloads(), sent);
+}
+
+TEST_F(RelayPlayer, SoundIsThereAtOnceAndPicturesFromTheirKeyFrameOn) {
+  settings.gop_cache = false;
+  make(settings);
+  video(0, avc_header());
+  send(kAudio, 0, aac_header());
+  video(0, avc_key_frame("k"));
+  stream->trim();
+  Screen screen(*stream, client());
+  EXPECT_FALSE(screen.begin()) << "nothing has come yet";
+  video(40, avc_frame("f"));
+  send(kAudio, 46, aac_frame("x"));
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  video(80, avc_frame("g"));
+  send(kAudio, 69, aac_frame("y"));
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), aac_header(), aac_frame("x"), aac_frame("y")}));
+  const std::string key_frame = avc_key_frame(std::string(100'000, 'k'));
+  video(120, key_frame);
+  send(kAudio, 92, aac_frame("z"));
+  video(160, avc_frame("h"));
+  screen.player.write_own(screen.out, SIZE_MAX);
+  EXPECT_LT(screen.out.size(), 1'000U) << "the picture is not copied for a player";
+  screen.take();
+  const auto got = screen.messages();
+  ASSERT_EQ(got.size(), 4U);
+  EXPECT_EQ(got[0].payload, avc_header());
+  EXPECT_EQ(got[1].payload, key_frame);
+  EXPECT_EQ(got[1].timestamp, 120U);
+  EXPECT_EQ(got[2].timestamp, 92U);
+  EXPECT_EQ(got[3].timestamp, 160U);
+}
+
+TEST_F(RelayPlayer, SoundGoesFromTheLogAroundThePicturesThatWait) {
+  settings.gop_cache = false;
+  make(settings);
+  video(0, avc_header());
+  video(0, avc_key_frame("k"));
+  stream->trim();
+  Screen screen(*stream, client());
+  send(kAudio, 0, aac_header());
+  Texts sound;
+  for (std::uint32_t i = 0; i < 30; ++i) {
+    sound.push_back(aac_frame(std::to_string(i)));
+    send(kAudio, i * 23, sound.back());
+    video(i * 40, avc_frame(std::string(10'000, 'f')));
+  }
+  ASSERT_TRUE(screen.begin());
+  screen.out.clear();
+  screen.player.write_own(screen.out, SIZE_MAX);
+  EXPECT_TRUE(screen.out.empty());
+  std::vector<iovec> slices;
+  EXPECT_LT(screen.player.collect(slices, 64), 1'000U);
+  EXPECT_EQ(slices.size(), sound.size());
+  slices.clear();
+  screen.player.collect(slices, 4);
+  EXPECT_EQ(slices.size(), 4U);
+}
+
+TEST_F(RelayPlayer, WithoutAnyKeyFrameThereIsSound) {
+  video(0, avc_header());
+  send(kAudio, 0, aac_header());
+  Screen screen(*stream, client());
+  EXPECT_FALSE(screen.begin()) << "headers alone are nothing to begin with";
+  video(0, avc_frame("f"));
+  send(kAudio, 20, aac_frame("x"));
+  ASSERT_TRUE(screen.begin());
+  video(40, avc_frame("g"));
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), aac_header(), aac_frame("x")}));
+}
+
+/// Track `id` of Enhanced multitrack; type 0: its header, 3: a frame.
+std::string of_track(char id, char type, bool key_frame, std::string_view content) {
+  std::string payload(1, static_cast<char>((key_frame ? 0x90 : 0xa0) | 6));
+  payload += type;
+  payload += "hvc1";
+  payload += id;
+  return payload.append(content);
+}
+
+/// Tracks 0 and 1 in one message.
+std::string of_both(char type, bool key_frame, std::string_view content) {
+  std::string payload(1, static_cast<char>((key_frame ? 0x90 : 0xa0) | 6));
+  payload += static_cast<char>(0x10 | type);
+  payload += "hvc1";
+  for (char id = 0; id < 2; ++id) {
+    payload += std::string{id, 0, 0, static_cast<char>(content.size())};
+    payload += content;
+  }
+  return payload;
+}
+
+TEST_F(RelayPlayer, BeginsWithTheKeyFrameOfEveryTrack) {
+  const Texts headers{of_track(0, 0, true, "c0"), of_track(1, 0, true, "c1")};
+  for (const std::string& header : headers) video(0, header);
+  Texts expected = headers;
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    for (char id = 0; id < 2; ++id) {
+      expected.push_back(of_track(id, 3, i == 0, std::to_string(i)));
+      video(i * 40, expected.back());
+    }
+  }
+  stream->trim();
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  EXPECT_EQ(screen.payloads(), expected);
+}
+
+TEST_F(RelayPlayer, ATrackWhoseKeyFrameComesLaterIsLeftOutUntilThen) {
+  const Texts headers{of_track(0, 0, true, "c0"), of_track(1, 0, true, "c1")};
+  for (const std::string& header : headers) video(0, header);
+  video(0, of_track(1, 3, true, "k1"));
+  video(0, of_track(0, 3, true, "first"));
+  video(40, of_track(0, 3, false, "not decodable from k1 on"));
+  video(40, of_track(1, 3, false, "f1"));
+  video(80, of_track(0, 3, true, "k0"));
+  video(80, of_track(1, 3, false, "g1"));
+  Screen screen(*stream, client());
+  screen.player.begin(4, screen.out, {});
+  screen.take();
+  EXPECT_EQ(screen.payloads(),
+            (Texts{headers[0], headers[1], headers[0], of_track(0, 3, true, "k0")}))
+      << "track 1 has no key frame there";
+}
+
+TEST_F(RelayPlayer, TracksInOneMessageBeginTogether) {
+  const std::string header = of_both(0, true, "c");
+  video(0, header);
+  const std::string key_frame = of_both(3, true, "k");
+  video(0, key_frame);
+  const std::string frame = of_both(3, false, "f");
+  video(40, frame);
+  stream->trim();
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{header, key_frame, frame}));
+}
+
+TEST_F(RelayPlayer, ConfigurationsThatChangeWithinTheGopStandInTheirPlaces) {
+  std::string second = aac_header();
+  second += '2';
+  video(0, avc_header());
+  send(kAudio, 0, aac_header());
+  video(0, avc_key_frame("k"));
+  send(kAudio, 20, aac_frame("old"));
+  send(kAudio, 40, second);
+  send(kAudio, 40, aac_frame("new"));
+  stream->trim();
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  EXPECT_EQ(screen.payloads(), (Texts{avc_header(), aac_header(), avc_key_frame("k"),
+                                      aac_frame("old"), second, aac_frame("new")}));
+  video(80, avc_key_frame("l"));
+  send(kAudio, 80, aac_frame("newer"));
+  stream->trim();
+  Screen third(*stream, client());
+  ASSERT_TRUE(third.begin());
+  third.take();
+  EXPECT_EQ(third.payloads(),
+            (Texts{avc_header(), second, avc_key_frame("l"), aac_frame("newer")}));
+}
+
+TEST_F(RelayPlayer, ConfigurationsThatChangeForEverTakeUpBoundedMemory) {
+  video(0, avc_header());
+  video(0, avc_key_frame("k"));
+  for (int i = 0; i < 1'000; ++i) {
+    send(kAudio, 0, aac_header() + std::to_string(i));
+    send(kAudio, 0, aac_frame(std::to_string(i)));
+    stream->trim();
+  }
+  EXPECT_LE(stream->headers().size(), 33U);
+  send(kAudio, 10, aac_frame("x"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  const Texts got = screen.payloads();
+  ASSERT_FALSE(got.empty());
+  std::string config;
+  for (const std::string& payload : got) {
+    if (payload.starts_with(aac_header())) config = payload.substr(aac_header().size());
+    if (payload.starts_with(aac_frame(""))) {
+      EXPECT_TRUE(payload == aac_frame(config) || payload == aac_frame("x"));
+    }
+  }
+}
+
+TEST_F(RelayPlayer, ReceiveVideoAgainBeginsWithAKeyFrame) {
+  video(0, avc_header());
+  video(0, avc_key_frame("k"));
+  Screen screen(*stream, client());
+  ASSERT_TRUE(screen.begin());
+  screen.take();
+  screen.messages();
+  screen.player.receive(Track::kVideo, false, screen.out);
+  video(40, avc_frame("f"));
+  video(80, avc_header('2'));
+  screen.take();
+  screen.player.receive(Track::kVideo, true, screen.out);
+  video(120, avc_frame("g"));
+  screen.take();
+  EXPECT_TRUE(screen.messages().empty());
+  video(160, avc_key_frame("l"));
+  video(200, avc_frame("h"));
+  screen.take();
+  const auto got = screen.messages();
+  ASSERT_EQ(got.size(), 3U);
+  EXPECT_EQ(got[0].payload, avc_header('2')) << "which changed meanwhile";
+  EXPECT_EQ(got[1].payload, avc_key_frame("l"));
+  EXPECT_EQ(got[1].timestamp, 160U);
+  EXPECT_EQ(got[2].timestamp, 200U);
+}
+
+TEST_F(RelayPlayer, DataAndHeadersAtZeroDoNotTouchTheTimesOfMediaInAnyMode) {
+  for (const Jitter jitter : {Jitter::kFull, Jitter::kZero, Jitter::kOff}) {
+    make(jitter);
+    std::string data;
+    amf0::write_string(data, "onTextData");
+    video(10'000, avc_header());
+    send(kAudio, 10'000, aac_header());
+    video(10'000, avc_key_frame("k"));
+    Screen screen(*stream, client());
+    ASSERT_TRUE(screen.begin());
+    for (std::uint32_t i = 1; i <= 10; ++i) {
+      send(MessageType::kDataAmf0, 0, data);
+      send(kAudio, 0, aac_header());
+      video(10'000 + i * 40, avc_frame("f"));
+      send(kAudio, 10'000 + i * 40, aac_frame("x"));
+      screen.take();
+    }
+    const std::uint32_t base = jitter == Jitter::kOff ? 10'000 : 0;
+    Times pictures;
+    Times sound;
+    for (const Received& message : screen.messages()) {
+      if (message.payload == avc_frame("f")) pictures.push_back(message.timestamp - base);
+      if (message.payload == aac_frame("x")) sound.push_back(message.timestamp - base);
+    }
+    EXPECT_EQ(pictures, (Times{40, 80, 120, 160, 200, 240, 280, 320, 360, 400}));
+    EXPECT_EQ(sound, pictures);
+  }
 }
 
 }  // namespace

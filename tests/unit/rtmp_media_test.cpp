@@ -104,6 +104,20 @@ TEST(RtmpMedia, EnhancedVideoTracks) {
   for (const auto& [payload, want] : cases) expect(inspect_video(payload), want, payload);
 }
 
+TEST(RtmpMedia, TellsWhichTracksAMessageHas) {
+  EXPECT_EQ(inspect_video("\x17\x01\0\0\0"s).tracks, 0b1);
+  EXPECT_EQ(inspect_video("\x93hvc1x"s).tracks, 0b1);
+  EXPECT_EQ(inspect_video("\x96\x03hvc1\x05x"s).tracks, 0b100000);
+  EXPECT_EQ(inspect_video("\x96\x03hvc1\xc8x"s).tracks, 0b10000000) << "ids beyond share a bit";
+  EXPECT_EQ(inspect_video("\x96\x11hvc1\x02\0\0\1x\x03\0\0\1y"s).tracks, 0b1100);
+  EXPECT_EQ(inspect_video("\x96\x11hvc1\x02\0\0\1x\x03\0\0"s).tracks, 0b100) << "cut short";
+  EXPECT_EQ(inspect_video("\xa6\x21"
+                          "avc1\x01\0\0\1xhvc1\x04\0\0\1y"s)
+                .tracks,
+            0b10010);
+  EXPECT_EQ(inspect_audio("\x95\x01Opus\x03x"s).tracks, 0b1000);
+}
+
 TEST(RtmpMedia, ModifiersAreSkipped) {
   const std::string nanoseconds =
       "\x02"

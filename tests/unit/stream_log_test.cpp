@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,16 +15,22 @@ namespace {
 
 constexpr auto kVideo = MessageType::kVideo;
 constexpr auto kAudio = MessageType::kAudio;
+constexpr Lane kVideoLane = lane_of(Track::kVideo);
 
 class RelayLog : public ::testing::Test {
  protected:
   const LoggedMessage& video(std::uint32_t timestamp, std::string_view payload = "v",
                              bool key_frame = false) {
-    log.append(Track::kVideo, kVideo, timestamp, payload, key_frame, {});
+    log.append({Track::kVideo, kVideo, 1, key_frame}, timestamp, payload, {});
     return log.at(log.end() - 1);
   }
   const LoggedMessage& audio(std::uint32_t timestamp, std::string_view payload = "a") {
-    log.append(Track::kAudio, kAudio, timestamp, payload, false, {});
+    log.append({Track::kAudio, kAudio}, timestamp, payload, {});
+    return log.at(log.end() - 1);
+  }
+  const LoggedMessage& track(std::uint8_t id, bool key_frame, std::uint32_t timestamp = 0) {
+    const auto tracks = static_cast<std::uint8_t>(1U << id);
+    log.append({Track::kVideo, kVideo, tracks, key_frame}, timestamp, "t", {});
     return log.at(log.end() - 1);
   }
   /// Video in the largest steps that are no jump, without keeping it.
@@ -51,15 +58,6 @@ TEST_F(RelayLog, FullBeginsAtZeroAndKeepsTheStepsOfAllTracks) {
   video(700'040);
   audio(700'033);  // interleaved unevenly
   EXPECT_EQ(times(), (Times{0, 10, 40, 33}));
-}
-
-TEST_F(RelayLog, FullKeepsStepsWithinItsBoundsAndBridgesJumpsBeyond) {
-  video(10'000);
-  video(15'000);
-  EXPECT_EQ(audio(14'000).timestamp, 4'000U) << "1000 ms back are no jump";
-  EXPECT_EQ(audio(19'001).timestamp, 5'010U) << "5001 ms on are one: 10 ms behind the latest";
-  EXPECT_EQ(video(19'040).timestamp, 5'049U) << "from there, the publisher's steps count";
-  EXPECT_EQ(video(18'039).timestamp, 5'059U) << "1001 ms back are one, too";
 }
 
 TEST_F(RelayLog, FullGoesOnWithTheNextPublisher) {
@@ -135,7 +133,7 @@ TEST_F(RelayLog, ChunksBehindAnAbsoluteMessageAreReadAsTheyWere) {
     std::string bytes;
     append_set_chunk_size(bytes, kOutChunkSize);
     const LoggedMessage& begin = log.at(first);
-    log.append_absolute(bytes, begin, chunk_stream_of(Track::kVideo), 7, begin.timestamp);
+    log.append_absolute(bytes, begin, chunk_stream_of(kVideoLane), 7, begin.timestamp);
     for (std::size_t i = first + 1; i < payloads.size(); ++i) bytes += log.chunks(log.at(i));
     ChunkReader reader(1024UL * 1024);
     std::string_view rest = bytes;
@@ -171,6 +169,51 @@ TEST_F(RelayLog, TrimsUpToTheKeyFrameAtMostIfThatIsToBeKept) {
   EXPECT_EQ(log.bytes(), 0U);
 }
 
+TEST_F(RelayLog, PlayersBeginWhereEveryTrackOfVideoHasItsLatestKeyFrame) {
+  track(0, true);   // 0
+  track(1, true);   // 1
+  track(0, false);  // 2
+  track(0, true);   // 3
+  EXPECT_EQ(log.key_frame(), 1U) << "that of track 1";
+  track(1, true);  // 4
+  EXPECT_EQ(log.key_frame(), 3U);
+  log.append({Track::kVideo, kVideo, 0b11, true}, 0, "both", {});  // 5
+  EXPECT_EQ(log.key_frame(), 5U);
+  track(0, true);  // 6
+  log.forget_oldest_key_frame();
+  EXPECT_EQ(log.key_frame(), 6U) << "track 0 alone";
+  log.forget_oldest_key_frame();
+  EXPECT_FALSE(log.key_frame());
+}
+
+TEST_F(RelayLog, ATrackThatHasEndedHoldsNobodyBack) {
+  track(0, true);   // 0
+  track(1, true);   // 1
+  track(1, false);  // 2: its last
+  track(0, true);   // 3
+  EXPECT_EQ(log.key_frame(), 1U) << "it may still come";
+  track(0, true);  // 4
+  EXPECT_EQ(log.key_frame(), 4U);
+}
+
+TEST_F(RelayLog, TracksHaveChunkStreamsAndTimesOfTheirOwn) {
+  EXPECT_EQ(track(0, true, 1'000).timestamp, 0U);
+  EXPECT_EQ(track(1, true, 1'500).timestamp, 500U);
+  const LoggedMessage& back = track(0, false, 1'040);
+  EXPECT_EQ(back.timestamp, 40U);
+  EXPECT_EQ(back.delta, 40U) << "whatever the other track does";
+  EXPECT_EQ(track(1, false, 1'540).delta, 40U);
+  std::set<std::uint32_t> chunk_streams;
+  for (const Track kind : {Track::kAudio, Track::kVideo, Track::kData, Track::kMetadata}) {
+    for (std::uint32_t bit = 0; bit < kMaxTracks; ++bit) {
+      chunk_streams.insert(chunk_stream_of(lane_of(kind, static_cast<std::uint8_t>(1U << bit))));
+    }
+  }
+  EXPECT_EQ(chunk_streams.size(), kLanes);
+  EXPECT_GT(*chunk_streams.begin(), kCommandChunkStream);
+  EXPECT_LT(*chunk_streams.rbegin(), 64U) << "a basic header has one byte";
+}
+
 TEST_F(RelayLog, NumbersAndChunksStayRightWhateverIsTrimmed) {
   std::vector<std::string> payloads;
   for (std::uint32_t i = 0; i < 3'000; ++i) {
@@ -192,7 +235,7 @@ TEST_F(RelayLog, TellsWhereInItsFileItsBytesAre) {
   StreamLog filed(Jitter::kFull, &file);
   for (int i = 0; i < 20; ++i) {  // more than one segment
     const std::string payload(5'000, static_cast<char>('a' + i));
-    filed.append(Track::kVideo, kVideo, 0, payload, false, {});
+    filed.append({Track::kVideo, kVideo}, 0, payload, {});
   }
   filed.trim(3, false);
   for (std::uint64_t i = filed.begin(); i < filed.end(); ++i) {
@@ -221,34 +264,35 @@ TEST_F(RelayLog, TimeBeforeIsWhatTheNextDeltaCountsFrom) {
   video(40);
   audio(28);
   video(80);
-  EXPECT_EQ(log.time_before(Track::kVideo, 1), 0U);
-  EXPECT_EQ(log.time_before(Track::kVideo, 3), 40U);
-  EXPECT_EQ(log.time_before(Track::kAudio, 2), 5U);
-  EXPECT_EQ(log.time_before(Track::kAudio, 4), 28U) << "none follows: its last";
-  EXPECT_EQ(log.time_before(Track::kData, 0), 0U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kVideo), 1), 0U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kVideo), 3), 40U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kAudio), 2), 5U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kAudio), 4), 28U) << "none follows: its last";
+  EXPECT_EQ(log.time_before(lane_of(Track::kData), 0), 0U);
   log.trim(4, false);
-  EXPECT_EQ(log.time_before(Track::kVideo, 0), 40U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kVideo), 0), 40U);
 }
 
 TEST_F(RelayLog, TimeBeforeTheKeyFrameIsTheSameWithoutASearch) {
   video(0);
   video(40, "k", true);
   const std::uint64_t key_frame = log.end() - 1;
-  EXPECT_EQ(log.time_before(Track::kVideo, key_frame), 0U);
-  EXPECT_EQ(log.time_before(Track::kAudio, key_frame), 0U) << "none has come";
+  EXPECT_EQ(log.time_before(lane_of(Track::kVideo), key_frame), 0U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kAudio), key_frame), 0U) << "none has come";
   audio(70);
-  EXPECT_EQ(log.time_before(Track::kAudio, key_frame), 70U) << "its first counts from itself";
+  EXPECT_EQ(log.time_before(lane_of(Track::kAudio), key_frame), 70U)
+      << "its first counts from itself";
   audio(90);
   video(80);
-  EXPECT_EQ(log.time_before(Track::kAudio, key_frame), 70U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kAudio), key_frame), 70U);
   video(120, "k", true);
-  EXPECT_EQ(log.time_before(Track::kVideo, log.end() - 1), 80U);
-  EXPECT_EQ(log.time_before(Track::kAudio, log.end() - 1), 90U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kVideo), log.end() - 1), 80U);
+  EXPECT_EQ(log.time_before(lane_of(Track::kAudio), log.end() - 1), 90U);
   log.trim(log.end() - 1, true);
   audio(113);
-  EXPECT_EQ(log.time_before(Track::kAudio, log.end() - 2), 90U);
-  log.forget_key_frame();
-  EXPECT_EQ(log.time_before(Track::kAudio, log.end() - 2), 90U) << "searched for";
+  EXPECT_EQ(log.time_before(lane_of(Track::kAudio), log.end() - 2), 90U);
+  log.forget_key_frames();
+  EXPECT_EQ(log.time_before(lane_of(Track::kAudio), log.end() - 2), 90U) << "searched for";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "worker/rtmp/live_stream.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "proto/rtmp/big_endian.hpp"
@@ -24,11 +25,6 @@ LiveStream::LiveStream(StreamName name, std::shared_ptr<const VhostSettings> set
       began_(now),
       last_media_(now) {}
 
-bool LiveStream::has_header(Track track) const {
-  return std::any_of(headers_.begin(), headers_.end(),
-                     [track](const StreamHeader& header) { return header.track == track; });
-}
-
 void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
   publisher_ = &publisher;
   jitter_ = settings_->jitter;
@@ -38,14 +34,14 @@ void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
   video_codec_ = audio_codec_ = {};
   size_ = {};
   frame_rate_ = 0;
-  last_video_.reset();
-  has_key_frame_ = false;
+  has_media_ = has_key_frame_ = false;
+  edge_.reset();
   began_ = last_media_ = now;
 }
 
 void LiveStream::end_publishing() {
   publisher_ = nullptr;
-  log_.forget_key_frame();
+  log_.forget_key_frames();
 }
 
 void LiveStream::publish(const Message& message, TimePoint now) {
@@ -67,14 +63,19 @@ void LiveStream::publish_media(Track track, const Message& message, const MediaI
                                TimePoint now) {
   if (message.payload.empty()) return;
   const bool video = track == Track::kVideo;
-  if (video) last_video_ = now;
   if (!info.codec.empty()) (video ? video_codec_ : audio_codec_) = info.codec;
-  if (video && !info.sequence_header && !info.config_only) {
+  const bool header = info.sequence_header || info.config_only;
+  if (video && !header) {
     has_key_frame_ = has_key_frame_ || info.key_frame;
     if (!has_key_frame_) return;  // nobody can decode it
   }
   if (info.sequence_header) remember_header(track, message, info);
-  log_.append(track, message.type, message.timestamp, message.payload, info.key_frame, now);
+  if (!header) {
+    has_media_ = true;
+    if (!video && !edge_) edge_ = log_.end();
+  }
+  log_.append({track, message.type, info.tracks, info.key_frame, header}, message.timestamp,
+              message.payload, now);
 }
 
 void LiveStream::remember_header(Track track, const Message& message, const MediaInfo& info) {
@@ -82,17 +83,33 @@ void LiveStream::remember_header(Track track, const Message& message, const Medi
     if (const auto size = picture_size(message.payload)) size_ = *size;
   }
   if (message.payload.size() > kMaxHeader) return;
-  const auto known = std::find_if(headers_.begin(), headers_.end(), [&](const StreamHeader& h) {
-    return h.track == track && h.codec == info.codec && h.codec_track == info.track;
-  });
-  if (known != headers_.end()) {
-    if (known->payload == message.payload) return;
-    known->payload = message.payload;
-  } else if (headers_.size() < kMaxHeaders) {
-    headers_.push_back({track, message.type, info.codec, info.track, std::string(message.payload)});
+  // Of several tracks in one message it takes the place of each one's own.
+  const bool several = std::popcount(info.tracks) > 1;
+  std::vector<StreamHeader*> before;
+  for (StreamHeader& known : headers_) {
+    if (known.track != track || known.codec != info.codec || known.until != UINT64_MAX) continue;
+    const bool same = known.codec_track == info.track && known.tracks == info.tracks;
+    if (same || (several && (known.tracks & ~info.tracks) == 0)) before.push_back(&known);
   }
-  // The frames before it are not decoded with it.
-  if (track == Track::kVideo) log_.forget_key_frame();
+  if (before.size() == 1 && before[0]->payload == message.payload) return;
+  const auto latest = std::count_if(headers_.begin(), headers_.end(),
+                                    [](const StreamHeader& h) { return h.until == UINT64_MAX; });
+  if (before.empty() && static_cast<std::size_t>(latest) >= kMaxHeaders) return;
+  for (StreamHeader* known : before) known->until = log_.end();
+  headers_.push_back({track, message.type, info.codec, info.track, info.tracks,
+                      std::string(message.payload), log_.end()});
+  bound_headers();
+}
+
+/// Drops headers that nobody begins with any more.
+void LiveStream::bound_headers() {
+  const auto drop_before = [this](std::uint64_t number) {
+    std::erase_if(headers_, [number](const StreamHeader& h) { return h.until < number; });
+  };
+  drop_before(log_.begin());
+  if (headers_.size() <= 2 * kMaxHeaders) return;
+  log_.forget_key_frames();
+  drop_before(log_.end() + 1);
 }
 
 void LiveStream::publish_data(const Message& message, TimePoint now) {
@@ -109,7 +126,8 @@ void LiveStream::publish_data(const Message& message, TimePoint now) {
     if (metadata->frame_rate > 0) frame_rate_ = metadata->frame_rate;
   }
   const Track track = names_metadata(payload) ? Track::kMetadata : Track::kData;
-  log_.append(track, MessageType::kDataAmf0, message.timestamp, payload, false, now);
+  if (track == Track::kData && !has_media_ && !edge_) edge_ = log_.end();
+  log_.append({track, MessageType::kDataAmf0}, message.timestamp, payload, now);
 }
 
 /// FLV tags one behind the other, each followed by its size (Video File Format Specification 10,
@@ -155,20 +173,21 @@ std::optional<std::uint64_t> LiveStream::entrance() const {
   if (key_frame && (settings_->gop_cache || *key_frame >= delivered_)) {
     return key_frame;
   }
-  // A camera that is switched off leaves sound.
-  const bool has_video = last_video_ && last_media_ - *last_video_ <= kMaxKeyFrameAge;
-  if (has_video || log_.end() == log_.begin()) return std::nullopt;
-  return log_.end();  // sound alone can begin anywhere
+  return edge_;
 }
 
 void LiveStream::trim() {
   std::uint64_t needed = log_.end();
   for (const Player* player : players_) needed = std::min(needed, player->position());
-  const auto key_frame = log_.key_frame();
-  const bool keep = settings_->gop_cache && key_frame && log_.bytes() <= kMaxLog &&
-                    last_media_ - log_.at(*key_frame).arrived <= kMaxKeyFrameAge;
-  log_.trim(needed, keep);
+  log_.trim(needed, settings_->gop_cache);
+  while (const auto key_frame = log_.key_frame()) {
+    const bool large = log_.bytes() > kMaxLog && *key_frame == log_.begin();
+    if (!large && last_media_ - log_.at(*key_frame).arrived <= kMaxKeyFrameAge) break;
+    log_.forget_oldest_key_frame();
+    log_.trim(needed, settings_->gop_cache);
+  }
   delivered_ = log_.end();
+  edge_.reset();
 }
 
 }  // namespace mpb::rtmp

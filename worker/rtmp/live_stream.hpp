@@ -17,13 +17,21 @@
 
 namespace mpb::rtmp {
 
-/// What a decoder needs before the first frame, as it was sent: one for each codec and track.
+/// What a decoder needs before the first frame, as it was sent: for each codec and track the
+/// latest, and those before it that somebody can still begin with.
 struct StreamHeader {
   Track track = Track::kVideo;
   MessageType type = MessageType::kVideo;
   std::string_view codec;
   std::uint32_t codec_track = 0;
+  std::uint8_t tracks = 1;  // as in MediaInfo
   std::string payload;
+  std::uint64_t since = 0;           // its number in the log
+  std::uint64_t until = UINT64_MAX;  // that of the one which came after it
+  /// For who begins at the log's message `number`; one that comes there stands in the log.
+  [[nodiscard]] bool holds_at(std::uint64_t number) const {
+    return since < number && number <= until;
+  }
 };
 
 struct StreamName {
@@ -56,7 +64,6 @@ class LiveStream {
     settings_ = std::move(settings);
   }
   [[nodiscard]] const std::vector<StreamHeader>& headers() const { return headers_; }
-  [[nodiscard]] bool has_header(Track track) const;
   /// The payload of onMetaData; empty: none.
   [[nodiscard]] const std::string& metadata() const { return metadata_; }
 
@@ -70,7 +77,8 @@ class LiveStream {
   void add_player(Player& player);
   void remove_player(Player& player);
   [[nodiscard]] const std::vector<Player*>& players() const { return players_; }
-  /// Where a player that waits can begin; nothing: not yet.
+  /// Where a player that waits can begin: at the latest key frame that is kept, else with the sound
+  /// of now; nothing: not yet.
   [[nodiscard]] std::optional<std::uint64_t> entrance() const;
 
   /// The players have got what is there: drops what none needs any more.
@@ -95,6 +103,7 @@ class LiveStream {
   void publish_data(const Message& message, TimePoint now);
   void publish_aggregate(const Message& message, TimePoint now);
   void remember_header(Track track, const Message& message, const MediaInfo& info);
+  void bound_headers();
 
   StreamName name_;
   std::shared_ptr<const VhostSettings> settings_;
@@ -109,9 +118,11 @@ class LiveStream {
   PictureSize size_;
   double frame_rate_ = 0;
   // Since the publisher began:
-  std::optional<TimePoint> last_video_;
+  bool has_media_ = false;
   bool has_key_frame_ = false;
-  std::uint64_t delivered_ = 0;  // the end of the log when players got what was there
+  // The first message since players got what was there that one can begin with.
+  std::optional<std::uint64_t> edge_;
+  std::uint64_t delivered_ = 0;  // the end of the log when they did
   TimePoint began_;
   TimePoint last_media_;
 };

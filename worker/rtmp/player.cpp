@@ -9,17 +9,30 @@
 namespace mpb::rtmp {
 namespace {
 
-constexpr std::uint32_t kChunkStreamsPerPlayer = 4;
+constexpr std::uint32_t kChunkStreamsPerPlayer = kLanes;
+constexpr Lane kMetadataLane = lane_of(Track::kMetadata);
 // A track's header stands where the message before was, unless that is longer ago.
-constexpr std::int32_t kMaxHeaderAge = 5'000;        // ms
+constexpr std::int32_t kMaxHeaderAge = kMaxApart;    // ms
 constexpr std::size_t kMaxDue = 64UL * 1024 * 1024;  // bytes that a stream keeps for slow players
 // Bytes for one sendmsg(2): what is collected and not taken is collected again.
 constexpr std::size_t kMaxCollected = 1024UL * 1024;
 
 }  // namespace
 
-std::uint32_t Player::chunk_stream(Track track) const {
-  return chunk_stream_of(track) + ordinal_ * kChunkStreamsPerPlayer;
+std::uint32_t Player::chunk_stream(Lane lane) const {
+  return chunk_stream_of(lane) + ordinal_ * kChunkStreamsPerPlayer;
+}
+
+bool Player::wants(const LoggedMessage& message) const {
+  const Content& content = message.content;
+  if (!wanted_[index_of(content.track)]) return false;
+  return content.track != Track::kVideo || content.header || (content.tracks & ~awaited_) != 0;
+}
+
+/// A track of video begins with it.
+bool Player::starts_video(const LoggedMessage& message) const {
+  const Content& content = message.content;
+  return content.key_frame && (content.tracks & awaited_) != 0 && wanted_[index_of(Track::kVideo)];
 }
 
 bool Player::before_base(std::uint32_t timestamp) const {
@@ -35,19 +48,26 @@ bool Player::before_base(std::uint32_t timestamp) const {
   return !ahead && latest - timestamp > latest - *base_;
 }
 
-std::uint32_t Player::time_for(Track track, std::uint32_t timestamp) const {
-  if (track == Track::kMetadata || before_base(timestamp)) return 0;
+std::uint32_t Player::time_for(Lane lane, std::uint32_t timestamp) const {
+  if (lane == kMetadataLane || before_base(timestamp)) return 0;
   return timestamp - base_.value_or(0);
 }
 
-void Player::write_header(Track track, MessageType type, std::string_view payload,
-                          std::string& out) {
-  // What follows in the log counts from the message before it, and so from the header if that has
-  // its time.
-  const std::uint32_t time = stream_.log().time_before(track, next_);
-  in_step_[index_of(track)] = track == Track::kMetadata || !before_base(time);
-  append_message(out, {type, chunk_stream(track), stream_id_, time_for(track, time), payload},
+/// What follows in the log counts from the message before it, and so from what is written here if
+/// that has its time.
+void Player::write_first(Lane lane, MessageType type, std::string_view payload, std::string& out) {
+  const std::uint32_t time = stream_.log().time_before(lane, next_);
+  in_step_[lane] = lane == kMetadataLane || !before_base(time);
+  append_message(out, {type, chunk_stream(lane), stream_id_, time_for(lane, time), payload},
                  kOutChunkSize);
+}
+
+/// Those that hold where the player is; what comes later stands in the log.
+void Player::write_headers(Track track, std::uint8_t tracks, std::string& out) {
+  for (const StreamHeader& header : stream_.headers()) {
+    if (header.track != track || (header.tracks & tracks) == 0 || !header.holds_at(next_)) continue;
+    write_first(lane_of(track, header.tracks), header.type, header.payload, out);
+  }
 }
 
 /// A player that begins once more goes on in its own time.
@@ -58,9 +78,10 @@ void Player::set_base(std::uint64_t number) {
     return;
   }
   std::uint32_t base = log.time_at(number);
-  for (const Track track : {Track::kAudio, Track::kVideo}) {
-    if (!stream_.has_header(track)) continue;
-    const std::uint32_t before = log.time_before(track, number);
+  for (const StreamHeader& header : stream_.headers()) {
+    const Lane lane = lane_of(header.track, header.tracks);
+    if (!log.began(lane)) continue;
+    const std::uint32_t before = log.time_before(lane, number);
     const auto step = static_cast<std::int32_t>(before - base);
     if (step < 0 && step >= -kMaxHeaderAge) base = before;
   }
@@ -73,28 +94,45 @@ void Player::begin(std::uint64_t number, std::string& out, TimePoint now) {
   offset_ = 0;
   playing_ = true;
   began_ = now;
-  in_step_ = {};
+  in_step_.reset();
+  awaited_ = kAllTracks;
   set_base(number);
   if (!stream_.metadata().empty()) {
-    write_header(Track::kMetadata, MessageType::kDataAmf0, stream_.metadata(), out);
+    write_first(kMetadataLane, MessageType::kDataAmf0, stream_.metadata(), out);
   }
-  for (const StreamHeader& header : stream_.headers()) {
-    if (wanted_[index_of(header.track)]) {
-      write_header(header.track, header.type, header.payload, out);
-    }
+  for (const Track track : {Track::kVideo, Track::kAudio}) {
+    if (wanted_[index_of(track)]) write_headers(track, kAllTracks, out);
   }
+}
+
+/// The message is the next one, and the picture can be decoded from it on.
+void Player::start_video(const LoggedMessage& message, std::string& out) {
+  awaited_ &= static_cast<std::uint8_t>(~message.content.tracks);
+  if (!in_step_[message.lane]) write_headers(Track::kVideo, message.content.tracks, out);
 }
 
 void Player::receive(Track track, bool wanted, std::string& out) {
   const bool before = std::exchange(wanted_[index_of(track)], wanted);
   if (before == wanted) return;
-  in_step_[index_of(track)] = false;
-  if (!wanted || !playing_) return;
-  const std::uint32_t time = time_for(track, stream_.log().time_at(next_));
-  for (const StreamHeader& header : stream_.headers()) {
-    if (header.track != track) continue;
-    append_message(out, {header.type, chunk_stream(track), stream_id_, time, header.payload},
-                   kOutChunkSize);
+  for (Lane slot = 0; slot < kMaxTracks; ++slot) {
+    in_step_.reset(lane_of(track, static_cast<std::uint8_t>(1U << slot)));
+  }
+  if (!wanted) return;
+  if (track == Track::kVideo) {
+    awaited_ = kAllTracks;
+  } else if (playing_) {
+    write_headers(track, kAllTracks, out);
+  }
+}
+
+/// jitter = zero, off: the publisher's clock has jumped at this message.
+void Player::follow_clock(const LoggedMessage& message) {
+  if (stream_.jitter() == Jitter::kOff) base_.reset();
+  // A clock that went back begins anew; data and headers are no clock.
+  const bool frame = message.content.track != Track::kData && !message.content.header;
+  if (frame && stream_.jitter() == Jitter::kZero &&
+      static_cast<std::int32_t>(message.timestamp - base_.value_or(0)) < 0) {
+    base_ = message.timestamp;
   }
 }
 
@@ -103,19 +141,17 @@ void Player::write_own(std::string& out, std::size_t limit) {
   if (!playing_ || offset_ > 0) return;
   for (; next_ < log.end() && out.size() < limit; ++next_) {
     const LoggedMessage& message = log.at(next_);
-    if (!wants(message)) continue;
-    if (!needs_own(message)) return;
-    if (message.absolute && stream_.jitter() == Jitter::kOff) base_.reset();
-    // A clock that went back begins anew.
-    if (message.absolute && stream_.jitter() == Jitter::kZero &&
-        static_cast<std::int32_t>(message.timestamp - base_.value_or(0)) < 0) {
-      base_ = message.timestamp;
+    if (starts_video(message)) start_video(message, out);
+    if (!wants(message)) {
+      in_step_.reset(message.lane);
+      continue;
     }
-    log.append_absolute(out, message, chunk_stream(message.track), stream_id_,
-                        time_for(message.track, message.timestamp));
+    if (!needs_own(message)) return;
+    if (message.absolute) follow_clock(message);
+    log.append_absolute(out, message, chunk_stream(message.lane), stream_id_,
+                        time_for(message.lane, message.timestamp));
     // What was given 0 instead of its time is nothing to count from.
-    in_step_[index_of(message.track)] =
-        message.track == Track::kMetadata || !before_base(message.timestamp);
+    in_step_[message.lane] = message.lane == kMetadataLane || !before_base(message.timestamp);
   }
 }
 
@@ -125,11 +161,16 @@ std::size_t Player::collect(std::vector<iovec>& slices, std::size_t room) const 
   if (!playing_) return total;
   std::size_t offset = offset_;
   std::optional<std::uint64_t> segment;  // of the last slice
+  std::bitset<kLanes> skipped;
   for (std::uint64_t number = next_; number < log.end() && total < kMaxCollected; ++number) {
     const LoggedMessage& message = log.at(number);
     if (offset == 0) {
-      if (!wants(message)) continue;
-      if (needs_own(message)) break;
+      if (starts_video(message)) break;
+      if (!wants(message)) {
+        skipped.set(message.lane);
+        continue;
+      }
+      if (needs_own(message) || skipped[message.lane]) break;
     }
     const std::string_view bytes = log.chunks(message).substr(offset);
     offset = 0;
@@ -161,6 +202,7 @@ void Player::advance(std::size_t bytes) {
   while (bytes > 0) {
     const LoggedMessage& message = log.at(next_);
     if (offset_ == 0 && !wants(message)) {
+      in_step_.reset(message.lane);
       ++next_;
       continue;
     }
@@ -194,12 +236,7 @@ bool Player::late(TimePoint now, Duration limit) const {
 void Player::drop(std::string& out, TimePoint now) {
   finish_message(out);
   const auto key_frame = stream_.log().key_frame();
-  if (key_frame && *key_frame > next_) {
-    begin(*key_frame, out, now);
-  } else {
-    earliest_ = next_ + 1;
-    wait();
-  }
+  begin(key_frame && *key_frame > next_ ? *key_frame : stream_.log().end(), out, now);
 }
 
 }  // namespace mpb::rtmp

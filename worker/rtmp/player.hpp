@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,8 @@
 #include "worker/rtmp/stream_log.hpp"
 
 namespace mpb::rtmp {
+
+inline constexpr std::uint8_t kAllTracks = 0xff;  // as in MediaInfo
 
 class LiveStream;
 class RelayClient;
@@ -37,12 +40,8 @@ class Player {
   [[nodiscard]] std::uint64_t position() const { return playing_ ? next_ : UINT64_MAX; }
 
   /// Begins at the log's message `number`: writes what must come first (metadata, sequence headers)
-  /// to `out`.
+  /// to `out`. Sound is there at once, each track of video from its next key frame on.
   void begin(std::uint64_t number, std::string& out, TimePoint now);
-  /// Whether it wants to begin at the log's message `number`: not before what it has given up.
-  [[nodiscard]] bool may_begin(std::uint64_t number) const {
-    return !paused_ && number >= earliest_;
-  }
   /// Gets nothing until begin().
   void wait() { playing_ = false; }
   void pause(bool paused) {
@@ -50,8 +49,8 @@ class Player {
     wait();
   }
   [[nodiscard]] bool paused() const { return paused_; }
-  /// receiveAudio, receiveVideo. A track that is wanted again begins with its headers: `out` as in
-  /// begin(), and not in the middle of a message.
+  /// receiveAudio, receiveVideo. Sound that is wanted again begins with its headers, video with its
+  /// next key frame: `out` as in begin(), and not in the middle of a message.
   void receive(Track track, bool wanted, std::string& out);
 
   /// Writes the messages that need it (see StreamLog) to `out`, up to the first that can be taken
@@ -70,7 +69,8 @@ class Player {
 
   /// Whether the next message has been due for longer than `limit`, or too much is due.
   [[nodiscard]] bool late(TimePoint now, Duration limit) const;
-  /// Gives up what is due: goes on at the next key frame. `out` as in finish_message.
+  /// Gives up what is due: goes on at the latest key frame, or with sound alone until the next one.
+  /// `out` as in finish_message.
   void drop(std::string& out, TimePoint now);
 
   std::size_t place = 0;  // in the stream's list of players
@@ -78,27 +78,29 @@ class Player {
   std::uint64_t sent_at_drop = UINT64_MAX;
 
  private:
-  [[nodiscard]] bool wants(const LoggedMessage& message) const {
-    return wanted_[index_of(message.track)];
-  }
+  [[nodiscard]] bool wants(const LoggedMessage& message) const;
+  [[nodiscard]] bool starts_video(const LoggedMessage& message) const;
   [[nodiscard]] bool needs_own(const LoggedMessage& message) const {
-    return !shares() || message.absolute || !in_step_[index_of(message.track)];
+    return !shares() || message.absolute || !in_step_[message.lane];
   }
-  [[nodiscard]] std::uint32_t chunk_stream(Track track) const;
+  [[nodiscard]] std::uint32_t chunk_stream(Lane lane) const;
   [[nodiscard]] bool before_base(std::uint32_t timestamp) const;
-  [[nodiscard]] std::uint32_t time_for(Track track, std::uint32_t timestamp) const;
+  [[nodiscard]] std::uint32_t time_for(Lane lane, std::uint32_t timestamp) const;
   void set_base(std::uint64_t number);
-  void write_header(Track track, MessageType type, std::string_view payload, std::string& out);
+  void follow_clock(const LoggedMessage& message);
+  void write_first(Lane lane, MessageType type, std::string_view payload, std::string& out);
+  void write_headers(Track track, std::uint8_t tracks, std::string& out);
+  void start_video(const LoggedMessage& message, std::string& out);
 
   LiveStream& stream_;
   RelayClient& client_;
   std::uint32_t stream_id_;
   std::uint32_t ordinal_;
   std::uint64_t next_ = 0;
-  std::uint32_t offset_ = 0;             // of the next message, sent already
-  std::uint64_t earliest_ = 0;           // see may_begin()
-  std::optional<std::uint32_t> base_;    // the log's time at which its own is 0; none: they agree
-  std::array<bool, kTracks> in_step_{};  // got the message before, of each track
+  std::uint32_t offset_ = 0;           // of the next message, sent already
+  std::optional<std::uint32_t> base_;  // the log's time at which its own is 0; none: they agree
+  std::bitset<kLanes> in_step_;        // got the message before, in each lane
+  std::uint8_t awaited_ = kAllTracks;  // tracks of video that begin with their next key frame
   std::array<bool, kTracks> wanted_{{true, true, true, true}};  // receiveAudio, receiveVideo
   bool playing_ = false;
   bool paused_ = false;

@@ -94,7 +94,7 @@ bool RelayClient::flush() {
 
 void RelayClient::begin_if_possible(Player& player) {
   const auto entrance = player.stream().entrance();
-  if (!entrance || !player.may_begin(*entrance)) return;
+  if (!entrance || player.paused()) return;
   append_own({});
   if (cut_) return;
   player.begin(*entrance, own_, hub_.now());

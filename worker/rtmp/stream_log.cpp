@@ -10,12 +10,6 @@ namespace {
 constexpr std::size_t kSmallestSegment = 16UL * 1024;
 constexpr std::size_t kLargestSegment = 256UL * 1024;
 
-// Beyond these the publisher's clock has jumped; within them tracks that are interleaved unevenly,
-// and pauses, keep their times.
-constexpr std::int32_t kMaxBack = 1'000;     // ms
-constexpr std::int32_t kMaxForward = 5'000;  // ms
-constexpr std::uint32_t kAfterJump = 10;     // ms, as SRS has it
-
 constexpr std::size_t kDeltaHeader = 8;  // format 1: basic header of one byte, 7 of message header
 constexpr std::size_t kContinuation = 1;
 
@@ -23,47 +17,37 @@ constexpr std::size_t kContinuation = 1;
 
 void StreamLog::restart(Jitter jitter) {
   jitter_ = jitter;
-  began_ = false;
-  key_frame_.reset();
-}
-
-/// The time that players get for the publisher's.
-std::uint32_t StreamLog::correct(std::uint32_t timestamp) {
-  if (jitter_ != Jitter::kFull) return timestamp;
-  const auto step = static_cast<std::int32_t>(timestamp - last_raw_);
-  const bool jumped = !began_ || step < -kMaxBack || step > kMaxForward;
-  if (!jumped) return last_time_ + static_cast<std::uint32_t>(step);
-  const bool first_ever = messages_.empty() && first_ == 0;
-  if (first_ever) return 0;
-  // Behind whichever track is ahead; one that ended long ago is not, when times have wrapped.
-  std::int32_t ahead = 0;
-  for (const std::uint32_t time : track_time_) {
-    const auto step_to = static_cast<std::int32_t>(time - last_time_);
-    if (step_to <= kMaxBack) ahead = std::max(ahead, step_to);
-  }
-  return last_time_ + static_cast<std::uint32_t>(ahead) + kAfterJump;
+  timeline_.restart();
+  forget_key_frames();
 }
 
 /// The publisher sent the message at `timestamp`.
 void StreamLog::set_time(LoggedMessage& message, std::uint32_t timestamp) {
-  const std::uint32_t time = correct(timestamp);
-  last_raw_ = timestamp;
-  last_time_ = time;
-  began_ = true;
-  std::uint32_t& track_time = track_time_[index_of(message.track)];
-  bool& track_began = track_began_[index_of(message.track)];
+  const Content& content = message.content;
+  if (content.track == Track::kMetadata) {
+    message.timestamp = last_time_;
+    return;
+  }
+  const bool media = content.track != Track::kData;
+  std::uint32_t time = timestamp;
+  if (jitter_ == Jitter::kFull) {
+    time = media ? timeline_.media(message.lane, content.header, timestamp, message.arrived)
+                 : timeline_.data(timestamp, message.arrived);
+  }
+  std::uint32_t& lane_time = lane_time_[message.lane];
+  const auto step = static_cast<std::int32_t>(time - lane_time);
   message.timestamp = time;
-  const auto step = static_cast<std::int32_t>(time - track_time);
-  if (!track_began) {
-    track_began = true;
+  if (!lane_began_[message.lane]) {
+    lane_began_[message.lane] = true;
   } else if (step >= 0 && static_cast<std::uint32_t>(step) < kExtendedTimestamp) {
     message.delta = static_cast<std::uint32_t>(step);
-  } else if (step < 0 && jitter_ == Jitter::kFull) {
-    message.timestamp = track_time;  // a track does not go back
+  } else if (step < 0 && media && jitter_ == Jitter::kFull) {
+    message.timestamp = lane_time;  // it does not go back
   } else {
     message.absolute = true;
   }
-  track_time = message.timestamp;
+  lane_time = message.timestamp;
+  if (media && !content.header) last_time_ = message.timestamp;
 }
 
 Segment& StreamLog::segment_for(std::size_t size) {
@@ -74,37 +58,78 @@ Segment& StreamLog::segment_for(std::size_t size) {
   return segments_.back();
 }
 
-void StreamLog::append(Track track, MessageType type, std::uint32_t timestamp,
-                       std::string_view payload, bool key_frame, TimePoint now) {
+void StreamLog::append(const Content& content, std::uint32_t timestamp, std::string_view payload,
+                       TimePoint now) {
   LoggedMessage message;
-  message.track = track;
-  message.type = type;
+  message.content = content;
+  message.lane = lane_of(content.track, content.tracks);
   message.length = static_cast<std::uint32_t>(payload.size());
-  message.key_frame = key_frame;
   message.arrived = now;
-  if (track == Track::kMetadata) {
-    message.timestamp = last_time_;
-  } else {
-    set_time(message, timestamp);
-  }
+  set_time(message, timestamp);
 
   static std::string chunks;  // one thread
   chunks.clear();
-  append_delta_message(chunks, {type, chunk_stream_of(track), 0, 0, payload}, message.delta,
-                       kOutChunkSize);
+  append_delta_message(chunks, {content.type, chunk_stream_of(message.lane), 0, 0, payload},
+                       message.delta, kOutChunkSize);
   Segment& segment = segment_for(chunks.size());
   message.segment = first_segment_ + segments_.size() - 1;
   message.offset = static_cast<std::uint32_t>(segment.size());
   message.size = static_cast<std::uint32_t>(chunks.size());
   segment.append(chunks);
   bytes_ += message.size + sizeof message;
-  if (key_frame) {
-    key_frame_ = end();
-    key_frame_time_ = {};
-  }
-  std::optional<std::uint32_t>& key_frame_time = key_frame_time_[index_of(track)];
-  if (!key_frame_time) key_frame_time = message.timestamp - message.delta;
   messages_.push_back(message);
+  note_entrance_time(message);
+  if (content.track == Track::kVideo && !content.header) note_frame(content, end() - 1);
+}
+
+/// The message is behind the entrance.
+void StreamLog::note_entrance_time(const LoggedMessage& message) {
+  std::optional<std::uint32_t>& time = entrance_time_[message.lane];
+  if (entrance_ && !time) time = message.timestamp - message.delta;
+}
+
+void StreamLog::note_frame(const Content& content, std::uint64_t number) {
+  std::optional<std::uint64_t> before;  // the key frame before this one
+  for (std::size_t track = 0; track < kMaxTracks; ++track) {
+    if ((content.tracks >> track & 1) == 0) continue;
+    KeyFrames& own = key_frames_[track];
+    own.frame = number;
+    if (!content.key_frame) continue;
+    if (own.latest) before = std::min(before.value_or(own.number), own.number);
+    own.latest = own.number = number;
+  }
+  if (!content.key_frame) return;
+  // A track without a frame since then has ended: nobody needs to begin with it.
+  for (KeyFrames& track : key_frames_) {
+    if (before && track.latest && track.frame < *before) track.latest.reset();
+  }
+  find_entrance();
+}
+
+void StreamLog::find_entrance() {
+  std::optional<std::uint64_t> entrance;
+  for (const KeyFrames& track : key_frames_) {
+    if (track.latest) entrance = std::min(entrance.value_or(*track.latest), *track.latest);
+  }
+  if (entrance == entrance_) return;
+  entrance_ = entrance;
+  entrance_time_ = {};
+  if (!entrance_) return;
+  for (std::uint64_t number = *entrance_; number < end(); ++number) {
+    note_entrance_time(at(number));
+  }
+}
+
+void StreamLog::forget_key_frames() {
+  for (KeyFrames& track : key_frames_) track.latest.reset();
+  entrance_.reset();
+}
+
+void StreamLog::forget_oldest_key_frame() {
+  for (KeyFrames& track : key_frames_) {
+    if (track.latest == entrance_) track.latest.reset();
+  }
+  find_entrance();
 }
 
 std::string_view StreamLog::chunks(const LoggedMessage& message) const {
@@ -116,15 +141,13 @@ std::optional<off_t> StreamLog::place_of(const LoggedMessage& message) const {
   return segment ? std::optional(*segment + message.offset) : std::nullopt;
 }
 
-std::uint32_t StreamLog::time_before(Track track, std::uint64_t from) const {
-  if (key_frame_ && from == *key_frame_) {
-    return key_frame_time_[index_of(track)].value_or(track_time_[index_of(track)]);
-  }
+std::uint32_t StreamLog::time_before(Lane lane, std::uint64_t from) const {
+  if (entrance_ && from == *entrance_) return entrance_time_[lane].value_or(lane_time_[lane]);
   for (std::uint64_t number = std::max(from, first_); number < end(); ++number) {
     const LoggedMessage& message = at(number);
-    if (message.track == track) return message.timestamp - message.delta;
+    if (message.lane == lane) return message.timestamp - message.delta;
   }
-  return track_time_[index_of(track)];
+  return lane_time_[lane];
 }
 
 void StreamLog::append_absolute(std::string& out, const LoggedMessage& message,
@@ -132,7 +155,7 @@ void StreamLog::append_absolute(std::string& out, const LoggedMessage& message,
                                 std::uint32_t timestamp) const {
   std::string_view rest = chunks(message).substr(kDeltaHeader);
   if (message.length <= kOutChunkSize) {
-    return append_message(out, {message.type, chunk_stream, stream, timestamp, rest},
+    return append_message(out, {message.content.type, chunk_stream, stream, timestamp, rest},
                           kOutChunkSize);
   }
   std::string payload;
@@ -141,18 +164,22 @@ void StreamLog::append_absolute(std::string& out, const LoggedMessage& message,
     payload += rest.substr(0, kOutChunkSize);
     rest.remove_prefix(std::min<std::size_t>(kOutChunkSize + kContinuation, rest.size()));
   }
-  append_message(out, {message.type, chunk_stream, stream, timestamp, payload}, kOutChunkSize);
+  append_message(out, {message.content.type, chunk_stream, stream, timestamp, payload},
+                 kOutChunkSize);
 }
 
 void StreamLog::trim(std::uint64_t number, bool keep_key_frame) {
-  if (keep_key_frame && key_frame_) number = std::min(number, *key_frame_);
+  if (keep_key_frame && entrance_) number = std::min(number, *entrance_);
   number = std::min(number, end());
   while (first_ < number) {
     bytes_ -= messages_.front().size + sizeof(LoggedMessage);
     messages_.pop_front();
     ++first_;
   }
-  if (key_frame_ && *key_frame_ < first_) key_frame_.reset();
+  for (KeyFrames& track : key_frames_) {
+    if (track.latest && *track.latest < first_) track.latest.reset();
+  }
+  if (entrance_ && *entrance_ < first_) find_entrance();
   const std::uint64_t needed =
       messages_.empty() ? first_segment_ + segments_.size() : messages_.front().segment;
   while (first_segment_ < needed && segments_.size() > 1) {

@@ -1,9 +1,9 @@
 // What a live stream has sent lately, chunked once for all its players. Pure: it is given the time.
 //
-// Each message stands in the log as a player gets it behind the message before of its kind: with a
+// Each message stands in the log as a player gets it behind the message before in its lane: with a
 // format 1 header, whose time is a difference and whose message stream is inherited. So the same
 // bytes serve players that began at different times and with different message stream ids; only
-// what a player gets first of each kind needs a header of its own (append_absolute).
+// what a player gets first in each lane needs a header of its own (append_absolute).
 #pragma once
 
 #include <array>
@@ -17,18 +17,20 @@
 #include "common/event_loop.hpp"
 #include "common/vhost_settings.hpp"
 #include "proto/rtmp/chunk.hpp"
+#include "worker/rtmp/lane.hpp"
 #include "worker/rtmp/segment.hpp"
+#include "worker/rtmp/timeline.hpp"
 
 namespace mpb::rtmp {
 
-/// Each goes in a chunk stream of its own. Metadata (onMetaData) stands at time 0 whenever it
-/// comes: FLV readers such as ffmpeg take it for what it is only there.
-enum class Track : std::uint8_t { kAudio, kVideo, kData, kMetadata };
-inline constexpr std::size_t kTracks = 4;
-
-constexpr std::size_t index_of(Track track) {
-  return static_cast<std::size_t>(track);
-}
+/// What a message is.
+struct Content {
+  Track track = Track::kData;
+  MessageType type = MessageType::kDataAmf0;
+  std::uint8_t tracks = 1;  // as in MediaInfo
+  bool key_frame = false;
+  bool header = false;  // what a decoder needs before frames, or knows itself: no frame
+};
 
 struct LoggedMessage {
   std::uint64_t segment = 0;    // where its chunks are
@@ -36,10 +38,9 @@ struct LoggedMessage {
   std::uint32_t size = 0;       // of the chunks, headers included
   std::uint32_t length = 0;     // of the payload
   std::uint32_t timestamp = 0;  // ms; of metadata: the stream's time when it came
-  std::uint32_t delta = 0;      // ms since the message before of its track
-  Track track = Track::kData;
-  MessageType type = MessageType::kDataAmf0;
-  bool key_frame = false;
+  std::uint32_t delta = 0;      // ms since the message before in its lane
+  Content content;
+  Lane lane = 0;
   bool absolute = false;  // its time is not `delta` behind the message before: a jump
   TimePoint arrived{};
 };
@@ -55,10 +56,12 @@ class StreamLog {
   void restart(Jitter jitter);
 
   /// `timestamp`: the publisher's.
-  void append(Track track, MessageType type, std::uint32_t timestamp, std::string_view payload,
-              bool key_frame, TimePoint now);
-  /// Nobody can start at what is here: it needs headers that are no longer sent.
-  void forget_key_frame() { key_frame_.reset(); }
+  void append(const Content& content, std::uint32_t timestamp, std::string_view payload,
+              TimePoint now);
+  /// Nobody can start with the pictures that are here.
+  void forget_key_frames();
+  /// Nor with those of the track whose latest key frame is the oldest.
+  void forget_oldest_key_frame();
 
   /// Messages are numbered; those from begin() on, and before end(), are here.
   [[nodiscard]] std::uint64_t begin() const { return first_; }
@@ -71,11 +74,14 @@ class StreamLog {
   /// Where in the file chunks() is; nothing: it is in ordinary memory.
   [[nodiscard]] std::optional<off_t> place_of(const LoggedMessage& message) const;
 
-  /// The latest key frame that is here.
-  [[nodiscard]] std::optional<std::uint64_t> key_frame() const { return key_frame_; }
-  /// The time of the last message of `track` before number `from`: what the delta of the next one
-  /// counts from. O(1) at the latest key frame and at the end, where players begin.
-  [[nodiscard]] std::uint32_t time_before(Track track, std::uint64_t from) const;
+  /// From here on every track of video that has a key frame here has its latest one.
+  [[nodiscard]] std::optional<std::uint64_t> key_frame() const { return entrance_; }
+  /// The time of the last message in `lane` before number `from`: what the delta of the next one
+  /// counts from. O(1) at key_frame(); elsewhere as long as it takes to find the next one.
+  [[nodiscard]] std::uint32_t time_before(Lane lane, std::uint64_t from) const;
+  /// Whether anything was sent in the lane, ever.
+  [[nodiscard]] bool began(Lane lane) const { return lane_began_[lane]; }
+  /// Of audio and video.
   [[nodiscard]] std::uint32_t last_time() const { return last_time_; }
   /// The time of message `number`, or of the last one if that is still to come.
   [[nodiscard]] std::uint32_t time_at(std::uint64_t number) const {
@@ -92,8 +98,17 @@ class StreamLog {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
-  std::uint32_t correct(std::uint32_t timestamp);
+  /// Of a track of video.
+  struct KeyFrames {
+    std::optional<std::uint64_t> latest;  // that is here
+    std::uint64_t number = 0;             // of the latest one, here or not
+    std::uint64_t frame = 0;              // number of its latest frame
+  };
+
   void set_time(LoggedMessage& message, std::uint32_t timestamp);
+  void note_frame(const Content& content, std::uint64_t number);
+  void find_entrance();
+  void note_entrance_time(const LoggedMessage& message);
   Segment& segment_for(std::size_t size);
   [[nodiscard]] const Segment& segment_of(const LoggedMessage& message) const {
     return segments_[static_cast<std::size_t>(message.segment - first_segment_)];
@@ -106,21 +121,15 @@ class StreamLog {
   std::deque<Segment> segments_;
   std::uint64_t first_segment_ = 0;
   std::size_t bytes_ = 0;
-  std::optional<std::uint64_t> key_frame_;
-  std::array<std::uint32_t, kTracks> track_time_{};  // of the last message of each track
-  std::array<bool, kTracks> track_began_{};
-  // time_before() at the latest key frame; not yet found for the tracks that have sent nothing
-  // since: it is their track_time_.
-  std::array<std::optional<std::uint32_t>, kTracks> key_frame_time_{};
-  std::uint32_t last_raw_ = 0;   // the last publisher's time, of any track
-  std::uint32_t last_time_ = 0;  // what it became
-  bool began_ = false;           // since restart()
+  std::array<KeyFrames, kMaxTracks> key_frames_{};
+  std::optional<std::uint64_t> entrance_;  // see key_frame()
+  // time_before() there; not yet found for lanes that have sent nothing since: it is their
+  // lane_time_.
+  std::array<std::optional<std::uint32_t>, kLanes> entrance_time_{};
+  std::array<std::uint32_t, kLanes> lane_time_{};  // of the last message in each
+  std::array<bool, kLanes> lane_began_{};
+  Timeline timeline_;
+  std::uint32_t last_time_ = 0;  // of the last frame
 };
-
-/// The chunk stream of a track, for all players.
-constexpr std::uint32_t chunk_stream_of(Track track) {
-  constexpr std::array<std::uint32_t, kTracks> kChunkStreams{4, 6, 5, 7};
-  return kChunkStreams[index_of(track)];
-}
 
 }  // namespace mpb::rtmp
