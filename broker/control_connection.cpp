@@ -9,8 +9,8 @@
 #include <utility>
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
+#include "broker/json_line.hpp"
 #include "common/log.hpp"
 
 namespace mpb {
@@ -174,8 +174,7 @@ void ControlConnection::on_reply(std::uint64_t number, const json::object& reply
 }
 
 void ControlConnection::answer(const json::object& reply) {
-  output_ += json::serialize(reply);
-  output_ += '\n';
+  output_ += json_line(reply);
   restart_idle_limit();
 }
 

@@ -8,9 +8,8 @@
 #include <string_view>
 #include <utility>
 
-#include <boost/json/serialize.hpp>
-
 #include "broker/control_connection.hpp"
+#include "broker/json_line.hpp"
 #include "common/log.hpp"
 
 namespace mpb {
@@ -105,7 +104,7 @@ void ControlSocket::publish(const boost::json::object& event) {
     if (connection->subscribed()) subscribers.push_back(connection);
   }
   if (subscribers.empty()) return;
-  const std::string line = boost::json::serialize(event) + '\n';
+  const std::string line = json_line(event);
   for (const auto& subscriber : subscribers) subscriber->publish(line);
 }
 

@@ -6,6 +6,7 @@
 #include "broker/broker.hpp"
 #include "common/log.hpp"
 #include "common/options.hpp"
+#include "common/problems.hpp"
 #include "common/process.hpp"
 #include "common/signals.hpp"
 #include "common/version.hpp"
@@ -20,7 +21,9 @@ int exit_code(const mpb::Error& error) {
 }
 
 int fail(const mpb::Error& error) {
-  std::fprintf(stderr, "mpbroker: %s\n", error.text.c_str());
+  for (const std::string& line : mpb::lines_of(error.text)) {
+    std::fprintf(stderr, "mpbroker: %s\n", line.c_str());
+  }
   return exit_code(error);
 }
 

@@ -1,14 +1,17 @@
 // Broker: what the operator asks for: reload, and the requests of the control socket.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "broker/broker.hpp"
 #include "broker/status_report.hpp"
 #include "common/option_values.hpp"
+#include "common/problems.hpp"
 #include "common/service_manager.hpp"
 
 namespace mpb {
@@ -31,6 +34,20 @@ std::string_view text_field(const boost::json::object& request, std::string_view
   const boost::json::value* field = request.if_contains(name);
   if (field == nullptr || !field->is_string()) return {};
   return field->get_string();
+}
+
+/// Empty when there is none; nothing when it is not a list of texts.
+std::optional<std::vector<std::string>> texts_field(const boost::json::object& request,
+                                                    std::string_view name) {
+  std::vector<std::string> texts;
+  const boost::json::value* field = request.if_contains(name);
+  if (field == nullptr) return texts;
+  if (!field->is_array()) return std::nullopt;
+  for (const boost::json::value& text : field->get_array()) {
+    if (!text.is_string()) return std::nullopt;
+    texts.emplace_back(text.get_string());
+  }
+  return texts;
 }
 
 boost::json::object refusal(const Error& error) {
@@ -175,16 +192,14 @@ Status Broker::request_vhost(const boost::json::object& request) {
     const Status removed = vhosts_.remove(name, settings_);
     if (!removed) return removed;
   } else {
-    std::vector<std::string> assignments;
-    const boost::json::value* set = request.if_contains("set");
-    if (set != nullptr && set->is_array()) {
-      for (const boost::json::value& text : set->get_array()) {
-        if (!text.is_string()) return usage_error("'set' must be a list of KEY=VALUE texts");
-        assignments.emplace_back(text.get_string());
-      }
+    const auto set = texts_field(request, "set");
+    if (!set) return usage_error("'set' must be a list of KEY=VALUE texts");
+    const auto unset = texts_field(request, "unset");
+    if (!unset) return usage_error("'unset' must be a list of keys");
+    if (set->empty() && unset->empty()) {
+      return usage_error("'set' must have at least one KEY=VALUE text, or 'unset' a key");
     }
-    if (assignments.empty()) return usage_error("'set' must have at least one KEY=VALUE text");
-    const Status changed = vhosts_.change(name, assignments, settings_);
+    const Status changed = vhosts_.change(name, *set, *unset, settings_);
     if (!changed) return changed;
   }
   events_.emit(LogLevel::kInfo, "vhost", {{"vhost", name}, {"removed", is_removal(request)}});
@@ -237,8 +252,11 @@ Status Broker::reload() {
       events_.emit(LogLevel::kInfo, "reload", {{"ok", true}});
       tell("READY=1\nSTATUS=Reloaded");
     } else {
-      events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", done.error().text}});
-      tell("READY=1\nSTATUS=Reload failed, nothing was changed: " + done.error().text);
+      const auto lines = lines_of(done.error().text);
+      events_.emit(LogLevel::kError, "reload",
+                   {{"ok", false}, {"why", fmt::format("{}", fmt::join(lines, "; "))}});
+      // Another line would be another assignment to the service manager.
+      tell("READY=1\nSTATUS=Reload failed, nothing was changed: " + lines.front());
     }
     return done;
   };

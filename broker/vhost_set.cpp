@@ -56,7 +56,7 @@ Status VhostSet::accept(const Settings& settings) {
 }
 
 Status VhostSet::change(std::string_view name, std::span<const std::string> assignments,
-                        const Settings& settings) {
+                        std::span<const std::string> unset, const Settings& settings) {
   const auto normalised = normalise(name);
   if (!normalised) return normalised.error();
   const auto known = find(*normalised);
@@ -64,7 +64,9 @@ Status VhostSet::change(std::string_view name, std::span<const std::string> assi
   VhostSettings changed;
   if (!is_new) changed = *known;
   changed.name = *normalised;
-  if (const Status done = change_vhost(changed, assignments); !done) {
+  Status done = unset_in_vhost(changed, unset);
+  if (done) done = change_vhost(changed, assignments);
+  if (!done) {
     return usage_error(fmt::format("vhost {}: {}", *normalised, done.error().text));
   }
   if (is_new) {

@@ -18,10 +18,11 @@ class VhostSet {
   /// gone. False: nothing is different, and no worker need be told.
   bool replace(std::vector<VhostSettings> vhosts);
 
-  /// Sets "KEY=VALUE" texts of a vhost, which is made if it is not there. An error has changed
-  /// nothing. `settings` are those of the broker, for what must hold between the two.
+  /// Gives the keys `unset` of a vhost their defaults, then sets "KEY=VALUE" texts. It is made if
+  /// it is not there. An error has changed nothing. `settings` are those of the broker, for what
+  /// must hold between the two.
   Status change(std::string_view name, std::span<const std::string> assignments,
-                const Settings& settings);
+                std::span<const std::string> unset, const Settings& settings);
   Status remove(std::string_view name, const Settings& settings);
 
   [[nodiscard]] bool empty() const { return vhosts_.empty(); }

@@ -70,11 +70,12 @@ Error command_line_error(std::string_view text) {
   return usage_error(fmt::format("command line: {}; --help lists the options", text));
 }
 
-/// `option` as it was written, dashes and all.
+/// `option` as it was written, dashes and all; its value may be a secret, and is not shown.
 Error unknown_option(std::string_view option) {
   constexpr std::array kScopes{OptionScope::kListener, OptionScope::kGlobal,
                                OptionScope::kCommandLine};
-  std::string_view name = option.substr(0, option.find('='));
+  option = option.substr(0, option.find('='));
+  std::string_view name = option;
   name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
   const OptionSpec* known = find_option(name);
   if (known != nullptr && known->scope == OptionScope::kVhost) {

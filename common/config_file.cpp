@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "common/option_values.hpp"
 #include "common/options.hpp"
@@ -57,57 +60,89 @@ Result<Place> add_place(SettingsBuilder& builder, const IniSection& section,
   return Place{OptionScope::kListener, listener};
 }
 
-Status add_entry(SettingsBuilder& builder, const IniEntry& entry, const Place& place,
-                 std::string_view file) {
+/// A key that cannot be here is told without its value: the key may be a mistyped one of a secret.
+void add_entry(SettingsBuilder& builder, const IniEntry& entry, const Place& place,
+               std::string_view file) {
   const auto spec = find_key(entry.key, place.scope);
   if (!spec) {
-    return usage_error(fmt::format("{}:{}: {}{} = {}: {}", file, entry.line, place.to_string(),
-                                   printable(entry.key), printable(entry.value),
-                                   spec.error().text));
+    builder.problems().add(fmt::format("{}:{}: {}{}: {}", file, entry.line, place.to_string(),
+                                       printable(entry.key), spec.error().text),
+                           entry.line);
+    return;
   }
-  return builder.set({*spec, place.name, entry.value, std::string(file), entry.line});
+  builder.set({*spec, place.name, entry.value, std::string(file), entry.line});
+}
+
+/// Empty: it is one.
+std::string_view why_no_regular_file(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+      return {};
+    case S_IFDIR:
+      return "a directory";
+    case S_IFIFO:
+      return "a pipe";
+    case S_IFSOCK:
+      return "a socket";
+    default:
+      return "a device";
+  }
+}
+
+/// What may be over in a moment; all else is the operator's to mend.
+bool is_passing(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
+}
+
+Error file_error(std::string_view what, int code) {
+  return {is_passing(code) ? ErrorKind::kSystem : ErrorKind::kUsage,
+          fmt::format("{}: {}", what, std::strerror(code)), code};
+}
+
+Error too_large(std::string_view file) {
+  return usage_error(
+      fmt::format("{}: larger than {} bytes: expected a configuration file", file, kMaxConfigSize));
 }
 
 }  // namespace
 
 Result<std::string> read_config_file(const std::string& path) {
   const std::string what = fmt::format("cannot read configuration file {}", printable(path));
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return system_error(what);
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) return file_error(what, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return file_error(what, errno);
+  const std::string_view other = why_no_regular_file(status.st_mode);
+  if (!other.empty()) {
+    return usage_error(fmt::format(
+        "{}: it is {}: expected a regular file, which a reload can read again", what, other));
+  }
+  if (status.st_size > static_cast<off_t>(kMaxConfigSize)) return too_large(printable(path));
   std::string text;
   std::array<char, 64 * 1024> chunk{};
   while (true) {
     const ssize_t size = ::read(file.get(), chunk.data(), chunk.size());
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return system_error(what);
+    if (size < 0) return file_error(what, errno);
     if (size == 0) return text;
     text.append(chunk.data(), static_cast<std::size_t>(size));
-    if (text.size() > kMaxConfigSize) return text;  // add_config refuses it
+    if (text.size() > kMaxConfigSize) return too_large(printable(path));
   }
 }
 
-Status add_config(SettingsBuilder& builder, std::string_view text, std::string_view file) {
-  if (text.size() > kMaxConfigSize) {
-    return usage_error(fmt::format("{}: larger than {} bytes: expected a configuration file", file,
-                                   kMaxConfigSize));
+void add_config(SettingsBuilder& builder, std::string_view text, std::string_view file) {
+  if (text.size() > kMaxConfigSize) return builder.problems().add(too_large(file).text, 0);
+  for (const IniSection& section : read_ini(text, file, builder.problems())) {
+    add_section(builder, section, file);
   }
-  const auto sections = read_ini(text, file);
-  if (!sections) return sections.error();
-  for (const IniSection& section : *sections) {
-    const Status added = add_section(builder, section, file);
-    if (!added) return added;
-  }
-  return {};
 }
 
-Status add_section(SettingsBuilder& builder, const IniSection& section, std::string_view file) {
+void add_section(SettingsBuilder& builder, const IniSection& section, std::string_view file) {
+  const bool unreadable = section.line != 0 && section.name.empty();
+  if (unreadable) return;  // told already
   const auto place = add_place(builder, section, file);
-  if (!place) return place.error();
-  for (const IniEntry& entry : section.entries) {
-    const Status added = add_entry(builder, entry, *place, file);
-    if (!added) return added;
-  }
-  return {};
+  if (!place) return builder.problems().add(place.error().text, section.line);
+  for (const IniEntry& entry : section.entries) add_entry(builder, entry, *place, file);
 }
 
 Result<const OptionSpec*> find_key(std::string_view key, OptionScope scope) {

@@ -11,12 +11,13 @@
 
 namespace mpb {
 
-/// A little more than common/options.hpp's kMaxConfigSize of a longer file.
+/// All of a regular file. Its errors are of kind kUsage, unless the system cannot do it just now.
+/// Never waits for a pipe or a device.
 Result<std::string> read_config_file(const std::string& path);
 
-/// `file` is its name in messages.
-Status add_config(SettingsBuilder& builder, std::string_view text, std::string_view file);
-Status add_section(SettingsBuilder& builder, const IniSection& section, std::string_view file);
+/// `file` is its name in messages. What is wrong goes to the builder's problems.
+void add_config(SettingsBuilder& builder, std::string_view text, std::string_view file);
+void add_section(SettingsBuilder& builder, const IniSection& section, std::string_view file);
 
 /// The key, if it can stand where options of `scope` do. The error says only why it cannot.
 Result<const OptionSpec*> find_key(std::string_view key, OptionScope scope);

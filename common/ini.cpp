@@ -2,114 +2,112 @@
 
 #include <fmt/format.h>
 
-#include <sstream>
+#include <algorithm>
+#include <array>
+#include <utility>
 
-#include <boost/program_options.hpp>
-
+#include "common/option_table.hpp"
 #include "common/option_values.hpp"
+#include "common/utf8.hpp"
 
 namespace mpb {
 namespace {
 
-namespace po = boost::program_options;
+using namespace std::string_view_literals;
 
-/// A line as Boost.Program_options sees it: without comment and outer blanks.
-std::string_view content_of(std::string_view line) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  line = line.substr(0, line.find('#'));
-  const auto first = line.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return line.substr(first, line.find_last_not_of(kBlank) - first + 1);
+constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
+// UTF-32 first: its little-endian mark begins with that of UTF-16.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kForeignMarks{
+    {{"\xff\xfe\0\0"sv, "UTF-32"},
+     {"\0\0\xfe\xff"sv, "UTF-32"},
+     {"\xff\xfe"sv, "UTF-16"},
+     {"\xfe\xff"sv, "UTF-16"}}};
+constexpr std::string_view kExpected =
+    "expected key = value, [section], or a comment that begins its line with # or ;";
+
+bool is_control(char c) {
+  return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f;
 }
 
-Error line_error(std::string_view file, std::size_t line, std::string_view content,
-                 std::string_view expected) {
-  return usage_error(fmt::format("{}:{}: '{}': {}", file, line, printable(content), expected));
-}
-
-/// Reports what Boost.Program_options would refuse without a line number, or read out of bounds
-/// ("[]"), and finds out which lines hold the sections and keys that it will deliver.
-class Outline {
+class Reader {
  public:
-  Outline() { sections_.emplace_back(); }
-
-  Status add_line(std::string_view file, std::size_t number, std::string_view content) {
-    if (content.empty()) return {};
-    if (content.find('\0') != std::string_view::npos) {
-      return line_error(file, number, content, "expected text, found a NUL byte");
-    }
-    if (content.front() == '[') return add_section(file, number, content);
-    if (content.find('=') == std::string_view::npos || content.front() == '=') {
-      return line_error(file, number, content,
-                        "expected key = value or [section]; a comment begins with #");
-    }
-    sections_.back().entries.push_back({number, {}, {}});
-    return {};
+  Reader(std::string_view file, Problems& problems) : file_(file), problems_(problems) {
+    sections_.emplace_back();
   }
 
-  /// Puts the keys and values, which come in the order of their lines, in their places.
-  Status fill(const po::parsed_options& parsed, std::string_view file) {
-    auto option = parsed.options.begin();
-    for (IniSection& section : sections_) {
-      const std::size_t prefix = prefix_size(section.name);
-      for (IniEntry& entry : section.entries) {
-        if (option == parsed.options.end() || option->string_key.size() < prefix ||
-            option->value.empty()) {
-          return usage_error(fmt::format("{}:{}: cannot be read", file, entry.line));
-        }
-        entry.key = option->string_key.substr(prefix);
-        entry.value = option->value.front();
-        ++option;
-      }
+  /// False: it is no text that could be read line by line.
+  bool check_encoding(std::string_view text) {
+    for (const auto& [mark, name] : kForeignMarks) {
+      if (!text.starts_with(mark)) continue;
+      problems_.add(fmt::format("{}: it is {}: expected text in UTF-8", file_, name), 0);
+      return false;
     }
-    return {};
+    const auto nul = text.find('\0');
+    if (nul == std::string_view::npos) return true;
+    line_ = static_cast<std::size_t>(1 + std::count(text.begin(), text.begin() + nul, '\n'));
+    fail("a NUL byte: expected text in UTF-8 (this may be UTF-16, or no text at all)");
+    return false;
+  }
+
+  void read_line(std::string_view line) {
+    ++line_;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const std::string_view content = trimmed(line);
+    if (content.empty() || content.front() == '#' || content.front() == ';') return;
+    if (!is_utf8(content)) return fail("this line is not UTF-8");
+    if (std::any_of(content.begin(), content.end(), is_control)) {
+      return fail("this line has a control character");
+    }
+    if (content.front() == '[') return read_section(content);
+    const auto equals = content.find('=');
+    const std::string_view key = trimmed(content.substr(0, equals));
+    if (equals == std::string_view::npos || !is_name(key)) return fail_at_key(content);
+    sections_.back().entries.push_back(
+        {line_, std::string(key), std::string(trimmed(content.substr(equals + 1)))});
   }
 
   [[nodiscard]] std::vector<IniSection> take() { return std::move(sections_); }
 
  private:
-  Status add_section(std::string_view file, std::size_t number, std::string_view content) {
-    if (content.back() != ']' || content.size() <= 2) {
-      return line_error(file, number, content, "expected [section]");
+  void fail(std::string_view what) {
+    problems_.add(fmt::format("{}:{}: {}", file_, line_, what), line_);
+  }
+
+  void read_section(std::string_view content) {
+    if (content.back() == ']' && content.size() > 2) {
+      sections_.push_back({line_, std::string(content.substr(1, content.size() - 2)), {}});
+      return;
     }
-    sections_.push_back({number, std::string(content.substr(1, content.size() - 2)), {}});
-    return {};
+    // What follows belongs to no section that is known.
+    sections_.push_back({line_, {}, {}});
+    fail("expected [section], and nothing behind it");
   }
 
-  /// Boost.Program_options names a key SECTION.KEY, and adds no dot to one that is there.
-  static std::size_t prefix_size(std::string_view section) {
-    return section.empty() || section.back() == '.' ? section.size() : section.size() + 1;
+  /// Names a known key that begins the line; not what follows, which may be a secret.
+  void fail_at_key(std::string_view content) {
+    const std::string_view word = content.substr(0, content.find_first_of(" \t=:"));
+    if (find_option(word) == nullptr) return fail(kExpected);
+    fail(fmt::format("{}: expected = and a value behind the key", word));
   }
 
+  std::string_view file_;
+  Problems& problems_;
   std::vector<IniSection> sections_;
+  std::size_t line_ = 0;
 };
-
-Status outline_lines(std::string_view text, std::string_view file, Outline& outline) {
-  std::size_t number = 0;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    const Status added = outline.add_line(file, ++number, content_of(text.substr(0, end)));
-    if (!added) return added;
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return {};
-}
 
 }  // namespace
 
-Result<std::vector<IniSection>> read_ini(std::string_view text, std::string_view file) {
-  Outline outline;
-  const Status outlined = outline_lines(text, file, outline);
-  if (!outlined) return outlined.error();
-  try {
-    std::istringstream stream{std::string(text)};
-    const Status filled =
-        outline.fill(po::parse_config_file(stream, po::options_description(), true), file);
-    if (!filled) return filled.error();
-  } catch (const po::error& error) {
-    return usage_error(fmt::format("{}: {}", file, error.what()));
+std::vector<IniSection> read_ini(std::string_view text, std::string_view file, Problems& problems) {
+  if (text.starts_with(kUtf8Mark)) text.remove_prefix(kUtf8Mark.size());
+  Reader reader(file, problems);
+  if (!reader.check_encoding(text)) return reader.take();
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    reader.read_line(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
-  return outline.take();
+  return reader.take();
 }
 
 }  // namespace mpb

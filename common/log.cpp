@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+
+#include "common/utf8.hpp"
 
 namespace mpb {
 namespace {
@@ -71,12 +74,35 @@ Logger& instance() {
   return logger;
 }
 
+/// Bytes that are not UTF-8, and control characters, those above U+007F included.
+bool must_be_escaped(const CodePoint& code) {
+  return code.size == 0 || code.value < ' ' || (code.value >= 0x7f && code.value < 0xa0);
+}
+
 bool needs_quotes(std::string_view value) {
   if (value.empty()) return true;
-  for (const char c : value) {
-    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f) return true;
+  while (!value.empty()) {
+    const CodePoint code = first_code_point(value);
+    const char c = value.front();
+    if (must_be_escaped(code) || c == ' ' || c == '"' || c == '=' || c == '\\') return true;
+    value.remove_prefix(code.size);
   }
   return false;
+}
+
+void append_escaped(std::string& line, std::string_view value) {
+  while (!value.empty()) {
+    const CodePoint code = first_code_point(value);
+    const std::string_view bytes = value.substr(0, std::max<std::size_t>(code.size, 1));
+    if (must_be_escaped(code)) {
+      line += code.size <= 1 ? fmt::format("\\x{:02x}", static_cast<unsigned char>(bytes.front()))
+                             : fmt::format("\\u{{{:04x}}}", code.value);
+    } else {
+      if (bytes == "\"" || bytes == "\\") line += '\\';
+      line += bytes;
+    }
+    value.remove_prefix(bytes.size());
+  }
 }
 
 }  // namespace
@@ -114,15 +140,7 @@ void append_logfmt(std::string& line, std::string_view key, std::string_view val
     return;
   }
   line += '"';
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
-      line.append(1, '\\').append(1, c);
-    } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
-      line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      line += c;
-    }
-  }
+  append_escaped(line, value);
   line += '"';
 }
 

@@ -108,7 +108,7 @@ constexpr OptionSpec kTable[] = {
     {"handler", kListener, kListeners, "NAME", "", "the protocol's own",
      "what serves the clients: echo; for rtmp relay (a live server) or forward (to other servers); "
      "or what the worker program knows",
-     false, set<&L::handler, read_name_or_empty>},
+     false, set<&L::handler, read_name>},
     {"policy", kListener, kListeners, "POLICY", "least", "",
      "which worker gets a key that has no owner: least (loaded), hash (rendezvous), p2c (the less "
      "loaded of two) or local (the one that accepted the client)",

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "common/choice.hpp"
+#include "common/utf8.hpp"
 #include "proto/message.hpp"
 
 namespace mpb {
@@ -40,7 +41,7 @@ bool is_letter_or_digit(char c) {
 }
 
 std::string printable(std::string_view text) {
-  std::string shown(text.substr(0, kMaxShown));
+  std::string shown = valid_utf8(utf8_prefix(text, kMaxShown), "?");
   std::replace_if(shown.begin(), shown.end(), is_control, '?');
   if (text.size() > kMaxShown) shown += "...";
   return shown;
@@ -111,28 +112,26 @@ Result<std::string> read_name(std::string_view text) {
       fmt::format("expected a name of 1 to {} letters, digits, '_', '.' or '-'", kMaxOptionName));
 }
 
-Result<std::string> read_name_or_empty(std::string_view text) {
-  if (text.empty()) return std::string();
-  return read_name(text);
-}
-
 Result<std::string> read_account(std::string_view text) {
   const auto forbidden = [](char c) { return is_control(c) || c == ' ' || c == ':' || c == '/'; };
-  if (text.size() > kMaxAccount || std::any_of(text.begin(), text.end(), forbidden)) {
-    return usage_error("expected the name or number of an account, or nothing");
+  if (text.empty() || text.size() > kMaxAccount ||
+      std::any_of(text.begin(), text.end(), forbidden)) {
+    return usage_error("expected the name or number of an account");
   }
   return std::string(text);
 }
 
 Result<std::string> read_socket_path(std::string_view text) {
-  if (!text.empty() && !parse_endpoint(fmt::format("unix:{}", text))) {
-    return usage_error("expected the path of a unix socket (1 to 107 bytes), or nothing");
+  if (!parse_endpoint(fmt::format("unix:{}", text))) {
+    return usage_error("expected the path of a unix socket (1 to 107 bytes)");
   }
   return std::string(text);
 }
 
 Result<std::string> read_path(std::string_view text) {
-  if (text.size() > kMaxPath) return usage_error("expected a path of at most 4095 bytes");
+  if (text.empty() || text.size() > kMaxPath) {
+    return usage_error(fmt::format("expected a path of 1 to {} bytes", kMaxPath));
+  }
   return std::string(text);
 }
 

@@ -1,5 +1,6 @@
 // How the values of options are read. Every error says what is expected and nothing else: the
-// caller knows where the value was written.
+// caller knows where the value was written. None takes an empty one: what is to be unset is left
+// out.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ inline constexpr std::size_t kMaxOptionName = 255;
 /// Durations go to the workers as milliseconds in 32 bits.
 inline constexpr Duration kMaxOptionDuration = std::chrono::hours(49 * 24);
 
-/// `text` for a message: shortened, and without control characters.
+/// `text` for a message: shortened, UTF-8, and without control characters.
 std::string printable(std::string_view text);
 
 /// `text` without blanks around it.
@@ -38,11 +39,9 @@ Result<bool> read_key_granularity(std::string_view text);
 Result<ClientPrefix> read_client_prefix(std::string_view text);
 Result<LogLevel> read_log_level(std::string_view text);
 Result<std::string> read_name(std::string_view text);
-/// Empty, or a name as read_name takes it.
-Result<std::string> read_name_or_empty(std::string_view text);
-/// Empty, or a user or group: a name or a number.
+/// A user or group: a name or a number.
 Result<std::string> read_account(std::string_view text);
-/// Empty, or a path that a unix socket can have.
+/// A path that a unix socket can have.
 Result<std::string> read_socket_path(std::string_view text);
 Result<std::string> read_path(std::string_view text);
 /// "KEY=SLOT[,SLOT...]". The last '=' ends the key.

@@ -33,16 +33,14 @@ Status add_default_listener(SettingsBuilder& builder, const CommandLine& line) {
       first->spec->name, printable(first->value), kDefaultListener));
 }
 
-Status add_command_line(SettingsBuilder& builder, const CommandLine& line) {
+void add_command_line(SettingsBuilder& builder, const CommandLine& line) {
   const Status added = add_default_listener(builder, line);
-  if (!added) return added;
+  if (!added) builder.problems().add(added.error().text);
   for (const CommandLineOption& option : line.settings) {
     const bool of_listener = option.spec->scope == OptionScope::kListener;
-    const std::string section(of_listener ? kDefaultListener : "");
-    const Status set = builder.set({option.spec, section, option.value});
-    if (!set) return set;
+    if (of_listener && !added) continue;
+    builder.set({option.spec, std::string(of_listener ? kDefaultListener : ""), option.value});
   }
-  return {};
 }
 
 }  // namespace
@@ -57,12 +55,10 @@ Result<ParsedOptions> parse_options(std::span<const char* const> args, std::stri
   if (!options.config_file.empty()) {
     const auto text = read_config_file(options.config_file);
     if (!text) return text.error();
-    const Status added = add_config(builder, *text, options.config_file);
-    if (!added) return added.error();
+    add_config(builder, *text, options.config_file);
     source.append(" and ").append(options.config_file);
   }
-  const Status added = add_command_line(builder, *line);
-  if (!added) return added.error();
+  add_command_line(builder, *line);
   const bool single_process = program == "mpworker";
   auto settings = builder.finish(source, single_process);
   if (!settings) return settings.error();
@@ -75,8 +71,7 @@ Result<ParsedOptions> parse_options(std::span<const char* const> args, std::stri
 
 Result<Settings> parse_config(std::string_view text, std::string_view file) {
   SettingsBuilder builder;
-  const Status added = add_config(builder, text, file);
-  if (!added) return added.error();
+  add_config(builder, text, file);
   return builder.finish(file, false);
 }
 

@@ -25,9 +25,10 @@ struct ParsedOptions {
 
 /// Reads `args`, whose first (the program's name) is skipped, and the file named by --config; the
 /// command line wins key by key. `program` is mpbroker or mpworker: for the latter `workers` is
-/// always 0. Errors are of kind kUsage, or kSystem when the file cannot be read; they name the
-/// command line or the file and line, the key, the value and what is allowed. Accounts and the
-/// worker program must be there.
+/// always 0. Errors are of kind kUsage, but for a file that cannot be read at the moment; each line
+/// of their text (there is one for each problem) names the command line or the file and line, the
+/// key, the value unless it is a secret, and what is allowed. Accounts and the worker program must
+/// be there.
 Result<ParsedOptions> parse_options(std::span<const char* const> args, std::string_view program);
 
 /// The settings of a configuration file alone, over the defaults; what they name on this machine is

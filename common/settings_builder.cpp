@@ -2,13 +2,25 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "common/ini_value.hpp"
 #include "common/option_values.hpp"
 #include "common/vhost_values.hpp"
 
 namespace mpb {
 
+std::string shown_value(const OptionSpec& spec, std::string_view value) {
+  if (spec.is_secret()) return "...";
+  if (spec.placeholder != "URL") return printable(value);
+  // A password stands before '@', a token behind '?'.
+  if (value.find('@') != std::string_view::npos) return "...";
+  const auto query = value.find('?');
+  return printable(value.substr(0, query)) + (query == std::string_view::npos ? "" : "?...");
+}
+
 std::string describe(const Assignment& assignment) {
-  const std::string value = assignment.spec->is_secret() ? "..." : printable(assignment.value);
+  const std::string value = shown_value(*assignment.spec, assignment.value);
   if (assignment.file.empty()) {
     return fmt::format("command line: --{} {}", assignment.spec->name,
                        value.empty() ? "''" : value);
@@ -50,18 +62,28 @@ Result<std::string> SettingsBuilder::add_vhost(std::string_view name, std::strin
   return normalised;
 }
 
-Status SettingsBuilder::set(Assignment assignment) {
+void SettingsBuilder::set(Assignment assignment) {
+  const std::size_t line = assignment.file.empty() ? static_cast<std::size_t>(-1) : assignment.line;
+  const Key place{assignment.section, std::string(assignment.spec->name)};
+  const Status done = apply(assignment);
+  if (done) return;
+  problems_.add(fmt::format("{}: {}", describe(assignment), done.error().text), line);
+  unreadable_.insert(place);
+}
+
+/// Also reads the value. The error says only why not.
+Status SettingsBuilder::apply(Assignment& assignment) {
+  auto value = read_ini_value(assignment.value);
+  if (!value) return value.error();
+  assignment.value = *std::move(value);
   const bool from_file = !assignment.file.empty();
   const OptionTarget target = target_of(assignment);
   const Status applied = assignment.spec->apply(target, assignment.value);
-  if (!applied) {
-    return usage_error(fmt::format("{}: {}", describe(assignment), applied.error().text));
-  }
+  if (!applied) return applied;
   const auto [earlier, first] = written_.try_emplace(key_of(assignment, target), assignment);
   if (first) return {};
   if (earlier->second.file.empty() != from_file) {
-    return usage_error(fmt::format("{}: given twice; before: {}", describe(assignment),
-                                   describe(earlier->second)));
+    return usage_error(fmt::format("given twice; before: {}", describe(earlier->second)));
   }
   earlier->second = std::move(assignment);
   return {};
@@ -100,16 +122,28 @@ const Assignment* SettingsBuilder::written(const std::string& section,
   return found == written_.end() ? nullptr : &found->second;
 }
 
+bool SettingsBuilder::readable(const std::string& section,
+                               std::initializer_list<std::string_view> options) const {
+  return std::none_of(options.begin(), options.end(), [&](std::string_view option) {
+    return unreadable_.contains({section, std::string(option)});
+  });
+}
+
+void SettingsBuilder::note(const Status& status) {
+  if (!status) problems_.add(status.error().text);
+}
+
 Result<Settings> SettingsBuilder::finish(std::string_view source, bool single_process) {
   if (single_process) settings_.workers = 0;
-  Status status = check_addresses(source);
-  if (status) status = check_workers();
+  check_addresses(source);
+  note(check_workers());
   for (const ListenerSettings& listener : settings_.listeners) {
     // A worker program knows its own protocols, and tells of one that it does not know.
-    if (status && !single_process) status = check_protocol(listener);
-    if (status) status = check_rtmp(listener);
-    if (status) status = check_pins(listener);
+    if (!single_process) note(check_protocol(listener));
+    note(check_rtmp(listener));
+    note(check_pins(listener));
   }
+  const Status status = problems_.status();
   if (!status) return status.error();
   return std::move(settings_);
 }

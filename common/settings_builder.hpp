@@ -2,8 +2,9 @@
 // can be told in the operator's own words.
 #pragma once
 
+#include <initializer_list>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "common/error.hpp"
 #include "common/option_table.hpp"
+#include "common/problems.hpp"
 #include "common/settings.hpp"
 
 namespace mpb {
@@ -24,9 +26,11 @@ struct Assignment {
   std::size_t line = 0;  // in the file
 };
 
-/// "mpbroker.ini:7: [listener rtmp] policy = hash" or "command line: --policy hash". A secret's
-/// value is left out.
+/// "mpbroker.ini:7: [listener rtmp] policy = hash" or "command line: --policy hash". A secret is
+/// left out, and what a URL may have of one.
 std::string describe(const Assignment& assignment);
+/// The value as describe() shows it.
+std::string shown_value(const OptionSpec& spec, std::string_view value);
 
 /// More vhosts are refused.
 inline constexpr std::size_t kMaxVhosts = 100'000;
@@ -48,11 +52,14 @@ class SettingsBuilder {
   Result<std::string> add_vhost(std::string_view name, std::string_view where);
 
   /// Those of the file first, then those of the command line, which win. Its listener or vhost must
-  /// exist.
-  Status set(Assignment assignment);
+  /// exist. The value is as it was written. What is wrong with it is one of the problems.
+  void set(Assignment assignment);
 
-  /// The settings, once they are free of contradictions. `source` is told where nothing better is
-  /// known. With `single_process` workers is 0, whatever was set.
+  /// What was found wrong so far, for whoever finds more.
+  [[nodiscard]] Problems& problems() { return problems_; }
+
+  /// The settings; or all problems, contradictions among them. `source` is told where nothing
+  /// better is known. With `single_process` workers is 0, whatever was set.
   Result<Settings> finish(std::string_view source, bool single_process);
   /// The vhosts alone, where there is nothing else.
   std::vector<VhostSettings> finish_vhosts() { return std::move(settings_.vhosts); }
@@ -68,10 +75,16 @@ class SettingsBuilder {
   using Key = std::pair<std::string, std::string>;                            // section, option
   using Places = std::map<std::string, std::pair<std::size_t, std::string>>;  // index, where
 
+  Status apply(Assignment& assignment);
   OptionTarget target_of(const Assignment& assignment);
   [[nodiscard]] static Key key_of(const Assignment& assignment, OptionTarget target);
   [[nodiscard]] const Assignment* written(const std::string& section,
                                           std::string_view option) const;
+  /// Whether what was written of all these options could be read: else there is no telling what
+  /// contradicts them.
+  [[nodiscard]] bool readable(const std::string& section,
+                              std::initializer_list<std::string_view> options) const;
+  void note(const Status& status);
   [[nodiscard]] std::string describe_global(std::string_view option,
                                             std::string_view default_value) const;
   [[nodiscard]] Error contradiction(std::string_view option, std::string_view default_value,
@@ -79,7 +92,7 @@ class SettingsBuilder {
                                     std::string_view expected) const;
 
   [[nodiscard]] Status check_workers() const;
-  [[nodiscard]] Status check_addresses(std::string_view source) const;
+  void check_addresses(std::string_view source);
   [[nodiscard]] Status check_protocol(const ListenerSettings& listener) const;
   [[nodiscard]] Status check_rtmp(const ListenerSettings& listener) const;
   [[nodiscard]] Status check_pins(const ListenerSettings& listener) const;
@@ -88,6 +101,8 @@ class SettingsBuilder {
   Places listeners_;
   Places vhosts_;
   std::map<Key, Assignment> written_;
+  std::set<Key> unreadable_;
+  Problems problems_;
   bool pins_from_command_line_ = false;
 };
 

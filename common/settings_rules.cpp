@@ -64,6 +64,9 @@ Error SettingsBuilder::contradiction(std::string_view option, std::string_view d
 
 Status SettingsBuilder::check_workers() const {
   const Settings& s = settings_;
+  if (!readable({}, {"ping-limit", "ping-interval", "workers", "max-workers", "acceptors"})) {
+    return {};
+  }
   if (s.ping_limit <= s.ping_interval) {
     return contradiction("ping-limit", format_duration(s.ping_limit), "ping-interval",
                          format_duration(s.ping_interval), "ping-limit above ping-interval");
@@ -84,9 +87,10 @@ Status SettingsBuilder::check_workers() const {
   return {};
 }
 
-Status SettingsBuilder::check_addresses(std::string_view source) const {
-  if (settings_.listeners.empty()) {
-    return usage_error(fmt::format(
+void SettingsBuilder::check_addresses(std::string_view source) {
+  // A section that could not be read may have been one.
+  if (settings_.listeners.empty() && problems_.empty()) {
+    problems_.add(fmt::format(
         "{}: no listener: give --listen ADDRESS or a [listener NAME] section with listen = ADDRESS",
         source));
   }
@@ -95,24 +99,28 @@ Status SettingsBuilder::check_addresses(std::string_view source) const {
     taken.emplace("unix:" + settings_.control_socket, describe_global("control-socket", ""));
   }
   for (const ListenerSettings& listener : settings_.listeners) {
+    if (!readable(listener.name, {"listen"})) continue;
     const Assignment* listen = written(listener.name, "listen");
     if (listen == nullptr) {
-      return usage_error(fmt::format("{}: listen is missing: expected listen = ADDRESS",
-                                     listeners_.at(listener.name).second));
+      problems_.add(fmt::format("{}: listen is missing: expected listen = ADDRESS",
+                                listeners_.at(listener.name).second));
+      continue;
     }
     if (!has_fixed_address(listener.endpoint)) continue;
     const auto [other, added] = taken.try_emplace(listener.endpoint.to_string(), describe(*listen));
     if (!added) {
-      return usage_error(fmt::format("{}: the address is taken by '{}': expected another one",
-                                     describe(*listen), other->second));
+      problems_.add(fmt::format("{}: the address is taken by '{}': expected another one",
+                                describe(*listen), other->second));
     }
   }
-  return {};
 }
 
 /// A worker program of the operator's own knows its names itself.
 Status SettingsBuilder::check_protocol(const ListenerSettings& listener) const {
-  if (!settings_.worker_program.empty()) return {};
+  if (!settings_.worker_program.empty() || !readable({}, {"worker-program"}) ||
+      !readable(listener.name, {"protocol", "handler"})) {
+    return {};
+  }
   const ProtocolName* protocol = find_protocol(listener.protocol);
   if (protocol == nullptr) {
     return usage_error(
@@ -131,7 +139,10 @@ Status SettingsBuilder::check_protocol(const ListenerSettings& listener) const {
 
 /// What only rtmp has, and what its handlers need.
 Status SettingsBuilder::check_rtmp(const ListenerSettings& listener) const {
-  if (!settings_.worker_program.empty()) return {};
+  if (!settings_.worker_program.empty() || !readable({}, {"worker-program"}) ||
+      !readable(listener.name, {"protocol", "handler", "key", "prefix"})) {
+    return {};
+  }
   if (find_protocol(listener.protocol) != nullptr && listener.protocol != kRtmp) {
     const std::string_view option = listener.key_is_stream                   ? "key"
                                     : listener.prefix != ClientPrefix::kNone ? "prefix"
@@ -141,7 +152,8 @@ Status SettingsBuilder::check_rtmp(const ListenerSettings& listener) const {
                                      describe(*written(listener.name, option)), listener.protocol));
     }
   }
-  if (!forwards_to_nowhere(listener, settings_.vhosts)) return {};
+  // Among what could not be read there may be one.
+  if (!problems_.empty() || !forwards_to_nowhere(listener, settings_.vhosts)) return {};
   return usage_error(
       fmt::format("{}: there is no upstream: expected upstream = ADDRESS in a [vhost NAME] section",
                   describe(*written(listener.name, "handler"))));
@@ -149,7 +161,7 @@ Status SettingsBuilder::check_rtmp(const ListenerSettings& listener) const {
 
 /// In a single process every key is served by it.
 Status SettingsBuilder::check_pins(const ListenerSettings& listener) const {
-  if (settings_.workers == 0) return {};
+  if (settings_.workers == 0 || !readable({}, {"workers", "max-workers"})) return {};
   for (const Pin& pin : listener.pins) {
     const std::uint16_t slot = *std::max_element(pin.slots.begin(), pin.slots.end());
     if (slot < settings_.worker_limit()) continue;

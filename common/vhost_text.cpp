@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "common/config_file.hpp"
 #include "common/ini.hpp"
+#include "common/ini_value.hpp"
 #include "common/option_table.hpp"
 #include "common/option_values.hpp"
 #include "common/settings_builder.hpp"
@@ -31,16 +32,19 @@ std::string format_section(const VhostSettings& vhost, std::span<const Values> d
     const Values values = spec.show(vhost);
     if (values == *unset++) continue;
     for (const std::string& value : values) {
-      text.append(spec.name).append(" = ").append(value).append("\n");
+      text.append(spec.name).append(" = ").append(write_ini_value(value)).append("\n");
     }
   }
   return text;
 }
 
-/// What a file cannot have in a value: a comment's beginning, blanks around it, another line.
-bool fits_in_a_file(std::string_view value) {
-  constexpr std::string_view kForbidden("#\n\r\0", 4);
-  return value.find_first_of(kForbidden) == std::string_view::npos && trimmed(value) == value;
+/// The key alone is told of one that is not KEY=VALUE or has another key: its value may be a
+/// secret.
+Result<const OptionSpec*> read_vhost_key(std::string_view key) {
+  const auto spec = is_name(key) ? find_key(key, OptionScope::kVhost)
+                                 : Result<const OptionSpec*>(usage_error("expected a key"));
+  if (spec) return *spec;
+  return usage_error(fmt::format("{}: {}", printable(key), spec.error().text));
 }
 
 }  // namespace
@@ -60,18 +64,19 @@ std::vector<std::string> format_vhosts(std::span<const VhostSettings> vhosts) {
 }
 
 Result<std::vector<VhostSettings>> parse_vhosts(std::string_view text, std::string_view source) {
-  const auto sections = read_ini(text, source);
-  if (!sections) return sections.error();
   SettingsBuilder builder;
-  for (const IniSection& section : *sections) {
-    if (section.line == 0 && section.entries.empty()) continue;
-    if (!section.name.starts_with("vhost")) {
-      const std::size_t line = section.line > 0 ? section.line : section.entries.front().line;
-      return usage_error(fmt::format("{}:{}: expected [vhost NAME] sections only", source, line));
+  for (const IniSection& section : read_ini(text, source, builder.problems())) {
+    if (section.entries.empty() && section.name.empty()) continue;
+    if (section.name.starts_with("vhost")) {
+      add_section(builder, section, source);
+      continue;
     }
-    const Status added = add_section(builder, section, source);
-    if (!added) return added.error();
+    const std::size_t line = section.line > 0 ? section.line : section.entries.front().line;
+    builder.problems().add(fmt::format("{}:{}: expected [vhost NAME] sections only", source, line),
+                           line);
   }
+  const Status status = builder.problems().status();
+  if (!status) return status.error();
   return builder.finish_vhosts();
 }
 
@@ -81,26 +86,42 @@ Status change_vhost(VhostSettings& vhost, std::span<const std::string> assignmen
   for (const std::string& assignment : assignments) {
     const std::string_view text = assignment;
     const auto equals = text.find('=');
-    if (equals == std::string_view::npos) {
-      return usage_error(fmt::format("'{}': expected KEY=VALUE", printable(text)));
-    }
-    const std::string_view key = text.substr(0, equals);
-    const std::string_view value = text.substr(equals + 1);
-    const auto spec = find_key(key, OptionScope::kVhost);
-    const bool secret = spec && (*spec)->is_secret();
+    if (equals == std::string_view::npos) return usage_error("expected KEY=VALUE, found no '='");
+    const auto spec = read_vhost_key(text.substr(0, equals));
+    if (!spec) return spec.error();
+    const std::string_view written = text.substr(equals + 1);
     const auto fail = [&](std::string_view why) {
       return usage_error(
-          fmt::format("{} = {}: {}", printable(key), secret ? "..." : printable(value), why));
+          fmt::format("{} = {}: {}", (*spec)->name, shown_value(**spec, written), why));
     };
-    if (!spec) return fail(spec.error().text);
-    if (!fits_in_a_file(value)) {
-      return fail("expected one line without '#' and without blanks around it");
-    }
+    const auto value = read_ini_value(written);
+    if (!value) return fail(value.error().text);
     if ((*spec)->repeatable && cleared.insert((*spec)->name).second) vhost.upstreams.clear();
-    if ((*spec)->repeatable && value.empty()) continue;
-    const Status applied = (*spec)->apply({unused, nullptr, &vhost}, value);
+    const Status applied = (*spec)->apply({unused, nullptr, &vhost}, *value);
     if (!applied) return fail(applied.error().text);
   }
+  return {};
+}
+
+Status unset_in_vhost(VhostSettings& vhost, std::span<const std::string> keys) {
+  std::set<std::string_view> unset;
+  for (const std::string& key : keys) {
+    const auto spec = read_vhost_key(key);
+    if (!spec) return spec.error();
+    unset.insert((*spec)->name);
+  }
+  Settings unused;
+  VhostSettings fresh;
+  const VhostSettings defaults;
+  fresh.name = vhost.name;
+  for (const OptionSpec& spec : vhost_option_table()) {
+    const Values values = spec.show(vhost);
+    if (unset.contains(spec.name) || values == spec.show(defaults)) continue;
+    for (const std::string& value : values) {
+      if (const Status set = spec.apply({unused, nullptr, &fresh}, value); !set) return set;
+    }
+  }
+  vhost = std::move(fresh);
   return {};
 }
 

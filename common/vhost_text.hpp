@@ -24,9 +24,11 @@ std::vector<std::string> format_vhosts(std::span<const VhostSettings> vhosts);
 /// Reads what format_vhosts() wrote, its texts joined. `source` is its name in messages.
 Result<std::vector<VhostSettings>> parse_vhosts(std::string_view text, std::string_view source);
 
-/// Applies "KEY=VALUE" texts, which are read as in a file. What is given of a key that can be
-/// repeated takes the place of all there was; of such a key an empty value leaves nothing. An error
-/// may leave some of them applied.
+/// Applies "KEY=VALUE" texts, whose values are read as in a file. What is given of a key that can
+/// be repeated takes the place of all there was. An error may leave some of them applied.
 Status change_vhost(VhostSettings& vhost, std::span<const std::string> assignments);
+
+/// Gives these keys their defaults. An error changes nothing.
+Status unset_in_vhost(VhostSettings& vhost, std::span<const std::string> keys);
 
 }  // namespace mpb

@@ -138,7 +138,6 @@ Result<Jitter> read_jitter(std::string_view text) {
 
 Result<std::vector<Network>> read_networks(std::string_view text) {
   std::vector<Network> networks;
-  if (text.empty()) return networks;
   while (true) {
     const auto comma = text.find(',');
     const auto network = read_network(trimmed(text.substr(0, comma)));
@@ -150,31 +149,40 @@ Result<std::vector<Network>> read_networks(std::string_view text) {
   }
 }
 
-Result<std::string> read_secret(std::string_view text) {
-  const auto fits = [](char c) { return is_visible(c) && c != '#' && c != '&'; };
-  if (text.size() <= kMaxSecret && std::all_of(text.begin(), text.end(), fits)) {
+Result<std::string> read_key(std::string_view text) {
+  const auto fits = [](char c) { return is_visible(c) && c != '&'; };
+  if (!text.empty() && text.size() <= kMaxSecret && std::all_of(text.begin(), text.end(), fits)) {
     return std::string(text);
   }
   return usage_error(fmt::format(
-      "expected at most {} visible ASCII characters, neither '#' nor '&' among them, or nothing",
+      "expected 1 to {} visible ASCII characters, no '&' among them: it stands in a URL",
       kMaxSecret));
 }
 
+Result<std::string> read_secret(std::string_view text) {
+  const auto fits = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; };
+  if (!text.empty() && text.size() <= kMaxSecret && std::all_of(text.begin(), text.end(), fits)) {
+    return std::string(text);
+  }
+  return usage_error(fmt::format("expected 1 to {} bytes of text", kMaxSecret));
+}
+
 Result<std::string> read_hook_url(std::string_view text) {
-  if (text.empty()) return std::string();
   if (text.starts_with("https://")) {
     return usage_error("there is no TLS: expected http://HOST[:PORT]/PATH");
   }
   const auto url = parse_http_url(text);
-  if (url && text.size() <= kMaxHookUrl) {
+  // RFC 3986 has neither, and a file would need twice the room for them.
+  const bool odd = text.find_first_of("\"\\") != std::string_view::npos;
+  if (url && !odd && text.size() <= kMaxHookUrl) {
     const bool bracketed = url->authority.starts_with('[');
     if (bracketed ? is_ipv6(url->host) : is_ipv4(url->host) || url->host == "localhost") {
       return std::string(text);
     }
   }
   return usage_error(fmt::format(
-      "expected http://HOST[:PORT]/PATH of at most {} visible ASCII characters without '#', HOST "
-      "being localhost or an address such as 127.0.0.1 or [::1], or nothing",
+      "expected http://HOST[:PORT]/PATH of at most {} visible ASCII characters, no '#', '\"' or "
+      "'\\' among them, HOST being localhost or an address such as 127.0.0.1 or [::1]",
       kMaxHookUrl));
 }
 

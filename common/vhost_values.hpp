@@ -25,11 +25,13 @@ Result<std::string> read_vhost_name(std::string_view text);
 /// 0: realtime.
 Result<Duration> read_latency(std::string_view text);
 Result<Jitter> read_jitter(std::string_view text);
-/// "ADDRESS[/BITS],...". Empty: none.
+/// "ADDRESS[/BITS],...".
 Result<std::vector<Network>> read_networks(std::string_view text);
-/// Empty, or what can stand in a URL and in a configuration file.
+/// What can stand in a URL as the value of a parameter.
+Result<std::string> read_key(std::string_view text);
+/// Any text: it makes tokens, and stands in no URL itself.
 Result<std::string> read_secret(std::string_view text);
-/// Empty, or "http://HOST[:PORT]/PATH".
+/// "http://HOST[:PORT]/PATH".
 Result<std::string> read_hook_url(std::string_view text);
 /// open: true.
 Result<bool> read_hook_failure(std::string_view text);

@@ -4,6 +4,8 @@
 
 #include <boost/json/parse.hpp>
 
+#include "common/problems.hpp"
+#include "common/utf8.hpp"
 #include "mpctl/safe_text.hpp"
 
 namespace mpb::ctl {
@@ -27,7 +29,7 @@ std::uint64_t as_number(const json::value& value) {
 
 Result<json::object> parse_object(std::string_view line) {
   json::error_code error;
-  json::value value = json::parse(line, error);
+  json::value value = json::parse(valid_utf8(line, "\\ufffd"), error);
   if (error) return protocol_error("the answer is not JSON: " + error.message());
   if (!value.is_object()) return protocol_error("the answer is not a JSON object");
   return std::move(value.get_object());
@@ -39,7 +41,11 @@ Status check_answer(const json::object& answer) {
   if (error == nullptr || !error->is_string()) {
     return protocol_error("the broker refused and does not say why");
   }
-  return unavailable_error(safe_line(error->get_string()));
+  std::string text;
+  for (const std::string& line : lines_of(std::string(error->get_string()))) {
+    text.append(text.empty() ? "" : "\n").append(safe_line(line));
+  }
+  return unavailable_error(std::move(text));
 }
 
 std::uint64_t number(const json::object& object, std::string_view member) {

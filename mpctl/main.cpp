@@ -6,6 +6,7 @@
 #include <exception>
 #include <vector>
 
+#include "common/problems.hpp"
 #include "common/version.hpp"
 #include "mpctl/commands.hpp"
 #include "mpctl/options.hpp"
@@ -19,7 +20,7 @@ constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
 int failure(const std::string& text, int code) {
-  fmt::print(stderr, "mpctl: {}\n", text);
+  for (const std::string& line : lines_of(text)) fmt::print(stderr, "mpctl: {}\n", line);
   return code;
 }
 

@@ -52,9 +52,9 @@ Status check_options(const po::variables_map& values, const std::string& command
   } else if (values["json"].as<bool>()) {
     return usage_error("--json does not go with watch: repeat status --json instead");
   }
-  if (command == "route") return {};
+  if (command == "route") return refuse_options(values, command, {"unset"});
   if (command == "vhost") return refuse_options(values, command, {"listener"});
-  return refuse_options(values, command, {"remove", "listener"});
+  return refuse_options(values, command, {"remove", "listener", "unset"});
 }
 
 Status read_watch(const po::variables_map& values, Options& options) {
@@ -86,7 +86,11 @@ RequestWords request_words(const po::variables_map& values) {
     return values[option].as<std::string>();
   };
   const Words words = values["words"].as<Words>();
-  return {words.front(), {words.begin() + 1, words.end()}, text("remove"), text("listener")};
+  return {words.front(),
+          {words.begin() + 1, words.end()},
+          text("remove"),
+          text("listener"),
+          given(values, "unset") ? values["unset"].as<Words>() : Words{}};
 }
 
 Result<Options> read_values(const po::variables_map& values, const char* socket_variable) {

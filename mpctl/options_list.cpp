@@ -4,6 +4,7 @@
 
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <boost/program_options.hpp>
 
@@ -24,6 +25,8 @@ po::options_description visible_options() {
       "count", text("N"), "watch: end after N tables")("remove", text("KEY"),
                                                        "route: take the pin of KEY away; "
                                                        "vhost: take the vhost KEY away")(
+      "unset", po::value<std::vector<std::string>>()->value_name("KEY"),
+      "vhost: give KEY its default; may be repeated")(
       "listener", text("NAME"),
       "route: only for listeners of this one's protocol (default: for all)")(
       "help,h", po::bool_switch(), "show this")("version", po::bool_switch(), "show the version");
@@ -50,6 +53,7 @@ std::string help_text() {
           "  workers N                   set the number of base workers\n"
           "  vhost NAME KEY=VALUE...     set keys of a vhost, which is made if it is not there;\n"
           "                              a reload brings back what the file says\n"
+          "  vhost NAME --unset KEY      give a key its default\n"
           "  vhost --remove NAME         take it away\n"
           "  reload                      read the configuration again\n"
           "  stop                        drain all workers, then end\n"

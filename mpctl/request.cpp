@@ -9,6 +9,7 @@
 
 #include "common/option_values.hpp"
 #include "common/units.hpp"
+#include "common/utf8.hpp"
 #include "mpctl/safe_text.hpp"
 
 namespace mpb::ctl {
@@ -106,27 +107,44 @@ Result<json::object> route(const RequestWords& words) {
   return request;
 }
 
+/// The text itself is not shown: it may have a secret.
+Status check_assignment(std::string_view text) {
+  const auto equals = text.find('=');
+  if (equals == std::string_view::npos) {
+    return usage_error("vhost: expected KEY=VALUE such as latency=merge:350ms, found no '='");
+  }
+  const std::string_view key = text.substr(0, equals);
+  if (auto status = check_name("vhost", "key", key); !status) return status;
+  if (is_utf8(text)) return {};
+  return usage_error(fmt::format("vhost: {}: the value is not UTF-8", safe_text(key)));
+}
+
 Result<json::object> vhost(const RequestWords& words) {
-  constexpr std::string_view kUsage = "vhost NAME KEY=VALUE..., or: vhost --remove NAME";
+  constexpr std::string_view kUsage =
+      "vhost NAME KEY=VALUE..., or: vhost NAME --unset KEY, or: vhost --remove NAME";
   if (words.remove) {
-    if (!words.arguments.empty()) return wrong(kUsage);
+    if (!words.arguments.empty() || !words.unset.empty()) return wrong(kUsage);
     if (auto status = check_name("vhost", "name", *words.remove); !status) return status.error();
     return json::object{{"command", "vhost"}, {"name", *words.remove}, {"remove", true}};
   }
-  if (words.arguments.size() < 2) return wrong(kUsage);
+  if (words.arguments.empty()) return wrong(kUsage);
+  if (words.arguments.size() == 1 && words.unset.empty()) return wrong(kUsage);
   json::array set;
   for (std::size_t i = 1; i < words.arguments.size(); ++i) {
-    const std::string& text = words.arguments[i];
-    if (text.find('=') == std::string::npos) {
-      return usage_error(
-          fmt::format("vhost: '{}' is not KEY=VALUE such as latency=merge:350ms", safe_text(text)));
-    }
-    if (auto status = check_name("vhost", "key and value", text); !status) return status.error();
-    set.emplace_back(text);
+    if (auto status = check_assignment(words.arguments[i]); !status) return status.error();
+    set.emplace_back(words.arguments[i]);
+  }
+  json::array unset;
+  for (const std::string& key : words.unset) {
+    if (auto status = check_name("vhost", "key", key); !status) return status.error();
+    unset.emplace_back(key);
   }
   const std::string& name = words.arguments.front();
   if (auto status = check_name("vhost", "name", name); !status) return status.error();
-  return json::object{{"command", "vhost"}, {"name", name}, {"set", std::move(set)}};
+  json::object request{{"command", "vhost"}, {"name", name}};
+  if (!set.empty()) request["set"] = std::move(set);
+  if (!unset.empty()) request["unset"] = std::move(unset);
+  return request;
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ struct RequestWords {
   std::vector<std::string> arguments;
   std::optional<std::string> remove;    // --remove
   std::optional<std::string> listener;  // --listener
+  std::vector<std::string> unset{};     // --unset
 };
 
 /// Refuses what no broker could take; what this broker takes is its own to say.

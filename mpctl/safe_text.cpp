@@ -5,33 +5,13 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "common/utf8.hpp"
+
 namespace mpb::ctl {
 namespace {
 
-struct CodePoint {
-  std::uint32_t value = 0;
-  std::size_t size = 0;  // bytes; 0: not UTF-8
-};
-
 constexpr bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-}
-
-/// RFC 3629: no overlong forms, no surrogates, at most U+10FFFF.
-CodePoint decode(std::string_view text) {
-  constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  const auto first = static_cast<unsigned char>(text.front());
-  if (first < 0x80) return {first, 1};
-  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size) return {};
-  std::uint32_t value = first & (0x7fU >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if (!is_continuation(text[i])) return {};
-    value = (value << 6) | (static_cast<unsigned char>(text[i]) & 0x3fU);
-  }
-  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
-  if (value < kLeast[size] || surrogate || value > 0x10ffff) return {};
-  return {value, size};
 }
 
 constexpr bool is_control(std::uint32_t c) {
@@ -49,7 +29,7 @@ std::string replace(std::string_view text, Harmful&& harmful) {
   std::string line;
   line.reserve(text.size());
   while (!text.empty()) {
-    const CodePoint code = decode(text);
+    const CodePoint code = first_code_point(text);
     const std::size_t size = std::max<std::size_t>(code.size, 1);
     const std::string_view bytes = text.substr(0, size);
     if (code.size == 0 || is_control(code.value) || is_layout(code.value)) {
@@ -71,15 +51,6 @@ void escape(std::string& line, const CodePoint& code, std::string_view bytes) {
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const CodePoint code = decode(text);
-    if (code.size == 0) return false;
-    text.remove_prefix(code.size);
-  }
-  return true;
-}
 
 std::string safe_line(std::string_view line) {
   return replace(line, escape);

@@ -7,8 +7,6 @@
 
 namespace mpb::ctl {
 
-bool is_utf8(std::string_view text);
-
 /// Control characters (also those above U+007F), characters that turn the direction of writing and
 /// bytes that are not UTF-8 become \xNN or \u{NNNN}; a backslash is doubled.
 std::string safe_text(std::string_view text);

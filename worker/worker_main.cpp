@@ -1,6 +1,7 @@
 #include "worker/worker_main.hpp"
 
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,6 +13,7 @@
 #include "common/child.hpp"
 #include "common/log.hpp"
 #include "common/options.hpp"
+#include "common/problems.hpp"
 #include "common/process.hpp"
 #include "common/service_manager.hpp"
 #include "common/signals.hpp"
@@ -36,9 +38,13 @@ LogLevel broker_log_level() {
   return known.value_or(LogLevel::kInfo);
 }
 
+ExitCode exit_code(const Error& error) {
+  return error.kind == ErrorKind::kUsage ? ExitCode::kUsage : ExitCode::kFailure;
+}
+
 int fail(const Error& error) {
   log_error("failed")("why", error.text);
-  return static_cast<int>(error.kind == ErrorKind::kUsage ? ExitCode::kUsage : ExitCode::kFailure);
+  return static_cast<int>(exit_code(error));
 }
 
 /// SIGTERM and SIGINT: drain; the second time at once.
@@ -69,7 +75,8 @@ void reload(Worker& worker, std::span<const char* const> arguments) {
     set_log_level(options->settings.log_level);
     log_info("reload")("ok", true)("note", "listeners change only at a restart");
   } else {
-    log_error("reload")("ok", false)("why", options.error().text);
+    log_error("reload")("ok", false)(
+        "why", fmt::format("{}", fmt::join(lines_of(options.error().text), "; ")));
   }
   notify_service_manager("READY=1");
 }
@@ -125,8 +132,10 @@ int worker_main(int argc, char** argv, const Registry& registry) {
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
   const auto options = parse_options(arguments, "mpworker");
   if (!options) {
-    std::fprintf(stderr, "mpworker: %s\n", options.error().text.c_str());
-    return static_cast<int>(ExitCode::kUsage);
+    for (const std::string& line : lines_of(options.error().text)) {
+      std::fprintf(stderr, "mpworker: %s\n", line.c_str());
+    }
+    return static_cast<int>(exit_code(options.error()));
   }
   if (options->help || options->version) {
     const std::string text = options->help ? help_text("mpworker") : version_text("mpworker");

@@ -1,6 +1,7 @@
 // Configuration text: sections, keys, values and contradictions.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -29,14 +30,10 @@ std::string global(const std::string& lines) {
 }
 
 TEST(Config, ReadsSectionsCommentsAndBlanks) {
-  const auto s = parse_config(
-      "# a comment\n\n  workers=3 # another\r\n\n[listener rtmp-1.a_B]\n\tlisten = [::1]:7\n"
-      "[ listener x ]\n",
-      kFile);
-  ASSERT_FALSE(s);  // blanks around a section's name are not taken
+  EXPECT_NE(error_of("[ listener x ]\nlisten = :1\n"), "no error") << "blanks around the name";
   const auto good = parse_config(
-      "# a comment\n\n  workers=3 # another\r\n\n[listener rtmp-1.a_B]\n\tlisten = [::1]:7\n"
-      "[listener   ends.]\nlisten=/x",
+      "\xef\xbb\xbf# a comment\n\n  workers=3 \r\n\t; another\r\n\n[listener rtmp-1.a_B]\n"
+      "\tlisten = [::1]:7\n[listener   ends.]\nlisten=/x",
       kFile);
   ASSERT_TRUE(good) << good.error().text;
   EXPECT_EQ(good->workers, 3);
@@ -55,15 +52,16 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
       {"workers = 2\n",
        "mp.ini: no listener: give --listen ADDRESS or a [listener NAME] section "
        "with listen = ADDRESS"},
-      {"workers\n",
-       "mp.ini:1: 'workers': expected key = value or [section]; a comment begins with "
-       "#"},
-      {"; old\n", "mp.ini:1: '; old': expected key = value or [section]; a comment begins with #"},
-      {"\n= 3\n", "mp.ini:2: '= 3': expected key = value or [section]; a comment begins with #"},
-      {"[]\n", "mp.ini:1: '[]': expected [section]"},
-      {"[\n", "mp.ini:1: '[': expected [section]"},
-      {"[listener a\n", "mp.ini:1: '[listener a': expected [section]"},
-      {"[listener a]=3\n", "mp.ini:1: '[listener a]=3': expected [section]"},
+      {"workers\n", "mp.ini:1: workers: expected = and a value behind the key"},
+      {"workers: 3\n", "mp.ini:1: workers: expected = and a value behind the key"},
+      {"\n= 3\n",
+       "mp.ini:2: expected key = value, [section], or a comment that begins its line with # or ;"},
+      {"two words = 3\n",
+       "mp.ini:1: expected key = value, [section], or a comment that begins its line with # or ;"},
+      {"[]\n", "mp.ini:1: expected [section], and nothing behind it"},
+      {"[\n", "mp.ini:1: expected [section], and nothing behind it"},
+      {"[listener a\n", "mp.ini:1: expected [section], and nothing behind it"},
+      {"[listener a]=3\n", "mp.ini:1: expected [section], and nothing behind it"},
       {"[broker]\n",
        "mp.ini:1: [broker]: unknown section: expected [listener NAME] or [vhost NAME], "
        "NAME of letters, digits, '_', '.' or '-'"},
@@ -79,19 +77,18 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
        "already: mp.ini:1: [listener l]"},
       {listener("policy = fastest"),
        "mp.ini:3: [listener l] policy = fastest: expected one of least, hash, p2c, local"},
-      {listener("polcy = hash"),
-       "mp.ini:3: [listener l] polcy = hash: unknown key; did you mean policy?"},
+      {listener("polcy = hash"), "mp.ini:3: [listener l] polcy: unknown key; did you mean policy?"},
       {listener("nonsense-at-all = 1"),
-       "mp.ini:3: [listener l] nonsense-at-all = 1: unknown key; --help lists the known ones"},
+       "mp.ini:3: [listener l] nonsense-at-all: unknown key; --help lists the known ones"},
       {listener("workers = 3"),
-       "mp.ini:3: [listener l] workers = 3: belongs to no section: "
+       "mp.ini:3: [listener l] workers: belongs to no section: "
        "expected before the first one"},
       {global("policy = hash"),
-       "mp.ini:1: policy = hash: belongs to a listener: expected in a "
+       "mp.ini:1: policy: belongs to a listener: expected in a "
        "[listener NAME] section"},
-      {global("help = 1"), "mp.ini:1: help = 1: can be given on the command line only"},
-      {global("worker = 1"), "mp.ini:1: worker = 1: unknown key; did you mean workers?"},
-      {global("a.b = 1"), "mp.ini:1: a.b = 1: unknown key; --help lists the known ones"},
+      {global("help = 1"), "mp.ini:1: help: can be given on the command line only"},
+      {global("worker = 1"), "mp.ini:1: worker: unknown key; did you mean workers?"},
+      {global("a.b = 1"), "mp.ini:1: a.b: unknown key; --help lists the known ones"},
       {global("workers = 1\nworkers = 1"),
        "mp.ini:2: workers = 1: given twice; before: mp.ini:1: workers = 1"},
       {listener("protocol = telepathy"),
@@ -110,7 +107,7 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
        "mp.ini:4: [listener l] handler = forward: there is no upstream: expected upstream = "
        "ADDRESS in a [vhost NAME] section"},
       {global("latency = realtime"),
-       "mp.ini:1: latency = realtime: belongs to a vhost: expected in a [vhost NAME] section"},
+       "mp.ini:1: latency: belongs to a vhost: expected in a [vhost NAME] section"},
       {listener("handler = relay"),
        "mp.ini:3: [listener l] handler = relay: expected one of echo for protocol control (others "
        "need a worker-program that knows them)"},
@@ -146,10 +143,87 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
 
 TEST(Config, RefusesNulBytesAndTooMuch) {
   EXPECT_EQ(error_of(std::string("workers = 2\n\0=1\n", 16)),
-            "mp.ini:2: '?=1': expected text, found a NUL byte");
+            "mp.ini:2: a NUL byte: expected text in UTF-8 (this may be UTF-16, or no text at all)");
   EXPECT_NE(error_of(std::string(kMaxConfigSize + 1, '#')).find("mp.ini: larger than 16777216"),
             std::string::npos);
   EXPECT_NE(error_of(std::string(kMaxConfigSize, '#')).find("no listener"), std::string::npos);
+}
+
+TEST(Config, AValueIsTakenWholeOrRefused) {
+  const std::pair<std::string, std::string> taken[] = {
+      {"a#b", "a#b"},
+      {"a;b", "a;b"},
+      {"a\"b", "a\"b"},
+      {"\"a b\"", "a b"},
+      {"\" a \"  ", " a "},
+      {"\"#a\"", "#a"},
+      {"\"a # b ; c\"", "a # b ; c"},
+      {R"("a\"b\\")", R"(a"b\)"},
+      {"\"'a'\"", "'a'"},
+      {"a\tb", "a\tb"},
+      {"\xc3\xa4", "\xc3\xa4"},
+      {"= =", "= ="},
+      {std::string(107, 'x'), std::string(107, 'x')},
+  };
+  for (const auto& [written, meant] : taken) {
+    const auto settings = parse_config(listener("route = " + written + "=0\r\n"), kFile);
+    // Quotes stand around a whole value, which here ends with "=0".
+    const auto quoted = parse_config("control-socket = " + written + "\n" + listener(""), kFile);
+    ASSERT_TRUE(quoted) << written << ": " << quoted.error().text;
+    EXPECT_EQ(quoted->control_socket, meant) << written;
+    if (written.front() != '"') {
+      ASSERT_TRUE(settings) << written << ": " << settings.error().text;
+      EXPECT_EQ(settings->listeners.at(0).pins.at(0).key, meant);
+    }
+  }
+  for (const char* written :
+       {"#a", ";a", "a #b", "a\t;b", "a # b", "'a'", "'a", "a'", "a\"", "\"a", "\"a\" b",
+        "\"a\" # b", "\"a\"b\"", "\"a\\n\"", "\"a\\\"", "\"", "a\\", "\"\"", ""}) {
+    const std::string error = error_of(global(std::string("control-socket = ") + written));
+    EXPECT_TRUE(error.starts_with("mp.ini:1: control-socket = ")) << written << ": " << error;
+    EXPECT_NE(error.find(": expected "), std::string::npos) << written << ": " << error;
+  }
+}
+
+TEST(Config, RefusesWhatIsNoText) {
+  const std::pair<std::string, std::string> wrong[] = {
+      {"workers = \xfc\n", "mp.ini:1: this line is not UTF-8"},
+      {"workers = 2\r3\n", "mp.ini:1: this line has a control character"},
+      {"\x1b[listener a]\n", "mp.ini:1: this line has a control character"},
+      {std::string("\xff\xfew\0", 4), "mp.ini: it is UTF-16: expected text in UTF-8"},
+      {std::string("\xfe\xff\0w", 4), "mp.ini: it is UTF-16: expected text in UTF-8"},
+      {std::string("\xff\xfe\0\0", 4), "mp.ini: it is UTF-32: expected text in UTF-8"},
+      {std::string("\0\0\xfe\xff", 4), "mp.ini: it is UTF-32: expected text in UTF-8"},
+  };
+  for (const auto& [text, told] : wrong) EXPECT_EQ(error_of(text), told);
+  EXPECT_EQ(error_of(global("# Latin-1: \xfc")), "no error") << "in a comment it does no harm";
+}
+
+TEST(Config, TellsAllThatIsWrongInTheOrderOfItsLines) {
+  EXPECT_EQ(error_of("workers = many\n\nmax-workers\n[listener l]\nlisten = nowhere\npolcy = hash\n"
+                     "[vhost a b]\njitter = off\n[vhost b]\njitter = none\n"),
+            "mp.ini:1: workers = many: expected a whole number from 0 to 1000\n"
+            "mp.ini:3: max-workers: expected = and a value behind the key\n"
+            "mp.ini:5: [listener l] listen = nowhere: expected an address such as 127.0.0.1:1990, "
+            "[::1]:1990, :1990 or unix:/path (at most 107 bytes)\n"
+            "mp.ini:6: [listener l] polcy: unknown key; did you mean policy?\n"
+            "mp.ini:7: [vhost a b]: expected a host name of at most 255 letters, digits, '-', '_' "
+            "and '.', *.NAME for all names below it, or __defaultVhost__, which also has the "
+            "clients that name an address\n"
+            "mp.ini:10: [vhost b] jitter = none: expected one of full, zero, off");
+  // Contradictions as well, but not with what could not be read.
+  EXPECT_EQ(error_of("acceptors = 0\nlog-level = loud\n" + listener("protocol = smoke")),
+            "mp.ini:2: log-level = loud: expected one of debug, info, warning, error, off\n"
+            "mp.ini:1: acceptors = 0: expected at least 1: somebody must accept the clients\n"
+            "mp.ini:5: [listener l] protocol = smoke: expected one of control, ping, rtmp (others "
+            "need a worker-program that knows them)");
+  EXPECT_EQ(error_of("max-workers = 1\nworkers = x\n" + listener("")),
+            "mp.ini:2: workers = x: expected a whole number from 0 to 1000");
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "x = 1\n";
+  const std::string told = error_of(many);
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 20);
+  EXPECT_TRUE(told.ends_with("\nand 80 more")) << told;
 }
 
 TEST(Config, LongTextIsCutInMessages) {
@@ -160,14 +234,14 @@ TEST(Config, GoodValues) {
   for (const char* line :
        {"workers = 1000", "workers = 0", "max-workers = 1000", "acceptors = 2", "grow-at = 1",
         "grow-at = 100", "linger = 0", "idle-timeout = 49d", "max-clients = 1000000000",
-        "start-timeout = 1ms", "user =", "user = 1000", "group = staff", "control-socket =",
-        "control-socket = mp.sock", "log-level = off", "header-timeout = 0", "max-keys = 1"}) {
+        "start-timeout = 1ms", "user = 1000", "group = staff", "control-socket = mp.sock",
+        "log-level = off", "header-timeout = 0", "max-keys = 1"}) {
     EXPECT_EQ(error_of(global(line)), "no error") << line;
   }
   for (const char* line :
-       {"handler =", "handler = echo", "protocol = ping", "sticky = yes", "overflow = refuse",
-        "policy = local", "backlog = 1", "backlog = 65535", "mode = 0", "mode = 777",
-        "route = * = 1 , 0", "route = a b=1", "route = a=b=0", "protocol = rtmp",
+       {"handler = echo", "protocol = ping", "sticky = yes", "overflow = refuse", "policy = local",
+        "backlog = 1", "backlog = 65535", "mode = 0", "mode = 777", "route = * = 1 , 0",
+        "route = a b=1", "route = a=b=0", "protocol = rtmp",
         "protocol = rtmp\nhandler = relay\nkey = vhost\nprefix = none",
         "protocol = rtmp\nkey = vhost/app/stream\nprefix = proxy",
         "protocol = rtmp\nprefix = srs-real-ip", "key = vhost", "prefix = none"}) {
@@ -196,6 +270,10 @@ TEST(Config, BadValues) {
                            "max-clients = -1",
                            "max-clients = 1000000001",
                            "max-keys = 0",
+                           "user =",
+                           "group =",
+                           "control-socket =",
+                           "worker-program =",
                            "user = a b",
                            "user = a:b",
                            "group = a/b",
@@ -209,6 +287,7 @@ TEST(Config, BadValues) {
   for (const char* line : {"listen = localhost:1",
                            "protocol =",
                            "protocol = a/b",
+                           "handler =",
                            "handler = a b",
                            "sticky = true",
                            "overflow = drop",

@@ -42,6 +42,8 @@ TEST(Logfmt, ValuesThatWouldBeMisreadAreQuoted) {
 TEST(Logfmt, AClientCannotForgeALineOrAField) {
   EXPECT_EQ(logfmt("k", "x\nlevel=error event=fake"), R"(k="x\x0alevel=error event=fake")");
   EXPECT_EQ(logfmt("k", "\r\x1b[2J\x7f\0"s), R"(k="\x0d\x1b[2J\x7f\x00")");
+  EXPECT_EQ(logfmt("k", "\xfc\xe2\x82"s), R"(k="\xfc\xe2\x82")") << "no UTF-8";
+  EXPECT_EQ(logfmt("k", "\xc2\x9b"s), R"(k="\u{009b}")") << "the other control characters";
 }
 
 /// What systemd sets when standard error goes to the journal: what it is, here.

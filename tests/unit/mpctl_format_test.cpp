@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "common/option_values.hpp"
+#include "common/utf8.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/event_text.hpp"
 #include "mpctl/hooks_text.hpp"
@@ -72,6 +73,11 @@ TEST(MpctlOptions, BuildsTheRequestOfEachCommand) {
   EXPECT_EQ(request_of({"vhost", "a.test", "latency=merge:350ms", "play-key="}),
             object(R"({"command":"vhost","name":"a.test",
                        "set":["latency=merge:350ms","play-key="]})"));
+  EXPECT_EQ(request_of({"vhost", "a.test", "jitter=off", "--unset", "play-key", "--unset=latency"}),
+            object(R"({"command":"vhost","name":"a.test","set":["jitter=off"],
+                       "unset":["play-key","latency"]})"));
+  EXPECT_EQ(request_of({"vhost", "a.test", "--unset", "play-key"}),
+            object(R"({"command":"vhost","name":"a.test","unset":["play-key"]})"));
   EXPECT_EQ(request_of({"vhost", "--remove", "a.test"}),
             object(R"({"command":"vhost","name":"a.test","remove":true})"));
 }
@@ -111,6 +117,11 @@ TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {
                                  {"vhost", "a.test", "play-key=\xff"},
                                  {"vhost", "--remove", "a.test", "latency=realtime"},
                                  {"vhost", "--remove", ""},
+                                 {"vhost", "--remove", "a.test", "--unset", "latency"},
+                                 {"vhost", "a.test", "--unset", ""},
+                                 {"vhost", "--unset", "latency"},
+                                 {"route", "a=1", "--unset", "latency"},
+                                 {"status", "--unset", "latency"},
                                  {"vhost", "a.test", "jitter=off", "--listener", "l"},
                                  {"status", "--remove", "a"},
                                  {"status", "--interval", "1s"},
@@ -125,6 +136,9 @@ TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {
   for (const Words& words : wrong) EXPECT_FALSE(refusal_of(words).empty());
   EXPECT_FALSE(read_options({}, nullptr));
   EXPECT_TRUE(contains(refusal_of({"frob\x1b[2J"}), "frob\\x1b[2J"));
+  for (const char* words : {"play-key s3cret", "play-key=s3cret\xff"}) {
+    EXPECT_FALSE(contains(refusal_of({"vhost", "a.test", words}), "s3cret"));
+  }
 }
 
 TEST(MpctlOptions, FindsTheSocket) {
@@ -205,6 +219,12 @@ TEST(MpctlAnswer, TellsTheBrokersOwnWords) {
   EXPECT_TRUE(check_answer(object(R"({"ok":true})")));
   EXPECT_EQ(check_answer(object(R"({"ok":false,"error":"no slot 9\u001b"})")).error().text,
             "no slot 9\\x1b");
+  EXPECT_EQ(check_answer(object(R"({"ok":false,"error":"one\ntwo\u001b"})")).error().text,
+            "one\ntwo\\x1b")
+      << "a line each";
+  const auto not_utf8 = parse_object("{\"ok\":false,\"error\":\"a \xfc\"}");
+  ASSERT_TRUE(not_utf8) << not_utf8.error().text;
+  EXPECT_EQ(check_answer(*not_utf8).error().text, "a \xef\xbf\xbd");
   EXPECT_FALSE(check_answer(object("{}")));
   EXPECT_FALSE(check_answer(object(R"({"ok":1,"error":2})")));
   EXPECT_FALSE(parse_object("[1]"));

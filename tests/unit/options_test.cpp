@@ -1,11 +1,16 @@
 #include "common/options.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
+#include <utility>
 #include <vector>
+
+#include "common/option_table.hpp"
 
 namespace mpb {
 namespace {
@@ -135,10 +140,10 @@ TEST(CommandLine, WhatIsNamedOnThisMachineMustBeThere) {
 }
 
 TEST(CommandLine, ASingleProcessTellsWhatHasNoMeaning) {
-  const auto alone = parse(
-      {"--listen=:1", "--workers=3", "--max-workers=4", "--policy=hash", "--control-socket", "",
-       "--route=1=0", "--route=2=0", "--idle-timeout=1s", "--worker-program=/nonexistent/w"},
-      "mpworker");
+  const auto alone =
+      parse({"--listen=:1", "--workers=3", "--max-workers=4", "--policy=hash", "--route=1=0",
+             "--route=2=0", "--idle-timeout=1s", "--worker-program=/nonexistent/w"},
+            "mpworker");
   ASSERT_TRUE(alone) << alone.error().text;
   EXPECT_EQ(alone->ignored,
             (std::vector<std::string>{"command line: --max-workers 4", "command line: --workers 3",
@@ -176,12 +181,11 @@ TEST(CommandLine, NoArgumentsAtAllIsAnError) {
 TEST(CommandLine, BadOnesAreToldInTheirOwnWords) {
   const Wrong wrong[] = {
       {{"--listn", ":1"}, "--listn: unknown option; did you mean --listen?"},
-      {{"--max_workers=3"}, "--max_workers=3: unknown option; did you mean --max-workers?"},
+      {{"--max_workers=3"}, "--max_workers: unknown option; did you mean --max-workers?"},
       {{"--lis", ":1"}, "--lis: unknown option; did you mean --listen?"},
       {{"--zzzzzzzz", ":1"}, "--zzzzzzzz: unknown option; --help"},
       {{"-x"}, "-x: unknown option"},
-      {{"--latency=realtime"},
-       "--latency=realtime: belongs to a vhost: expected in a [vhost NAME]"},
+      {{"--latency=realtime"}, "--latency: belongs to a vhost: expected in a [vhost NAME]"},
       {{"--listen", ":1", "--key=vhost/app/stream"},
        "--key vhost/app/stream: expected protocol rt"},
       {{"--listen", ":1", "--protocol=rtmp", "--handler=forward"},
@@ -194,7 +198,7 @@ TEST(CommandLine, BadOnesAreToldInTheirOwnWords) {
       {{"--listen", ":1", "--workers=1", "--workers=1"}, "--workers 1: given twice"},
       {{"--listen", ":1", "--route=k=0", "--route=k=1"}, "--route k=1: given twice"},
       {{"--listen", ":1", "--config=a", "--config=b"}, "--config b: expected the path of one file"},
-      {{"--listen", "\x1b[31m"}, "--listen ?[31m: expected an address"},
+      {{"--listen", "\x1b[31m"}, "--listen ?[31m: expected one line without control"},
   };
   for (const auto& [args, told] : wrong) {
     std::vector<const char*> line{"mpbroker"};
@@ -207,9 +211,23 @@ TEST(CommandLine, BadOnesAreToldInTheirOwnWords) {
   }
 }
 
-TEST(CommandLine, EmptyValueUnsets) {
-  EXPECT_EQ(parse_good({"--listen", ":1", "--user", "", "--handler", ""}).user, "");
-  EXPECT_FALSE(parse({"--listen", ":1", "--protocol", ""}));
+TEST(CommandLine, ValuesAreReadAsInAFile) {
+  for (const OptionSpec& spec : option_table()) {
+    if (spec.apply == nullptr || spec.scope == OptionScope::kVhost) continue;
+    const std::string option = fmt::format("--{}=", spec.name);
+    const auto options = parse({"--listen=:1", option.c_str()});
+    EXPECT_FALSE(options) << option << ": an empty value unsets nothing";
+  }
+  EXPECT_EQ(parse_good({"--listen=:1", "--control-socket=\"a b\""}).control_socket, "a b");
+  EXPECT_FALSE(parse({"--listen=:1", "--control-socket=a #b"}));
+  EXPECT_FALSE(parse({"--listen=:1", "--control-socket=a\nb"}));
+}
+
+TEST(CommandLine, WhatMayBeASecretIsNotShown) {
+  for (const char* option :
+       {"--publish-key=s3cret", "--publish-kye=s3cret", "--play-secret=s3cret"}) {
+    EXPECT_EQ(error_of({"--listen=:1", option}).find("s3cret"), std::string::npos) << option;
+  }
 }
 
 TEST(SingleProcess, IgnoresWhatIsAboutSeveralWorkers) {
@@ -277,12 +295,31 @@ TEST_F(ConfigFile, UnreadableOnesAreNamed) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ENOENT);
   EXPECT_NE(missing.error().text.find(path_), std::string::npos);
-  const auto folder = parse({"--config", directory_.c_str()});
-  ASSERT_FALSE(folder);
-  EXPECT_EQ(folder.error().code, EISDIR);
+  EXPECT_EQ(missing.error().kind, ErrorKind::kUsage) << "the operator's to mend: exit code 2";
   write(std::string(kMaxConfigSize + 1, '\n'));
   EXPECT_NE(error_of({"--config", path_.c_str()}).find("larger than 16777216 bytes"),
             std::string::npos);
+}
+
+TEST_F(ConfigFile, OnlyARegularFileIsRead) {
+  const std::string fifo = (directory_ / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const std::string link = (directory_ / "link").string();
+  write("[listener a]\nlisten = :1\n");
+  std::filesystem::create_symlink(path_, link);
+  EXPECT_TRUE(parse({"--config", link.c_str()}));
+  const std::pair<std::string, std::string> others[] = {
+      {fifo, "it is a pipe: expected a regular file"},
+      {directory_.string(), "it is a directory: expected a regular file"},
+      {"/dev/null", "it is a device: expected a regular file"},
+  };
+  for (const auto& [path, told] : others) {
+    const auto options = parse({"--config", path.c_str()});
+    ASSERT_FALSE(options) << path;
+    EXPECT_EQ(options.error().kind, ErrorKind::kUsage);
+    EXPECT_NE(options.error().text.find(path + ": " + told), std::string::npos)
+        << options.error().text;
+  }
 }
 
 }  // namespace

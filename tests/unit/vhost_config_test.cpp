@@ -115,15 +115,15 @@ TEST(VhostKeys, OfAddresses) {
   const AccessRules play = read("play-allow = 0.0.0.0/0\nplay-deny = ::/0").play;
   EXPECT_EQ(play.allow, (std::vector{Network{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96}}));
   EXPECT_EQ(play.deny, std::vector{Network{}});
-  EXPECT_TRUE(read("play-allow =").play.allow.empty());
   for (const char* key : {"publish-allow", "publish-deny", "play-allow", "play-deny"}) {
-    for (const char* value : {"localhost", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/-1", "::/129",
+    for (const char* value : {"", "localhost", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/-1", "::/129",
                               "2001:db8::1/32", "10.0.0.0/", "1.2.3.4,", ",", "1.2.3.4 5.6.7.8",
                               "All", "1.2.3.4:80", "[::1]", "::1%lo"}) {
       EXPECT_TRUE(expected_by(std::string(key) + " = " + value)
                       .starts_with("at most 256 addresses or networks such as"));
     }
   }
+  EXPECT_NE(error_of(in_vhost("publish-allow = \"\"")), "no error");
   std::string many = "1.2.3.4";
   for (int i = 1; i < 256; ++i) many += ",1.2.3.4";
   EXPECT_EQ(read("play-deny = " + many).play.deny.size(), 256U);
@@ -138,17 +138,49 @@ TEST(VhostKeys, OfSecretsThatNoMessageShows) {
   EXPECT_EQ(vhost.play.key, "k");
   EXPECT_EQ(vhost.publish.secret, longest);
   EXPECT_EQ(vhost.play.secret, "p");
-  EXPECT_EQ(read("play-key =").play.key, "");
-  for (const char* key : {"publish-key", "play-key", "publish-secret", "play-secret"}) {
-    for (const std::string& value : {std::string("se cret"), std::string("se&cret"),
-                                     std::string("s\xc3\xa9"), std::string(256, 's')}) {
+  EXPECT_EQ(read("play-key = a#b;c").play.key, "a#b;c") << "whole";
+  EXPECT_EQ(read("play-key = \"#b\"").play.key, "#b");
+  EXPECT_EQ(read("play-secret = \" a & b # c \"").play.secret, " a & b # c ");
+  EXPECT_EQ(read("play-secret = s\xc3\xa9").play.secret, "s\xc3\xa9");
+  for (const char* key : {"publish-key", "play-key"}) {
+    for (const std::string& value :
+         {std::string(), std::string("\"\""), std::string("se cret"), std::string("se&cret"),
+          std::string("s\xc3\xa9"), std::string(256, 's')}) {
       EXPECT_EQ(error_of(in_vhost(std::string(key) + " = " + value)),
                 std::string("mp.ini:4: [vhost a.test] ") + key +
-                    " = ...: expected at most 255 visible ASCII characters, neither '#' nor '&' "
-                    "among them, or nothing");
+                    " = ...: expected 1 to 255 visible ASCII characters, no '&' among them: it "
+                    "stands in a URL");
+    }
+  }
+  for (const char* key : {"publish-key", "play-key", "publish-secret", "play-secret"}) {
+    for (const std::string& value :
+         {std::string(), std::string(256, 's'), std::string("#s3cret"), std::string("s3cret # why"),
+          std::string("'s3cret'"), std::string("\"s3cret"), std::string("s3cret\\")}) {
+      const std::string error = error_of(in_vhost(std::string(key) + " = " + value));
+      EXPECT_TRUE(
+          error.starts_with(std::string("mp.ini:4: [vhost a.test] ") + key + " = ...: expected "))
+          << error;
+      EXPECT_EQ(error.find("s3cret"), std::string::npos) << error;
     }
   }
   EXPECT_EQ(error_of(in_vhost("play-key = a\nplay-key = b")).find("= a"), std::string::npos);
+}
+
+TEST(VhostKeys, OfSecretsWithAMistakeAroundThem) {
+  for (const char* line :
+       {"play-kye = s3cret", "play-key s3cret", "play-key: s3cret",
+        "play-key s3cret==", "s3cret and more", "play-key = \xff s3cret", "play-key = s3cret\x1b",
+        "[vhost b] play-key = s3cret", "on-play = http://127.0.0.1/x y?token=s3cret",
+        "on-play = http://u:s3cret@127.0.0.1/"}) {
+    const std::string error = error_of(in_vhost(line));
+    EXPECT_TRUE(error.starts_with("mp.ini:4: ")) << line << ": " << error;
+    EXPECT_EQ(error.find("s3cret"), std::string::npos) << error;
+  }
+  const std::string misplaced =
+      error_of(std::string(kListener) + "play-key = s3cret\npublish-key\n");
+  EXPECT_EQ(misplaced,
+            "mp.ini:3: [listener l] play-key: belongs to a vhost: expected in a [vhost NAME] "
+            "section\nmp.ini:4: publish-key: expected = and a value behind the key");
 }
 
 TEST(VhostKeys, OfHttpCallbacks) {
@@ -165,16 +197,16 @@ TEST(VhostKeys, OfHttpCallbacks) {
   EXPECT_EQ(hooks.on_stop, "http://localhost/s");
   EXPECT_EQ(hooks.timeout, Duration{1'500});
   EXPECT_TRUE(hooks.fail_open);
-  EXPECT_EQ(read("on-play =").hooks.on_play, "");
   for (const char* key : {"on-connect", "on-publish", "on-play", "on-unpublish", "on-stop"}) {
     const std::string head = std::string(key) + " = ";
     EXPECT_EQ(error_of(in_vhost(head + "https://127.0.0.1:1/x")),
               "mp.ini:4: [vhost a.test] " + head +
                   "https://127.0.0.1:1/x: there is no TLS: expected http://HOST[:PORT]/PATH");
-    for (const char* value : {"127.0.0.1:1/x", "http://", "http:///x", "http://example.com:80/x",
-                              "http://127.0.0.1:0/x", "http://127.0.0.1:65536/x", "http://:80/x",
-                              "http://unix:/x", "http://::1:80/x", "http://u:p@127.0.0.1:1/x",
-                              "http://127.0.0.1:1/a b", "ftp://127.0.0.1:1/x"}) {
+    for (const char* value :
+         {"", "127.0.0.1:1/x", "http://", "http:///x", "http://example.com:80/x",
+          "http://127.0.0.1:0/x", "http://127.0.0.1:65536/x", "http://:80/x", "http://unix:/x",
+          "http://::1:80/x", "http://127.0.0.1:1/a b", "http://127.0.0.1:1/a\"b",
+          "ftp://127.0.0.1:1/x"}) {
       EXPECT_TRUE(expected_by(head + value).starts_with("http://HOST[:PORT]/PATH of at most 1024"));
     }
     const std::string longest = "http://[::1]:80/" + std::string(1024 - 16, 'x');
@@ -261,11 +293,14 @@ TEST(VhostKeys, OnlyTheirOwnStandInASection) {
       {"config = x", "can be given on the command line only"},
   };
   for (const auto& [line, told] : wrong) {
-    EXPECT_EQ(error_of(in_vhost(line)),
-              std::string("mp.ini:4: [vhost a.test] ") + line + ": " + told);
+    const std::string_view text = line;
+    EXPECT_EQ(error_of(in_vhost(line)), std::string("mp.ini:4: [vhost a.test] ")
+                                            .append(text.substr(0, text.find(' ')))
+                                            .append(": ")
+                                            .append(told));
   }
   EXPECT_EQ(error_of(std::string(kListener) + "jitter = off"),
-            "mp.ini:3: [listener l] jitter = off: belongs to a vhost: expected in a [vhost NAME] "
+            "mp.ini:3: [listener l] jitter: belongs to a vhost: expected in a [vhost NAME] "
             "section");
   EXPECT_EQ(error_of(in_vhost("jitter = off\njitter = full")),
             "mp.ini:5: [vhost a.test] jitter = full: given twice; before: mp.ini:4: [vhost a.test] "

@@ -41,7 +41,7 @@ TEST(VhostSet, WorkersAreToldOfWhatTheConfigurationHas) {
 TEST(VhostSet, AnOperatorChangesOneUntilTheNextReload) {
   VhostSet set;
   set.replace({vhost("a.test", 1), vhost("b.test", 2)});
-  ASSERT_TRUE(set.change("A.Test.", Texts{"latency=merge:350ms"}, {}));
+  ASSERT_TRUE(set.change("A.Test.", Texts{"latency=merge:350ms"}, {}, {}));
   EXPECT_EQ(set.texts(), Texts{"[vhost a.test]\nlatency = merge:350ms\nmax-players = 1\n"
                                "[vhost b.test]\nmax-players = 2\n"});
   EXPECT_TRUE(set.replace({vhost("a.test", 1), vhost("b.test", 2)}));
@@ -51,7 +51,7 @@ TEST(VhostSet, AnOperatorChangesOneUntilTheNextReload) {
 
 TEST(VhostSet, OneThatIsNotThereIsMade) {
   VhostSet set;
-  ASSERT_TRUE(set.change("*.a.test", Texts{"latency=realtime"}, {}));
+  ASSERT_TRUE(set.change("*.a.test", Texts{"latency=realtime"}, {}, {}));
   EXPECT_EQ(set.texts(), Texts{"[vhost *.a.test]\n"});
 }
 
@@ -69,18 +69,18 @@ TEST(VhostSet, AnErrorChangesNothing) {
   VhostSet set;
   set.replace({vhost("a.test", 1)});
   const Texts before = set.texts();
-  const Status value = set.change("a.test", Texts{"max-players=2", "latency=slow"}, {});
+  const Status value = set.change("a.test", Texts{"max-players=2", "latency=slow"}, {}, {});
   ASSERT_FALSE(value);
   EXPECT_EQ(value.error().text,
             "vhost a.test: latency = slow: expected realtime, or merge:TIME with a TIME from 1ms "
             "to 10s");
-  EXPECT_FALSE(set.change("new.test", Texts{"latency=slow"}, {}));
-  const Status name = set.change("a b", Texts{"latency=realtime"}, {});
+  EXPECT_FALSE(set.change("new.test", Texts{"latency=slow"}, {}, {}));
+  const Status name = set.change("a b", Texts{"latency=realtime"}, {}, {});
   ASSERT_FALSE(name);
   EXPECT_TRUE(name.error().text.starts_with("vhost 'a b': expected a host name of at most 255"));
   EXPECT_FALSE(set.remove("", {}));
   EXPECT_EQ(set.texts(), before);
-  ASSERT_TRUE(set.change("a.test", Texts{"jitter=off"}, {}));
+  ASSERT_TRUE(set.change("a.test", Texts{"jitter=off"}, {}, {}));
   EXPECT_EQ(set.texts(), Texts{"[vhost a.test]\njitter = off\nmax-players = 1\n"});
 }
 
@@ -95,9 +95,9 @@ TEST(VhostSet, AListenerThatForwardsKeepsItsLastUpstream) {
   ASSERT_FALSE(removed);
   EXPECT_EQ(removed.error().text,
             "vhost a.test: no vhost would have an upstream, which listener front needs");
-  EXPECT_FALSE(set.change("a.test", Texts{"upstream="}, settings));
+  EXPECT_FALSE(set.change("a.test", {}, Texts{"upstream"}, settings));
   EXPECT_EQ(set.texts(), before);
-  ASSERT_TRUE(set.change("b.test", Texts{"upstream=127.0.0.1:2"}, settings));
+  ASSERT_TRUE(set.change("b.test", Texts{"upstream=127.0.0.1:2"}, {}, settings));
   EXPECT_TRUE(set.remove("a.test", settings));
 }
 

@@ -23,10 +23,10 @@ const std::map<std::string_view, std::vector<std::string>> kValues{
     {"publish-deny", {"all"}},
     {"play-allow", {"::ffff:192.0.2.1"}},
     {"play-deny", {"128.0.0.0/1,8000::/1"}},
-    {"publish-key", {"a?b=/c%20"}},
-    {"play-key", {"'\"\\;$[x]"}},
-    {"publish-secret", {"="}},
-    {"play-secret", {"0"}},
+    {"publish-key", {"a?b=/c%20", "#a", "\"a\"", "a\\"}},
+    {"play-key", {"'\"\\;$[x]", "'a'", ";"}},
+    {"publish-secret", {"=", " a # b ", "\"", "\xc3\xa4"}},
+    {"play-secret", {"0", "a ;b\\\"", "\\"}},
     {"on-connect", {"http://127.0.0.1:8085/api/v1/clients?a=b"}},
     {"on-publish", {"http://[::1]:80/"}},
     {"on-play", {"http://localhost:1/x"}},
@@ -139,9 +139,9 @@ TEST(VhostText, AnythingElseIsRefused) {
       {"[listener l]\nlisten = :1\n", "Vhosts:1: expected [vhost NAME] sections only"},
       {"[vhost a b]\n", "Vhosts:1: [vhost a b]: expected a host name of at most 255"},
       {"[vhost a]\nlatency = slow\n", "Vhosts:2: [vhost a] latency = slow: expected realtime, or"},
-      {"[vhost a]\nnews = 1\n", "Vhosts:2: [vhost a] news = 1: unknown key"},
+      {"[vhost a]\nnews = 1\n", "Vhosts:2: [vhost a] news: unknown key"},
       {"[vhost a]\n[vhost a]\n", "Vhosts:2: [vhost a]: a vhost of this name is there already"},
-      {"[vhost a", "Vhosts:1: '[vhost a': expected [section]"},
+      {"[vhost a", "Vhosts:1: expected [section], and nothing behind it"},
   };
   for (const auto& [text, told] : wrong) {
     const auto parsed = parse_vhosts(text, "Vhosts");
@@ -155,9 +155,13 @@ TEST(ChangeVhost, SetsKeysAsAFileDoes) {
   ASSERT_TRUE(change_vhost(vhost, std::vector<std::string>{"latency=merge:1s", "play-key=a=b"}));
   EXPECT_EQ(vhost.merge, Duration{1'000});
   EXPECT_EQ(vhost.play.key, "a=b");
-  ASSERT_TRUE(change_vhost(vhost, std::vector<std::string>{"play-key="}));
+  EXPECT_FALSE(change_vhost(vhost, std::vector<std::string>{"play-key="}));
+  EXPECT_EQ(vhost.play.key, "a=b") << "nothing is unset by mistake";
+  ASSERT_TRUE(unset_in_vhost(vhost, std::vector<std::string>{"play-key"}));
   EXPECT_EQ(vhost.play.key, "");
   EXPECT_EQ(vhost.merge, Duration{1'000}) << "the others stay";
+  EXPECT_FALSE(unset_in_vhost(vhost, std::vector<std::string>{"latency", "nonsense"}));
+  EXPECT_EQ(vhost.merge, Duration{1'000}) << "an error changes nothing";
 }
 
 TEST(ChangeVhost, UpstreamsTakeThePlaceOfAllThereWere) {
@@ -166,24 +170,27 @@ TEST(ChangeVhost, UpstreamsTakeThePlaceOfAllThereWere) {
   ASSERT_TRUE(
       change_vhost(vhost, std::vector<std::string>{"upstream=[::1]:2 backup", "upstream=[::1]:3"}));
   EXPECT_EQ(vhost.upstreams, (std::vector<Upstream>{{"[::1]:2", true}, {"[::1]:3", false}}));
-  ASSERT_TRUE(change_vhost(vhost, std::vector<std::string>{"upstream="}));
+  EXPECT_FALSE(change_vhost(vhost, std::vector<std::string>{"upstream="}));
+  ASSERT_TRUE(unset_in_vhost(vhost, std::vector<std::string>{"upstream"}));
   EXPECT_TRUE(vhost.upstreams.empty());
 }
 
 TEST(ChangeVhost, BadOnesAreToldAsInAFile) {
   const std::pair<const char*, const char*> wrong[] = {
-      {"latency", "'latency': expected KEY=VALUE"},
+      {"latency", "expected KEY=VALUE, found no '='"},
       {"latency=slow",
        "latency = slow: expected realtime, or merge:TIME with a TIME from 1ms to 10s"},
-      {"latancy=realtime", "latancy = realtime: unknown key; did you mean latency?"},
-      {"policy=hash",
-       "policy = hash: belongs to a listener: expected in a [listener NAME] section"},
-      {"play-key=a#b",
-       "play-key = ...: expected one line without '#' and without blanks around it"},
-      {"latency= realtime",
-       "latency =  realtime: expected one line without '#' and without blanks around it"},
+      {"latancy=realtime", "latancy: unknown key; did you mean latency?"},
+      {"policy=hash", "policy: belongs to a listener: expected in a [listener NAME] section"},
+      {"play-key=",
+       "play-key = ...: expected 1 to 255 visible ASCII characters, no '&' among them: it stands "
+       "in a URL"},
+      {"play-key=a #b",
+       "play-key = ...: expected comments on a line of their own; a value with # or ; at its "
+       "beginning or behind a blank stands in double quotes"},
+      {"latency= realtime", "latency =  realtime: expected no blanks around it, or double quotes"},
       {"jitter=off\n[vhost b]",
-       "jitter = off?[vhost b]: expected one line without '#' and without blanks around it"},
+       "jitter = off?[vhost b]: expected one line without control characters"},
   };
   for (const auto& [assignment, told] : wrong) {
     VhostSettings vhost;
