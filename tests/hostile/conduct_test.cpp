@@ -85,7 +85,7 @@ TEST_F(HostileConduct, ExitingAgainAndAgain) {
     SCOPED_TRACE(attack);
     Siege siege({.attacks = attack, .times = 4});
     siege.begin();
-    EXPECT_TRUE(eventually([&] { return siege.broker().worker(1).restarts == 4; }, 20s));
+    EXPECT_TRUE(eventually([&] { return siege.broker().worker(1).restarts == 4; }));
     EXPECT_TRUE(siege.await_replacement());
     siege.expect_served(9, 1);
     siege.expect_unharmed();

@@ -40,7 +40,7 @@ class Witness {
 struct SiegePlan {
   std::string attacks;  // "SLOT=ATTACK[,...]"
   int times = 1;        // processes of a slot that attack before mpworker returns
-  std::vector<std::string> arguments = {};  // of mpbroker; else --ping-limit 2s
+  std::vector<std::string> arguments = {};  // of mpbroker; else --ping-limit 4s
   bool pinned = true;                       // every key but 9 (slot 1) and 10 (slot 2) is slot 0's
   int workers = 2;
 };

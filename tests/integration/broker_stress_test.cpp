@@ -19,7 +19,7 @@ std::vector<pid_t> worker_pids(const BrokerProcess& broker) {
 }
 
 TEST(BrokerStress, PausedForSecondsItLosesNobody) {
-  const BrokerProcess broker({"--workers", "3", "--ping-limit", "1s"});
+  const BrokerProcess broker({"--workers", "3", "--ping-limit", "2s"});
   const auto pids = worker_pids(broker);
   Crowd served(broker.port(), 30);
   ASSERT_EQ(served.join([](std::size_t i) { return i; }), 30U) << served.failures();

@@ -198,7 +198,7 @@ TEST(ControlSocketAtStart, ListeningIsLoggedAndASocketLeftBehindIsReplaced) {
     }
   }));
   child.signal(SIGTERM);
-  EXPECT_EQ(child.wait_exit(10s), "exit 0");
+  EXPECT_EQ(child.wait_exit(kPatience), "exit 0");
 }
 
 }  // namespace

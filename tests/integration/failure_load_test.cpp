@@ -43,7 +43,7 @@ class FailureUnderLoad : public testing::TestWithParam<Blow> {
             "--route",          "0=0",
             "--route",          "1=1",
             "--route",          "2=2",
-            "--ping-limit",     "1s",
+            "--ping-limit",     "3s",
             "--worker-program", folder_.write("worker", program, 0755)};
   }
 

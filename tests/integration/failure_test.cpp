@@ -48,7 +48,7 @@ class Failure : public testing::Test {
     EXPECT_EQ(again.per_worker().size(), 3U) << "the new worker serves, too";
   }
 
-  BrokerProcess broker{{"--workers", "3", "--ping-interval", "200ms", "--ping-limit", "1s"}};
+  BrokerProcess broker{{"--workers", "3", "--ping-interval", "200ms", "--ping-limit", "3s"}};
   Crowd crowd{broker.port(), kClients};
   pid_t victim = -1;
 };

@@ -45,7 +45,7 @@ TEST(Mpclient, ReportsAndEndsWhenAllWorkersAreKilledUnderIt) {
     ASSERT_TRUE(broker.await_workers(2));
   }
   load.signal(SIGTERM);
-  EXPECT_EQ(load.wait_exit(10s), "exit 1") << "clients were lost";
+  EXPECT_EQ(load.wait_exit(kPatience), "exit 1") << "clients were lost";
   const std::string report = load.report();
   EXPECT_NE(report.find("lost"), std::string::npos) << report;
   EXPECT_NE(report.find("problem"), std::string::npos) << report;

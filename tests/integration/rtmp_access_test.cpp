@@ -111,7 +111,7 @@ TEST_F(RtmpAccess, OnlyTheRightKeyPublishes) {
     EXPECT_EQ(publish(stream), kNotPublished) << stream;
   }
   Publisher wrong(folder, url("s?key=wrong"), clip);
-  const std::string exit = wrong.process().wait_exit(20s);
+  const std::string exit = wrong.process().wait_exit(kPatience);
   EXPECT_NE(exit, "running");
   EXPECT_NE(exit, "exit 0");
   const Publisher right(folder, url("s?key=sesame"), clip);
@@ -130,7 +130,7 @@ TEST_F(RtmpAccess, ADeniedAddressMayNotPlayAndPublishesAll) {
   EXPECT_EQ(play("s"), kDoesNotPlay);
   for (const auto program : {Recorder::Program::kFfmpeg, Recorder::Program::kRtmpdump}) {
     Recorder player(folder, url("s"), 1, program);
-    EXPECT_NE(player.process().wait_exit(20s), "running");
+    EXPECT_NE(player.process().wait_exit(kPatience), "running");
     EXPECT_FALSE(player.has(1'000)) << "no media";
   }
   EXPECT_TRUE(publisher.process().running()) << publisher.log();
@@ -279,7 +279,7 @@ TEST_F(RtmpHooks, WhoMayNotPublishMayPlay) {
   EXPECT_EQ(play("s"), kPlays);
   const std::string clip = make_clip(folder, Tint::kRed);
   Publisher publisher(folder, url("s"), clip);
-  const std::string exit = publisher.process().wait_exit(20s);
+  const std::string exit = publisher.process().wait_exit(kPatience);
   EXPECT_NE(exit, "running");
   EXPECT_NE(exit, "exit 0");
   EXPECT_EQ(told("on_unpublish").size(), 0U);

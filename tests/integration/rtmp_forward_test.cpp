@@ -50,7 +50,7 @@ class RtmpForward : public testing::Test {
   /// Whether ffmpeg is told that nobody serves it.
   [[nodiscard]] bool is_refused_with(const std::string& text) const {
     Recorder player(folder, url(), 1);
-    return player.process().wait_exit(20s) != "running" &&
+    return player.process().wait_exit(kPatience) != "running" &&
            player.log().find(text) != std::string::npos;
   }
 
@@ -86,7 +86,7 @@ TEST_F(RtmpForward, AStoppedUpstreamIsSaidToClientsAndUsedAgainWhenItIsBack) {
     Recorder player(folder, url(), 1);
     expect_clip(player);
     nginx->stop();
-    EXPECT_NE(publisher->process().wait_exit(20s), "running") << publisher->log();
+    EXPECT_NE(publisher->process().wait_exit(kPatience), "running") << publisher->log();
   }
   EXPECT_TRUE(broker->await_held(0));
   EXPECT_TRUE(is_refused_with("No upstream server of vhost a.test answers"));
@@ -135,7 +135,7 @@ TEST_F(RtmpForward, WhereBothSidesAreSilentTheClientIsClosedAndOthersStay) {
   Recorder waits(folder, url("nobody"), 1);
   Recorder player(folder, url(), 3);
   EXPECT_TRUE(eventually([&] { return closed() == 1; }));
-  EXPECT_NE(waits.process().wait_exit(20s), "running");
+  EXPECT_NE(waits.process().wait_exit(kPatience), "running");
   expect_clip(player);
   EXPECT_EQ(closed(), 1);
 }

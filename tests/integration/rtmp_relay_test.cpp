@@ -141,7 +141,7 @@ TEST_F(RtmpRelay, PlayersStayWhileThePublisherIsGone) {
   const auto player = record(url("a.test"), 4);
   ASSERT_TRUE(eventually([&] { return player->has(20'000); }));
   publisher->process().signal(SIGKILL);
-  publisher->process().wait_exit(5s);
+  publisher->process().wait_exit(kPatience);
   ASSERT_TRUE(broker->await_held(1));
   publisher = publish(url("a.test"), red);
   ASSERT_TRUE(player->finished()) << player->log();
@@ -157,7 +157,7 @@ TEST_F(RtmpRelay, ASecondPublisherIsRefusedWhicheverWorkerAcceptsIt) {
   expect_clip(*player, red, Tint::kRed);
   for (int i = 0; i < 6; ++i) {
     Publisher second(folder, url("a.test"), blue);
-    const std::string exit = second.process().wait_exit(10s);
+    const std::string exit = second.process().wait_exit(kPatience);
     EXPECT_NE(exit, "running");
     EXPECT_NE(exit, "exit 0");
   }
@@ -175,7 +175,7 @@ TEST_F(RtmpRelay, AKilledWorkerTakesOnlyItsOwnVhosts) {
   ASSERT_TRUE(eventually([&] { return witness->has(20'000); }));
   ::kill(broker->worker_pid(0), SIGKILL);
   expect_clip(*witness, blue, Tint::kBlue);
-  EXPECT_NE(lost->process().wait_exit(10s), "running");
+  EXPECT_NE(lost->process().wait_exit(kPatience), "running");
   const auto back = publish(url("a.test"), red);
   const auto again = record(url("a.test"), 1);
   expect_clip(*again, red, Tint::kRed);

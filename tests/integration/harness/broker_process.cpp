@@ -20,7 +20,6 @@ namespace mpb::test {
 namespace {
 
 constexpr int kStartTries = 5;  // when somebody else takes the port
-constexpr Duration kStartLimit{20'000};
 
 std::string run_marker(pid_t test_process) {
   return "MPB_TEST_RUN=" + std::to_string(test_process);
@@ -43,7 +42,7 @@ bool is_single_process(const std::vector<std::string>& arguments) {
 void end_all(const std::vector<pid_t>& pids) {
   for (const pid_t pid : pids) ::kill(pid, SIGKILL);
   for (const pid_t pid : pids) {
-    eventually([pid] { return ::waitpid(pid, nullptr, WNOHANG) != 0 && !is_running(pid); }, 5s);
+    eventually([pid] { return ::waitpid(pid, nullptr, WNOHANG) != 0 && !is_running(pid); });
   }
 }
 
@@ -119,13 +118,14 @@ void BrokerProcess::start(const BrokerSetup& setup) {
   program.errors = folder_.file("log");
   program.descriptors = setup.descriptors;
   program.inherited = setup.inherited;
+  program.before_exec = setup.before_exec;
   child_ = std::make_unique<ChildProcess>(program);
 }
 
 bool BrokerProcess::await_start(const BrokerSetup& setup) {
   const bool single = single_process_ = is_single_process(setup.arguments);
   if (!setup.await_ready) return true;
-  const bool up = eventually([&] { return !running() || ready(single); }, kStartLimit) && running();
+  const bool up = eventually([&] { return !running() || ready(single); }, kPatience) && running();
   if (up) remember_rest();
   return up;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,7 +22,8 @@ struct BrokerSetup {
   std::string config;                    // text of a --config file; PORT stands for the port
   std::vector<std::string> environment;  // "NAME=value"
   std::optional<rlim_t> descriptors;
-  std::vector<int> inherited;  // see ProgramStart
+  std::vector<int> inherited;         // see ProgramStart
+  std::function<void()> before_exec;  // see ProgramStart
   // The port for PORT and clients; unset: a free one, given as --listen unless config is set.
   std::optional<std::uint16_t> port;
   bool await_ready = true;  // until all base workers are online; then it is at rest, see below
@@ -55,16 +57,16 @@ class BrokerProcess {
   boost::json::object request(const boost::json::object& request) const;
 
   void signal(int number) const { child_->signal(number); }
-  std::string wait_exit(Duration limit = 20s) { return child_->wait_exit(limit); }
+  std::string wait_exit(Duration limit = kPatience) { return child_->wait_exit(limit); }
   bool running() { return child_->running(); }
   /// Replaces the --config file.
   void write_config(const std::string& text) const;
 
   /// Waits until as many workers are in this state.
   bool await_workers(std::size_t count, const std::string& state = "online",
-                     Duration limit = 20s) const;
+                     Duration limit = kPatience) const;
   /// Waits until the workers hold as many clients.
-  bool await_held(std::int64_t count, Duration limit = 10s) const;
+  bool await_held(std::int64_t count, Duration limit = kPatience) const;
   /// The broker's workers, living or not yet reaped, as the kernel sees them.
   [[nodiscard]] std::vector<pid_t> processes() const;
 

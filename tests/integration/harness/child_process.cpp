@@ -56,6 +56,7 @@ void pass_on(const std::vector<int>& inherited) {
     const rlimit limit{*start.descriptors, *start.descriptors};
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
+  if (start.before_exec) start.before_exec();
   std::vector<char*> arguments{const_cast<char*>(start.program.c_str())};
   for (const std::string& argument : start.arguments) {
     arguments.push_back(const_cast<char*>(argument.c_str()));

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct ProgramStart {
   std::string errors = "/dev/null";
   std::optional<rlim_t> descriptors;  // soft and hard limit
   std::vector<int> inherited;         // become 3, 4, ... and LISTEN_FDS says so (sd_listen_fds(3))
+  std::function<void()> before_exec;  // called in the new process, last of all
 };
 
 /// A child of this process; killed, if it runs still, and reaped when destroyed. It is killed, too,
@@ -51,7 +53,8 @@ struct Outcome {
   std::string err;
 };
 /// Runs a program of this build to its end, which must come within `limit` (scaled).
-Outcome run(const std::string& program, std::vector<std::string> arguments, Duration limit = 30s);
+Outcome run(const std::string& program, std::vector<std::string> arguments,
+            Duration limit = kPatience);
 
 /// A folder of its own; removed with all in it.
 class TempFolder {

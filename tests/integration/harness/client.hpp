@@ -18,9 +18,6 @@ inline constexpr std::string_view kEof = "<eof>";
 inline constexpr std::string_view kReset = "<reset>";
 inline constexpr std::string_view kTimeout = "<timeout>";
 
-/// How long a client waits for an answer, unless told otherwise; scaled.
-inline constexpr Duration kPatience{15'000};
-
 /// 'C' and the id.
 std::string claim_bytes(std::int32_t id);
 /// 'M', the text and its NUL.

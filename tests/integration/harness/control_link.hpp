@@ -20,7 +20,7 @@ class ControlLink {
   void send(std::string_view bytes);
   /// The next line, without its end; empty at the end of the connection or when none came within
   /// `limit` (scaled).
-  std::string read_line(Duration limit = 10s);
+  std::string read_line(Duration limit = kPatience);
   /// One request and its answer; throws when none comes.
   boost::json::object request(const boost::json::object& request);
   /// request() of a command without arguments.
@@ -39,7 +39,7 @@ class EventStream {
 
   /// Waits for an event of this name, and of this slot unless negative; gives it, or an empty
   /// object. What came before is kept in seen().
-  boost::json::object await(std::string_view name, int slot = -1, Duration limit = 10s);
+  boost::json::object await(std::string_view name, int slot = -1, Duration limit = kPatience);
   /// The names of all events read so far.
   [[nodiscard]] const std::vector<std::string>& seen() const { return seen_; }
 

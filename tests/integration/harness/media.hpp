@@ -42,7 +42,7 @@ class Recorder {
   /// True once `bytes` have been written.
   [[nodiscard]] bool has(std::uint64_t bytes) const;
   /// True when it ended with success, within `limit`.
-  bool finished(Duration limit = 30s);
+  bool finished(Duration limit = 60s);
 
  private:
   std::string file_;

@@ -20,10 +20,10 @@ class RtmpLoad {
   RtmpLoad(const TempFolder& folder, std::uint16_t port, const std::vector<std::string>& arguments);
 
   /// Waits until every player has had its key frame: from then on pauses count.
-  bool settled(Duration limit = 20s);
+  bool settled(Duration limit = kPatience);
   void signal(int number) const { process_->signal(number); }
   /// Ends it and reads its report.
-  void stop(Duration limit = 20s);
+  void stop(Duration limit = kPatience);
 
   // Of the report.
   [[nodiscard]] const boost::json::object& report() const { return report_; }

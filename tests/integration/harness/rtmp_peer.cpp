@@ -64,7 +64,7 @@ RtmpPeer::Arrival RtmpPeer::receive(Duration limit) {
 bool RtmpPeer::greet() {
   send(rtmp_hello_bytes());
   while (received_.size() < rtmp::kAnswerSize) {
-    if (receive(scaled(10s)) != Arrival::kBytes) return false;
+    if (receive(scaled(kPatience)) != Arrival::kBytes) return false;
   }
   received_.erase(0, rtmp::kAnswerSize);
   return true;

@@ -36,11 +36,11 @@ class RtmpPeer {
 
   /// The next message of this type, others being skipped; nothing: the end came, or none within
   /// `limit` (scaled).
-  std::optional<std::string> next(rtmp::MessageType type, Duration limit = 10s);
+  std::optional<std::string> next(rtmp::MessageType type, Duration limit = kPatience);
   /// The code of the next onStatus (or of an `_error`'s info); empty: none came.
-  std::string status(Duration limit = 10s);
+  std::string status(Duration limit = kPatience);
   /// Whether the server ends the connection within `limit` (scaled). What it says is discarded.
-  bool sees_end(Duration limit = 10s);
+  bool sees_end(Duration limit = kPatience);
   /// Whether it has ended, without waiting. What it says is discarded.
   bool ended();
   [[nodiscard]] int fd() const { return client_.fd(); }

@@ -10,6 +10,10 @@ namespace mpb::test {
 
 using namespace std::chrono_literals;
 
+/// How long a test waits for what must come: so long that it proves that it hangs, however busy the
+/// machine is. Scaled.
+inline constexpr Duration kPatience{40'000};
+
 /// How much slower than a plain build this one is: MPB_SLOW_FACTOR in the environment, else as
 /// compiled in (sanitizers).
 int slow_factor();
@@ -19,7 +23,7 @@ Duration scaled(Duration limit);
 
 /// Asks `condition` again and again until it holds; false when it did not within `limit`, which is
 /// stretched by the slow factor.
-bool eventually(const std::function<bool()>& condition, Duration limit = 10s);
+bool eventually(const std::function<bool()>& condition, Duration limit = kPatience);
 
 /// Whether `condition` holds all the time for `duration`: for what must not happen.
 bool throughout(Duration duration, const std::function<bool()>& condition);
