@@ -65,6 +65,7 @@ Result<ChildOptions> Broker::worker_program(const Settings& settings) {
       settings.worker_program.empty() ? program_beside_this("mpworker") : settings.worker_program;
   program.environment = {"MPBROKER_CHANNEL=3",
                          fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level))};
+  program.holds_requests = settings.worker_program.empty();
   if (!settings.user.empty() || !settings.group.empty()) {
     auto credentials = find_credentials(settings.user, settings.group);
     if (!credentials) return credentials.error();
@@ -271,6 +272,7 @@ void Broker::tick() {
   for (const Slot slot : dispatcher_.tick(limit)) {
     supervisor_.kill_hung(slot, "hung: a client was sent to it and never acknowledged");
   }
+  catch_up_log();
   loop_.after(kTick, [this] { tick(); });
 }
 

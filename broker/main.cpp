@@ -8,6 +8,7 @@
 #include "common/options.hpp"
 #include "common/problems.hpp"
 #include "common/process.hpp"
+#include "common/reaper.hpp"
 #include "common/signals.hpp"
 #include "common/version.hpp"
 
@@ -21,15 +22,14 @@ int exit_code(const mpb::Error& error) {
 }
 
 int fail(const mpb::Error& error) {
-  for (const std::string& line : mpb::lines_of(error.text)) {
-    std::fprintf(stderr, "mpbroker: %s\n", line.c_str());
-  }
+  for (const std::string& line : mpb::lines_of(error.text)) mpb::tell("mpbroker: " + line);
   return exit_code(error);
 }
 
 int become_single_process(const mpb::Settings& settings, char** arguments) {
   const std::string program = settings.worker_program.empty() ? mpb::program_beside_this("mpworker")
                                                               : settings.worker_program;
+  mpb::restore_signals(settings.worker_program.empty());
   return fail(mpb::execute(program, arguments));
 }
 
@@ -42,8 +42,11 @@ int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
     if (!options) return options.error();
     return std::move(options->settings);
   });
-  const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&broker](int number) {
-    if (number == SIGHUP) {
+  mpb::Reaper reaper(loop);
+  const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](int number) {
+    if (number == SIGCHLD) {
+      reaper.look_soon();
+    } else if (number == SIGHUP) {
       (void)broker.reload();  // has told the log how it went
     } else {
       broker.stop();
@@ -60,6 +63,7 @@ int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mpb::begin_service();
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
   const auto options = mpb::parse_options(arguments, "mpbroker");
   if (!options) return fail(options.error());

@@ -5,6 +5,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "common/log.hpp"
 #include "common/process.hpp"
 
 namespace mpb {
@@ -167,7 +168,8 @@ object StatusReport::dispatch() const {
           {"retried", counters.retried},
           {"waited", counters.waited},
           {"busy", counters.busy},
-          {"descriptors_lost", counters.descriptors_lost}};
+          {"descriptors_lost", counters.descriptors_lost},
+          {"log_dropped", lost_log_lines()}};
 }
 
 }  // namespace mpb

@@ -60,7 +60,9 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slo
   std::unique_ptr<WorkerProcess> worker(
       new WorkerProcess(loop, slot, std::move(pair->first), owner));
   if (const Status opened = worker->channel_.open(); !opened) return opened.error();
-  auto child = Child::spawn(loop, options, pair->second, [raw = worker.get()](ExitStatus status) {
+  ChildOptions own = options;
+  own.environment.push_back("MPBROKER_SLOT=" + std::to_string(slot));
+  auto child = Child::spawn(loop, own, pair->second, [raw = worker.get()](ExitStatus status) {
     raw->on_child_exit(status);
   });
   if (!child) return child.error();

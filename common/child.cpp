@@ -11,7 +11,9 @@
 
 #include <csignal>
 #include <cstring>
+#include <unordered_set>
 
+#include "common/signals.hpp"
 #include "common/units.hpp"
 
 namespace mpb {
@@ -30,11 +32,9 @@ std::vector<char*> to_argv(const std::vector<std::string>& texts) {
 
 /// Between fork and exec: only what is async-signal-safe, nothing that allocates.
 [[noreturn]] void become_child(const char* program, char* const* argv, char* const* environment,
-                               int channel, int null, const Credentials* run_as) {
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  std::signal(SIGPIPE, SIG_DFL);
+                               int channel, int null, const Credentials* run_as,
+                               bool hold_requests) {
+  restore_signals(hold_requests);
   ::dup2(null, STDIN_FILENO);
   // dup2 onto itself would leave the descriptor close-on-exec.
   if (channel == kChannelFd) {
@@ -46,6 +46,12 @@ std::vector<char*> to_argv(const std::vector<std::string>& texts) {
   if (run_as != nullptr && !assume(*run_as)) ::_exit(kExecFailed);
   ::execvpe(program, argv, environment);
   ::_exit(kExecFailed);
+}
+
+/// The pids of all Child objects whose process has not been waited for.
+std::unordered_set<pid_t>& living() {
+  static std::unordered_set<pid_t> pids;
+  return pids;
 }
 
 }  // namespace
@@ -106,7 +112,7 @@ Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions&
   if (pid < 0) return system_error("fork");
   if (pid == 0) {
     become_child(options.program.c_str(), argv.data(), environment.data(), channel.get(),
-                 null.get(), options.run_as ? &*options.run_as : nullptr);
+                 null.get(), options.run_as ? &*options.run_as : nullptr, options.holds_requests);
   }
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
@@ -117,6 +123,7 @@ Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions&
   }
   ::fcntl(pidfd.get(), F_SETFD, FD_CLOEXEC);
   std::unique_ptr<Child> child(new Child(loop, pid, std::move(pidfd), std::move(on_exit)));
+  living().insert(pid);
   auto watch = loop.add(child->pidfd_.get(), EPOLLIN, *child);
   if (!watch) return watch.error();
   child->watch_ = *watch;
@@ -128,6 +135,11 @@ Child::~Child() {
   loop_.remove(watch_, pidfd_.get());
   signal(SIGKILL);
   ::waitpid(pid_, nullptr, 0);
+  living().erase(pid_);
+}
+
+bool Child::is_one(pid_t pid) {
+  return living().contains(pid);
 }
 
 void Child::signal(int number) {
@@ -140,6 +152,7 @@ void Child::on_events(std::uint32_t) {
   if (info.si_pid == 0) return;
   loop_.remove(watch_, pidfd_.get());
   pidfd_.reset();
+  living().erase(pid_);
   ExitStatus status;
   if (info.si_code == CLD_EXITED) {
     status.code = info.si_status;

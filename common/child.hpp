@@ -39,14 +39,15 @@ struct ChildOptions {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;  // "NAME=value", besides the parent's
   std::optional<Credentials> run_as;
+  bool holds_requests = false;  // it calls prepare_signals: none is lost before it does
 };
 
 /// A child process; killed and reaped when destroyed.
 class Child final : private EventHandler {
  public:
   /// Starts it with `channel` as its descriptor 3, /dev/null as its standard input, the parent's
-  /// standard output and error, default signal dispositions, and nothing else. `on_exit` is called
-  /// once, from the loop, when it has ended and was reaped; it may destroy this object.
+  /// standard output and error, signals as restore_signals leaves them, and nothing else. `on_exit`
+  /// is called once, from the loop, when it has ended and was reaped; it may destroy this object.
   static Result<std::unique_ptr<Child>> spawn(EventLoop& loop, const ChildOptions& options,
                                               const UniqueFd& channel,
                                               std::function<void(ExitStatus)> on_exit);
@@ -55,6 +56,8 @@ class Child final : private EventHandler {
   ~Child();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Whether `pid` is that of a Child which has not been waited for.
+  static bool is_one(pid_t pid);
   /// pidfd_send_signal(2): cannot hit another process. Ignored once the child has ended.
   void signal(int number);
 

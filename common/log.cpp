@@ -1,14 +1,15 @@
 #include "common/log.hpp"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <fmt/chrono.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <ctime>
 
+#include "common/line_output.hpp"
 #include "common/utf8.hpp"
 
 namespace mpb {
@@ -16,22 +17,6 @@ namespace {
 
 // In the order of LogLevel.
 constexpr std::array<std::string_view, 5> kLevelNames{"debug", "info", "warning", "error", "off"};
-
-spdlog::level::level_enum to_spdlog(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-    case LogLevel::kOff:
-      break;
-  }
-  return spdlog::level::off;
-}
 
 /// syslog(3) priorities, as sd-daemon(3) prefixes them.
 std::string_view priority_prefix(LogLevel level) {
@@ -56,16 +41,30 @@ bool stderr_is_journal() {
          fmt::format("{}:{}", info.st_dev, info.st_ino) == stream;
 }
 
-struct Logger {
-  spdlog::logger logger{"mpb", std::make_shared<spdlog::sinks::stderr_sink_st>()};
-  bool to_journal = stderr_is_journal();
-  std::string program = "mpbroker";
+/// Local time with its distance from UTC.
+std::string time_stamp() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  std::tm local{};
+  ::localtime_r(&now.tv_sec, &local);
+  const long minutes = local.tm_gmtoff / 60;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}{}{:02}:{:02}", local, now.tv_nsec / 1'000'000,
+                     minutes < 0 ? '-' : '+', std::abs(minutes) / 60, std::abs(minutes) % 60);
+}
 
-  Logger() { configure(); }
-  void configure() {
-    const std::string fields = "level=%l program=" + program + " %v";
-    logger.set_pattern(to_journal ? "%v" : "time=%Y-%m-%dT%H:%M:%S.%e%z " + fields);
-    logger.flush_on(spdlog::level::debug);
+struct Logger {
+  LogLevel level = LogLevel::kInfo;
+  std::string origin = "program=mpbroker";
+  bool to_journal = stderr_is_journal();
+  LineOutput output{STDERR_FILENO, [this](std::uint64_t lines) {
+                      return compose(LogLevel::kWarning,
+                                     fmt::format("event=log.dropped lines={}", lines));
+                    }};
+
+  [[nodiscard]] std::string compose(LogLevel of_line, std::string_view fields) const {
+    if (to_journal) return fmt::format("{}{} {}\n", priority_prefix(of_line), origin, fields);
+    return fmt::format("time={} level={} {} {}\n", time_stamp(), to_string(of_line), origin,
+                       fields);
   }
 };
 
@@ -105,6 +104,11 @@ void append_escaped(std::string& line, std::string_view value) {
   }
 }
 
+/// Of UTF-8: not the first byte of a character.
+bool is_within_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0U) == 0x80;
+}
+
 }  // namespace
 
 std::string_view to_string(LogLevel level) {
@@ -118,18 +122,34 @@ std::optional<LogLevel> parse_log_level(std::string_view text) {
   return std::nullopt;
 }
 
-void init_log(std::string_view program, LogLevel level) {
-  instance().program = program;
-  instance().configure();
-  set_log_level(level);
+void init_log(std::string_view program, LogLevel level, std::string_view details) {
+  Logger& log = instance();
+  log.origin = fmt::format("program={}{}{}", program, details.empty() ? "" : " ", details);
+  log.level = level;
 }
 
 void set_log_level(LogLevel level) {
-  instance().logger.set_level(to_spdlog(level));
+  instance().level = level;
 }
 
 bool log_enabled(LogLevel level) {
-  return instance().logger.should_log(to_spdlog(level));
+  return level >= instance().level && level != LogLevel::kOff;
+}
+
+void tell(std::string_view text) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    instance().output.write(fmt::format("{}\n", line));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+}
+
+void catch_up_log() {
+  instance().output.catch_up();
+}
+
+std::uint64_t lost_log_lines() {
+  return instance().output.lost();
 }
 
 void append_logfmt(std::string& line, std::string_view key, std::string_view value) {
@@ -150,12 +170,18 @@ LogLine::LogLine(LogLevel level, std::string_view event)
 }
 
 LogLine::~LogLine() {
-  if (!enabled_) return;
-  Logger& log = instance();
-  if (log.to_journal) {
-    line_ = fmt::format("{}program={} {}", priority_prefix(level_), log.program, line_);
+  if (enabled_) instance().output.write(instance().compose(level_, line_));
+}
+
+void LogLine::append(std::string_view key, std::string_view value) {
+  const std::size_t before = line_.size();
+  append_logfmt(line_, key, value);
+  for (std::size_t kept = value.size() / 2; line_.size() > kMostFields; kept /= 2) {
+    line_.resize(before);
+    while (kept > 0 && is_within_character(value[kept])) --kept;
+    if (kept == 0) return;
+    append_logfmt(line_, key, fmt::format("{}...", value.substr(0, kept)));
   }
-  log.logger.log(to_spdlog(level_), line_);
 }
 
 }  // namespace mpb

@@ -1,18 +1,56 @@
 #include "common/process.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
 #include <vector>
 
 #include "common/log.hpp"
+#include "common/signals.hpp"
 
 namespace mpb {
+
+namespace {
+
+[[noreturn]] void tell_and_abort() {
+  std::string text = "terminate called";
+  try {
+    if (const std::exception_ptr current = std::current_exception())
+      std::rethrow_exception(current);
+  } catch (const std::exception& error) {
+    text.append(": ").append(error.what());
+  } catch (...) {
+    text += ": not a std::exception";
+  }
+  tell(text);
+  std::abort();
+}
+
+}  // namespace
+
+void secure_standard_descriptors() {
+  int fd = STDIN_FILENO;
+  while (fd >= 0 && fd <= STDERR_FILENO) {
+    fd = ::open("/dev/null", O_RDWR);
+    // Where there is none: something that cannot be read or written holds the number, too.
+    if (fd < 0) fd = ::open("/", O_PATH);
+  }
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
+void begin_service() {
+  prepare_signals();
+  secure_standard_descriptors();
+  std::set_terminate(tell_and_abort);
+}
 
 std::uint64_t raise_descriptor_limit() {
   rlimit limit{};

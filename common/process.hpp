@@ -11,6 +11,14 @@
 
 namespace mpb {
 
+/// Descriptors 0 to 2 that are closed are opened on /dev/null, so that no file or socket opened
+/// later gets one of these numbers, and with it what is read or written there.
+void secure_standard_descriptors();
+
+/// The first line of main of mpbroker and mpworker: prepare_signals, secure_standard_descriptors,
+/// and an exception that nobody catches is told without waiting for a reader.
+void begin_service();
+
 /// Raises RLIMIT_NOFILE's soft limit to the hard limit (getrlimit(2)); returns what it is now.
 std::uint64_t raise_descriptor_limit();
 /// The same, and a line in the log, `limits`, that says what it allows.

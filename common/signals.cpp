@@ -1,12 +1,60 @@
 #include "common/signals.hpp"
 
 #include <sys/signalfd.h>
+#include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <stdexcept>
 #include <utility>
 
 namespace mpb {
+namespace {
+
+constexpr std::array kEnding{SIGTERM, SIGINT};
+constexpr std::array kOfWrites{SIGPIPE, SIGXFSZ, SIGTTOU};
+
+template <class... Numbers>
+sigset_t set_of(const Numbers&... numbers) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  (::sigaddset(&set, numbers), ...);
+  return set;
+}
+
+void end_before_anything_began(int) {
+  ::_exit(0);
+}
+
+}  // namespace
+
+void prepare_signals() {
+  for (const int number : kOfWrites) std::signal(number, SIG_IGN);
+  // Who ignores it never learns how a child ended, and passes that on to the programs it starts.
+  std::signal(SIGCHLD, SIG_DFL);
+  for (const int number : kEnding) std::signal(number, end_before_anything_began);
+  const sigset_t waiting = set_of(SIGHUP);
+  ::sigprocmask(SIG_SETMASK, &waiting, nullptr);
+}
+
+void restore_signals(bool hold_requests) {
+  const sigset_t held = set_of(SIGTERM, SIGINT, SIGHUP);
+  const sigset_t none = set_of();
+  ::sigprocmask(SIG_BLOCK, &held, nullptr);
+  for (const int number : kOfWrites) std::signal(number, SIG_DFL);
+  for (const int number : kEnding) std::signal(number, SIG_DFL);
+  ::sigprocmask(SIG_SETMASK, hold_requests ? &held : &none, nullptr);
+}
+
+AllSignalsBlocked::AllSignalsBlocked() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+}
+
+AllSignalsBlocked::~AllSignalsBlocked() {
+  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 Signals::Signals(EventLoop& loop, std::initializer_list<int> signals,
                  std::function<void(int)> handle)
@@ -15,7 +63,6 @@ Signals::Signals(EventLoop& loop, std::initializer_list<int> signals,
   ::sigemptyset(&set);
   for (const int number : signals) ::sigaddset(&set, number);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
   fd_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd_) throw std::runtime_error(system_error("signalfd").text);
   watch_ = loop_.add(fd_.get(), EPOLLIN, *this).value();

@@ -1,6 +1,7 @@
-// Signals as events of the loop (signalfd(2)).
+// Signals: from the first line of main on, and as events of the loop (signalfd(2)).
 #pragma once
 
+#include <csignal>
 #include <functional>
 #include <initializer_list>
 
@@ -8,10 +9,32 @@
 
 namespace mpb {
 
+/// For the first line of main. A signal that asks for something is not lost and does not act by
+/// default: SIGTERM and SIGINT end the program, which has nothing to clear away yet, with 0; SIGHUP
+/// waits. Signals that a write may raise are ignored, it fails instead: SIGPIPE, SIGXFSZ, SIGTTOU.
+void prepare_signals();
+
+/// For a process that becomes another program by execve(2): what prepare_signals changed is as by
+/// default again. `hold_requests`: SIGTERM, SIGINT and SIGHUP stay blocked, and wait until that
+/// program calls prepare_signals. Async-signal-safe.
+void restore_signals(bool hold_requests);
+
+/// While it lives, no signal is handled in this thread. One that is started meanwhile stays so.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked();
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~AllSignalsBlocked();
+
+ private:
+  sigset_t before_{};
+};
+
 class Signals final : private EventHandler {
  public:
-  /// Blocks `signals` for this thread (start it before any other thread) and calls `handle(number)`
-  /// for each that arrives. SIGPIPE is ignored.
+  /// Blocks `signals` for this thread (others have all of them blocked) and calls `handle(number)`
+  /// for each that arrives, also for those that were waiting.
   Signals(EventLoop& loop, std::initializer_list<int> signals, std::function<void(int)> handle);
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/problems.hpp"
+#include "common/process.hpp"
 #include "common/version.hpp"
 #include "mpctl/commands.hpp"
 #include "mpctl/options.hpp"
@@ -42,6 +43,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  secure_standard_descriptors();
   try {
     return run({argv + 1, argv + argc});
   } catch (const std::exception& error) {

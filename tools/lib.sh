@@ -10,7 +10,6 @@ build_packages=(
   libboost-program-options1.81-dev
   libboost-json1.81-dev
   libfmt-dev
-  libspdlog-dev
   libssl-dev
 )
 demo_packages=(python3=python3 ffmpeg=ffmpeg)

@@ -258,6 +258,7 @@ void Worker::sweep() {
   for (auto& [number, listener] : listeners_) {
     if (listener.acceptor) listener.acceptor->sweep();
   }
+  catch_up_log();
   loop_.after(kSweepInterval, [this] { sweep(); });
 }
 

@@ -1,13 +1,16 @@
 #include "worker/worker_main.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "common/child.hpp"
@@ -15,6 +18,7 @@
 #include "common/options.hpp"
 #include "common/problems.hpp"
 #include "common/process.hpp"
+#include "common/reaper.hpp"
 #include "common/service_manager.hpp"
 #include "common/signals.hpp"
 #include "common/version.hpp"
@@ -40,6 +44,13 @@ LogLevel broker_log_level() {
 
 ExitCode exit_code(const Error& error) {
   return error.kind == ErrorKind::kUsage ? ExitCode::kUsage : ExitCode::kFailure;
+}
+
+/// Which worker this is, as the broker told in the environment.
+std::string who_of_many() {
+  const char* slot = std::getenv("MPBROKER_SLOT");
+  const auto known = parse_integer(slot != nullptr ? slot : "", 0, UINT16_MAX);
+  return (known ? fmt::format("slot={} ", *known) : "") + fmt::format("pid={}", ::getpid());
 }
 
 int fail(const Error& error) {
@@ -100,8 +111,12 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   const Settings& settings = options.settings;
   EventLoop loop;
   Worker worker(loop, registry);
-  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int number) {
-    if (number == SIGHUP) {
+  std::optional<Reaper> reaper;
+  if (adopts_orphans()) reaper.emplace(loop);
+  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](int number) {
+    if (number == SIGCHLD) {
+      if (reaper) reaper->look_soon();
+    } else if (number == SIGHUP) {
       reload(worker, arguments);
     } else {
       notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
@@ -124,17 +139,16 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
 }  // namespace
 
 int worker_main(int argc, char** argv, const Registry& registry) {
+  begin_service();
   if (has_broker()) {
-    init_log("mpworker", broker_log_level());
+    init_log("mpworker", broker_log_level(), who_of_many());
     raise_descriptor_limit();
     return run_under_broker(registry);
   }
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
   const auto options = parse_options(arguments, "mpworker");
   if (!options) {
-    for (const std::string& line : lines_of(options.error().text)) {
-      std::fprintf(stderr, "mpworker: %s\n", line.c_str());
-    }
+    for (const std::string& line : lines_of(options.error().text)) tell("mpworker: " + line);
     return static_cast<int>(exit_code(options.error()));
   }
   if (options->help || options->version) {
@@ -143,7 +157,7 @@ int worker_main(int argc, char** argv, const Registry& registry) {
     return 0;
   }
   if (options->check_config) return 0;
-  init_log("mpworker", options->settings.log_level);
+  init_log("mpworker", options->settings.log_level, fmt::format("pid={}", ::getpid()));
   raise_and_log_descriptor_limit();
   return run_alone(registry, *options, arguments);
 }

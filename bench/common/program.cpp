@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "bench/common/report_output.hpp"
+#include "common/process.hpp"
 
 namespace mpb::load {
 namespace {
@@ -38,6 +39,7 @@ int execute(std::string_view program, const Command& command) {
 
 int run_program(std::string_view program, int argc, char** argv,
                 Result<Command> (*read_command)(const std::vector<std::string>& arguments)) {
+  secure_standard_descriptors();
   try {
     const auto command = read_command({argv + 1, argv + argc});
     if (!command) return failure(program, kExitUsage, command.error().text);

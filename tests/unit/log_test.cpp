@@ -88,6 +88,31 @@ TEST_F(LogDeathTest, UnderSystemdALineBeginsWithItsPriority) {
       "<3>program=tester event=e\n$");
 }
 
+TEST_F(LogDeathTest, EachLineTellsWhichProcessItIsOf) {
+  EXPECT_EXIT(
+      {
+        pretend_journal();
+        init_log("tester", LogLevel::kInfo, "slot=3 pid=17");
+        log_info("i")("slot", 4);
+        tell("plain\ntext");
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0),
+      "^<6>program=tester slot=3 pid=17 event=i slot=4\nplain\ntext\n$");
+}
+
+TEST_F(LogDeathTest, ALongValueIsCutSoThatTheLineIsWrittenAsAWhole) {
+  EXPECT_EXIT(
+      {
+        pretend_journal();
+        init_log("tester", LogLevel::kInfo);
+        log_info("i")("a", std::string(6000, 'x'))("b", std::string(6000, '"'))("c", "kept");
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0),
+      "^<6>program=tester event=i a=x{3000}\\.\\.\\. b=\"[^x]{300,800}\\.\\.\\.\" c=kept\n$");
+}
+
 TEST_F(LogDeathTest, AStandardErrorThatIsNotTheJournalsHasNoPriority) {
   EXPECT_EXIT(
       {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <csignal>
 #include <optional>
 #include <string>
 
@@ -94,6 +95,23 @@ TEST(Segment, WhereFilesMayNotGrowItIsOrdinaryMemory) {
   Segment segment(&file, 100);
   segment.append("x");
   EXPECT_NE(file.why_not(), "");
+  EXPECT_EQ(segment.place(), std::nullopt);
+  EXPECT_EQ(segment.bytes(), "x");
+}
+
+TEST(Segment, AfterTheFileHasMetALimitItIsOrdinaryMemory) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  SegmentFile file;
+  const Segment earlier(&file, 100'000);
+  ASSERT_TRUE(earlier.place());
+  const rlimit bounded{4096, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &bounded), 0);
+  Segment segment(&file, 100);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_DFL);
+  segment.append("x");
   EXPECT_EQ(segment.place(), std::nullopt);
   EXPECT_EQ(segment.bytes(), "x");
 }

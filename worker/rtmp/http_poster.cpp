@@ -4,7 +4,6 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -20,6 +19,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include "common/signals.hpp"
 #include "common/unique_fd.hpp"
 #include "common/version.hpp"
 
@@ -36,14 +36,7 @@ constexpr std::size_t kReadBuffer = 16 * 1024;  // more than the largest head Be
 /// A thread in which no signal is handled: they are the loop's.
 template <class Function>
 std::thread start_thread(Function function) {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  struct Restore {
-    const sigset_t& mask;
-    ~Restore() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-  } restore{before};
+  const AllSignalsBlocked in_the_thread;
   return std::thread(std::move(function));
 }
 

@@ -51,7 +51,7 @@ bool uses_huge_pages() {
 SegmentFile::SegmentFile() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) {
-    why_not_ = "the size of files is limited (RLIMIT_FSIZE)";  // to exceed it ends the process
+    why_not_ = "the size of files is limited (RLIMIT_FSIZE)";  // and no place is used twice
   } else if (uses_huge_pages()) {
     why_not_ = "files in memory get huge pages (transparent_hugepage/shmem_enabled)";
   } else {
