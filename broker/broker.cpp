@@ -43,13 +43,15 @@ Broker::Broker(EventLoop& loop, Settings settings, SettingsReader read_settings)
       scaler_(scaler_rules()),
       dispatcher_(workers_, router_, scaler_, generation()),
       supervisor_(loop, settings_, workers_, scaler_, events_, *this),
-      inquiries_(loop, static_cast<std::uint64_t>(generation()) << 32U,
-                 [this](const channel::Query& query, Inquiry& inquiry) {
-                   supervisor_.for_each_ready([&](Slot slot, WorkerProcess& worker) {
-                     inquiry.expect(slot);
-                     if (!worker.ask(query)) inquiry.give_up(slot);
-                   });
-                 }),
+      inquiries_(
+          loop, static_cast<std::uint64_t>(generation()) << 32U,
+          [this](const channel::Query& query, Inquiry& inquiry) {
+            supervisor_.for_each_ready([&](Slot slot, WorkerProcess& worker) {
+              inquiry.expect(slot);
+              if (!worker.ask(query)) inquiry.give_up(slot);
+            });
+          },
+          settings_.answer_timeout),
       control_(loop, *this) {
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);

@@ -21,11 +21,14 @@ class Inquiries {
   using Done = std::function<void(Inquiry&)>;
 
   /// `first_nonce` differs from those of the broker before this one. `limit`: for the answers of
-  /// all workers.
-  Inquiries(EventLoop& loop, std::uint64_t first_nonce, Ask ask, Duration limit = Duration{2'000});
+  /// all workers to one question.
+  Inquiries(EventLoop& loop, std::uint64_t first_nonce, Ask ask, Duration limit);
   Inquiries(const Inquiries&) = delete;
   Inquiries& operator=(const Inquiries&) = delete;
   ~Inquiries();
+
+  /// From the next question on.
+  void set_limit(Duration limit) { limit_ = limit; }
 
   /// Calls `done` with the answers, perhaps at once: when all have come or at the limit, which
   /// counts from when the workers are asked. False: too many questions wait already.

@@ -271,6 +271,7 @@ Status Broker::reload() {
   if (!change) return finish(change.error());
   supervisor_.set_program(std::move(*program));
   settings_ = std::move(*fresh);
+  inquiries_.set_limit(settings_.answer_timeout);
   configured_limit_ = settings_.worker_limit();
   set_log_level(settings_.log_level);
   apply_client_limit();

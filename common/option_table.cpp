@@ -65,6 +65,16 @@ Status set_duration(OptionTarget target, std::string_view value) {
   return {};
 }
 
+/// mpctl waits a little longer than the most.
+Status set_answer_timeout(OptionTarget target, std::string_view value) {
+  constexpr Duration kMost{60'000};
+  const auto duration = read_duration(value, false);
+  if (!duration) return duration.error();
+  if (*duration > kMost) return usage_error("expected a time of at most 1m");
+  target.settings.answer_timeout = *duration;
+  return {};
+}
+
 Status set_listen(OptionTarget target, std::string_view value) {
   const auto endpoint = parse_endpoint(value);
   if (!endpoint) {
@@ -167,6 +177,9 @@ constexpr OptionSpec kTable[] = {
     {"ping-limit", kGlobal, kWorkers, "TIME", "5s", "",
      "a worker that gave no answer for so long is killed and started again", false,
      set_duration<&S::ping_limit, Zero::kRefused>},
+    {"answer-timeout", kGlobal, kWorkers, "TIME", "2s", "",
+     "an operator's question is answered without workers that took longer; at most 1m", false,
+     set_answer_timeout},
     {"worker-program", kGlobal, kWorkers, "PATH", "", "mpworker beside mpbroker, else in PATH",
      "the program that workers run", false, set<&S::worker_program, read_path>},
     {"user", kGlobal, kWorkers, "NAME", "", "unchanged", "workers run as this user", false,

@@ -75,6 +75,7 @@ struct Settings {
   Duration start_timeout{10'000};
   Duration ping_interval{1'000};
   Duration ping_limit{5'000};          // without an answer for so long a worker is hung
+  Duration answer_timeout{2'000};      // for the answers of all workers to the operator
   std::string worker_program;          // empty: mpworker beside this program, else in PATH
   std::string user;                    // workers run as; empty: unchanged
   std::string group;                   // empty: the user's own group

@@ -69,10 +69,10 @@ Status SettingsBuilder::check_environment(const Settings& settings, bool single_
 }
 
 std::vector<std::string> SettingsBuilder::meaningless_alone() const {
-  constexpr std::array<std::string_view, 15> kOfManyWorkers{
-      "max-workers", "acceptors",     "grow-at",  "linger", "key-linger",
-      "max-keys",    "start-timeout", "policy",   "sticky", "ping-interval",
-      "ping-limit",  "route-timeout", "overflow", "route",  "control-socket"};
+  constexpr std::array<std::string_view, 16> kOfManyWorkers{
+      "max-workers",   "acceptors", "grow-at", "linger",        "key-linger", "max-keys",
+      "start-timeout", "policy",    "sticky",  "ping-interval", "ping-limit", "answer-timeout",
+      "route-timeout", "overflow",  "route",   "control-socket"};
   std::vector<std::string> texts;
   for (const auto& [key, assignment] : written_) {
     const std::string_view name = assignment.spec->name;

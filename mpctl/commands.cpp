@@ -28,6 +28,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr Duration kAnswerLimit{10'000};
+// Where the broker asks its workers first: above the most that answer-timeout allows.
+constexpr Duration kWorkersAnswerLimit{70'000};
 constexpr std::string_view kClearScreen = "\x1b[2J";
 
 struct Answer {
@@ -42,9 +44,10 @@ Status write_out(std::string_view text) {
   return {};
 }
 
-Result<Answer> ask(Connection& connection, const boost::json::object& request) {
+Result<Answer> ask(Connection& connection, const boost::json::object& request,
+                   Duration limit = kAnswerLimit) {
   if (const Status sent = connection.send(request); !sent) return sent.error();
-  auto line = connection.read_line(kAnswerLimit);
+  auto line = connection.read_line(limit);
   if (!line) return line.error();
   auto object = parse_object(*line);
   if (!object) return object.error();
@@ -54,7 +57,8 @@ Result<Answer> ask(Connection& connection, const boost::json::object& request) {
 Result<Answer> ask(const Options& options) {
   auto connection = Connection::open(options.socket, kAnswerLimit);
   if (!connection) return connection.error();
-  return ask(*connection, options.request);
+  const bool own = options.mode == Mode::kStatus || options.mode == Mode::kWatch;
+  return ask(*connection, options.request, own ? kAnswerLimit : kWorkersAnswerLimit);
 }
 
 /// For people; of an answer that says no more than that it is done: nothing.

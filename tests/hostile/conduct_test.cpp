@@ -72,12 +72,12 @@ TEST_F(HostileConduct, StoppingItself) {
 }
 
 TEST_F(HostileConduct, StoppingItselfBeforeReady) {
-  expect_ejected({.attacks = "1=stop-itself-before-ready", .arguments = {"--start-timeout", "2s"}},
+  expect_ejected({.attacks = "1=stop-itself-before-ready", .arguments = {"--start-timeout", "4s"}},
                  "Ready");
 }
 
 TEST_F(HostileConduct, NeverReady) {
-  expect_ejected({.attacks = "1=never-ready", .arguments = {"--start-timeout", "2s"}}, "Ready");
+  expect_ejected({.attacks = "1=never-ready", .arguments = {"--start-timeout", "4s"}}, "Ready");
 }
 
 TEST_F(HostileConduct, ExitingAgainAndAgain) {

@@ -11,7 +11,10 @@ namespace {
 
 namespace json = boost::json;
 
-const std::vector<std::string> kSlowPings = {"--ping-interval", "4s", "--ping-limit", "60s"};
+const std::vector<std::string> kPatient = {"--ping-interval",  "4s", "--ping-limit", "60s",
+                                           "--answer-timeout", "60s"};
+const std::vector<std::string> kImpatient = {"--ping-interval",  "4s", "--ping-limit", "60s",
+                                             "--answer-timeout", "3s"};
 
 json::object streams(Siege& siege) {
   return siege.broker().request({{"command", "streams"}});
@@ -24,7 +27,7 @@ bool lacks_the_hostile_one(const json::object& report) {
 
 /// It may answer as it likes, and is missing in each report.
 void expect_left_out(const char* attack) {
-  Siege siege({.attacks = std::string("1=") + attack, .arguments = kSlowPings});
+  Siege siege({.attacks = std::string("1=") + attack, .arguments = kImpatient});
   siege.begin();
   EXPECT_TRUE(siege.await_done());
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(lacks_the_hostile_one(streams(siege)));
@@ -34,7 +37,7 @@ void expect_left_out(const char* attack) {
 }
 
 void expect_ejected(const char* attack, const std::string& expected) {
-  Siege siege({.attacks = std::string("1=") + attack, .arguments = kSlowPings});
+  Siege siege({.attacks = std::string("1=") + attack, .arguments = kPatient});
   siege.begin();
   EXPECT_TRUE(siege.await_done());
   EXPECT_TRUE(streams(siege).at("ok").as_bool());
@@ -49,7 +52,7 @@ void expect_ejected(const char* attack, const std::string& expected) {
 
 /// What it says is told as far as it goes.
 void expect_truncated(const char* attack) {
-  Siege siege({.attacks = std::string("1=") + attack, .arguments = kSlowPings});
+  Siege siege({.attacks = std::string("1=") + attack, .arguments = kPatient});
   siege.begin();
   EXPECT_TRUE(siege.await_done());
   for (int i = 0; i < 3; ++i) {

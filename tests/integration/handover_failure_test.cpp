@@ -28,7 +28,7 @@ class Handover : public testing::Test {
   }
 
   BrokerProcess broker{{"--workers", "3", "--acceptors", "1", "--route", "1=1", "--route", "2=2",
-                        "--ping-limit", "60s", "--route-timeout", "20s"}};
+                        "--route-timeout", "60s"}};
   Client at_one{broker.port()};
   Client at_two{broker.port()};
   pid_t pid_of_one = -1;

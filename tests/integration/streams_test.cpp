@@ -106,7 +106,7 @@ TEST(Streams, WorkersThatHaveNoneSayNothingAndCauseNoDelay) {
 
 TEST(Streams, AWorkerThatIsStoppedIsDoneWithoutAndMayAnswerLater) {
   BrokerSetup setup = oracles();
-  setup.arguments.insert(setup.arguments.end(), {"--ping-limit", "60s"});
+  setup.arguments.insert(setup.arguments.end(), {"--answer-timeout", "3s"});
   const BrokerProcess broker(setup);
   const pid_t stopped = broker.worker_pid(1);
   ::kill(stopped, SIGSTOP);
@@ -121,7 +121,6 @@ TEST(Streams, AWorkerThatIsStoppedIsDoneWithoutAndMayAnswerLater) {
 
 TEST(Streams, AWorkerThatDiesIsNotWaitedFor) {
   BrokerSetup setup = oracles();
-  setup.arguments.insert(setup.arguments.end(), {"--ping-limit", "60s"});
   const BrokerProcess broker(setup);
   const pid_t victim = broker.worker_pid(1);
   ::kill(victim, SIGSTOP);

@@ -234,8 +234,8 @@ TEST(Config, GoodValues) {
   for (const char* line :
        {"workers = 1000", "workers = 0", "max-workers = 1000", "acceptors = 2", "grow-at = 1",
         "grow-at = 100", "linger = 0", "idle-timeout = 49d", "max-clients = 1000000000",
-        "start-timeout = 1ms", "user = 1000", "group = staff", "control-socket = mp.sock",
-        "log-level = off", "header-timeout = 0", "max-keys = 1"}) {
+        "start-timeout = 1ms", "answer-timeout = 1m", "user = 1000", "group = staff",
+        "control-socket = mp.sock", "log-level = off", "header-timeout = 0", "max-keys = 1"}) {
     EXPECT_EQ(error_of(global(line)), "no error") << line;
   }
   for (const char* line :
@@ -266,6 +266,8 @@ TEST(Config, BadValues) {
                            "start-timeout = 0",
                            "ping-interval = 0",
                            "ping-limit = 0s",
+                           "answer-timeout = 0",
+                           "answer-timeout = 61s",
                            "route-timeout = 0",
                            "max-clients = -1",
                            "max-clients = 1000000001",

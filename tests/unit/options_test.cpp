@@ -81,6 +81,7 @@ TEST(CommandLine, SetsEveryGlobalOption) {
                                  "--start-timeout=4s",
                                  "--ping-interval=5s",
                                  "--ping-limit=6s",
+                                 "--answer-timeout=7s",
                                  "--worker-program=/bin/sh",
                                  "--user=nobody",
                                  "--group=nogroup",
@@ -104,6 +105,7 @@ TEST(CommandLine, SetsEveryGlobalOption) {
   EXPECT_EQ(s.start_timeout, seconds(4));
   EXPECT_EQ(s.ping_interval, seconds(5));
   EXPECT_EQ(s.ping_limit, seconds(6));
+  EXPECT_EQ(s.answer_timeout, seconds(7));
   EXPECT_EQ(s.worker_program, "/bin/sh");
   EXPECT_EQ(s.user, "nobody");
   EXPECT_EQ(s.group, "nogroup");

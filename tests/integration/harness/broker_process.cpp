@@ -101,6 +101,12 @@ void BrokerProcess::start(const BrokerSetup& setup) {
     return std::find(setup.arguments.begin(), setup.arguments.end(), option) !=
            setup.arguments.end();
   };
+  // A busy machine makes no worker a hung one, nor an answer a missing one; tests of those say so.
+  for (const char* option : {"ping-limit", "answer-timeout"}) {
+    if (has(("--" + std::string(option)).c_str())) continue;
+    if (setup.config.find(std::string(option) + " =") != std::string::npos) continue;
+    program.arguments.insert(program.arguments.end(), {"--" + std::string(option), "60s"});
+  }
   // Counters and hung workers are seen sooner than by default.
   if (!has("--ping-interval") && setup.config.empty()) {
     program.arguments.insert(program.arguments.end(), {"--ping-interval", "200ms"});
