@@ -21,7 +21,9 @@ constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
 int failure(const std::string& text, int code) {
-  for (const std::string& line : lines_of(text)) fmt::print(stderr, "mpctl: {}\n", line);
+  for (const std::string& line : lines_of(text)) {
+    std::fprintf(stderr, "mpctl: %s\n", line.c_str());
+  }
   return code;
 }
 

@@ -16,7 +16,7 @@ constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
 int failure(std::string_view program, int status, std::string_view text) {
-  fmt::print(stderr, "{}: {}\n", program, text);
+  say(fmt::format("{}: {}\n", program, text));
   return status;
 }
 
@@ -36,6 +36,10 @@ int execute(std::string_view program, const Command& command) {
 }
 
 }  // namespace
+
+void say(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+}
 
 int run_program(std::string_view program, int argc, char** argv,
                 Result<Command> (*read_command)(const std::vector<std::string>& arguments)) {

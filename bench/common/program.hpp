@@ -10,6 +10,9 @@
 
 namespace mpb::load {
 
+/// To standard error; that it cannot be written breaks no run off.
+void say(const std::string& text);
+
 /// A run's reports.
 struct Outcome {
   std::string text;

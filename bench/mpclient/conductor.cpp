@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bench/common/process.hpp"
+#include "bench/common/program.hpp"
 
 namespace mpb::load {
 namespace {
@@ -132,7 +133,7 @@ void Conductor::on_settled() {
     if (settings_.hold.count() == 0) return on_held_long_enough();
   }
   clear_progress();
-  fmt::print(stderr, "holding {} clients\n", sum(&Progress::live));
+  say(fmt::format("holding {} clients\n", sum(&Progress::live)));
   end_of_hold_ = Clock::now() + settings_.hold;
 }
 
@@ -180,8 +181,9 @@ double Conductor::seconds_since(TimePoint start) const {
 void Conductor::show_progress() {
   const std::uint64_t served = sum(&Progress::served);
   const double rate = static_cast<double>(served - last_served_) / seconds_since(last_progress_);
-  fmt::print(stderr, "\r{} started, {} served ({:.0f}/s), {} connected, {} failed\x1b[K",
-             sum(&Progress::started), served, rate, sum(&Progress::live), sum(&Progress::failed));
+  say(fmt::format("\r{} started, {} served ({:.0f}/s), {} connected, {} failed\x1b[K",
+                  sum(&Progress::started), served, rate, sum(&Progress::live),
+                  sum(&Progress::failed)));
   std::fflush(stderr);
   last_served_ = served;
   last_progress_ = Clock::now();
@@ -190,7 +192,7 @@ void Conductor::show_progress() {
 
 void Conductor::clear_progress() {
   if (!terminal_) return;
-  fmt::print(stderr, "\r\x1b[K");
+  say("\r\x1b[K");
   std::fflush(stderr);
 }
 

@@ -11,6 +11,7 @@
 
 #include "bench/common/event_wait.hpp"
 #include "bench/common/process.hpp"
+#include "bench/common/program.hpp"
 #include "proto/rtmp/handshake.hpp"
 
 namespace mpb::rtmp_load {
@@ -197,7 +198,7 @@ void Engine::check_settled() {
   for (const auto& client : clients_) client->view.begin_window(window_begun_);
   if (settings_.hold.count() == 0) return;
   end_of_run_ = std::min(end_of_run_, window_begun_ + settings_.hold);
-  fmt::print(stderr, "holding {} clients\n", clients_.size());
+  load::say(fmt::format("holding {} clients\n", clients_.size()));
 }
 
 void Engine::check_end() {
@@ -208,7 +209,7 @@ void Engine::finish() {
   const TimePoint now = Clock::now();
   if (settled_) {
     tally_.window = difference(tally_.total, before_window_);
-    if (settings_.hold.count() > 0) fmt::print(stderr, "held\n");
+    if (settings_.hold.count() > 0) load::say("held\n");
   }
   // Players first, so that they do not see their publishers leave.
   for (const Session::Role role : {Session::Role::kPlay, Session::Role::kPublish}) {

@@ -110,7 +110,7 @@ TEST(Prototype2012, SigtermIsHeardWhileAClientStalls) {
 }
 
 TEST(Prototype2012, IdleClientsTimeOut) {
-  const BrokerProcess broker({"--workers", "2", "--idle-timeout", "400ms"});
+  const BrokerProcess broker({"--workers", "2", "--idle-timeout", "2s"});
   Crowd crowd(broker.port(), 20);
   ASSERT_EQ(crowd.join([](std::size_t i) { return i; }), 20U) << crowd.failures();
   for (Client& client : crowd.clients()) EXPECT_TRUE(client.sees_eof());

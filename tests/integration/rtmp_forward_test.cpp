@@ -127,7 +127,7 @@ TEST_F(RtmpForward, AnotherMpbrokerServesBehindTheProxyProtocol) {
 
 TEST_F(RtmpForward, WhereBothSidesAreSilentTheClientIsClosedAndOthersStay) {
   const NginxRtmp nginx;
-  start("upstream = " + nginx.address() + "\n", "idle-timeout = 1s\n");
+  start("upstream = " + nginx.address() + "\n", "idle-timeout = 3s\n");
   const auto closed = [this] {
     return broker->status().sum([](const WorkerStatus& worker) { return worker.closed.idle; });
   };
