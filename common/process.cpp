@@ -17,14 +17,12 @@
 #include "common/signals.hpp"
 
 namespace mpb {
-
 namespace {
 
 [[noreturn]] void tell_and_abort() {
   std::string text = "terminate called";
   try {
-    if (const std::exception_ptr current = std::current_exception())
-      std::rethrow_exception(current);
+    if (std::current_exception()) throw;
   } catch (const std::exception& error) {
     text.append(": ").append(error.what());
   } catch (...) {

@@ -220,13 +220,7 @@ class InquiriesTest : public testing::Test {
   std::vector<json::object> reports;
   std::function<void()> on_report;
   int refused = 0;
-  std::unique_ptr<Inquiries> inquiries =
-      std::make_unique<Inquiries>(loop, 100, [this](const channel::Query& query, Inquiry& inquiry) {
-        asked.push_back(std::string(query.question) + " " + std::string(query.argument));
-        nonces.push_back(query.nonce);
-        for (const Slot slot : expected) inquiry.expect(slot);
-        for (const Slot slot : deaf) inquiry.give_up(slot);
-      });
+  std::unique_ptr<Inquiries> inquiries = make(Duration{60'000});
 };
 
 TEST_F(InquiriesTest, AreAskedOneAfterTheOtherWithNoncesOfTheirOwn) {

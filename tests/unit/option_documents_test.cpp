@@ -30,8 +30,8 @@ std::string dump(const Settings& s) {
                       s.acceptors.has_value(), s.max_clients, s.grow_at, s.max_keys,
                       s.worker_program, s.user, s.group);
   for (const Duration d :
-       {s.linger, s.key_linger, s.drain_timeout, s.start_timeout, s.ping_interval, s.ping_limit, s.answer_timeout,
-        s.header_timeout, s.idle_timeout, s.send_timeout, s.route_timeout}) {
+       {s.linger, s.key_linger, s.drain_timeout, s.start_timeout, s.ping_interval, s.ping_limit,
+        s.answer_timeout, s.header_timeout, s.idle_timeout, s.send_timeout, s.route_timeout}) {
     text += format_duration(d) + " ";
   }
   return text + fmt::format("\n{} '{}' {}\n", s.clients_per_source, s.control_socket,
