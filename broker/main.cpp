@@ -4,6 +4,8 @@
 #include <span>
 
 #include "broker/broker.hpp"
+#include "common/error_log.hpp"
+#include "common/listen_names.hpp"
 #include "common/log.hpp"
 #include "common/options.hpp"
 #include "common/problems.hpp"
@@ -24,6 +26,7 @@ int fail(const mpb::Error& error) {
   for (const std::string& line : mpb::lines_of(error.text)) {
     std::fprintf(stderr, "mpbroker: %s\n", line.c_str());
   }
+  if (!error.help.empty()) std::fprintf(stderr, "mpbroker: help: %s\n", error.help.c_str());
   return exit_code(error);
 }
 
@@ -50,7 +53,7 @@ int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
     }
   });
   if (const mpb::Status started = broker.start(); !started) {
-    mpb::log_error("failed")("why", started.error().text);
+    mpb::log_failed(started.error());
     return exit_code(started.error());
   }
   loop.run();
@@ -70,6 +73,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (options->check_config) {
+    mpb::Settings settings = options->settings;
+    if (const auto resolved = mpb::resolve_listeners(settings.listeners); !resolved) {
+      return fail(resolved.error());
+    }
     std::puts("mpbroker: the configuration is valid");
     return 0;
   }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/turn_guard.hpp"
 #include "common/unique_fd.hpp"
 #include "common/units.hpp"
 
@@ -75,7 +76,8 @@ class EventLoop {
   /// Turns until stop() is called.
   void run();
   void stop() { stopped_ = true; }
-  /// One turn: waits at most `limit` for events or a timer and handles what came.
+  /// One turn: waits at most `limit` for events or a timer and handles what came. A system call
+  /// that waits for longer than a turn may take fails with EINTR: see common/turn_guard.hpp.
   void turn(Duration limit);
 
  private:
@@ -88,7 +90,10 @@ class EventLoop {
   [[nodiscard]] int wait_ms(Duration limit) const;
   [[nodiscard]] epoll_event make_event(std::uint32_t slot, std::uint32_t events) const;
 
+  [[nodiscard]] bool timer_is_due() const;
+
   UniqueFd epoll_;
+  TurnGuard guard_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::map<TimerId, std::function<void()>> timers_;

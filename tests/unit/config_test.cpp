@@ -39,9 +39,9 @@ TEST(Config, ReadsSectionsCommentsAndBlanks) {
   EXPECT_EQ(good->workers, 3);
   ASSERT_EQ(good->listeners.size(), 2U);
   EXPECT_EQ(good->listeners[0].name, "rtmp-1.a_B");
-  EXPECT_EQ(good->listeners[0].endpoint.to_string(), "[::1]:7");
+  EXPECT_EQ(good->listeners[0].endpoints.at(0).to_string(), "[::1]:7");
   EXPECT_EQ(good->listeners[1].name, "ends.");
-  EXPECT_EQ(good->listeners[1].endpoint.to_string(), "unix:/x");
+  EXPECT_EQ(good->listeners[1].endpoints.at(0).to_string(), "unix:/x");
 }
 
 TEST(Config, TellsFileLineAndWhatIsExpected) {

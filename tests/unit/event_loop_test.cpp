@@ -338,5 +338,45 @@ TEST(EventLoop, RunEndsAtTheTurnThatStops) {
   EXPECT_GE(hooks, 1);
 }
 
+// --- the guard -----------------------------------------------------------------------------------
+
+TEST(EventLoop, ACallThatIsStuckInATurnIsInterrupted) {
+  EventLoop loop;
+  Recorder handler;
+  const UniqueFd ready = make_event_fd(1);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);  // blocking, and nothing comes
+  const UniqueFd reader(ends[0]);
+  const UniqueFd writer(ends[1]);
+  std::vector<int> errors;
+  handler.action = [&] {
+    char byte = 0;
+    // Also when it is made again in the same turn.
+    for (int i = 0; i < 3; ++i) errors.push_back(::read(reader.get(), &byte, 1) < 0 ? errno : 0);
+  };
+  ASSERT_TRUE(loop.add(ready.get(), EPOLLIN, handler));
+  loop.turn(kLong);
+  EXPECT_EQ(errors, std::vector<int>(3, EINTR));
+  errors.clear();
+  loop.turn(kLong);
+  EXPECT_EQ(errors, std::vector<int>(3, EINTR)) << "the next turn is guarded, too";
+}
+
+TEST(EventLoop, AnInterruptedSleepIsNoTurn) {
+  EventLoop loop;
+  Recorder handler;
+  const UniqueFd ready = make_event_fd(1);
+  ASSERT_TRUE(loop.add(ready.get(), EPOLLIN, handler));
+  loop.turn(kLong);  // the guard is set
+  std::uint64_t count = 0;
+  ASSERT_EQ(::read(ready.get(), &count, sizeof count), static_cast<ssize_t>(sizeof count));
+  int hooks = 0;
+  loop.at_turn_end([&hooks] { ++hooks; });
+  loop.turn(kLong);  // it goes off once
+  EXPECT_EQ(hooks, 0);
+  EXPECT_GE(time_of([&loop] { loop.turn(2 * TurnGuard::kLimit); }), 2 * TurnGuard::kLimit)
+      << "a loop that sleeps is not woken again";
+}
+
 }  // namespace
 }  // namespace mpb

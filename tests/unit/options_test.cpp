@@ -45,7 +45,7 @@ TEST(CommandLine, OneListenerNeedsNoFile) {
   ASSERT_EQ(s.listeners.size(), 1U);
   EXPECT_EQ(s.listeners[0].name, "default");
   EXPECT_EQ(s.listeners[0].listen, "127.0.0.1:1990");
-  EXPECT_EQ(s.listeners[0].endpoint.to_string(), "127.0.0.1:1990");
+  EXPECT_EQ(s.listeners[0].endpoints.at(0).to_string(), "127.0.0.1:1990");
   EXPECT_EQ(s.workers, 4);
   EXPECT_EQ(s.worker_limit(), 8);
   EXPECT_EQ(s.control_socket, "./mp.sock");
@@ -57,7 +57,7 @@ TEST(CommandLine, SetsEveryListenerOption) {
        "--overflow=refuse", "--route=a=b=1,0", "--route", "* = 0", "--backlog=7", "--mode=0600"});
   ASSERT_EQ(s.listeners.size(), 1U);
   const ListenerSettings& l = s.listeners[0];
-  EXPECT_EQ(l.endpoint.family(), AF_UNIX);
+  EXPECT_EQ(l.endpoints.at(0).family(), AF_UNIX);
   EXPECT_EQ(l.protocol, "ping");
   EXPECT_EQ(l.handler, "echo");
   EXPECT_EQ(l.policy, Policy::kP2c);
@@ -263,7 +263,7 @@ TEST_F(ConfigFile, CommandLineWinsKeyByKey) {
   EXPECT_EQ(s.workers, 2);
   EXPECT_EQ(s.log_level, LogLevel::kError);
   ASSERT_EQ(s.listeners.size(), 2U);
-  EXPECT_EQ(s.listeners[0].endpoint.to_string(), "0.0.0.0:7");
+  EXPECT_EQ(s.listeners[0].endpoints.at(0).to_string(), "0.0.0.0:7");
   EXPECT_EQ(s.listeners[0].policy, Policy::kHash);
   EXPECT_EQ(s.listeners[0].pins, (std::vector<Pin>{{"c", {1}}, {"b", {1}}}));
   EXPECT_EQ(s.listeners[1].pins, (std::vector<Pin>{{"a", {0}}}));
