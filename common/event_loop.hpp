@@ -73,11 +73,11 @@ class EventLoop {
   /// The time at which this turn began.
   [[nodiscard]] TimePoint now() const { return now_; }
 
-  /// Turns until stop() is called.
+  /// Turns until stop() is called. A system call that waits for longer than a turn may take fails
+  /// with EINTR: see common/turn_guard.hpp.
   void run();
   void stop() { stopped_ = true; }
-  /// One turn: waits at most `limit` for events or a timer and handles what came. A system call
-  /// that waits for longer than a turn may take fails with EINTR: see common/turn_guard.hpp.
+  /// One turn: waits at most `limit` for events or a timer and handles what came.
   void turn(Duration limit);
 
  private:
@@ -94,6 +94,7 @@ class EventLoop {
 
   UniqueFd epoll_;
   TurnGuard guard_;
+  bool guarded_ = false;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::map<TimerId, std::function<void()>> timers_;

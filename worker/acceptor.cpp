@@ -65,7 +65,7 @@ void Acceptor::accept_clients() {
         continue;
       case EINVAL:  // somebody who shares the socket has shut it down
         revive();
-        return pause();
+        return rest();
       default:  // EMFILE, ENFILE, ENOBUFS, ENOMEM: waiting for the event again would spin
         return pause();
     }
@@ -100,14 +100,20 @@ void Acceptor::revive() {
 }
 
 void Acceptor::pause() {
+  if (paused_) return;
+  rest();
+  if (worker_.accept_pauses++ % kPausesPerLogLine == 0) {
+    log_warning("accept.paused")("listener", service_.name)("clients", held_at_pause_);
+  }
+}
+
+/// Until kPause is over, or a client leaves.
+void Acceptor::rest() {
   if (std::exchange(paused_, true)) return;
   held_at_pause_ = worker_.clients.held();
   resume_at_ = worker_.loop.now() + kPause;
   worker_.loop.after(kPause, [] {});  // a turn in which to try again
   worker_.loop.remove(watch_, socket_.get());
-  if (worker_.accept_pauses++ % kPausesPerLogLine == 0) {
-    log_warning("accept.paused")("listener", service_.name)("clients", held_at_pause_);
-  }
 }
 
 void Acceptor::resume_if_possible() {
