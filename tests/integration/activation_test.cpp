@@ -1,10 +1,12 @@
 // Sockets that a service manager passes: each is used, or refused by name.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -144,12 +146,17 @@ TEST(Activation, TheControlSocketMayBePassed) {
   const TempFolder folder;
   const std::string path = folder.file("control");
   const UniqueFd socket = *listen_on(parse_endpoint("unix:" + path).value(), 16);
-  BrokerSetup setup;
-  setup.inherited = {socket.get()};
-  setup.environment = {"LISTEN_FDNAMES=control-socket"};
-  const BrokerProcess broker(setup);
+  ProgramStart start;
+  start.program = program_path("mpbroker");
+  start.arguments = {"--listen", "127.0.0.1:0", "--control-socket", path, "--workers", "1"};
+  start.inherited = {socket.get()};
+  start.errors = folder.file("log");
+  ChildProcess broker(start);
   const Outcome status = run("mpctl", {"--control-socket", path, "status"});
-  EXPECT_EQ(status.exit, "exit 0") << status.err << broker.log();
+  EXPECT_EQ(status.exit, "exit 0") << status.err << text_of(start.errors);
+  EXPECT_EQ(run("mpctl", {"--control-socket", path, "stop"}).exit, "exit 0");
+  EXPECT_EQ(broker.wait_exit(20s), "exit 0");
+  EXPECT_TRUE(std::filesystem::exists(path)) << "the path is the service manager's";
 }
 
 }  // namespace

@@ -136,11 +136,19 @@ TEST_F(UnixPath, OfASingleProcessIsMadeAgainAndGoesWithIt) {
 
 TEST(AbstractName, IsServedAndShown) {
   const std::string name = "@mpb-listen-" + std::to_string(::getpid());
-  const BrokerProcess broker({"--listen", "unix:" + name, "--control-socket", name + "-control"});
-  EXPECT_TRUE(greets(unix_at(name)));
-  const Outcome status = run("mpctl", {"--control-socket", name + "-control", "status"});
+  const std::string control = name + "-control";
+  const TempFolder folder;
+  ProgramStart start;
+  start.program = program_path("mpbroker");
+  start.arguments = {"--listen", "unix:" + name, "--control-socket", control, "--workers", "1"};
+  start.errors = folder.file("log");
+  ChildProcess broker(start);
+  ASSERT_TRUE(eventually([&] { return greets(unix_at(name)); }));
+  const Outcome status = run("mpctl", {"--control-socket", control, "status"});
   EXPECT_EQ(status.exit, "exit 0") << status.err;
   EXPECT_NE(status.out.find("unix:" + name), std::string::npos) << status.out;
+  EXPECT_EQ(run("mpctl", {"--control-socket", control, "stop"}).exit, "exit 0");
+  EXPECT_EQ(broker.wait_exit(20s), "exit 0");
 }
 
 TEST(HostName, IsListenedOnAtAllItsAddresses) {

@@ -8,10 +8,13 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
+#include "common/listen_error.hpp"
 #include "common/listener_sockets.hpp"
 
 namespace mpb {
@@ -193,6 +196,20 @@ TEST(AddressNotOfThisMachine, SaysWhatToDo) {
       ListeningSocket::open(parse_endpoint("192.0.2.1:1990").value(), SocketSetup{});
   ASSERT_FALSE(socket);
   EXPECT_NE(socket.error().help.find("ip address"), std::string::npos) << socket.error().help;
+}
+
+TEST(LowPort, SaysWhichPrivilegeIsMissing) {
+  int first = 1024;
+  std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first;
+  if (first <= 80) GTEST_SKIP() << "port 80 needs no privilege here";
+  errno = EACCES;
+  const Error error = system_error("cannot listen on 0.0.0.0:80");
+  const Error explained = explain_listen_error(parse_endpoint(":80").value(), error);
+  for (const char* part :
+       {"CAP_NET_BIND_SERVICE", "AmbientCapabilities", "net.ipv4.ip_unprivileged_port_start"}) {
+    EXPECT_NE(explained.help.find(part), std::string::npos) << explained.help;
+  }
+  EXPECT_EQ(explain_listen_error(parse_endpoint(":65535").value(), error).help, "");
 }
 
 class UnixSocket : public ::testing::Test {
