@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "broker/client_limit.hpp"
+#include "common/inherited_sockets.hpp"
+#include "common/listen_names.hpp"
 #include "common/process.hpp"
 #include "common/service_manager.hpp"
 
@@ -17,7 +19,7 @@ namespace {
 constexpr std::uint32_t kCredit = 256;     // deliveries to a worker without an Ack
 constexpr std::uint32_t kWindow = 1024;    // handoffs of a worker without a verdict
 constexpr std::uint8_t kMaxAttempts = 16;  // offers of one client until it is refused
-constexpr Duration kTick{500};             // between two looks at overdue Acks
+constexpr Duration kTick{500};             // between two looks at overdue Acks and at sockets
 constexpr Duration kWaitTick{100};         // how exactly waiting clients' deadlines are kept
 
 /// Differs between a broker and the one before it: seconds since 1970, as far as 32 bits go.
@@ -88,12 +90,11 @@ Status Broker::start() {
   auto program = worker_program(settings_);
   if (!program) return program.error();
   supervisor_.set_program(std::move(*program));
-  listeners_.adopt(take_inherited_sockets());
-  const auto opened = listeners_.apply(settings_.listeners);
+  UniqueFd control;
+  if (const Status taken = take_sockets(control); !taken) return taken;
+  const auto opened = listeners_.apply(settings_);
   if (!opened) return opened.error();
-  if (!settings_.control_socket.empty()) {
-    if (const Status control = control_.open(settings_.control_socket); !control) return control;
-  }
+  if (const Status open = open_control(std::move(control)); !open) return open;
   for (const std::uint16_t number : opened->opened) tell_listening(number);
   vhosts_.replace(std::move(settings_.vhosts));
   apply_pins();
@@ -101,6 +102,46 @@ Status Broker::start() {
   supervisor_.apply_rules();
   if (const auto interval = watchdog_interval()) feed_watchdog(*interval);
   return {};
+}
+
+/// What the service manager has passed, for the listeners and, in `control`, the control socket.
+Status Broker::take_sockets(UniqueFd& control) {
+  if (const Status resolved = resolve_listeners(settings_.listeners); !resolved) return resolved;
+  auto inherited = take_inherited_sockets();
+  if (!inherited) return inherited.error();
+  auto wishes = socket_wishes(settings_.listeners);
+  if (!settings_.control_socket.empty()) {
+    const auto endpoint = parse_endpoint("unix:" + settings_.control_socket);
+    if (endpoint) wishes.push_back({"control-socket", {*endpoint}});
+  }
+  auto given = distribute(*std::move(inherited), wishes);
+  if (wishes.size() > settings_.listeners.size()) {
+    if (!given.back().empty()) control = std::move(given.back().front().socket);
+    given.pop_back();
+  }
+  listeners_.adopt(std::move(given));
+  return {};
+}
+
+Status Broker::open_control(UniqueFd inherited) {
+  const std::string& path = settings_.control_socket;
+  if (path.empty()) return {};
+  Status opened = control_.open(path, std::move(inherited));
+  if (opened) return opened;
+  Error error = opened.error();
+  error.text = fmt::format("control-socket = {}: {}", path, error.text);
+  return error;
+}
+
+void Broker::keep_up_sockets() {
+  if (stopping_) return;
+  for (const std::uint16_t number : listeners_.keep_up(loop_.now())) {
+    const ListenerSet::Listener& listener = *listeners_.find(number);
+    supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
+      worker.offer(ListenerSet::offer(listener, accepts(slot)));
+    });
+  }
+  control_.keep_up();
 }
 
 void Broker::tell_listening(std::uint16_t number) {
@@ -275,6 +316,7 @@ void Broker::tick() {
     supervisor_.kill_hung(slot, "hung: a client was sent to it and never acknowledged");
   }
   catch_up_log();
+  keep_up_sockets();
   loop_.after(kTick, [this] { tick(); });
 }
 

@@ -82,6 +82,9 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   static Result<ChildOptions> worker_program(const Settings& settings);
   /// Tells the service manager, once, as soon as all base workers are online.
   void announce_ready();
+  Status take_sockets(UniqueFd& control);
+  Status open_control(UniqueFd inherited);
+  void keep_up_sockets();
   void tell_listening(std::uint16_t number);
   /// Workers hear of it with their next Configure.
   void apply_client_limit();

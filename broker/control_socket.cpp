@@ -1,7 +1,7 @@
 #include "broker/control_socket.hpp"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -33,45 +33,74 @@ ControlSocket::ControlSocket(EventLoop& loop, ControlCommands& commands, Control
 ControlSocket::~ControlSocket() {
   for (const auto& connection : connections_) connection->shut();
   loop_.cancel(accept_timer_);
-  if (!listener_) return;
-  loop_.remove(watch_, listener_.get());
-  if (id_of(path_) == path_id_) ::unlink(path_.c_str());
+  unwatch();
 }
 
-ControlSocket::PathId ControlSocket::id_of(const std::string& path) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) return {};
-  return {status.st_dev, status.st_ino};
-}
-
-Status ControlSocket::open(const std::string& path) {
+Status ControlSocket::open(const std::string& path, UniqueFd inherited) {
+  const SocketSetup setup{kBacklog, kOwnerOnly, {}, false};
   const auto endpoint = parse_endpoint("unix:" + path);
   if (!endpoint) return endpoint.error();
-  auto listener = listen_on(*endpoint, kBacklog, kOwnerOnly);
+  auto listener = inherited ? ListeningSocket::adopt(std::move(inherited), setup)
+                            : ListeningSocket::open(*endpoint, setup);
   if (!listener) return listener.error();
-  const auto watch = loop_.add(listener->get(), EPOLLIN, *this);
+  unwatch();
+  listener_.emplace(std::move(*listener));
+  return watch();
+}
+
+Status ControlSocket::watch() {
+  const auto watch = loop_.add(listener_->descriptor(), EPOLLIN, *this);
   if (!watch) return watch.error();
   watch_ = *watch;
-  listener_ = std::move(*listener);
-  path_ = path;
-  path_id_ = id_of(path);
   return {};
+}
+
+void ControlSocket::unwatch() {
+  if (listener_) loop_.remove(watch_, listener_->descriptor());
+}
+
+Status ControlSocket::restore_path() {
+  if (!listener_ || listener_->path_state() != OwnedPath::State::kGone) return {};
+  return open(listener_->address().path());
+}
+
+void ControlSocket::keep_up() {
+  if (!listener_) return;
+  upkeep_.run(*listener_, "control-socket", loop_.now(), [this] { unwatch(); });
+  if (watch_.active()) return;
+  if (const Status watched = watch(); !watched) {
+    log_error("control_accept_failed")("reason", watched.error().text);
+  }
+}
+
+/// Whoever the path's rights let in; an abstract name has none.
+bool ControlSocket::may_ask(int client) const {
+  const Endpoint& address = listener_->address();
+  if (!address.path().empty()) return true;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+         (peer.uid == 0 || peer.uid == ::geteuid());
 }
 
 void ControlSocket::on_events(std::uint32_t) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    UniqueFd client(
+        ::accept4(listener_->descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
       admit(std::move(client));
     } else if (out_of_descriptors(errno)) {
       return pause_accept();
-    } else if (errno != EINTR && errno != ECONNABORTED) {
+    } else if (errno == EINTR) {
+      mend_flags(listener_->descriptor());  // it may have waited: see common/turn_guard.hpp
+    } else if (errno != ECONNABORTED) {
       return;
     }
   }
 }
 
 void ControlSocket::admit(UniqueFd client) {
+  if (!may_ask(client.get())) return;
   if (connections_.size() >= limits_.connections) {
     [[maybe_unused]] const ssize_t told =
         ::send(client.get(), kTooMany.data(), kTooMany.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -86,9 +115,9 @@ void ControlSocket::admit(UniqueFd client) {
 /// The listener stays readable without a descriptor to take from it: do not look for a while.
 void ControlSocket::pause_accept() {
   log_warning("control_accept_paused")("reason", "out of descriptors or memory");
-  if (!loop_.modify(watch_, listener_.get(), 0)) return;
+  if (!loop_.modify(watch_, listener_->descriptor(), 0)) return;
   accept_timer_ = loop_.after(limits_.accept_pause, [this] {
-    if (const Status resumed = loop_.modify(watch_, listener_.get(), EPOLLIN); !resumed) {
+    if (const Status resumed = loop_.modify(watch_, listener_->descriptor(), EPOLLIN); !resumed) {
       log_error("control_accept_failed")("reason", resumed.error().text);
     }
   });

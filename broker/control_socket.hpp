@@ -1,18 +1,20 @@
 // The control socket: mpctl's requests in, answers and events out, over a unix stream socket with
-// 0600 rights. One request per line, a JSON object such as {"command":"status"}; one answer per
-// line, {"ok":true,...} or {"ok":false,"error":"text"}, in the order of the requests.
+// 0600 rights; an abstract one, which has no rights, serves its own user and root. One request per
+// line, a JSON object such as {"command":"status"}; one answer per line, {"ok":true,...} or
+// {"ok":false,"error":"text"}, in the order of the requests.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/json/object.hpp>
 
-#include "common/endpoint.hpp"
 #include "common/event_loop.hpp"
+#include "common/listener_sockets.hpp"
 
 namespace mpb {
 
@@ -49,11 +51,15 @@ class ControlSocket final : private EventHandler {
   ControlSocket(EventLoop& loop, ControlCommands& commands, ControlLimits limits = {});
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
-  /// Unlinks the path, unless it is somebody else's by now.
   ~ControlSocket();
 
   /// Once. A path left behind by a dead broker is replaced; one that is served is an error.
-  Status open(const std::string& path);
+  /// `inherited`: the socket, if a service manager has passed it.
+  Status open(const std::string& path, UniqueFd inherited = {});
+  /// Makes the path again, should it have been deleted.
+  Status restore_path();
+  /// Puts right what others have done to the socket.
+  void keep_up();
 
   /// To all subscribers; never blocks. A subscriber with too much unread is closed.
   void publish(const boost::json::object& event);
@@ -61,14 +67,6 @@ class ControlSocket final : private EventHandler {
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
-  /// A socket at a path, told from one that takes its place.
-  struct PathId {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    bool operator==(const PathId&) const = default;
-  };
-  static PathId id_of(const std::string& path);
-
   void on_events(std::uint32_t events) override;
   void admit(UniqueFd client);
   void pause_accept();
@@ -77,9 +75,12 @@ class ControlSocket final : private EventHandler {
   EventLoop& loop_;
   ControlCommands& commands_;
   const ControlLimits limits_;
-  std::string path_;
-  PathId path_id_;
-  UniqueFd listener_;
+  [[nodiscard]] bool may_ask(int client) const;
+  Status watch();
+  void unwatch();
+
+  std::optional<ListeningSocket> listener_;
+  ListenerUpkeep upkeep_;
   Watch watch_;
   EventLoop::TimerId accept_timer_{};
   std::vector<std::shared_ptr<ControlConnection>> connections_;

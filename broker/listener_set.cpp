@@ -1,12 +1,11 @@
 #include "broker/listener_set.hpp"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/listen_flags.hpp"
+#include "common/log.hpp"
 
 namespace mpb {
 namespace {
@@ -18,93 +17,144 @@ bool is_served_alike(const ListenerSettings& a, const ListenerSettings& b) {
 
 }  // namespace
 
-void ListenerSet::adopt(std::vector<InheritedSocket> inherited) {
-  inherited_ = std::move(inherited);
-}
-
 const ListenerSet::Listener* ListenerSet::find(std::uint16_t number) const {
   const auto found = listeners_.find(number);
   return found == listeners_.end() ? nullptr : &found->second;
-}
-
-const ListenerSet::Listener* ListenerSet::find_by_name(const std::string& name) const {
-  for (const auto& [number, listener] : listeners_) {
-    if (listener.settings.name == name) return &listener;
-  }
-  return nullptr;
 }
 
 std::uint16_t ListenerSet::space_of(const std::string& protocol) {
   return spaces_.try_emplace(protocol, static_cast<std::uint16_t>(spaces_.size())).first->second;
 }
 
-/// A socket for the listener: inherited, shared with a listener of this set on the same address, or
-/// a new one.
-Result<ListenerSet::Opened> ListenerSet::open(const ListenerSettings& settings) {
-  const std::string address = settings.endpoint.to_string();
-  const bool any_port = settings.endpoint.family() != AF_UNIX && address.ends_with(":0");
-  if (UniqueFd socket = claim_inherited(inherited_, settings.name, settings.endpoint)) {
-    ::listen(socket.get(), settings.backlog);
-    return Opened{std::move(socket), true};
+std::vector<ListenerSocket> ListenerSet::sockets_before(const ListenerSettings& listener) const {
+  std::vector<ListenerSocket> sockets;
+  for (const auto& [number, old] : listeners_) {
+    if (old.settings.name != listener.name || old.settings.endpoints != listener.endpoints) {
+      continue;
+    }
+    if (old.socket->path_state() == OwnedPath::State::kGone) return {};
+    sockets.push_back({old.wanted, old.socket});
   }
-  for (const auto& [number, listener] : listeners_) {
-    const bool own = listener.settings.name == settings.name;
-    if (listener.settings.endpoint.to_string() != address || (any_port && !own)) continue;
-    UniqueFd copy(::fcntl(listener.socket.get(), F_DUPFD_CLOEXEC, 3));
-    if (!copy) return system_error("cannot keep the socket of " + address);
-    ::listen(copy.get(), settings.backlog);
-    return Opened{std::move(copy), listener.inherited};
-  }
-  auto socket = listen_on(settings.endpoint, settings.backlog, settings.mode);
-  if (!socket) return socket.error();
-  return Opened{std::move(*socket), false};
+  return sockets;
 }
 
-Result<ListenerSet::Change> ListenerSet::apply(const std::vector<ListenerSettings>& wanted) {
-  std::vector<Listener> fresh;
-  std::map<std::uint16_t, bool> kept;
-  for (const ListenerSettings& settings : wanted) {
-    auto opened = open(settings);
-    if (!opened) return opened.error();
-    Listener listener;
-    const Listener* old = find_by_name(settings.name);
-    // Clients of a listener stay with what serves them: another protocol is another listener.
-    const bool same = old != nullptr && is_served_alike(old->settings, settings);
-    listener.number = same ? old->number : next_number_++;
-    kept[listener.number] = true;
-    listener.settings = settings;
-    listener.rules = {space_of(settings.protocol), settings.policy, settings.overflow,
-                      settings.sticky};
-    const auto bound = local_endpoint(opened->socket.get());
-    listener.address = bound ? bound->to_string() : settings.listen;
-    listener.socket = std::move(opened->socket);
-    listener.inherited = opened->inherited;
-    fresh.push_back(std::move(listener));
+/// Whichever listener has it; what listens on a port that the kernel chose is its own alone.
+SharedSocket ListenerSet::find_socket(const ListenerSettings& listener,
+                                      const Endpoint& endpoint) const {
+  const bool any_port = endpoint.family() != AF_UNIX && endpoint.port() == 0;
+  for (const auto& [number, old] : listeners_) {
+    if (!(old.wanted == endpoint) || (any_port && old.settings.name != listener.name)) continue;
+    if (old.socket->path_state() != OwnedPath::State::kGone) return old.socket;
   }
-  Change change;
-  for (const Listener& listener : fresh) {
-    const Listener* old = find(listener.number);
-    if (old == nullptr || old->address != listener.address) {
-      change.opened.push_back(listener.number);
+  return nullptr;
+}
+
+Result<std::vector<ListenerSocket>> ListenerSet::sockets_for(const ListenerSettings& listener,
+                                                             const SocketSetup& setup,
+                                                             std::vector<ClaimedSocket> claimed) {
+  if (claimed.empty()) {
+    auto before = sockets_before(listener);
+    if (!before.empty()) return before;
+  }
+  return open_listener(listener, setup, std::move(claimed),
+                       [&](const Endpoint& endpoint) { return find_socket(listener, endpoint); });
+}
+
+ListenerSet::Listener ListenerSet::make_listener(const ListenerSettings& settings,
+                                                 ListenerSocket socket) {
+  Listener listener;
+  listener.settings = settings;
+  listener.rules = {space_of(settings.protocol), settings.policy, settings.overflow,
+                    settings.sticky};
+  listener.wanted = socket.wanted;
+  listener.address = socket.socket->address().to_string();
+  listener.socket = std::move(socket.socket);
+  return listener;
+}
+
+/// Clients of a listener stay with what serves them: another protocol is another listener.
+void ListenerSet::number(std::vector<Listener>& fresh) {
+  std::vector<bool> numbered(fresh.size());
+  std::set<std::uint16_t> taken;
+  for (const bool same_address : {true, false}) {
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      for (const auto& [number, old] : listeners_) {
+        if (numbered[i] || taken.contains(number)) continue;
+        if (old.settings.name != fresh[i].settings.name ||
+            !is_served_alike(old.settings, fresh[i].settings) ||
+            (same_address && !(old.wanted == fresh[i].wanted))) {
+          continue;
+        }
+        fresh[i].number = number;
+        numbered[i] = true;
+        taken.insert(number);
+      }
     }
+  }
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    if (!numbered[i]) fresh[i].number = next_number_++;
+  }
+}
+
+ListenerSet::Change ListenerSet::difference(const std::vector<Listener>& fresh) const {
+  Change change;
+  std::set<std::uint16_t> kept;
+  for (const Listener& listener : fresh) {
+    kept.insert(listener.number);
+    change.offered.push_back(listener.number);
+    const Listener* old = find(listener.number);
+    if (old == nullptr || old->socket != listener.socket) change.opened.push_back(listener.number);
   }
   for (const auto& [number, listener] : listeners_) {
     if (!kept.contains(number)) change.withdrawn.push_back(number);
   }
+  return change;
+}
+
+Result<ListenerSet::Change> ListenerSet::apply(const Settings& settings) {
+  const auto& wanted = settings.listeners;
+  auto inherited = std::exchange(inherited_, {});
+  inherited.resize(wanted.size());
+  std::vector<Listener> fresh;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    auto sockets =
+        sockets_for(wanted[i], socket_setup(wanted[i], settings), std::move(inherited[i]));
+    if (!sockets) return sockets.error();
+    for (ListenerSocket& socket : *sockets) {
+      fresh.push_back(make_listener(wanted[i], std::move(socket)));
+    }
+  }
+  number(fresh);
+  Change change = difference(fresh);
   listeners_.clear();
   for (Listener& listener : fresh) {
-    change.offered.push_back(listener.number);
+    listener.socket->set_up(socket_setup(listener.settings, settings));
+    if (listener.socket->path_state() == OwnedPath::State::kReplaced) {
+      log_warning("listener.path_taken")("listener", listener.settings.name)(
+          "address", listener.address)("why", "another server has put its socket there");
+    }
     listeners_.emplace(listener.number, std::move(listener));
   }
   return change;
 }
 
-void ListenerSet::close_sockets() {
-  for (auto& [number, listener] : listeners_) {
-    listener.socket.reset();
-    if (!listener.inherited) remove_path(listener.settings.endpoint);
+std::vector<std::uint16_t> ListenerSet::keep_up(TimePoint now) {
+  constexpr std::size_t kAtOnce = 64;
+  std::vector<std::uint16_t> renewed;
+  auto next = listeners_.lower_bound(kept_up_);
+  for (std::size_t i = 0; i < std::min(kAtOnce, listeners_.size()); ++i) {
+    if (next == listeners_.end()) next = listeners_.begin();
+    auto& [number, listener] = *next++;
+    kept_up_ = static_cast<std::uint16_t>(number + 1);
+    if (listener.upkeep.run(*listener.socket, listener.settings.name, now)) {
+      renewed.push_back(number);
+    }
   }
-  inherited_.clear();
+  return renewed;
+}
+
+void ListenerSet::close_sockets() {
+  for (auto& [number, listener] : listeners_) listener.socket->close();
 }
 
 ListenerOffer ListenerSet::offer(const Listener& listener, bool accepts) {
@@ -120,7 +170,7 @@ ListenerOffer ListenerSet::offer(const Listener& listener, bool accepts) {
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {
     message.flags |= channel::Listen::kServeLocal;
   }
-  if (accepts) offer.socket = listener.socket.get();
+  if (accepts) offer.socket = listener.socket->descriptor();
   return offer;
 }
 

@@ -1,5 +1,6 @@
 // The listening sockets: opened once by the broker, shared by all workers that accept. The broker
-// keeps every socket, so that clients wait in its backlog while a worker is replaced.
+// keeps every socket, so that clients wait in its backlog while a worker is replaced. A listener of
+// several addresses is one here for each of them, with the same name.
 #pragma once
 
 #include <map>
@@ -8,9 +9,8 @@
 
 #include "broker/router.hpp"
 #include "broker/worker_process.hpp"
-#include "common/service_manager.hpp"
+#include "common/listener_sockets.hpp"
 #include "common/settings.hpp"
-#include "common/unique_fd.hpp"
 
 namespace mpb {
 
@@ -20,21 +20,29 @@ class ListenerSet {
     std::uint16_t number = 0;  // for good: never given to another listener
     ListenerSettings settings;
     RoutingRules rules;
-    UniqueFd socket;
-    std::string address;     // as bound
-    bool inherited = false;  // opened by the service manager, whose path it is
+    Endpoint wanted;  // one of `settings.endpoints`, unless the service manager chose
+    SharedSocket socket;
+    std::string address;  // as bound
+    ListenerUpkeep upkeep{};
   };
 
-  /// Sockets that a service manager opened: a listener takes the one of its name or address.
-  void adopt(std::vector<InheritedSocket> inherited);
+  /// Sockets that a service manager passed, for the listeners of the first apply().
+  void adopt(std::vector<std::vector<ClaimedSocket>> inherited) {
+    inherited_ = std::move(inherited);
+  }
 
   struct Change {
     std::vector<std::uint16_t> offered;    // all there are now: workers are to be told
     std::vector<std::uint16_t> opened;     // those of them that are new or have another address
     std::vector<std::uint16_t> withdrawn;  // gone: workers are to be told
   };
-  /// Brings the set in line with `wanted`. All or nothing: on an error nothing has changed.
-  Result<Change> apply(const std::vector<ListenerSettings>& wanted);
+  /// Brings the set in line with the listeners of `settings`, whose names are looked up. A unix
+  /// path that was deleted is made again. All or nothing: on an error nothing has changed.
+  Result<Change> apply(const Settings& settings);
+
+  /// Puts right what others have done to some of the sockets; all have their turn. The numbers of
+  /// listeners that have another socket now: workers are to be told.
+  std::vector<std::uint16_t> keep_up(TimePoint now);
 
   /// Listens no more, and removes the paths of unix sockets; what is known of the listeners stays.
   void close_sockets();
@@ -48,18 +56,24 @@ class ListenerSet {
   [[nodiscard]] static ListenerOffer offer(const Listener& listener, bool accepts);
 
  private:
-  [[nodiscard]] const Listener* find_by_name(const std::string& name) const;
-  struct Opened {
-    UniqueFd socket;
-    bool inherited = false;
-  };
-  Result<Opened> open(const ListenerSettings& settings);
+  Result<std::vector<ListenerSocket>> sockets_for(const ListenerSettings& listener,
+                                                  const SocketSetup& setup,
+                                                  std::vector<ClaimedSocket> claimed);
+  /// Those of a listener that has not changed its address; empty: it has, or a path is gone.
+  [[nodiscard]] std::vector<ListenerSocket> sockets_before(const ListenerSettings& listener) const;
+  [[nodiscard]] SharedSocket find_socket(const ListenerSettings& listener,
+                                         const Endpoint& endpoint) const;
+  Listener make_listener(const ListenerSettings& settings, ListenerSocket socket);
+  /// Gives each its number: that of the listener whose clients it goes on with, or a new one.
+  void number(std::vector<Listener>& fresh);
+  [[nodiscard]] Change difference(const std::vector<Listener>& fresh) const;
   std::uint16_t space_of(const std::string& protocol);
 
   std::map<std::uint16_t, Listener> listeners_;
-  std::map<std::string, std::uint16_t> spaces_;  // by protocol
-  std::vector<InheritedSocket> inherited_;
+  std::map<std::string, std::uint16_t> spaces_;        // by protocol
+  std::vector<std::vector<ClaimedSocket>> inherited_;  // by listener; taken by the first apply()
   std::uint16_t next_number_ = 0;
+  std::uint16_t kept_up_ = 0;  // where keep_up() goes on
 };
 
 }  // namespace mpb

@@ -4,6 +4,8 @@
 #include <span>
 
 #include "broker/broker.hpp"
+#include "common/error_log.hpp"
+#include "common/listen_names.hpp"
 #include "common/log.hpp"
 #include "common/options.hpp"
 #include "common/problems.hpp"
@@ -23,6 +25,7 @@ int exit_code(const mpb::Error& error) {
 
 int fail(const mpb::Error& error) {
   for (const std::string& line : mpb::lines_of(error.text)) mpb::tell("mpbroker: " + line);
+  if (!error.help.empty()) mpb::tell("mpbroker: help: " + error.help);
   return exit_code(error);
 }
 
@@ -53,7 +56,7 @@ int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
     }
   });
   if (const mpb::Status started = broker.start(); !started) {
-    mpb::log_error("failed")("why", started.error().text);
+    mpb::log_failed(started.error());
     return exit_code(started.error());
   }
   loop.run();
@@ -74,6 +77,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (options->check_config) {
+    mpb::Settings settings = options->settings;
+    if (const auto resolved = mpb::resolve_listeners(settings.listeners); !resolved) {
+      return fail(resolved.error());
+    }
     std::puts("mpbroker: the configuration is valid");
     return 0;
   }

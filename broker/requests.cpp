@@ -10,6 +10,8 @@
 
 #include "broker/broker.hpp"
 #include "broker/status_report.hpp"
+#include "common/error_log.hpp"
+#include "common/listen_names.hpp"
 #include "common/option_values.hpp"
 #include "common/problems.hpp"
 #include "common/service_manager.hpp"
@@ -51,7 +53,9 @@ std::optional<std::vector<std::string>> texts_field(const boost::json::object& r
 }
 
 boost::json::object refusal(const Error& error) {
-  return {{"ok", false}, {"error", error.text}};
+  boost::json::object answer{{"ok", false}, {"error", error.text}};
+  if (!error.help.empty()) answer.emplace("help", error.help);
+  return answer;
 }
 
 bool is_removal(const boost::json::object& request) {
@@ -253,8 +257,13 @@ Status Broker::reload() {
       tell("READY=1\nSTATUS=Reloaded");
     } else {
       const auto lines = lines_of(done.error().text);
-      events_.emit(LogLevel::kError, "reload",
-                   {{"ok", false}, {"why", fmt::format("{}", fmt::join(lines, "; "))}});
+      const std::string why = fmt::format("{}", fmt::join(lines, "; "));
+      const std::string& help = done.error().help;
+      if (help.empty()) {
+        events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", why}});
+      } else {
+        events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", why}, {"help", help}});
+      }
       // Another line would be another assignment to the service manager.
       tell("READY=1\nSTATUS=Reload failed, nothing was changed: " + lines.front());
     }
@@ -267,8 +276,15 @@ Status Broker::reload() {
   }
   auto program = worker_program(*fresh);
   if (!program) return finish(program.error());
-  const auto change = listeners_.apply(fresh->listeners);
+  if (const Status resolved = resolve_listeners(fresh->listeners, kReloadLookupLimit); !resolved) {
+    return finish(resolved);
+  }
+  const auto change = listeners_.apply(*fresh);
   if (!change) return finish(change.error());
+  if (const Status control = control_.restore_path(); !control) {
+    LogLine line(LogLevel::kWarning, "control_socket.lost");
+    add_error(line, control.error());
+  }
   supervisor_.set_program(std::move(*program));
   settings_ = std::move(*fresh);
   inquiries_.set_limit(settings_.answer_timeout);

@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 #include "common/units.hpp"
 
@@ -17,18 +19,23 @@ namespace {
 Result<Endpoint> parse_unix(std::string_view path, std::string_view text) {
   Endpoint endpoint;
   auto* address = reinterpret_cast<sockaddr_un*>(&endpoint.address);
-  if (path.empty() || path.size() >= sizeof(address->sun_path)) {
+  if (path.empty() || path == "@" || path.size() >= sizeof(address->sun_path)) {
     return usage_error(fmt::format("'{}': a unix socket path has 1 to {} bytes", text,
                                    sizeof(address->sun_path) - 1));
   }
   address->sun_family = AF_UNIX;
   path.copy(address->sun_path, path.size());
-  endpoint.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  endpoint.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  if (path.front() == '@') {
+    address->sun_path[0] = '\0';  // an abstract name: its length counts, not a NUL at its end
+  } else {
+    ++endpoint.length;
+  }
   return endpoint;
 }
 
 bool parse_host(std::string_view host, bool bracketed, std::uint16_t port, Endpoint& endpoint) {
-  const std::string literal(host.empty() ? "0.0.0.0" : host);
+  const std::string literal(host.empty() || host == "*" ? "0.0.0.0" : host);
   if (bracketed) {
     auto* v6 = reinterpret_cast<sockaddr_in6*>(&endpoint.address);
     v6->sin6_family = AF_INET6;
@@ -43,12 +50,25 @@ bool parse_host(std::string_view host, bool bracketed, std::uint16_t port, Endpo
   return ::inet_pton(AF_INET, literal.c_str(), &v4->sin_addr) == 1;
 }
 
+const sockaddr_un* as_unix(const Endpoint& endpoint) {
+  return reinterpret_cast<const sockaddr_un*>(&endpoint.address);
+}
+
+std::string unix_name(const Endpoint& endpoint) {
+  constexpr auto kStart = offsetof(sockaddr_un, sun_path);
+  if (endpoint.length <= kStart) return "unix:";
+  const char* name = as_unix(endpoint)->sun_path;
+  if (*name != '\0') return fmt::format("unix:{}", endpoint.path());
+  std::string text(name, endpoint.length - kStart);
+  std::replace(text.begin(), text.end(), '\0', '@');
+  return "unix:" + text;
+}
+
 /// True when a socket at a unix path is served by nobody: a dead server left it behind. A file of
 /// another kind refuses connections too, but is not ours to remove.
 bool is_stale(const Endpoint& endpoint) {
   struct stat status {};
-  const auto* path = reinterpret_cast<const sockaddr_un*>(&endpoint.address)->sun_path;
-  if (::lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
+  if (::lstat(endpoint.path().c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
   UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   return probe && ::connect(probe.get(), endpoint.data(), endpoint.length) != 0 &&
          errno == ECONNREFUSED;
@@ -62,8 +82,7 @@ Status bind_to(int socket, const Endpoint& endpoint) {
     errno = refused;
     return system_error("cannot listen on " + name);
   }
-  const auto* path = reinterpret_cast<const sockaddr_un*>(&endpoint.address)->sun_path;
-  ::unlink(path);
+  ::unlink(endpoint.path().c_str());
   if (::bind(socket, endpoint.data(), endpoint.length) != 0) {
     return system_error("cannot listen on " + name);
   }
@@ -85,13 +104,36 @@ std::string Endpoint::to_string() const {
       ::inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
       return fmt::format("[{}]:{}", host, ntohs(v6->sin6_port));
     }
-    case AF_UNIX: {
-      const auto* path = reinterpret_cast<const sockaddr_un*>(&address)->sun_path;
-      return length > offsetof(sockaddr_un, sun_path) ? fmt::format("unix:{}", path) : "unix:";
-    }
+    case AF_UNIX:
+      return unix_name(*this);
     default:
       return "?";
   }
+}
+
+std::uint16_t Endpoint::port() const {
+  if (family() == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+  if (family() != AF_INET6) return 0;
+  return ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
+}
+
+bool Endpoint::is_wildcard() const {
+  if (family() == AF_INET) {
+    return reinterpret_cast<const sockaddr_in*>(&address)->sin_addr.s_addr == htonl(INADDR_ANY);
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address);
+  return family() == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
+}
+
+std::string Endpoint::path() const {
+  constexpr auto kStart = offsetof(sockaddr_un, sun_path);
+  if (family() != AF_UNIX || length <= kStart) return {};
+  // Without a NUL at the end when it fills its place.
+  return {as_unix(*this)->sun_path, ::strnlen(as_unix(*this)->sun_path, length - kStart)};
+}
+
+bool operator==(const Endpoint& a, const Endpoint& b) {
+  return a.length == b.length && std::memcmp(&a.address, &b.address, a.length) == 0;
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
@@ -110,11 +152,6 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   }
   return usage_error(fmt::format(
       "'{}' is not an address such as 127.0.0.1:1990, [::1]:1990, :1990 or unix:/path", text));
-}
-
-void remove_path(const Endpoint& endpoint) {
-  if (endpoint.family() != AF_UNIX) return;
-  ::unlink(reinterpret_cast<const sockaddr_un*>(&endpoint.address)->sun_path);
 }
 
 Result<Endpoint> local_endpoint(int socket) {

@@ -1,8 +1,9 @@
-// An address to listen on or connect to: IPv4, IPv6 or a unix path.
+// An address to listen on or connect to: IPv4, IPv6, a unix path or an abstract unix name.
 #pragma once
 
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,24 +19,30 @@ struct Endpoint {
 
   [[nodiscard]] int family() const { return address.ss_family; }
   [[nodiscard]] const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&address); }
-  /// "127.0.0.1:1990", "[::1]:1990" or "unix:/run/mp.sock": what parse_endpoint reads back.
+  /// "127.0.0.1:1990", "[::1]:1990", "unix:/run/mp.sock" or "unix:@name": what parse_endpoint reads
+  /// back.
   [[nodiscard]] std::string to_string() const;
+  /// 0 for unix sockets.
+  [[nodiscard]] std::uint16_t port() const;
+  /// Of every address of its family: 0.0.0.0 or [::].
+  [[nodiscard]] bool is_wildcard() const;
+  /// The file of a unix socket; empty: there is none.
+  [[nodiscard]] std::string path() const;
+  friend bool operator==(const Endpoint& a, const Endpoint& b);
 };
 
-/// Reads "127.0.0.1:1990", "[::1]:1990", ":1990" (every IPv4 address), "unix:/path" or "/path".
-/// No name look-ups: an address is a literal.
+/// Reads "127.0.0.1:1990", "[::1]:1990", ":1990" or "*:1990" (every IPv4 address), "unix:/path",
+/// "/path" or "unix:@name" (an abstract name, which is no file). No name look-ups: an address is a
+/// literal.
 Result<Endpoint> parse_endpoint(std::string_view text);
-
-/// Removes the path of a unix socket that was listened on; nothing for other families.
-void remove_path(const Endpoint& endpoint);
 
 /// The local (bound) address of `socket`, such as the port the kernel chose for port 0.
 Result<Endpoint> local_endpoint(int socket);
 
 /// Binds and listens: non-blocking, close-on-exec, SO_REUSEADDR, TCP_NODELAY (which accepted
-/// sockets inherit), IPV6_V6ONLY for IPv6. A unix path
-/// left behind by a dead server is replaced; one that somebody serves is an error. `mode` sets a
-/// unix socket's permissions.
+/// sockets inherit), IPV6_V6ONLY for IPv6. A unix path left behind by a dead server is replaced;
+/// one that somebody serves is an error. `mode` sets a unix socket's permissions.
+/// ListeningSocket is what a server wants.
 Result<UniqueFd> listen_on(const Endpoint& endpoint, int backlog, unsigned mode = 0666);
 
 }  // namespace mpb

@@ -23,7 +23,8 @@ enum class ErrorKind {
 struct Error {
   ErrorKind kind = ErrorKind::kSystem;
   std::string text;
-  int code = 0;  // errno for kSystem, else 0
+  int code = 0;        // errno for kSystem, else 0
+  std::string help{};  // what to do about it, where the text alone does not say
 };
 
 /// Boost.System's customisation point: what Result<T>::value() throws.
@@ -53,6 +54,11 @@ inline Error unavailable_error(std::string text) {
 inline Error system_error(std::string what) {
   const int code = errno;
   return {ErrorKind::kSystem, std::move(what) + ": " + std::strerror(code), code};
+}
+
+inline Error with_help(Error error, std::string help) {
+  error.help = std::move(help);
+  return error;
 }
 
 }  // namespace mpb

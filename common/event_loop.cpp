@@ -80,8 +80,12 @@ void EventLoop::cancel(const TimerId& id) {
   timers_.erase(id);
 }
 
+bool EventLoop::timer_is_due() const {
+  return !timers_.empty() && timers_.begin()->first.first <= now_;
+}
+
 void EventLoop::run_timers() {
-  while (!timers_.empty() && timers_.begin()->first.first <= now_) {
+  while (timer_is_due()) {
     const auto timer = timers_.extract(timers_.begin());
     timer.mapped()();
   }
@@ -100,6 +104,10 @@ void EventLoop::turn(Duration limit) {
   skip_wait_ = false;
   const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, wait);
   now_ = Clock::now();
+  if (guarded_) {
+    if (count < 0 && !timer_is_due()) return guard_.rest();  // interrupted, and nothing to do
+    guard_.begin(now_);
+  }
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     const Slot& slot = slots_[slot_of(event.data.u64)];
@@ -114,7 +122,10 @@ void EventLoop::turn(Duration limit) {
 void EventLoop::run() {
   constexpr Duration kForever{60'000};
   stopped_ = false;
+  guarded_ = true;
   while (!stopped_) turn(kForever);
+  guarded_ = false;
+  guard_.rest();
 }
 
 }  // namespace mpb

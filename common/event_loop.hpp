@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/turn_guard.hpp"
 #include "common/unique_fd.hpp"
 #include "common/units.hpp"
 
@@ -72,7 +73,8 @@ class EventLoop {
   /// The time at which this turn began.
   [[nodiscard]] TimePoint now() const { return now_; }
 
-  /// Turns until stop() is called.
+  /// Turns until stop() is called. A system call that waits for longer than a turn may take fails
+  /// with EINTR: see common/turn_guard.hpp.
   void run();
   void stop() { stopped_ = true; }
   /// One turn: waits at most `limit` for events or a timer and handles what came.
@@ -88,7 +90,11 @@ class EventLoop {
   [[nodiscard]] int wait_ms(Duration limit) const;
   [[nodiscard]] epoll_event make_event(std::uint32_t slot, std::uint32_t events) const;
 
+  [[nodiscard]] bool timer_is_due() const;
+
   UniqueFd epoll_;
+  TurnGuard guard_;
+  bool guarded_ = false;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::map<TimerId, std::function<void()>> timers_;

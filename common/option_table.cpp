@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/listen_names.hpp"
 #include "common/option_values.hpp"
 
 namespace mpb {
@@ -77,13 +78,14 @@ Status set_answer_timeout(OptionTarget target, std::string_view value) {
 
 Status set_listen(OptionTarget target, std::string_view value) {
   const auto endpoint = parse_endpoint(value);
-  if (!endpoint) {
+  if (!endpoint && !is_listen_name(value)) {
     return usage_error(
-        "expected an address such as 127.0.0.1:1990, [::1]:1990, :1990 or unix:/path (at most 107 "
-        "bytes)");
+        "expected an address such as 127.0.0.1:1990, [::1]:1990, localhost:1990, :1990, unix:/path "
+        "(at most 107 bytes) or unix:@name");
   }
   target.listener->listen = value;
-  target.listener->endpoint = *endpoint;
+  target.listener->endpoints.clear();
+  if (endpoint) target.listener->endpoints.push_back(*endpoint);
   return {};
 }
 
@@ -109,8 +111,8 @@ constexpr std::int64_t kMaxKeys = 100'000'000;
 // The defaults are those of common/settings.hpp; the tests compare the two.
 constexpr OptionSpec kTable[] = {
     {"listen", kListener, kListeners, "ADDRESS", "", "",
-     "where clients arrive: 127.0.0.1:1990, [::1]:1990, :1990 (every IPv4 address) or unix:/path; "
-     "must be given",
+     "where clients arrive: 127.0.0.1:1990, [::1]:1990, :1990 (every IPv4 address), HOST:1990 (all "
+     "addresses that the name has), unix:/path or unix:@name (an abstract name); must be given",
      false, set_listen},
     {"protocol", kListener, kListeners, "NAME", "control", "",
      "how clients say whom they belong to: control, ping or rtmp, or what the worker program knows",
@@ -145,6 +147,10 @@ constexpr OptionSpec kTable[] = {
      set_integer<&L::backlog, 1, 65535>},
     {"mode", kListener, kListeners, "OCTAL", "0666", "", "permissions of a unix socket", false,
      set<&L::mode, read_mode>},
+    {"keepalive", kListener, kListeners, "IDLE[:INTERVAL[:COUNT]]|no", "60s:15s:4", "",
+     "a client of TCP that was silent for IDLE is asked every INTERVAL if it is still there, and "
+     "closed after COUNT questions without an answer",
+     false, set<&L::keepalive, read_keepalive>},
 
     {"workers", kGlobal, kWorkers, "N", "2", "",
      "workers that are always there; 0: a single process", false,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <vector>
 
 #include "common/choice.hpp"
 #include "common/utf8.hpp"
@@ -19,6 +20,16 @@ constexpr std::size_t kMaxPath = 4095;
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const auto end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
 }
 
 Error pin_error() {
@@ -123,7 +134,7 @@ Result<std::string> read_account(std::string_view text) {
 
 Result<std::string> read_socket_path(std::string_view text) {
   if (!parse_endpoint(fmt::format("unix:{}", text))) {
-    return usage_error("expected the path of a unix socket (1 to 107 bytes)");
+    return usage_error("expected the path of a unix socket (1 to 107 bytes), or @name");
   }
   return std::string(text);
 }
@@ -150,6 +161,38 @@ Result<Pin> read_pin(std::string_view text) {
     if (comma == std::string_view::npos) return pin;
     rest.remove_prefix(comma + 1);
   }
+}
+
+Result<KeepAlive> read_keepalive(std::string_view text) {
+  constexpr std::int64_t kMaxSeconds = 32767;  // tcp(7)
+  constexpr std::int64_t kMaxProbes = 127;
+  KeepAlive keepalive;
+  if (text == "no") {
+    keepalive.on = false;
+    return keepalive;
+  }
+  const auto seconds = [&](std::string_view part, std::chrono::seconds& value) {
+    const auto time = parse_duration(part);
+    const bool whole = time && *time % std::chrono::seconds(1) == Duration{0};
+    if (!whole || *time < std::chrono::seconds(1) || *time > std::chrono::seconds(kMaxSeconds)) {
+      return false;
+    }
+    value = std::chrono::duration_cast<std::chrono::seconds>(*time);
+    return true;
+  };
+  const auto parts = split(text, ':');
+  bool good = parts.size() <= 3 && seconds(parts[0], keepalive.idle);
+  if (good && parts.size() > 1) good = seconds(parts[1], keepalive.interval);
+  if (good && parts.size() > 2) {
+    const auto probes = parse_integer(parts[2], 1, kMaxProbes);
+    good = probes.has_value();
+    if (good) keepalive.probes = static_cast<int>(*probes);
+  }
+  if (good) return keepalive;
+  return usage_error(fmt::format(
+      "expected no, or IDLE[:INTERVAL[:COUNT]] such as 60s:15s:4: times of whole seconds from 1s "
+      "to {}s, and a count from 1 to {}",
+      kMaxSeconds, kMaxProbes));
 }
 
 Result<unsigned> read_mode(std::string_view text) {

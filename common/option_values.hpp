@@ -46,6 +46,8 @@ Result<std::string> read_socket_path(std::string_view text);
 Result<std::string> read_path(std::string_view text);
 /// "KEY=SLOT[,SLOT...]". The last '=' ends the key.
 Result<Pin> read_pin(std::string_view text);
+/// "no", or "IDLE[:INTERVAL[:COUNT]]" in whole seconds.
+Result<KeepAlive> read_keepalive(std::string_view text);
 /// Octal permissions.
 Result<unsigned> read_mode(std::string_view text);
 

@@ -46,38 +46,24 @@ std::optional<Duration> watchdog_interval() {
   return Duration{*microseconds / 2'000};
 }
 
-std::vector<InheritedSocket> take_inherited_sockets() {
-  std::vector<InheritedSocket> sockets;
+std::vector<PassedDescriptor> take_passed_descriptors() {
+  std::vector<PassedDescriptor> passed;
   const auto count = parse_integer(environment("LISTEN_FDS"), 1, 1'000);
   if (count && is_for_us("LISTEN_PID")) {
     std::string_view names = environment("LISTEN_FDNAMES");
     for (int fd = kFirstInherited; fd < kFirstInherited + *count; ++fd) {
       const auto colon = names.find(':');
-      InheritedSocket inherited;
-      inherited.socket.reset(fd);
-      inherited.name = names.substr(0, colon);
+      PassedDescriptor& next = passed.emplace_back();
+      next.descriptor.reset(fd);
+      next.name = names.substr(0, colon);
       names.remove_prefix(colon == std::string_view::npos ? names.size() : colon + 1);
       ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-      ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-      sockets.push_back(std::move(inherited));
     }
   }
   ::unsetenv("LISTEN_PID");
   ::unsetenv("LISTEN_FDS");
   ::unsetenv("LISTEN_FDNAMES");
-  return sockets;
-}
-
-UniqueFd claim_inherited(std::vector<InheritedSocket>& inherited, std::string_view name,
-                         const Endpoint& endpoint) {
-  for (InheritedSocket& candidate : inherited) {
-    if (!candidate.socket) continue;
-    const auto bound = local_endpoint(candidate.socket.get());
-    if (candidate.name == name || (bound && bound->to_string() == endpoint.to_string())) {
-      return std::move(candidate.socket);
-    }
-  }
-  return {};
+  return passed;
 }
 
 }  // namespace mpb

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "common/endpoint.hpp"
 #include "common/unique_fd.hpp"
 #include "common/units.hpp"
 
@@ -19,15 +18,12 @@ void notify_service_manager(std::string_view state);
 /// How often the manager wants to hear WATCHDOG=1: half of $WATCHDOG_USEC, if that is for us.
 std::optional<Duration> watchdog_interval();
 
-/// A listening socket the manager has opened for us.
-struct InheritedSocket {
-  UniqueFd socket;
+/// What the manager has opened for us.
+struct PassedDescriptor {
+  UniqueFd descriptor;
   std::string name;  // $LISTEN_FDNAMES; empty: none given
 };
 /// Takes what $LISTEN_FDS names, once; the variables are unset, so that no child takes them too.
-std::vector<InheritedSocket> take_inherited_sockets();
-/// Takes the one of that name or address out of `inherited`; invalid if there is none.
-UniqueFd claim_inherited(std::vector<InheritedSocket>& inherited, std::string_view name,
-                         const Endpoint& endpoint);
+std::vector<PassedDescriptor> take_passed_descriptors();
 
 }  // namespace mpb

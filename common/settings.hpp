@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/endpoint.hpp"
+#include "common/keep_alive.hpp"
 #include "common/log.hpp"
 #include "common/units.hpp"
 #include "common/vhost_settings.hpp"
@@ -45,8 +46,8 @@ enum class ClientPrefix : std::uint8_t {
 
 struct ListenerSettings {
   std::string name;
-  std::string listen;  // as written; `endpoint` is what it means
-  Endpoint endpoint;
+  std::string listen;               // as written
+  std::vector<Endpoint> endpoints;  // what that means; of a host name none until it is looked up
   std::string protocol = "control";
   std::string handler;  // empty: the protocol's own
   Policy policy = Policy::kLeast;
@@ -57,6 +58,7 @@ struct ListenerSettings {
   std::vector<Pin> pins;
   int backlog = 4096;
   unsigned mode = 0666;  // permissions of a unix socket
+  KeepAlive keepalive;
 };
 
 struct Settings {

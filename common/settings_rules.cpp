@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,8 +16,13 @@ namespace {
 
 constexpr std::string_view kAnyPort = ":0";  // the kernel chooses: never the same
 
-bool has_fixed_address(const Endpoint& endpoint) {
-  return endpoint.family() == AF_UNIX || !endpoint.to_string().ends_with(kAnyPort);
+/// Nothing: the kernel chooses. A host name stands for itself until it is looked up.
+std::optional<std::string> fixed_address(const ListenerSettings& listener) {
+  const std::string text =
+      listener.endpoints.empty() ? listener.listen : listener.endpoints.front().to_string();
+  const bool is_unix = text.starts_with("unix:");
+  if (!is_unix && text.ends_with(kAnyPort)) return std::nullopt;
+  return text;
 }
 
 constexpr std::string_view kRtmp = "rtmp";
@@ -106,8 +112,9 @@ void SettingsBuilder::check_addresses(std::string_view source) {
                                 listeners_.at(listener.name).second));
       continue;
     }
-    if (!has_fixed_address(listener.endpoint)) continue;
-    const auto [other, added] = taken.try_emplace(listener.endpoint.to_string(), describe(*listen));
+    const auto address = fixed_address(listener);
+    if (!address) continue;
+    const auto [other, added] = taken.try_emplace(*address, describe(*listen));
     if (!added) {
       problems_.add(fmt::format("{}: the address is taken by '{}': expected another one",
                                 describe(*listen), other->second));

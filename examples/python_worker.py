@@ -44,15 +44,18 @@ def adopt(client, delivery, epoch, key):
     tell(0x13, 0, load() + pack("<Q", delivery))  # the Ack, before anything is read or written
     epoll.register(client.sock, select.EPOLLIN)
     serve(client)
+def unlisten(*listeners):  # accept there no more; the broker has the sockets, too
+    for fd in [fd for fd in accepting if accepting[fd][1] in listeners]:
+        epoll.unregister(fd), accepting.pop(fd)[0].close()
 def drain(seconds):
     global ends_at
-    ends_at, _ = time.monotonic() + seconds, owned.clear()
-    while accepting: epoll.unregister(fd := next(iter(accepting))), accepting.pop(fd)[0].close()
+    ends_at, _, _ = time.monotonic() + seconds, owned.clear(), unlisten(*spaces)
 def handle(kind, ident, body, fds):
     global slot, window, linger
     if kind == 0x01: slot, window, linger = unpack_from("<H6xI16xI", body)  # Configure
-    elif kind == 0x02:  # Listen
-        spaces[ident] = unpack_from("<H", body)[0]
+    elif kind == 0x03: unlisten(ident)
+    elif kind == 0x02:  # Listen, again after each reload: the new socket replaces the old one
+        spaces[ident], _ = unpack_from("<H", body)[0], unlisten(ident)
         for fd in fds: accepting[fd] = socket.socket(fileno=fd), ident
         for fd in fds: epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
     elif kind == 0x04: tell(0x11, 0, pack("<I", pid))  # Start: Ready

@@ -45,6 +45,8 @@ Status check_answer(const json::object& answer) {
   for (const std::string& line : lines_of(std::string(error->get_string()))) {
     text.append(text.empty() ? "" : "\n").append(safe_line(line));
   }
+  const json::value* help = answer.if_contains("help");
+  if (help != nullptr && help->is_string()) text += "\nhelp: " + safe_line(help->get_string());
   return unavailable_error(std::move(text));
 }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/listening_socket.hpp"
 #include "common/log.hpp"
 #include "worker/worker_context.hpp"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr Duration kPause{100};  // out of descriptors: until the next try
 constexpr std::uint64_t kPausesPerLogLine = 100;
+constexpr std::chrono::minutes kBetweenLines{1};  // about a socket that others change
 constexpr int kAcceptsPerTurn = 32;  // so that clients being served have their turn in a storm
 
 }  // namespace
@@ -37,12 +39,15 @@ void Acceptor::on_events(std::uint32_t) {
 }
 
 void Acceptor::sweep() {
-  if (watch_.active()) accept_clients();
+  if (!watch_.active()) return;
+  mend();
+  accept_clients();
 }
 
 void Acceptor::accept_clients() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     if (worker_.clients.held() >= worker_.clients.descriptor_cap()) return pause();
+    if (distrusted_) mend();
     UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
       admit(std::move(client));
@@ -51,16 +56,16 @@ void Acceptor::accept_clients() {
     switch (errno) {
       case EAGAIN:
         return;
-      case EINTR:
+      case EINTR:  // it waited for a client, and the turn took too long: see turn_guard.hpp
+        mend();
+        continue;
       case ECONNABORTED:
       case EPROTO:
       case EPERM:
         continue;
-      case EINVAL:
-        // Somebody who holds the shared socket has shut it down: listen(2) again revives it.
-        log_warning("listener.revived")("listener", service_.name);
-        ::listen(socket_.get(), SOMAXCONN);
-        return;
+      case EINVAL:  // somebody who shares the socket has shut it down
+        revive();
+        return rest();
       default:  // EMFILE, ENFILE, ENOBUFS, ENOMEM: waiting for the event again would spin
         return pause();
     }
@@ -78,15 +83,37 @@ void Acceptor::admit(UniqueFd client) {
   session.begin(worker_, service_, std::move(client));
 }
 
+bool Acceptor::mend() {
+  if (!mend_flags(socket_.get())) return false;
+  distrusted_ = true;
+  if (worker_.loop.now() < next_line_) return true;
+  next_line_ = worker_.loop.now() + kBetweenLines;
+  log_warning("listener.mended")("listener", service_.name)("changed", "O_NONBLOCK")(
+      "why", "another process that shares the socket changed it");
+  return true;
+}
+
+/// The broker does it, too, with what the socket was set to; it may be gone.
+void Acceptor::revive() {
+  if (!revive_listener(socket_.get(), SOMAXCONN)) return;
+  log_warning("listener.revived")("listener", service_.name);
+}
+
 void Acceptor::pause() {
+  if (paused_) return;
+  rest();
+  if (worker_.accept_pauses++ % kPausesPerLogLine == 0) {
+    log_warning("accept.paused")("listener", service_.name)("clients", held_at_pause_);
+  }
+}
+
+/// Until kPause is over, or a client leaves.
+void Acceptor::rest() {
   if (std::exchange(paused_, true)) return;
   held_at_pause_ = worker_.clients.held();
   resume_at_ = worker_.loop.now() + kPause;
   worker_.loop.after(kPause, [] {});  // a turn in which to try again
   worker_.loop.remove(watch_, socket_.get());
-  if (worker_.accept_pauses++ % kPausesPerLogLine == 0) {
-    log_warning("accept.paused")("listener", service_.name)("clients", held_at_pause_);
-  }
 }
 
 void Acceptor::resume_if_possible() {

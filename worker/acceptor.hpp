@@ -34,12 +34,18 @@ class Acceptor final : private EventHandler {
   void accept_clients();
   void admit(UniqueFd client);
   void pause();
+  void rest();
+  /// Somebody who shares the socket may have made it blocking: true if so.
+  bool mend();
+  void revive();
 
   WorkerContext& worker_;
   Service& service_;
   UniqueFd socket_;
   Watch watch_;
   bool paused_ = false;
+  bool distrusted_ = false;  // it was made blocking before: look each time
+  TimePoint next_line_{};
   std::uint32_t held_at_pause_ = 0;
   TimePoint resume_at_{};
 };

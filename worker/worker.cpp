@@ -1,11 +1,13 @@
 #include "worker/worker.hpp"
 
+#include <fcntl.h>
 #include <malloc.h>
 
 #include <algorithm>
 #include <bit>
 #include <utility>
 
+#include "common/error_log.hpp"
 #include "common/listen_flags.hpp"
 #include "common/log.hpp"
 
@@ -70,31 +72,71 @@ Status Worker::join_broker(UniqueFd socket) {
 
 Status Worker::serve_alone(const Settings& settings, std::vector<InheritedSocket> inherited) {
   reconfigure(settings);
-  std::uint16_t number = 0;
-  for (const ListenerSettings& listener : settings.listeners) {
-    UniqueFd socket = claim_inherited(inherited, listener.name, listener.endpoint);
-    if (!socket) {
-      auto opened = listen_on(listener.endpoint, listener.backlog, listener.mode);
-      if (!opened) return opened.error();
-      socket = std::move(*opened);
+  auto given = distribute(std::move(inherited), socket_wishes(settings.listeners));
+  for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+    const ListenerSettings& listener = settings.listeners[i];
+    auto sockets = open_listener(listener, socket_setup(listener, settings), std::move(given[i]),
+                                 [](const Endpoint&) { return SharedSocket(); });
+    if (!sockets) return sockets.error();
+    for (ListenerSocket& opened : *sockets) {
+      if (const Status added = open_alone(listener, std::move(opened.socket)); !added) return added;
     }
-    channel::Listen message;
-    message.listener = number++;
-    message.flags = channel::Listen::kAccepts | reading_flags(listener);
-    message.name = listener.name;
-    message.protocol = listener.protocol;
-    message.handler = listener.handler;
-    const std::string address = local_endpoint(socket.get()).value().to_string();
-    if (const Status added = add_listener(message, std::move(socket)); !added) return added;
-    log_info("listening")("listener", listener.name)("address", address);
   }
   on_start();
   return {};
 }
 
+Status Worker::open_alone(const ListenerSettings& listener, SharedSocket socket) {
+  channel::Listen message;
+  message.listener = static_cast<std::uint16_t>(listeners_.size());
+  message.flags = channel::Listen::kAccepts | reading_flags(listener);
+  message.name = listener.name;
+  message.protocol = listener.protocol;
+  message.handler = listener.handler;
+  if (const Status added = add_listener(message, {}); !added) return added;
+  Listener& added = listeners_[static_cast<std::uint16_t>(message.listener)];
+  added.socket = std::move(socket);
+  log_info("listening")("listener", listener.name)("address", added.socket->address().to_string());
+  return accept_alone(added);
+}
+
+/// The acceptor has a copy of the socket, as that of a worker under a broker has.
+Status Worker::accept_alone(Listener& listener) {
+  UniqueFd copy(::fcntl(listener.socket->descriptor(), F_DUPFD_CLOEXEC, 3));
+  if (!copy) return system_error("cannot keep the socket of listener " + listener.service.name);
+  listener.acceptor = std::make_unique<Acceptor>(context_, listener.service, std::move(copy));
+  return started_ ? listener.acceptor->start() : Status{};
+}
+
+void Worker::keep_up_sockets() {
+  if (context_.draining) return;
+  for (auto& [number, listener] : listeners_) {
+    if (!listener.socket) continue;
+    listener.upkeep.run(*listener.socket, listener.service.name, loop_.now(),
+                        [&listener = listener] { listener.acceptor.reset(); });
+    if (listener.acceptor) continue;
+    if (const Status begun = accept_alone(listener); !begun) {
+      log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
+    }
+  }
+}
+
+void Worker::restore_paths() {
+  for (auto& [number, listener] : listeners_) {
+    if (!listener.socket || listener.socket->path_state() != OwnedPath::State::kGone) continue;
+    if (const Status renewed = listener.socket->renew(); !renewed) {
+      LogLine line(LogLevel::kError, "listener.failed");
+      add_error(line("listener", listener.service.name), renewed.error());
+    } else if (const Status begun = accept_alone(listener); !begun) {
+      log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
+    }
+  }
+}
+
 void Worker::reconfigure(const Settings& settings) {
   configure(from_options(settings));
   if (!settings.vhosts.empty() || environment_.vhosts.size() > 0) set_vhosts(settings.vhosts);
+  if (!context_.draining) restore_paths();
 }
 
 void Worker::configure(const WorkerSettings& settings) {
@@ -206,7 +248,10 @@ void Worker::on_broker_gone(const Error& why) {
 void Worker::drain(Duration deadline) {
   if (!std::exchange(context_.draining, true)) {
     log_info("draining")("clients", context_.clients.held())("deadline", format_duration(deadline));
-    for (auto& [number, listener] : listeners_) listener.acceptor.reset();
+    for (auto& [number, listener] : listeners_) {
+      listener.acceptor.reset();
+      listener.socket.reset();
+    }
     // The broker gives its keys to others from now on.
     if (link_) context_.keys.disown_all();
   }
@@ -255,6 +300,7 @@ void Worker::arm_deadline_timer() {
 }
 
 void Worker::sweep() {
+  keep_up_sockets();
   for (auto& [number, listener] : listeners_) {
     if (listener.acceptor) listener.acceptor->sweep();
   }

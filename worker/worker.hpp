@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "common/service_manager.hpp"
+#include "common/listener_sockets.hpp"
 #include "common/settings.hpp"
 #include "worker/acceptor.hpp"
 #include "worker/broker_link.hpp"
@@ -33,7 +33,8 @@ class Worker final : private BrokerCommands {
   /// Serves alone on the listeners of `settings`: the single process. A listener takes the socket
   /// of its name or address out of `inherited`, if there is one.
   Status serve_alone(const Settings& settings, std::vector<InheritedSocket> inherited);
-  /// New limits, times and vhosts for the single process. Its listeners stay as they are.
+  /// New limits, times and vhosts for the single process. Its listeners stay as they are, but for
+  /// unix paths that were deleted, which are made again.
   void reconfigure(const Settings& settings);
 
   /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
@@ -47,6 +48,8 @@ class Worker final : private BrokerCommands {
   struct Listener {
     Service service;
     std::unique_ptr<Acceptor> acceptor;  // null: this worker does not accept here
+    SharedSocket socket;                 // of a single process, whose own it is
+    ListenerUpkeep upkeep;
   };
 
   void on_configure(const channel::Configure& message) override;
@@ -61,6 +64,10 @@ class Worker final : private BrokerCommands {
   void on_broker_gone(const Error& why) override;
 
   Status add_listener(const channel::Listen& message, UniqueFd socket);
+  Status open_alone(const ListenerSettings& listener, SharedSocket socket);
+  Status accept_alone(Listener& listener);
+  void keep_up_sockets();
+  void restore_paths();
   void configure(const WorkerSettings& settings);
   void set_vhosts(std::vector<VhostSettings> vhosts);
   void end_turn();

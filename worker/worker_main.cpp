@@ -14,6 +14,9 @@
 #include <string_view>
 
 #include "common/child.hpp"
+#include "common/error_log.hpp"
+#include "common/inherited_sockets.hpp"
+#include "common/listen_names.hpp"
 #include "common/log.hpp"
 #include "common/options.hpp"
 #include "common/problems.hpp"
@@ -54,7 +57,7 @@ std::string who_of_many() {
 }
 
 int fail(const Error& error) {
-  log_error("failed")("why", error.text);
+  log_failed(error);
   return static_cast<int>(exit_code(error));
 }
 
@@ -106,6 +109,13 @@ Status drop_privileges(const Settings& settings) {
   return {};
 }
 
+Status open_listeners(Worker& worker, Settings settings) {
+  if (const Status resolved = resolve_listeners(settings.listeners); !resolved) return resolved;
+  auto inherited = take_inherited_sockets();
+  if (!inherited) return inherited.error();
+  return worker.serve_alone(settings, *std::move(inherited));
+}
+
 int run_alone(const Registry& registry, const ParsedOptions& options,
               std::span<const char* const> arguments) {
   const Settings& settings = options.settings;
@@ -126,9 +136,7 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   for (const std::string& option : options.ignored) {
     log_warning("ignored")("option", option)("why", "a single process has no broker or workers");
   }
-  if (const Status begun = worker.serve_alone(settings, take_inherited_sockets()); !begun) {
-    return fail(begun.error());
-  }
+  if (const Status begun = open_listeners(worker, settings); !begun) return fail(begun.error());
   if (const Status dropped = drop_privileges(settings); !dropped) return fail(dropped.error());
   notify_service_manager("READY=1\nSTATUS=Single process");
   if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
@@ -156,7 +164,12 @@ int worker_main(int argc, char** argv, const Registry& registry) {
     std::fputs(text.c_str(), stdout);
     return 0;
   }
-  if (options->check_config) return 0;
+  if (options->check_config) {
+    Settings settings = options->settings;
+    const Status resolved = resolve_listeners(settings.listeners);
+    if (!resolved) tell("mpworker: " + resolved.error().text);
+    return resolved ? 0 : static_cast<int>(ExitCode::kFailure);
+  }
   init_log("mpworker", options->settings.log_level, fmt::format("pid={}", ::getpid()));
   raise_and_log_descriptor_limit();
   return run_alone(registry, *options, arguments);

@@ -86,6 +86,24 @@ TEST(Examples, ThePythonWorkerMovesClientsAndIsMovedTo) {
   EXPECT_EQ(client.read_who().id, "2");
 }
 
+TEST(Examples, ThePythonWorkerFollowsReloads) {
+  const std::uint16_t second = free_port();
+  const std::string base = "workers = 2\nworker-program = " + kPythonWorker +
+                           "\n[listener main]\nlisten = 127.0.0.1:PORT\n";
+  BrokerSetup setup;
+  setup.config = base + "[listener second]\nlisten = 127.0.0.1:" + std::to_string(second) + "\n";
+  const BrokerProcess broker(setup);
+  const auto reload = [&broker] { return broker.request({{"command", "reload"}}).at("ok"); };
+  const auto counts = broker.fd_counts();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(reload().as_bool());
+  EXPECT_TRUE(broker.await_fd_counts(counts)) << "a reload costs no descriptor";
+  EXPECT_EQ(Client(second).claim(1), kHello);
+  broker.write_config(base);
+  ASSERT_TRUE(reload().as_bool());
+  EXPECT_TRUE(eventually([&] { return is_refused(second); }));
+  EXPECT_EQ(Client(broker.port()).claim(2), kHello);
+}
+
 TEST(Examples, ThePythonWorkerEndsWhenItsBrokerStops) {
   BrokerProcess broker({"--workers", "2", "--worker-program", kPythonWorker});
   { Client(broker.port()).join(7); }

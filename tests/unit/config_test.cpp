@@ -39,9 +39,9 @@ TEST(Config, ReadsSectionsCommentsAndBlanks) {
   EXPECT_EQ(good->workers, 3);
   ASSERT_EQ(good->listeners.size(), 2U);
   EXPECT_EQ(good->listeners[0].name, "rtmp-1.a_B");
-  EXPECT_EQ(good->listeners[0].endpoint.to_string(), "[::1]:7");
+  EXPECT_EQ(good->listeners[0].endpoints.at(0).to_string(), "[::1]:7");
   EXPECT_EQ(good->listeners[1].name, "ends.");
-  EXPECT_EQ(good->listeners[1].endpoint.to_string(), "unix:/x");
+  EXPECT_EQ(good->listeners[1].endpoints.at(0).to_string(), "unix:/x");
 }
 
 TEST(Config, TellsFileLineAndWhatIsExpected) {
@@ -205,7 +205,7 @@ TEST(Config, TellsAllThatIsWrongInTheOrderOfItsLines) {
             "mp.ini:1: workers = many: expected a whole number from 0 to 1000\n"
             "mp.ini:3: max-workers: expected = and a value behind the key\n"
             "mp.ini:5: [listener l] listen = nowhere: expected an address such as 127.0.0.1:1990, "
-            "[::1]:1990, :1990 or unix:/path (at most 107 bytes)\n"
+            "[::1]:1990, localhost:1990, :1990, unix:/path (at most 107 bytes) or unix:@name\n"
             "mp.ini:6: [listener l] polcy: unknown key; did you mean policy?\n"
             "mp.ini:7: [vhost a b]: expected a host name of at most 255 letters, digits, '-', '_' "
             "and '.', *.NAME for all names below it, or __defaultVhost__, which also has the "

@@ -13,8 +13,9 @@ namespace mpb {
 namespace {
 
 TEST(Endpoint, IsWrittenAsItIsRead) {
-  for (const char* text : {"127.0.0.1:1990", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:1990",
-                           "[::]:0", "[2001:db8::7]:80", "unix:/run/mp.sock", "unix:mp.sock"}) {
+  for (const char* text :
+       {"127.0.0.1:1990", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:1990", "[::]:0",
+        "[2001:db8::7]:80", "unix:/run/mp.sock", "unix:mp.sock", "unix:@mp", "unix:./@mp"}) {
     const auto endpoint = parse_endpoint(text);
     ASSERT_TRUE(endpoint) << text;
     EXPECT_EQ(endpoint->to_string(), text);
@@ -23,6 +24,7 @@ TEST(Endpoint, IsWrittenAsItIsRead) {
 
 TEST(Endpoint, KnowsShortForms) {
   EXPECT_EQ(parse_endpoint(":1990").value().to_string(), "0.0.0.0:1990");
+  EXPECT_EQ(parse_endpoint("*:1990").value().to_string(), "0.0.0.0:1990");
   EXPECT_EQ(parse_endpoint("/run/mp.sock").value().to_string(), "unix:/run/mp.sock");
   EXPECT_EQ(parse_endpoint("./mp.sock").value().to_string(), "unix:./mp.sock");
   EXPECT_EQ(parse_endpoint("[0:0:0:0:0:0:0:1]:5").value().to_string(), "[::1]:5");
@@ -49,6 +51,7 @@ TEST(Endpoint, RefusesWhatIsNone) {
                            "[::1:80",
                            "[fe80::1%lo]:80",
                            "unix:",
+                           "unix:@",
                            "mp.sock"}) {
     const auto endpoint = parse_endpoint(text);
     ASSERT_FALSE(endpoint) << text;
@@ -61,6 +64,22 @@ TEST(Endpoint, UnixPathHasABound) {
   EXPECT_TRUE(parse_endpoint("unix:" + std::string(107, 'p')));
   EXPECT_FALSE(parse_endpoint("unix:" + std::string(108, 'p')));
   EXPECT_FALSE(parse_endpoint("/" + std::string(107, 'p')));
+}
+
+TEST(Endpoint, KnowsItsParts) {
+  EXPECT_EQ(parse_endpoint("[::1]:1990").value().port(), 1990);
+  EXPECT_EQ(parse_endpoint("unix:/x").value().port(), 0);
+  EXPECT_EQ(parse_endpoint("unix:/x").value().path(), "/x");
+  EXPECT_EQ(parse_endpoint("unix:@x").value().path(), "") << "an abstract name is no file";
+  EXPECT_EQ(parse_endpoint("127.0.0.1:1").value().path(), "");
+  for (const char* text : {":1", "[::]:1"}) {
+    EXPECT_TRUE(parse_endpoint(text).value().is_wildcard()) << text;
+  }
+  for (const char* text : {"127.0.0.1:1", "[::1]:1", "unix:/x"}) {
+    EXPECT_FALSE(parse_endpoint(text).value().is_wildcard()) << text;
+  }
+  EXPECT_TRUE(parse_endpoint(":1").value() == parse_endpoint("0.0.0.0:1").value());
+  EXPECT_FALSE(parse_endpoint(":1").value() == parse_endpoint("[::]:1").value());
 }
 
 TEST(Endpoint, FamiliesAreTheKernels) {

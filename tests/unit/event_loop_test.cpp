@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <functional>
@@ -336,6 +337,50 @@ TEST(EventLoop, RunEndsAtTheTurnThatStops) {
   loop.after(Duration{0}, [&] { loop.stop(); });
   loop.run();
   EXPECT_GE(hooks, 1);
+}
+
+// --- the guard -----------------------------------------------------------------------------------
+
+TEST(EventLoop, ACallThatIsStuckInATurnIsInterrupted) {
+  EventLoop loop;
+  Recorder handler;
+  const UniqueFd ready = make_event_fd(1);
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);  // blocking, and nothing comes
+  const UniqueFd reader(ends[0]);
+  const UniqueFd writer(ends[1]);
+  std::vector<int> errors;
+  handler.action = [&] {
+    char byte = 0;
+    // Also when it is made again in the same turn.
+    for (int i = 0; i < 3; ++i) errors.push_back(::read(reader.get(), &byte, 1) < 0 ? errno : 0);
+    if (handler.calls == 2) loop.stop();
+  };
+  ASSERT_TRUE(loop.add(ready.get(), EPOLLIN, handler));
+  loop.run();
+  EXPECT_EQ(errors, std::vector<int>(6, EINTR)) << "in the next turn, too";
+}
+
+TEST(EventLoop, ASleepIsInterruptedOnceAndThatIsNoTurn) {
+  EventLoop loop;
+  Recorder handler;
+  const UniqueFd ready = make_event_fd(1);
+  handler.action = [&ready] {
+    std::uint64_t count = 0;
+    ASSERT_EQ(::read(ready.get(), &count, sizeof count), static_cast<ssize_t>(sizeof count));
+  };
+  ASSERT_TRUE(loop.add(ready.get(), EPOLLIN, handler));
+  int turns = 0;
+  loop.at_turn_end([&turns] { ++turns; });
+  rusage before{};
+  ::getrusage(RUSAGE_THREAD, &before);
+  loop.after(3 * TurnGuard::kLimit, [&loop] { loop.stop(); });
+  loop.run();
+  rusage after{};
+  ::getrusage(RUSAGE_THREAD, &after);
+  EXPECT_EQ(turns, 2) << "that of the event, that of the timer";
+  // It slept until the event, the guard, the timer; again and again every kAgain would be 24 times.
+  EXPECT_LT(after.ru_nvcsw - before.ru_nvcsw, 12);
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ std::string dump(const Settings& s) {
         s.answer_timeout, s.header_timeout, s.idle_timeout, s.send_timeout, s.route_timeout}) {
     text += format_duration(d) + " ";
   }
+  text += fmt::format("{} {} {} {} ", l.keepalive.on, l.keepalive.idle.count(),
+                      l.keepalive.interval.count(), l.keepalive.probes);
   return text + fmt::format("\n{} '{}' {}\n", s.clients_per_source, s.control_socket,
                             static_cast<int>(s.log_level));
 }

@@ -45,19 +45,20 @@ TEST(CommandLine, OneListenerNeedsNoFile) {
   ASSERT_EQ(s.listeners.size(), 1U);
   EXPECT_EQ(s.listeners[0].name, "default");
   EXPECT_EQ(s.listeners[0].listen, "127.0.0.1:1990");
-  EXPECT_EQ(s.listeners[0].endpoint.to_string(), "127.0.0.1:1990");
+  EXPECT_EQ(s.listeners[0].endpoints.at(0).to_string(), "127.0.0.1:1990");
   EXPECT_EQ(s.workers, 4);
   EXPECT_EQ(s.worker_limit(), 8);
   EXPECT_EQ(s.control_socket, "./mp.sock");
 }
 
 TEST(CommandLine, SetsEveryListenerOption) {
-  const Settings s = parse_good(
-      {"--listen=unix:/tmp/x", "--protocol=ping", "--handler=echo", "--policy=p2c", "--sticky=no",
-       "--overflow=refuse", "--route=a=b=1,0", "--route", "* = 0", "--backlog=7", "--mode=0600"});
+  const Settings s =
+      parse_good({"--listen=unix:/tmp/x", "--protocol=ping", "--handler=echo", "--policy=p2c",
+                  "--sticky=no", "--overflow=refuse", "--route=a=b=1,0", "--route", "* = 0",
+                  "--backlog=7", "--mode=0600", "--keepalive=30s:5s:3"});
   ASSERT_EQ(s.listeners.size(), 1U);
   const ListenerSettings& l = s.listeners[0];
-  EXPECT_EQ(l.endpoint.family(), AF_UNIX);
+  EXPECT_EQ(l.endpoints.at(0).family(), AF_UNIX);
   EXPECT_EQ(l.protocol, "ping");
   EXPECT_EQ(l.handler, "echo");
   EXPECT_EQ(l.policy, Policy::kP2c);
@@ -66,6 +67,28 @@ TEST(CommandLine, SetsEveryListenerOption) {
   EXPECT_EQ(l.pins, (std::vector<Pin>{{"a=b", {1, 0}}, {"*", {0}}}));
   EXPECT_EQ(l.backlog, 7);
   EXPECT_EQ(l.mode, 0600U);
+  EXPECT_EQ(l.keepalive, (KeepAlive{true, std::chrono::seconds(30), std::chrono::seconds(5), 3}));
+}
+
+TEST(CommandLine, KeepAliveIsTimesOfWholeSecondsAndACount) {
+  const auto read = [](const std::string& value) {
+    return parse_good({"--listen=:1", "--keepalive", value.c_str()}).listeners[0].keepalive;
+  };
+  EXPECT_FALSE(read("no").on);
+  EXPECT_EQ(read("2m").patience(), std::chrono::seconds(180)) << "the rest is the default's";
+  EXPECT_EQ(read("10s:1s").patience(), std::chrono::seconds(14));
+  for (const char* wrong : {"yes", "60", "0", "500ms", "1s:", ":1s", "1s:1s:", "1s:1s:0",
+                            "1s:1s:128", "1s:1s:1:1", "40000s", "1s:1500ms"}) {
+    EXPECT_FALSE(parse({"--listen=:1", "--keepalive", wrong})) << wrong;
+  }
+}
+
+TEST(CommandLine, ListenTakesNames) {
+  const Settings s = parse_good({"--listen=localhost:1990"});
+  EXPECT_EQ(s.listeners[0].listen, "localhost:1990");
+  EXPECT_TRUE(s.listeners[0].endpoints.empty()) << "it is not looked up yet";
+  EXPECT_EQ(parse_good({"--listen=unix:@x"}).listeners[0].endpoints.at(0).to_string(), "unix:@x");
+  EXPECT_FALSE(parse({"--listen=127.0.0.256:1"}));
 }
 
 TEST(CommandLine, SetsEveryGlobalOption) {
@@ -265,7 +288,7 @@ TEST_F(ConfigFile, CommandLineWinsKeyByKey) {
   EXPECT_EQ(s.workers, 2);
   EXPECT_EQ(s.log_level, LogLevel::kError);
   ASSERT_EQ(s.listeners.size(), 2U);
-  EXPECT_EQ(s.listeners[0].endpoint.to_string(), "0.0.0.0:7");
+  EXPECT_EQ(s.listeners[0].endpoints.at(0).to_string(), "0.0.0.0:7");
   EXPECT_EQ(s.listeners[0].policy, Policy::kHash);
   EXPECT_EQ(s.listeners[0].pins, (std::vector<Pin>{{"c", {1}}, {"b", {1}}}));
   EXPECT_EQ(s.listeners[1].pins, (std::vector<Pin>{{"a", {0}}}));

@@ -355,22 +355,6 @@ TEST_F(Relay, OnlyPlayersWithoutAPublisherAreToldThatThereIsNone) {
   EXPECT_EQ(sink->statuses().back(), "NetStream.Play.StreamNotFound");
 }
 
-TEST_F(Relay, APlayersPeerThatVanishesIsFoundByProbes) {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  auto sink = peer();
-  sink->socket = socket.get();
-  const auto probes = [&socket] {
-    int on = 0;
-    socklen_t size = sizeof on;
-    EXPECT_EQ(::getsockopt(socket.get(), SOL_SOCKET, SO_KEEPALIVE, &on, &size), 0);
-    return on != 0;
-  };
-  sink->enter();
-  EXPECT_FALSE(probes()) << "the vhost's time limit holds";
-  sink->play("s");
-  EXPECT_TRUE(probes());
-}
-
 TEST_F(Relay, StreamsAreDescribed) {
   auto source = publisher();
   source->send_media(kVideo, 0, avc_header());

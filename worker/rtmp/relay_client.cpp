@@ -31,19 +31,6 @@ void never_block(int socket) {
   ::ioctl(socket, FIONBIO, &on);
 }
 
-/// Players may be silent for ever, and while they wait or pause nothing is sent to them either:
-/// probes find out that a peer has vanished.
-void probe_when_silent(int socket) {
-  constexpr int kIdle = 60;      // seconds
-  constexpr int kInterval = 15;  // seconds between probes
-  constexpr int kProbes = 4;
-  const int on = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &kIdle, sizeof kIdle);
-  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &kInterval, sizeof kInterval);
-  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof kProbes);
-}
-
 std::string peer_of(int socket) {
   Endpoint peer;
   peer.length = sizeof peer.address;
@@ -219,7 +206,6 @@ void RelayClient::use_changed() {
   connection_->exempt_from_idle(in_use());
   if (in_use() && !std::exchange(prepared_, true)) {
     never_block(connection_->descriptor());
-    probe_when_silent(connection_->descriptor());
   }
   active_at_ = hub_.now();
 }

@@ -1,0 +1,73 @@
+// A listening socket as a server keeps it: with the path it made, what it was set to, and the means
+// to put it right when another process that shares it has changed it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/endpoint.hpp"
+#include "common/error.hpp"
+#include "common/keep_alive.hpp"
+#include "common/owned_path.hpp"
+#include "common/socket_options.hpp"
+#include "common/unique_fd.hpp"
+
+namespace mpb {
+
+struct SocketSetup {
+  int backlog = 4096;
+  unsigned mode = 0666;  // permissions of a unix path
+  KeepAlive keepalive;   // of the clients, who inherit it; not for unix sockets
+  /// Also end a client that takes no data for KeepAlive::patience(), as one that has vanished does.
+  bool unread_ends = true;
+};
+
+class ListeningSocket {
+ public:
+  /// Binds and listens. The error says who holds the address, and what to do.
+  static Result<ListeningSocket> open(const Endpoint& endpoint, const SocketSetup& setup);
+  /// One that a service manager has bound, whose path stays its own.
+  static Result<ListeningSocket> adopt(UniqueFd socket, const SocketSetup& setup);
+
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
+  /// As bound: with the port that the kernel chose.
+  [[nodiscard]] const Endpoint& address() const { return address_; }
+  [[nodiscard]] bool inherited() const { return path_ == nullptr; }
+
+  /// Other settings; the mode is for paths that are made from now on.
+  void set_up(const SocketSetup& setup);
+
+  struct Upkeep {
+    std::string changed;  // what was put right, names between commas; empty: all was well
+    bool spoilt = false;  // something cannot be put right: renew() it
+  };
+  /// Looks what others have done to the socket and undoes it. A TCP socket that was shut down
+  /// listens again.
+  Upkeep keep_up();
+  /// Takes another socket for the same address; the old one serves nobody any more. Clients that
+  /// were not accepted are reset. On an error it is to be tried again.
+  Status renew();
+  /// Of the path, if this has made one.
+  [[nodiscard]] OwnedPath::State path_state() const;
+
+  /// Listens no more, and removes its path.
+  void close();
+
+ private:
+  ListeningSocket(UniqueFd socket, Endpoint address, SocketSetup setup);
+  void apply_setup();
+  /// False: it does not listen, nor can it be made to.
+  bool listens_again(std::string& changed);
+
+  UniqueFd socket_;
+  Endpoint address_;
+  SocketSetup setup_;
+  std::unique_ptr<OwnedPath> path_;  // null: inherited
+  SocketOptions options_;
+};
+
+/// Makes a TCP socket listen that somebody has shut down (or connected). True: it was not.
+bool revive_listener(int socket, int backlog);
+
+}  // namespace mpb

@@ -1,0 +1,135 @@
+#include "common/socket_options.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+namespace mpb {
+namespace {
+
+struct Option {
+  std::string_view name;
+  int level;
+  int number;
+};
+
+// Buffers come before SO_BUF_LOCK: setting one locks it.
+constexpr Option kOptions[] = {
+    {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
+    {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF},
+    {"SO_BUF_LOCK", SOL_SOCKET, 72},
+    {"SO_RCVLOWAT", SOL_SOCKET, SO_RCVLOWAT},
+    {"SO_RCVTIMEO", SOL_SOCKET, SO_RCVTIMEO},
+    {"SO_SNDTIMEO", SOL_SOCKET, SO_SNDTIMEO},
+    {"SO_LINGER", SOL_SOCKET, SO_LINGER},
+    {"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE},
+    {"SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR},
+    {"SO_REUSEPORT", SOL_SOCKET, SO_REUSEPORT},
+    {"SO_DONTROUTE", SOL_SOCKET, SO_DONTROUTE},
+    {"SO_OOBINLINE", SOL_SOCKET, SO_OOBINLINE},
+    {"SO_PRIORITY", SOL_SOCKET, SO_PRIORITY},
+    {"SO_MARK", SOL_SOCKET, SO_MARK},
+    {"SO_BINDTODEVICE", SOL_SOCKET, SO_BINDTODEVICE},
+    {"SO_MAX_PACING_RATE", SOL_SOCKET, SO_MAX_PACING_RATE},
+    {"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY},
+    {"TCP_CORK", IPPROTO_TCP, TCP_CORK},
+    {"TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG},
+    {"TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE},
+    {"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL},
+    {"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT},
+    {"TCP_SYNCNT", IPPROTO_TCP, TCP_SYNCNT},
+    {"TCP_LINGER2", IPPROTO_TCP, TCP_LINGER2},
+    {"TCP_DEFER_ACCEPT", IPPROTO_TCP, TCP_DEFER_ACCEPT},
+    {"TCP_WINDOW_CLAMP", IPPROTO_TCP, TCP_WINDOW_CLAMP},
+    {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {"TCP_NOTSENT_LOWAT", IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+    {"TCP_CONGESTION", IPPROTO_TCP, TCP_CONGESTION},
+    {"TCP_FASTOPEN", IPPROTO_TCP, TCP_FASTOPEN},
+    {"TCP_SAVE_SYN", IPPROTO_TCP, TCP_SAVE_SYN},
+    {"IP_TOS", IPPROTO_IP, IP_TOS},
+    {"IP_TTL", IPPROTO_IP, IP_TTL},
+    {"IP_MINTTL", IPPROTO_IP, IP_MINTTL},
+    {"IP_MTU_DISCOVER", IPPROTO_IP, IP_MTU_DISCOVER},
+    {"IP_OPTIONS", IPPROTO_IP, IP_OPTIONS},
+    {"IPV6_UNICAST_HOPS", IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+    {"IPV6_MINHOPCOUNT", IPPROTO_IPV6, IPV6_MINHOPCOUNT},
+    {"IPV6_TCLASS", IPPROTO_IPV6, IPV6_TCLASS},
+    {"IPV6_MTU_DISCOVER", IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+};
+
+/// None: the socket has no such option.
+std::optional<std::string> read_option(int socket, const Option& option) {
+  std::array<char, 64> bytes{};
+  socklen_t size = bytes.size();
+  if (::getsockopt(socket, option.level, option.number, bytes.data(), &size) != 0) {
+    return std::nullopt;
+  }
+  return std::string(bytes.data(), size);
+}
+
+void write_option(int socket, const Option& option, std::string bytes) {
+  const bool is_buffer =
+      option.level == SOL_SOCKET && (option.number == SO_RCVBUF || option.number == SO_SNDBUF);
+  if (is_buffer && bytes.size() == sizeof(int)) {
+    int size = 0;
+    std::memcpy(&size, bytes.data(), sizeof size);
+    size /= 2;  // the kernel doubles what it is told
+    std::memcpy(bytes.data(), &size, sizeof size);
+  }
+  ::setsockopt(socket, option.level, option.number, bytes.data(),
+               static_cast<socklen_t>(bytes.size()));
+}
+
+/// A filter (socket(7), SO_ATTACH_FILTER) may drop whatever arrives.
+bool has_filter(int socket) {
+  socklen_t size = 0;
+  if (::getsockopt(socket, SOL_SOCKET, SO_GET_FILTER, nullptr, &size) == 0) return size > 0;
+  return errno == EACCES;  // one of the kind that cannot be read
+}
+
+void tell(SocketOptions::Outcome& outcome, std::string_view name) {
+  if (!outcome.changed.empty()) outcome.changed += ',';
+  outcome.changed += name;
+}
+
+}  // namespace
+
+void SocketOptions::remember(int socket) {
+  values_.clear();
+  for (std::size_t i = 0; i < std::size(kOptions); ++i) {
+    if (auto bytes = read_option(socket, kOptions[i])) values_.push_back({i, *std::move(bytes)});
+  }
+}
+
+SocketOptions::Outcome SocketOptions::restore(int socket) const {
+  Outcome outcome;
+  for (const Value& value : values_) {
+    const Option& option = kOptions[value.option];
+    if (read_option(socket, option) == value.bytes) continue;
+    tell(outcome, option.name);
+    write_option(socket, option, value.bytes);
+    if (read_option(socket, option) != value.bytes) outcome.complete = false;
+  }
+  if (has_filter(socket)) {
+    tell(outcome, "SO_ATTACH_FILTER");
+    const int none = 0;
+    ::setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none);
+    if (has_filter(socket)) outcome.complete = false;
+  }
+  return outcome;
+}
+
+bool mend_flags(int socket) {
+  const int flags = ::fcntl(socket, F_GETFL);
+  if (flags == -1) return false;
+  const int wanted = (flags | O_NONBLOCK) & ~O_ASYNC;
+  return flags != wanted && ::fcntl(socket, F_SETFL, wanted) == 0;
+}
+
+}  // namespace mpb
