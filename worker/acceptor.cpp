@@ -1,5 +1,6 @@
 #include "worker/acceptor.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -45,7 +46,9 @@ void Acceptor::accept_clients() {
     if (worker_.clients.held() >= worker_.clients.descriptor_cap()) return pause();
     UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
+      const bool last = !worker_.clients.may_hold(client.get());
       admit(std::move(client));
+      if (last) return pause();
       continue;
     }
     switch (errno) {
@@ -80,13 +83,17 @@ void Acceptor::admit(UniqueFd client) {
 
 void Acceptor::pause() {
   if (std::exchange(paused_, true)) return;
-  held_at_pause_ = worker_.clients.held();
-  resume_at_ = worker_.loop.now() + kPause;
-  worker_.loop.after(kPause, [] {});  // a turn in which to try again
+  pause_again();
   worker_.loop.remove(watch_, socket_.get());
   if (worker_.accept_pauses++ % kPausesPerLogLine == 0) {
     log_warning("accept.paused")("listener", service_.name)("clients", held_at_pause_);
   }
+}
+
+void Acceptor::pause_again() {
+  held_at_pause_ = worker_.clients.held();
+  resume_at_ = worker_.loop.now() + kPause;
+  worker_.loop.after(kPause, [] {});  // a turn in which to try again
 }
 
 void Acceptor::resume_if_possible() {
@@ -94,6 +101,9 @@ void Acceptor::resume_if_possible() {
   if (!paused_ || held >= worker_.clients.descriptor_cap()) return;
   // Without a client less, the cause is elsewhere: it takes time.
   if (held >= held_at_pause_ && worker_.loop.now() < resume_at_) return;
+  if (const UniqueFd next(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)); next) {
+    if (!worker_.clients.may_hold(next.get())) return pause_again();
+  }
   paused_ = !start().has_value();
 }
 

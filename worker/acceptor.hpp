@@ -34,6 +34,7 @@ class Acceptor final : private EventHandler {
   void accept_clients();
   void admit(UniqueFd client);
   void pause();
+  void pause_again();
 
   WorkerContext& worker_;
   Service& service_;
