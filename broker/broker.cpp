@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <random>
 #include <utility>
 
 #include "broker/client_limit.hpp"
+#include "broker/descriptor_plan.hpp"
 #include "common/inherited_sockets.hpp"
 #include "common/listen_names.hpp"
 #include "common/process.hpp"
+#include "common/program.hpp"
 #include "common/service_manager.hpp"
 
 namespace mpb {
@@ -20,7 +23,7 @@ constexpr std::uint32_t kCredit = 256;     // deliveries to a worker without an 
 constexpr std::uint32_t kWindow = 1024;    // handoffs of a worker without a verdict
 constexpr std::uint8_t kMaxAttempts = 16;  // offers of one client until it is refused
 constexpr Duration kTick{500};             // between two looks at overdue Acks and at sockets
-constexpr Duration kWaitTick{100};         // how exactly waiting clients' deadlines are kept
+constexpr Duration kWaitTick{20};          // how exactly waiting clients' deadlines are kept
 
 /// Differs between a broker and the one before it: seconds since 1970, as far as 32 bits go.
 std::uint32_t generation() {
@@ -54,7 +57,8 @@ Broker::Broker(EventLoop& loop, Settings settings, SettingsReader read_settings)
             });
           },
           settings_.answer_timeout),
-      control_(loop, *this) {
+      control_(loop, *this),
+      turn_away_(loop) {
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);
   dispatcher_.set_handoff_window(kWindow);
@@ -65,8 +69,12 @@ Broker::Broker(EventLoop& loop, Settings settings, SettingsReader read_settings)
 
 Result<ChildOptions> Broker::worker_program(const Settings& settings) {
   ChildOptions program;
-  program.program =
-      settings.worker_program.empty() ? program_beside_this("mpworker") : settings.worker_program;
+  program.program = settings.worker_program;
+  if (program.program.empty()) {
+    auto found = find_program("mpworker");
+    if (!found) return found.error();
+    program.program = *std::move(found);
+  }
   program.environment = {"MPBROKER_CHANNEL=3",
                          fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level))};
   program.holds_requests = settings.worker_program.empty();
@@ -99,6 +107,7 @@ Status Broker::start() {
   vhosts_.replace(std::move(settings_.vhosts));
   apply_pins();
   apply_client_limit();
+  warn_of_descriptors();
   supervisor_.apply_rules();
   if (const auto interval = watchdog_interval()) feed_watchdog(*interval);
   return {};
@@ -161,8 +170,31 @@ void Broker::apply_client_limit() {
   workers_.set_soft_limit(limit);
 }
 
+std::string Broker::descriptor_warning() {
+  const std::uint64_t limit = raise_descriptor_limit();
+  std::size_t running = 0;
+  supervisor_.for_each_process([&running](Slot, WorkerProcess&) { ++running; });
+  const std::uint64_t open = read_process_usage(::getpid()).descriptors;
+  const std::uint64_t own = running * kDescriptorsPerWorker;
+  // Without /proc: what there is at least.
+  const std::uint64_t others = open > own ? open - own : listeners_.all().size() + 8;
+  const std::size_t possible = workers_within(limit, others);
+  const std::size_t wanted = settings_.worker_limit();
+  if (wanted <= possible) return {};
+  return fmt::format(
+      "{} workers need more descriptors than RLIMIT_NOFILE = {} leaves mpbroker: not more than {} "
+      "will run; raise the hard limit (LimitNOFILE=)",
+      wanted, limit, possible);
+}
+
+void Broker::warn_of_descriptors() {
+  const std::string warning = descriptor_warning();
+  if (!warning.empty()) log_warning("descriptors")("why", warning);
+}
+
+/// Not while nobody is served nor will be: the service manager may do better.
 void Broker::feed_watchdog(Duration interval) {
-  notify_service_manager("WATCHDOG=1");
+  if (service_.alive || stopping_) notify_service_manager("WATCHDOG=1");
   loop_.after(interval, [this, interval] { feed_watchdog(interval); });
 }
 
@@ -176,10 +208,47 @@ void Broker::announce_ready() {
       fmt::format("READY=1\nSTATUS={} workers online", workers_.count(WorkerState::kOnline)));
 }
 
+std::string Broker::service_trouble() const {
+  if (service_.culprit == kNoSlot) {
+    return service_.state == ServiceState::kRunning ? "" : "no worker that accepts is online";
+  }
+  const std::string& exit = supervisor_.last_exit(service_.culprit);
+  return fmt::format("worker {} is {}: {}", service_.culprit,
+                     to_string(workers_.at(service_.culprit).state),
+                     exit.empty() ? "it has not become ready" : exit);
+}
+
+void Broker::update_service() {
+  if (stopping_ || workers_.changes() == service_seen_) return;
+  service_seen_ = workers_.changes();
+  const ServiceView before = std::exchange(
+      service_, view_service(workers_, settings_.workers, settings_.acceptor_count()));
+  if (service_.state == before.state) return;
+  if (service_.state == ServiceState::kDown) turn_away();
+  if (before.state == ServiceState::kDown) turn_away_.end();
+  tell_service();
+}
+
+void Broker::turn_away() {
+  std::vector<int> sockets;
+  for (const auto& [number, listener] : listeners_.all()) sockets.push_back(listener.socket.get());
+  turn_away_.begin(sockets);
+}
+
+void Broker::tell_service() {
+  const std::string why = service_trouble();
+  events_.emit(why.empty() ? LogLevel::kInfo : LogLevel::kError, "state",
+               {{"state", to_string(service_.state)}, {"why", why}});
+  notify_service_manager(
+      why.empty() ? fmt::format("STATUS={} workers online", workers_.count(WorkerState::kOnline))
+                  : fmt::format("STATUS=The service is {}: {}", to_string(service_.state), why));
+}
+
 void Broker::stop() {
   const Duration deadline = std::exchange(stopping_, true) ? Duration{0} : settings_.drain_timeout;
   events_.emit(LogLevel::kInfo, "stopping", {{"deadline", format_duration(deadline)}});
   notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
+  turn_away_.end();
   listeners_.close_sockets();  // new clients are refused at once, not left in a backlog
   supervisor_.shut_down(deadline);
 }
@@ -273,9 +342,12 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
   delivery.state = handoff.state;
   delivery.prefix = handoff.prefix;
   WorkerProcess* target = supervisor_.process(dispatch.slot);
-  if (target == nullptr || !target->deliver(delivery, descriptor.get())) {
+  const Status sent = target == nullptr ? unavailable_error("it has ended")
+                                        : target->deliver(delivery, descriptor.get());
+  if (!sent) {
     dont_linger(descriptor.get());
-    dispatcher_.undo(dispatch.delivery);
+    const int code = sent.error().code;
+    dispatcher_.undo(dispatch.delivery, code == EMFILE || code == ENFILE);
   }
   return {};
 }
@@ -337,12 +409,14 @@ void Broker::tell_refusals() {
 
 void Broker::end_turn() {
   if (dispatcher_.waiting() > 0) {
-    supervisor_.grow(scaler_.wanted(workers_, dispatcher_.waiting()));
+    const std::size_t demand = dispatcher_.demand(loop_.now());
+    if (demand > 0) supervisor_.grow(scaler_.wanted(workers_, demand));
     dispatcher_.wake_waiting(loop_.now());
   } else if (settings_.grow_at < 100) {
     supervisor_.grow(scaler_.wanted(workers_, 0));
   }
   flush_outboxes();
+  update_service();
   tell_refusals();
   if (dispatcher_.waiting() > 0 && !wait_timer_armed_) {
     wait_timer_armed_ = true;

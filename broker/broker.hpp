@@ -15,7 +15,9 @@
 #include "broker/refusal_report.hpp"
 #include "broker/router.hpp"
 #include "broker/scaler.hpp"
+#include "broker/service_state.hpp"
 #include "broker/supervisor.hpp"
+#include "broker/turn_away.hpp"
 #include "broker/vhost_set.hpp"
 #include "broker/worker_table.hpp"
 #include "common/event_loop.hpp"
@@ -61,7 +63,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Status run_request(std::string_view command, const boost::json::object& request);
   Status request_drain(const boost::json::object& request);
   Status request_route(const boost::json::object& request);
-  Status request_workers(const boost::json::object& request);
+  void request_workers(const boost::json::object& request, const Reply& reply);
   void request_list(std::string_view question, const Reply& reply);
   void request_kick(const boost::json::object& request, const Reply& reply);
   Status request_vhost(const boost::json::object& request);
@@ -88,7 +90,17 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   void tell_listening(std::uint16_t number);
   /// Workers hear of it with their next Configure.
   void apply_client_limit();
+  /// Empty: descriptors suffice for as many workers as there may be.
+  std::string descriptor_warning();
+  void warn_of_descriptors();
   void tell_refusals();
+  /// Looks whether clients are served, tells of a change, and turns clients away while nobody is
+  /// there for them.
+  void update_service();
+  void turn_away();
+  void tell_service();
+  /// Why the state of service is not running; empty: it is.
+  [[nodiscard]] std::string service_trouble() const;
   void feed_watchdog(Duration interval);
 
   EventLoop& loop_;
@@ -106,6 +118,9 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Inquiries inquiries_;
   ControlSocket control_;
   RefusalReport refusals_;
+  TurnAway turn_away_;
+  ServiceView service_;
+  std::uint64_t service_seen_ = 0;  // WorkerTable::changes at the last look
   TimePoint started_ = Clock::now();
   std::vector<std::pair<std::uint16_t, Pin>> runtime_pins_;  // by space; kept across reloads
   bool announced_ = false;

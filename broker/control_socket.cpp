@@ -1,5 +1,6 @@
 #include "broker/control_socket.hpp"
 
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "broker/control_connection.hpp"
 #include "broker/json_line.hpp"
+#include "common/descriptor_reserve.hpp"
 #include "common/log.hpp"
 
 namespace mpb {
@@ -20,6 +22,19 @@ constexpr int kAcceptsPerTurn = 16;
 constexpr unsigned kOwnerOnly = 0600;
 constexpr std::string_view kTooMany =
     "{\"ok\":false,\"error\":\"too many control connections: close others or try again\"}\n";
+constexpr std::string_view kNoDescriptors =
+    "{\"ok\":false,\"error\":\"no descriptors are left for control connections: close others, run "
+    "fewer workers, or raise the limit of open files\"}\n";
+
+/// Whoever does not read it at once learns it from the end.
+void tell(const UniqueFd& client, std::string_view line) {
+  [[maybe_unused]] const ssize_t told =
+      ::send(client.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+UniqueFd make_spare() {
+  return UniqueFd(::eventfd(0, EFD_CLOEXEC));
+}
 
 bool out_of_descriptors(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -45,6 +60,7 @@ Status ControlSocket::open(const std::string& path, UniqueFd inherited) {
   if (!listener) return listener.error();
   unwatch();
   listener_.emplace(std::move(*listener));
+  if (!spare_) spare_ = make_spare();
   return watch();
 }
 
@@ -90,7 +106,7 @@ void ControlSocket::on_events(std::uint32_t) {
     if (client) {
       admit(std::move(client));
     } else if (out_of_descriptors(errno)) {
-      return pause_accept();
+      if (!refuse_one()) return pause_accept();
     } else if (errno == EINTR) {
       mend_flags(listener_->descriptor());  // it may have waited: see common/turn_guard.hpp
     } else if (errno != ECONNABORTED) {
@@ -101,15 +117,23 @@ void ControlSocket::on_events(std::uint32_t) {
 
 void ControlSocket::admit(UniqueFd client) {
   if (!may_ask(client.get())) return;
-  if (connections_.size() >= limits_.connections) {
-    [[maybe_unused]] const ssize_t told =
-        ::send(client.get(), kTooMany.data(), kTooMany.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    return;
-  }
+  if (connections_.size() >= limits_.connections) return tell(client, kTooMany);
+  if (!may_stay_open(client.get())) return tell(client, kNoDescriptors);
   auto connection = std::make_shared<ControlConnection>(
       loop_, commands_, limits_, std::move(client),
       [this](const ControlConnection& closed) { drop(closed); });
   if (connection->start()) connections_.push_back(std::move(connection));
+}
+
+bool ControlSocket::refuse_one() {
+  if (!spare_) return false;
+  spare_.reset();
+  UniqueFd client(::accept4(listener_->descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
+  const bool accepted = client.valid();
+  if (accepted) tell(client, kNoDescriptors);
+  client.reset();
+  spare_ = make_spare();
+  return accepted;
 }
 
 /// The listener stays readable without a descriptor to take from it: do not look for a while.

@@ -69,6 +69,9 @@ class ControlSocket final : private EventHandler {
  private:
   void on_events(std::uint32_t events) override;
   void admit(UniqueFd client);
+  /// Tells the next client that there are no descriptors, with the one that is kept for this.
+  /// False: there is none.
+  bool refuse_one();
   void pause_accept();
   void drop(const ControlConnection& connection);
 
@@ -81,6 +84,7 @@ class ControlSocket final : private EventHandler {
 
   std::optional<ListeningSocket> listener_;
   ListenerUpkeep upkeep_;
+  UniqueFd spare_;  // so that one can be told that there are no others
   Watch watch_;
   EventLoop::TimerId accept_timer_{};
   std::vector<std::shared_ptr<ControlConnection>> connections_;

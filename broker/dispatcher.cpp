@@ -9,6 +9,7 @@ namespace {
 using channel::NackReason;
 
 constexpr std::size_t kMaxWaiting = 100'000;  // clients parked with their origins
+constexpr Duration kDemandDelay{30};          // see demand()
 
 }  // namespace
 
@@ -62,7 +63,12 @@ Dispatch Dispatcher::on_handoff(Slot origin_slot, const channel::Handoff& handof
     case RouteDecision::Kind::kTo:
       return send_to(origin, handoff.handoff, decision);
     case RouteDecision::Kind::kWait:
-      wait_or_refuse(origin, handoff.handoff, decision.slot, now);
+    case RouteDecision::Kind::kFull:
+      wait({origin,
+            handoff.handoff,
+            now,
+            decision.slot,
+            {decision.places.begin(), decision.places.end()}});
       return {};
     case RouteDecision::Kind::kBusy:
       refuse(origin, handoff.handoff, NackReason::kBusy);
@@ -92,14 +98,24 @@ Dispatch Dispatcher::send_to(const Party& origin, std::uint64_t handoff,
   return {};
 }
 
-void Dispatcher::wait_or_refuse(const Party& origin, std::uint64_t handoff, Slot target,
-                                TimePoint now) {
-  const bool hope = target != kNoSlot || scaler_.room_may_come(workers_);
-  if (!hope || waiting_.size() >= kMaxWaiting) {
-    return refuse(origin, handoff, NackReason::kBusy);
+void Dispatcher::wait(Waiting client) {
+  if (waiting_.size() >= kMaxWaiting) {
+    return refuse(client.origin, client.handoff, NackReason::kBusy);
   }
   ++counters_.waited;
-  waiting_.push_back({origin, handoff, now + wait_limit_, target});
+  next_due_ = waiting_.empty() ? due(client) : std::min(next_due_, due(client));
+  if (!client.places.empty()) ++placed_;
+  waiting_.push_back(std::move(client));
+}
+
+TimePoint Dispatcher::due(const Waiting& waiting) const {
+  const bool hope = waiting.places.empty() && (waiting.target != kNoSlot || hope_);
+  return waiting.since + (hope ? wait_limit_ : std::min(report_limit_, wait_limit_));
+}
+
+std::size_t Dispatcher::demand(TimePoint now) const {
+  if (waiting_.empty() || now - waiting_.front().since < kDemandDelay) return 0;
+  return waiting_.size() - placed_;
 }
 
 Dispatcher::Pending Dispatcher::take(
@@ -111,12 +127,14 @@ Dispatcher::Pending Dispatcher::take(
   return pending;
 }
 
-void Dispatcher::undo(std::uint64_t delivery) {
+void Dispatcher::undo(std::uint64_t delivery, bool no_descriptor) {
   const auto entry = pending_.find(delivery);
   if (entry == pending_.end()) return;
   const Pending pending = take(entry);
   if (pending.route != nullptr) router_.not_taken(*pending.route);
-  refuse(pending.origin, pending.handoff, NackReason::kRetry);
+  if (no_descriptor) ++counters_.descriptors_lost;
+  refuse(pending.origin, pending.handoff,
+         no_descriptor ? NackReason::kNoDescriptor : NackReason::kRetry);
 }
 
 bool Dispatcher::on_ack(Slot slot, std::uint64_t delivery) {
@@ -168,7 +186,11 @@ void Dispatcher::worker_gone(Slot slot) {
       refuse(pending.origin, pending.handoff, NackReason::kRetry);
     }
   }
-  std::erase_if(waiting_, [slot](const Waiting& w) { return w.origin.slot == slot; });
+  std::erase_if(waiting_, [this, slot](const Waiting& waiting) {
+    if (waiting.origin.slot != slot) return false;
+    if (!waiting.places.empty()) --placed_;
+    return true;
+  });
   for (Waiting& waiting : waiting_) {
     if (waiting.target == slot) waiting.target = kNoSlot;
   }
@@ -192,35 +214,56 @@ void Dispatcher::wake_waiting(TimePoint now) {
   if (waiting_.empty()) return;
   std::uint64_t room = workers_.free_room();
   const bool hope = scaler_.room_may_come(workers_);
-  // All wait equally long, so the first is the next to be refused.
-  if (room == 0 && hope && now < waiting_.front().until) return;
-  credit_.resize(workers_.size());
-  for (Slot slot = 0; slot < workers_.size(); ++slot) {
-    credit_[slot] = workers_.online(slot) ? workers_.credit(slot) : 0;
-  }
+  const bool changed = hope != hope_ || workers_.changes() != workers_seen_;
+  if (room == 0 && !changed && now < next_due_) return;
+  hope_ = hope;
+  workers_seen_ = workers_.changes();
+  count_places();
   std::deque<Waiting> still;
-  for (const Waiting& waiting : waiting_) {
+  next_due_ = TimePoint::max();
+  placed_ = 0;
+  for (Waiting& waiting : waiting_) {
     if (!alive(waiting.origin)) continue;
+    const bool stays_down = waiting.target != kNoSlot && !workers_.online(waiting.target) &&
+                            !workers_.coming(waiting.target);
+    if (stays_down) waiting.target = kNoSlot;
     if (may_come(waiting, room)) {
       refuse(waiting.origin, waiting.handoff, NackReason::kRetry);
-    } else if (now >= waiting.until || (waiting.target == kNoSlot && !hope)) {
+    } else if (now >= due(waiting)) {
       refuse(waiting.origin, waiting.handoff, NackReason::kBusy);
     } else {
-      still.push_back(waiting);
+      next_due_ = std::min(next_due_, due(waiting));
+      if (!waiting.places.empty()) ++placed_;
+      still.push_back(std::move(waiting));
     }
   }
   waiting_ = std::move(still);
 }
 
+void Dispatcher::count_places() {
+  credit_.resize(workers_.size());
+  room_.resize(workers_.size());
+  for (Slot slot = 0; slot < workers_.size(); ++slot) {
+    credit_[slot] = workers_.online(slot) ? workers_.credit(slot) : 0;
+    room_[slot] = workers_.room(slot);
+  }
+}
+
 /// Not more than find a place: those that come in vain use up their attempts.
 bool Dispatcher::may_come(const Waiting& waiting, std::uint64_t& room) {
-  if (waiting.target == kNoSlot) {
-    if (room == 0) return false;
-    --room;
+  if (waiting.target != kNoSlot) {
+    if (!workers_.known(waiting.target) || credit_[waiting.target] == 0) return false;
+    --credit_[waiting.target];
     return true;
   }
-  if (!workers_.known(waiting.target) || credit_[waiting.target] == 0) return false;
-  --credit_[waiting.target];
+  if (room == 0) return false;
+  if (!waiting.places.empty()) {
+    const auto place = std::find_if(waiting.places.begin(), waiting.places.end(),
+                                    [this](Slot slot) { return room_[slot] != 0; });
+    if (place == waiting.places.end()) return false;
+    --room_[*place];
+  }
+  --room;
   return true;
 }
 

@@ -58,6 +58,9 @@ class Dispatcher {
   /// `generation` makes delivery ids unique among the brokers that follow each other.
   Dispatcher(WorkerTable& workers, Router& router, Scaler& scaler, std::uint32_t generation);
   void set_wait_limit(Duration limit) { wait_limit_ = limit; }
+  /// How long a client waits for a report of room where none is expected. Reports of clients that
+  /// have left are on their way for up to 10 ms, and longer on a machine that has much to do.
+  void set_report_limit(Duration limit) { report_limit_ = limit; }
   void set_max_attempts(std::uint8_t attempts) { max_attempts_ = attempts; }
   /// Handoffs without a verdict that one origin may have; more than the credit of a target, so that
   /// a target that does not answer cannot hold up an origin's other clients. Default: the same.
@@ -65,8 +68,9 @@ class Dispatcher {
 
   Dispatch on_handoff(Slot origin, const channel::Handoff& handoff, const RoutingRules& rules,
                       bool descriptor_arrived, TimePoint now);
-  /// The Deliver could not be sent: its origin may try again.
-  void undo(std::uint64_t delivery);
+  /// The Deliver could not be sent: its origin may try again, for want of a descriptor a little
+  /// later.
+  void undo(std::uint64_t delivery, bool no_descriptor = false);
   /// False: an id that is not on its way to `slot`.
   [[nodiscard]] bool on_ack(Slot slot, std::uint64_t delivery);
   [[nodiscard]] bool on_nack(Slot slot, std::uint64_t delivery);
@@ -96,6 +100,8 @@ class Dispatcher {
   }
 
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  /// Those of them that another worker could take; 0 as long as a report of room may be on its way.
+  [[nodiscard]] std::size_t demand(TimePoint now) const;
   [[nodiscard]] std::size_t in_flight() const { return pending_.size(); }
   /// Handoffs of this worker that have no verdict yet.
   [[nodiscard]] std::uint32_t unsettled(Slot origin) const {
@@ -121,15 +127,21 @@ class Dispatcher {
   struct Waiting {
     Party origin;
     std::uint64_t handoff = 0;
-    TimePoint until;
-    Slot target = kNoSlot;  // waits for it to be online with credit; kNoSlot: for room anywhere
+    TimePoint since;
+    Slot target = kNoSlot;     // waits for it to be online with credit; kNoSlot: for room
+    std::vector<Slot> places;  // in one of these; empty: anywhere
   };
 
   [[nodiscard]] bool alive(const Party& party) const;
   Outbox& outbox(Slot slot);
   void refuse(const Party& origin, std::uint64_t handoff, channel::NackReason reason);
-  void wait_or_refuse(const Party& origin, std::uint64_t handoff, Slot target, TimePoint now);
+  /// Or is refused, when too many wait.
+  void wait(Waiting client);
+  /// When it is refused, unless its turn has come.
+  [[nodiscard]] TimePoint due(const Waiting& waiting) const;
   Dispatch send_to(const Party& origin, std::uint64_t handoff, const RouteDecision& decision);
+  /// What the workers have left, for may_come().
+  void count_places();
   /// Waits no longer: there is room for it, of which it takes one.
   bool may_come(const Waiting& waiting, std::uint64_t& room);
   /// Takes a pending client off the books of its target.
@@ -140,16 +152,22 @@ class Dispatcher {
   Scaler& scaler_;
   std::uint64_t next_delivery_;
   Duration wait_limit_{8'000};
+  Duration report_limit_{200};
   std::uint8_t max_attempts_ = 16;
   std::uint32_t handoff_window_;
   std::uint64_t ticks_ = 0;
   boost::unordered_flat_map<std::uint64_t, Pending> pending_;
-  std::deque<Waiting> waiting_;
+  std::deque<Waiting> waiting_;           // in the order in which they came
+  std::size_t placed_ = 0;                // those of them with places
+  bool hope_ = false;                     // room may come, as of the last look at them
+  std::uint64_t workers_seen_ = 0;        // WorkerTable::changes then
+  TimePoint next_due_{};                  // before that nobody is refused, unless those change
   std::vector<std::uint32_t> unsettled_;  // by origin: handoffs without a verdict
   std::vector<Outbox> outboxes_;          // by slot
   std::vector<Slot> dirty_;
   std::vector<Slot> flushing_;         // scratch
   std::vector<std::uint32_t> credit_;  // scratch: what each worker has left, by slot
+  std::vector<std::uint64_t> room_;    // scratch: the same of room
   DispatchCounters counters_;
 };
 

@@ -2,6 +2,8 @@
 #include <csignal>
 #include <cstdio>
 #include <span>
+#include <string>
+#include <utility>
 
 #include "broker/broker.hpp"
 #include "common/error_log.hpp"
@@ -10,6 +12,7 @@
 #include "common/options.hpp"
 #include "common/problems.hpp"
 #include "common/process.hpp"
+#include "common/program.hpp"
 #include "common/reaper.hpp"
 #include "common/signals.hpp"
 #include "common/version.hpp"
@@ -30,8 +33,12 @@ int fail(const mpb::Error& error) {
 }
 
 int become_single_process(const mpb::Settings& settings, char** arguments) {
-  const std::string program = settings.worker_program.empty() ? mpb::program_beside_this("mpworker")
-                                                              : settings.worker_program;
+  std::string program = settings.worker_program;
+  if (program.empty()) {
+    auto found = mpb::find_program("mpworker");
+    if (!found) return fail(found.error());
+    program = *std::move(found);
+  }
   mpb::restore_signals(settings.worker_program.empty());
   return fail(mpb::execute(program, arguments));
 }

@@ -74,6 +74,7 @@ void Broker::on_request(const boost::json::object& request, Reply reply) {
   }
   if (find_answer_list(command) != nullptr) return request_list(command, reply);
   if (command == "kick") return request_kick(request, reply);
+  if (command == "workers" && !stopping_) return request_workers(request, reply);
   const Status done = run_request(command, request);
   reply(done ? boost::json::object{{"ok", true}} : refusal(done.error()));
 }
@@ -82,7 +83,6 @@ Status Broker::run_request(std::string_view command, const boost::json::object& 
   if (stopping_ && command != "stop") return unavailable_error("mpbroker is stopping");
   if (command == "drain") return request_drain(request);
   if (command == "route") return request_route(request);
-  if (command == "workers") return request_workers(request);
   if (command == "vhost") return request_vhost(request);
   if (command == "reload") return reload();
   if (command == "stop") {
@@ -176,18 +176,22 @@ bool Broker::is_pinned(std::uint16_t space, const std::string& key) const {
   return false;
 }
 
-Status Broker::request_workers(const boost::json::object& request) {
+void Broker::request_workers(const boost::json::object& request, const Reply& reply) {
   const auto count = number_field(request, "count", 1, kMaxWorkers);
-  if (!count) return count.error();
+  if (!count) return reply(refusal(count.error()));
   settings_.workers = static_cast<std::uint16_t>(*count);
   settings_.max_workers = std::max(configured_limit_, settings_.workers);
   scaler_.set_rules(scaler_rules());
   apply_client_limit();
   supervisor_.for_each_process(
       [this](Slot slot, WorkerProcess& worker) { worker.configure(configure_message(slot)); });
+  boost::json::object answer{{"ok", true}};
+  if (std::string warning = descriptor_warning(); !warning.empty()) {
+    answer["warning"] = std::move(warning);
+  }
   supervisor_.apply_rules();
   announce_ready();
-  return {};
+  reply(std::move(answer));
 }
 
 Status Broker::request_vhost(const boost::json::object& request) {
@@ -279,7 +283,9 @@ Status Broker::reload() {
   if (const Status resolved = resolve_listeners(fresh->listeners, kReloadLookupLimit); !resolved) {
     return finish(resolved);
   }
+  turn_away_.end();
   const auto change = listeners_.apply(*fresh);
+  if (service_.state == ServiceState::kDown) turn_away();
   if (!change) return finish(change.error());
   if (const Status control = control_.restore_path(); !control) {
     LogLine line(LogLevel::kWarning, "control_socket.lost");
@@ -303,6 +309,7 @@ Status Broker::reload() {
   for (const std::uint16_t number : change->opened) tell_listening(number);
   if (vhosts_.replace(std::move(settings_.vhosts))) send_vhosts();
   apply_pins();
+  warn_of_descriptors();
   supervisor_.apply_rules();
   announce_ready();  // there may be fewer base workers to wait for
   return finish({});

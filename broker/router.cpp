@@ -90,8 +90,9 @@ RouteDecision Router::without_room(const RouteRequest& request, const std::vecto
       if (workers_.coming(slot)) return {Kind::kWait, slot};
     }
   }
-  if (request.rules->overflow == Overflow::kRefuse) return {Kind::kBusy};
-  return spill(request, kNoSlot);
+  if (request.rules->overflow == Overflow::kSpill) return spill(request, kNoSlot);
+  if (std::none_of(allowed->begin(), allowed->end(), is_online)) return {Kind::kBusy};
+  return {Kind::kFull, kNoSlot, nullptr, *allowed};
 }
 
 RouteDecision Router::to_owner(const RouteRequest& request, Route& route) {
@@ -99,8 +100,9 @@ RouteDecision Router::to_owner(const RouteRequest& request, Route& route) {
   const Slot owner = route.owner;
   if (workers_.coming(owner)) return {Kind::kWait, owner};  // it is ending; the key is free then
   if (!has_room(request, owner)) {
-    if (request.rules->overflow == Overflow::kRefuse) return {Kind::kBusy};
-    return spill(request, owner);
+    if (request.rules->overflow == Overflow::kSpill) return spill(request, owner);
+    full_owner_ = owner;
+    return {Kind::kFull, kNoSlot, nullptr, {&full_owner_, 1}};
   }
   if (!workers_.has_credit(owner)) return {Kind::kWait, owner};
   return {Kind::kTo, owner, &route};

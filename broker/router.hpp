@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,11 +44,13 @@ struct RouteDecision {
   enum class Kind : std::uint8_t {
     kTo,    // `slot` gets the client; it owns the key if `route` is not null
     kWait,  // for room, for a worker that starts, or for credit
+    kFull,  // those of `places`, which alone may take it, have no room as far as is known
     kBusy,  // nobody can take it
   };
   Kind kind = Kind::kBusy;
   Slot slot = kNoSlot;
   Route* route = nullptr;
+  std::span<const Slot> places{};  // until the next decision
 };
 
 /// An owner that lost a key while its worker lives: it must be told (Disown), after all that was
@@ -114,6 +117,7 @@ class Router {
   std::uint32_t next_epoch_ = 1;
   std::string name_;              // scratch: the name looked up
   std::vector<Slot> candidates_;  // scratch
+  Slot full_owner_ = kNoSlot;     // scratch: where `places` points
 };
 
 }  // namespace mpb

@@ -64,7 +64,8 @@ object StatusReport::build() const {
       {"ok", true},
       {"version", MPB_VERSION},
       {"pid", ::getpid()},
-      {"state", broker_.stopping_ ? "draining" : "running"},
+      {"state", broker_.stopping_ ? "draining" : to_string(broker_.service_.state)},
+      {"why", broker_.stopping_ ? "" : broker_.service_trouble()},
       {"uptime_ms", std::chrono::duration_cast<Duration>(Clock::now() - broker_.started_).count()}};
   boost::json::array listeners;
   for (const auto& [number, entry] : broker_.listeners_.all()) listeners.push_back(listener(entry));
@@ -168,6 +169,7 @@ object StatusReport::dispatch() const {
           {"retried", counters.retried},
           {"waited", counters.waited},
           {"busy", counters.busy},
+          {"turned_away", broker_.turn_away_.count()},
           {"descriptors_lost", counters.descriptors_lost},
           {"log_dropped", lost_log_lines()}};
 }

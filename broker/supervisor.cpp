@@ -35,15 +35,16 @@ void Supervisor::apply_rules() {
   const std::size_t slots = std::max<std::size_t>(scaler_.rules().maximum, records_.size());
   records_.resize(slots);
   workers_.resize(slots);
-  for (Slot slot = 0; slot < scaler_.rules().base; ++slot) {
-    const WorkerState state = workers_.at(slot).state;
-    if (state == WorkerState::kParked) records_[slot].restart.forgive();
-    if (state == WorkerState::kStopped || state == WorkerState::kParked) start(slot);
-  }
-  for (std::size_t slot = scaler_.rules().base; slot < slots; ++slot) {
-    if (workers_.at(static_cast<Slot>(slot)).state != WorkerState::kParked) continue;
-    records_[slot].restart.forgive();
-    workers_.set_state(static_cast<Slot>(slot), WorkerState::kStopped);
+  for (Slot slot = 0; slot < slots; ++slot) {
+    const WorkerEntry& worker = workers_.at(slot);
+    const bool waits = worker.state == WorkerState::kBackoff && worker.failing;
+    if (waits || worker.state == WorkerState::kParked) {
+      records_[slot].restart.forgive();
+      workers_.set_failing(slot, false);
+      workers_.set_state(slot, WorkerState::kStopped);
+      disarm(slot);
+    }
+    if (wanted(slot) && worker.state == WorkerState::kStopped) start(slot);
   }
 }
 
@@ -72,10 +73,7 @@ void Supervisor::start(Slot slot) {
   record.missed_pings = 0;
   record.disconnect_told = false;
   auto spawned = WorkerProcess::spawn(loop_, slot, program_, *this);
-  if (!spawned) {
-    events_.emit(LogLevel::kError, "fork", {{"slot", slot}, {"failed", spawned.error().text}});
-    return restart_later(slot, {}, false);
-  }
+  if (!spawned) return fail_start(slot, spawned.error().text);
   record.process = std::move(*spawned);
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
   record.process->introduce(owner_.configure_message(slot), owner_.vhost_texts(),
@@ -85,8 +83,19 @@ void Supervisor::start(Slot slot) {
   });
 }
 
+/// What the system does not give now it may give later. Told when it is another reason than before.
+void Supervisor::fail_start(Slot slot, const std::string& why) {
+  Record& record = records_[slot];
+  if (record.last_exit != why) {
+    events_.emit(LogLevel::kError, "fork", {{"slot", slot}, {"failed", why}});
+  }
+  record.last_exit = why;
+  restart_later(slot, {false, false, ran(slot)});
+}
+
 void Supervisor::on_ready(Slot slot) {
   disarm(slot);
+  workers_.set_failing(slot, false);
   workers_.set_state(slot, WorkerState::kOnline);
   events_.emit(LogLevel::kInfo, "online", {{"slot", slot}, {"pid", process(slot)->pid()}});
   if (shutting_down_) {
@@ -110,7 +119,8 @@ void Supervisor::on_ejected(Slot slot, const std::string& why) {
 void Supervisor::on_exited(Slot slot, ExitStatus status) {
   disarm(slot);
   Record& record = records_[slot];
-  const bool was_ready = record.process->ready();
+  const bool usage = status.not_begun.empty() && status.signal == 0 && status.code == kUsageExit;
+  const WorkerExit exit{record.process->ready(), usage, ran(slot)};
   const bool drained = workers_.at(slot).state == WorkerState::kDraining;
   const pid_t pid = record.process->pid();
   const bool expected = status.signal == 0 && status.code == 0;
@@ -130,27 +140,26 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
     if (none) owner_.on_all_gone();
     return;
   }
-  if (!drained) return restart_later(slot, status, was_ready);
+  if (!drained) return restart_later(slot, exit);
   if (wanted(slot)) start(slot);
 }
 
-void Supervisor::restart_later(Slot slot, ExitStatus status, bool was_ready) {
+void Supervisor::restart_later(Slot slot, const WorkerExit& exit) {
   Record& record = records_[slot];
   if (shutting_down_) return workers_.set_state(slot, WorkerState::kStopped);
-  const auto ran = std::chrono::duration_cast<Duration>(Clock::now() - record.started);
-  const bool usage = status.signal == 0 && status.code == kUsageExit;
-  const RestartDecision decision = record.restart.on_exit({was_ready, usage, ran}, random_);
+  const RestartDecision decision = record.restart.on_exit(exit, random_);
   if (decision.park) {
     workers_.set_state(slot, WorkerState::kParked);
     events_.emit(LogLevel::kError, "restart",
                  {{"slot", slot},
                   {"state", "parked"},
-                  {"why", usage ? "its configuration is wrong" : "it failed to start too often"},
+                  {"why", "its configuration is wrong"},
                   {"help", "see its messages above; reload or 'mpctl reload' tries again"}});
     return;
   }
   // An extra worker waits, too, but is only started again when demand asks for it.
   workers_.set_state(slot, WorkerState::kBackoff);
+  workers_.set_failing(slot, record.restart.hopeless());
   ++record.restarts;
   events_.emit(LogLevel::kWarning, "restart",
                {{"slot", slot}, {"in", format_duration(decision.delay)}});
@@ -271,9 +280,12 @@ void Supervisor::finish_refresh() {
   for (const auto& done : std::exchange(refresh_.done, {})) done();
 }
 
-Duration Supervisor::uptime(Slot slot) const {
-  if (!records_[slot].process) return Duration{0};
+Duration Supervisor::ran(Slot slot) const {
   return std::chrono::duration_cast<Duration>(Clock::now() - records_[slot].started);
+}
+
+Duration Supervisor::uptime(Slot slot) const {
+  return records_[slot].process ? ran(slot) : Duration{0};
 }
 
 }  // namespace mpb

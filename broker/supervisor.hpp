@@ -44,7 +44,7 @@ class Supervisor final : private WorkerProcessOwner {
   /// How workers that are started from now on are run.
   void set_program(ChildOptions program) { program_ = std::move(program); }
   /// Brings the slots in line with the scaler's rules: base workers run, the table has room for
-  /// the maximum. Also after the rules were changed; parked workers get another try.
+  /// the maximum. Also after the rules were changed; those that failed get another try at once.
   void apply_rules();
   /// Starts extra workers that demand asks for.
   void grow(std::size_t count);
@@ -110,7 +110,8 @@ class Supervisor final : private WorkerProcessOwner {
   void on_exited(Slot slot, ExitStatus status) override;
 
   void start(Slot slot);
-  void restart_later(Slot slot, ExitStatus status, bool was_ready);
+  void fail_start(Slot slot, const std::string& why);
+  void restart_later(Slot slot, const WorkerExit& exit);
   void arm(Slot slot, Duration delay, std::function<void()> action);
   void disarm(Slot slot);
   /// Tells a worker to drain, and kills it a little after the deadline.
@@ -121,6 +122,7 @@ class Supervisor final : private WorkerProcessOwner {
   void retire_idle();
   void finish_refresh();
   [[nodiscard]] bool wanted(Slot slot) const;
+  [[nodiscard]] Duration ran(Slot slot) const;
 
   EventLoop& loop_;
   const Settings& settings_;

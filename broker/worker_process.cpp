@@ -1,5 +1,6 @@
 #include "broker/worker_process.hpp"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -7,6 +8,8 @@
 #include <cerrno>
 #include <csignal>
 #include <utility>
+
+#include "broker/descriptor_plan.hpp"
 
 namespace mpb {
 namespace {
@@ -55,6 +58,13 @@ WorkerProcess::WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, Worker
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slot slot,
                                                             const ChildOptions& options,
                                                             WorkerProcessOwner& owner) {
+  if (!has_descriptors_for(kDescriptorsToStart + kDescriptorsForControl)) {
+    const std::uint64_t limit = descriptor_limit();
+    return limit_error(fmt::format(
+        "no descriptors for another worker: RLIMIT_NOFILE is {}, and {} of them are kept for "
+        "clients on their way; raise the hard limit (LimitNOFILE=)",
+        limit, descriptor_reserve(limit)));
+  }
   auto pair = make_channel_pair();
   if (!pair) return pair.error();
   std::unique_ptr<WorkerProcess> worker(
@@ -158,13 +168,13 @@ void WorkerProcess::disown(std::string_view keys) {
   }
 }
 
-bool WorkerProcess::deliver(const channel::Deliver& delivery, int descriptor) {
-  if (!channel_.is_open() || ejected_) return false;
+Status WorkerProcess::deliver(const channel::Deliver& delivery, int descriptor) {
+  if (!channel_.is_open() || ejected_) return unavailable_error("it is ending");
   scratch_.clear();
   channel::encode(scratch_, delivery);
   const Status sent = channel_.send(scratch_, descriptor);
   if (!sent && sent.error().kind == ErrorKind::kLimit) condemn(sent.error().text);
-  return sent.has_value();
+  return sent;
 }
 
 void WorkerProcess::send_outbox(const Outbox& outbox) {

@@ -64,8 +64,8 @@ class WorkerProcess final : private ChannelHandler {
   bool ask(const channel::Query& query);
   /// `keys`: entries as channel::append_key makes them.
   void disown(std::string_view keys);
-  /// False: the worker will not get it.
-  bool deliver(const channel::Deliver& delivery, int descriptor);
+  /// An error: the worker will not get it. That of want of a descriptor is over soon.
+  Status deliver(const channel::Deliver& delivery, int descriptor);
   void send_outbox(const Outbox& outbox);
 
   /// Ends the process because it broke the protocol: nothing more of it is heard.

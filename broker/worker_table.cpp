@@ -25,8 +25,10 @@ std::string_view to_string(WorkerState state) {
 void WorkerTable::begin_incarnation(Slot slot) {
   WorkerEntry fresh;
   fresh.state = WorkerState::kStarting;
+  fresh.failing = workers_[slot].failing;
   fresh.incarnation = workers_[slot].incarnation + 1;
   workers_[slot] = fresh;
+  ++changes_;
 }
 
 void WorkerTable::report(Slot slot, std::uint32_t clients, std::uint32_t held) {
@@ -36,13 +38,9 @@ void WorkerTable::report(Slot slot, std::uint32_t clients, std::uint32_t held) {
 }
 
 std::uint64_t WorkerTable::free_room() const {
-  std::uint64_t room = 0;
-  for (Slot slot = 0; slot < workers_.size(); ++slot) {
-    if (!has_room(slot)) continue;
-    if (soft_limit_ == 0) return UINT32_MAX;
-    room += soft_limit_ - load(slot);
-  }
-  return room;
+  std::uint64_t total = 0;
+  for (Slot slot = 0; slot < workers_.size(); ++slot) total += room(slot);
+  return std::min<std::uint64_t>(total, UINT32_MAX);
 }
 
 std::size_t WorkerTable::count(WorkerState state) const {

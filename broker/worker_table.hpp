@@ -17,13 +17,14 @@ enum class WorkerState : std::uint8_t {
   kOnline,    // takes clients
   kDraining,  // serves the clients it has and takes no more
   kBackoff,   // ended; will be started again
-  kParked,    // failed to start too often, or its configuration is wrong: stays down until told
+  kParked,    // its configuration is wrong: stays down until told
 };
 std::string_view to_string(WorkerState state);
 
 struct WorkerEntry {
   WorkerState state = WorkerState::kStopped;
   bool unreachable = false;       // about to end: it is sent nothing more
+  bool failing = false;           // not ready for so long that nobody should wait for it
   bool full = false;              // said so itself; until its next report
   std::uint32_t incarnation = 0;  // counts the processes this slot had
   std::uint32_t clients = 0;      // routed ones, as last reported
@@ -40,16 +41,30 @@ class WorkerTable {
   void set_soft_limit(std::uint32_t limit) { soft_limit_ = limit; }
 
   [[nodiscard]] std::size_t size() const { return workers_.size(); }
-  void resize(std::size_t size) { workers_.resize(size); }
+  void resize(std::size_t size) {
+    workers_.resize(size);
+    ++changes_;
+  }
   [[nodiscard]] const WorkerEntry& at(Slot slot) const { return workers_[slot]; }
   [[nodiscard]] bool known(Slot slot) const { return slot < workers_.size(); }
 
-  void set_state(Slot slot, WorkerState state) { workers_[slot].state = state; }
+  void set_state(Slot slot, WorkerState state) {
+    workers_[slot].state = state;
+    ++changes_;
+  }
   /// A new process in this slot: nothing reported, nothing on its way.
   void begin_incarnation(Slot slot);
   void report(Slot slot, std::uint32_t clients, std::uint32_t held);
   /// Its channel has ended or it is being killed: no clients for it until its successor is online.
-  void set_unreachable(Slot slot) { workers_[slot].unreachable = true; }
+  void set_unreachable(Slot slot) {
+    workers_[slot].unreachable = true;
+    ++changes_;
+  }
+  /// Until it is online, or is given another chance.
+  void set_failing(Slot slot, bool failing) {
+    workers_[slot].failing = failing;
+    ++changes_;
+  }
   /// It refused a client as full: no more until it reports again.
   void mark_full(Slot slot) { workers_[slot].full = true; }
   /// Time has passed: it may be asked again.
@@ -61,11 +76,13 @@ class WorkerTable {
     return known(slot) && workers_[slot].state == WorkerState::kOnline &&
            !workers_[slot].unreachable;
   }
-  /// Will be online unless it fails again.
+  /// Will be online unless it fails again, which it has not done for long.
   [[nodiscard]] bool coming(Slot slot) const {
     if (!known(slot)) return false;
     const WorkerEntry& worker = workers_[slot];
-    return worker.state == WorkerState::kStarting || worker.state == WorkerState::kBackoff ||
+    const bool tried =
+        worker.state == WorkerState::kStarting || worker.state == WorkerState::kBackoff;
+    return (tried && !worker.failing) ||
            (worker.state == WorkerState::kOnline && worker.unreachable);
   }
   /// Live clients plus those on their way.
@@ -75,6 +92,11 @@ class WorkerTable {
   /// Takes clients and is below its soft limit.
   [[nodiscard]] bool has_room(Slot slot) const {
     return online(slot) && !workers_[slot].full && (soft_limit_ == 0 || load(slot) < soft_limit_);
+  }
+  /// For how many more; UINT32_MAX for "no limit".
+  [[nodiscard]] std::uint64_t room(Slot slot) const {
+    if (!has_room(slot)) return 0;
+    return soft_limit_ == 0 ? UINT32_MAX : soft_limit_ - load(slot);
   }
   /// Another delivery may be sent before the next Ack.
   [[nodiscard]] bool has_credit(Slot slot) const { return credit(slot) > 0; }
@@ -89,11 +111,14 @@ class WorkerTable {
   /// Clients that the online workers have room for, up to UINT32_MAX for "no limit".
   [[nodiscard]] std::uint64_t free_room() const;
   [[nodiscard]] std::size_t count(WorkerState state) const;
+  /// Counts the changes of who is online or coming.
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
  private:
   std::vector<WorkerEntry> workers_;
   std::uint32_t soft_limit_;
   std::uint32_t window_;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace mpb

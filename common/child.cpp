@@ -5,14 +5,17 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <pwd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <unordered_set>
 
+#include "common/program.hpp"
 #include "common/signals.hpp"
 #include "common/units.hpp"
 
@@ -30,24 +33,6 @@ std::vector<char*> to_argv(const std::vector<std::string>& texts) {
   return argv;
 }
 
-/// Between fork and exec: only what is async-signal-safe, nothing that allocates.
-[[noreturn]] void become_child(const char* program, char* const* argv, char* const* environment,
-                               int channel, int null, const Credentials* run_as,
-                               bool hold_requests) {
-  restore_signals(hold_requests);
-  ::dup2(null, STDIN_FILENO);
-  // dup2 onto itself would leave the descriptor close-on-exec.
-  if (channel == kChannelFd) {
-    ::fcntl(channel, F_SETFD, 0);
-  } else {
-    ::dup2(channel, kChannelFd);
-  }
-  ::syscall(SYS_close_range, kChannelFd + 1, ~0U, 0);
-  if (run_as != nullptr && !assume(*run_as)) ::_exit(kExecFailed);
-  ::execvpe(program, argv, environment);
-  ::_exit(kExecFailed);
-}
-
 /// The pids of all Child objects whose process has not been waited for.
 std::unordered_set<pid_t>& living() {
   static std::unordered_set<pid_t> pids;
@@ -56,12 +41,63 @@ std::unordered_set<pid_t>& living() {
 
 }  // namespace
 
+void Child::Unmap::operator()(StartFailure* failure) const {
+  ::munmap(failure, sizeof *failure);
+}
+
+Child::SharedFailure Child::map_failure() {
+  void* page = ::mmap(nullptr, sizeof(StartFailure), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return SharedFailure(page == MAP_FAILED ? nullptr : static_cast<StartFailure*>(page));
+}
+
+/// Between fork and exec: only what is async-signal-safe, nothing that allocates.
+void Child::become_child(const char* program, char* const* argv, char* const* environment,
+                         int channel, int null, const ChildOptions& options,
+                         StartFailure& failure) {
+  restore_signals(options.holds_requests);
+  ::dup2(null, STDIN_FILENO);
+  // dup2 onto itself would leave the descriptor close-on-exec.
+  if (channel == kChannelFd) {
+    ::fcntl(channel, F_SETFD, 0);
+  } else {
+    ::dup2(channel, kChannelFd);
+  }
+  ::syscall(SYS_close_range, kChannelFd + 1, ~0U, 0);
+  if (options.run_as && !assume(*options.run_as)) {
+    failure = {StartFailure::Step::kAssume, errno};
+    ::_exit(kExecFailed);
+  }
+  ::execvpe(program, argv, environment);
+  failure = {StartFailure::Step::kExecute, errno};
+  ::_exit(kExecFailed);
+}
+
+std::string Child::describe(const StartFailure& failure, const ChildOptions& options) {
+  const char* reason = std::strerror(failure.error);
+  switch (failure.step) {
+    case StartFailure::Step::kNone:
+      return {};
+    case StartFailure::Step::kAssume:
+      return fmt::format("{}: cannot run as user {} and group {}: {}", options.program,
+                         options.run_as->user, options.run_as->group, reason);
+    case StartFailure::Step::kExecute:
+      break;
+  }
+  // The kernel says the same of a script without its interpreter.
+  const bool there = failure.error == ENOENT && why_not_executable(options.program).empty();
+  return fmt::format("{}: exec failed: {}{}", options.program, reason,
+                     there ? " (its interpreter or loader)" : "");
+}
+
 std::string ExitStatus::to_string() const {
+  if (!not_begun.empty()) return not_begun;
   if (signal != 0) {
     const char* name = ::sigabbrev_np(signal);
     return fmt::format("killed by SIG{}", name != nullptr ? name : std::to_string(signal).c_str());
   }
-  if (code == kExecFailed) return "exit code 127 (its program could not be executed)";
+  // As a shell and the dynamic loader say it.
+  if (code == kExecFailed) return "exit code 127 (a program or library was not found)";
   return fmt::format("exit code {}", code);
 }
 
@@ -108,11 +144,14 @@ Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions&
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null) return system_error("/dev/null");
 
+  SharedFailure failure = map_failure();
+  if (!failure) return system_error("mmap");
+
   const pid_t pid = ::fork();
   if (pid < 0) return system_error("fork");
   if (pid == 0) {
     become_child(options.program.c_str(), argv.data(), environment.data(), channel.get(),
-                 null.get(), options.run_as ? &*options.run_as : nullptr, options.holds_requests);
+                 null.get(), options, *failure);
   }
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
@@ -127,6 +166,8 @@ Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions&
   auto watch = loop.add(child->pidfd_.get(), EPOLLIN, *child);
   if (!watch) return watch.error();
   child->watch_ = *watch;
+  child->options_ = options;
+  child->failure_ = std::move(failure);
   return child;
 }
 
@@ -159,6 +200,7 @@ void Child::on_events(std::uint32_t) {
   } else {
     status.signal = info.si_status;
   }
+  status.not_begun = describe(*failure_, options_);
   const auto on_exit = std::move(on_exit_);
   on_exit(status);
 }

@@ -18,8 +18,9 @@ namespace mpb {
 
 /// What a process that ended says of itself (wait(2)).
 struct ExitStatus {
-  int code = 0;    // exit code, when not killed
-  int signal = 0;  // the signal that killed it; 0: none
+  int code = 0;           // exit code, when not killed
+  int signal = 0;         // the signal that killed it; 0: none
+  std::string not_begun;  // why the program never ran; empty: it did
   [[nodiscard]] std::string to_string() const;
 };
 
@@ -62,6 +63,22 @@ class Child final : private EventHandler {
   void signal(int number);
 
  private:
+  /// Memory that both share until the child runs its program: why it cannot.
+  struct StartFailure {
+    enum class Step : int { kNone, kAssume, kExecute };
+    Step step;
+    int error;
+  };
+  struct Unmap {
+    void operator()(StartFailure* failure) const;
+  };
+  using SharedFailure = std::unique_ptr<StartFailure, Unmap>;
+  static SharedFailure map_failure();
+  [[noreturn]] static void become_child(const char* program, char* const* argv,
+                                        char* const* environment, int channel, int null,
+                                        const ChildOptions& options, StartFailure& failure);
+  static std::string describe(const StartFailure& failure, const ChildOptions& options);
+
   Child(EventLoop& loop, pid_t pid, UniqueFd pidfd, std::function<void(ExitStatus)> on_exit)
       : loop_(loop), pid_(pid), pidfd_(std::move(pidfd)), on_exit_(std::move(on_exit)) {}
   void on_events(std::uint32_t events) override;
@@ -70,6 +87,8 @@ class Child final : private EventHandler {
   pid_t pid_;
   UniqueFd pidfd_;
   std::function<void(ExitStatus)> on_exit_;
+  ChildOptions options_;
+  SharedFailure failure_;
   Watch watch_;
 };
 

@@ -63,6 +63,8 @@ class DeadlineList {
       expire(item);
     }
   }
+  /// The next to expire; null: none.
+  [[nodiscard]] T* first() { return list_.empty() ? nullptr : &static_cast<T&>(list_.front()); }
   [[nodiscard]] std::optional<TimePoint> next() const {
     if (list_.empty()) return std::nullopt;
     return list_.front().when_;

@@ -73,16 +73,6 @@ std::uint64_t client_descriptors(std::uint64_t descriptor_limit) {
   return descriptor_limit > 2 * kReserve ? descriptor_limit - kReserve : descriptor_limit / 2;
 }
 
-std::string program_beside_this(const std::string& name) {
-  std::array<char, 4096> self{};
-  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
-  if (length <= 0) return name;
-  std::string path(self.data(), static_cast<std::size_t>(length));
-  path.resize(path.rfind('/') + 1);
-  path += name;
-  return ::access(path.c_str(), X_OK) == 0 ? path : name;
-}
-
 Error execute(const std::string& program, char* const* arguments) {
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   while (*arguments != nullptr) argv.push_back(*arguments++);

@@ -26,10 +26,6 @@ std::uint64_t raise_and_log_descriptor_limit();
 /// How many of a worker's descriptors may be clients.
 std::uint64_t client_descriptors(std::uint64_t descriptor_limit);
 
-/// The file `name` in the folder of the running program, if it is there and can be executed;
-/// otherwise `name` itself, for a search in PATH.
-std::string program_beside_this(const std::string& name);
-
 /// Replaces this process by `program` (searched in PATH when it has no slash) with `arguments`
 /// behind its name. Returns only on failure.
 Error execute(const std::string& program, char* const* arguments);

@@ -1,51 +1,16 @@
 // What settings name on this machine must be there: accounts, and the worker program.
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 #include <string_view>
 
 #include "common/child.hpp"
+#include "common/program.hpp"
 #include "common/settings_builder.hpp"
 
 namespace mpb {
-namespace {
-
-/// 0, or the errno that says why it cannot be executed.
-int check_executable(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return errno;
-  if (!S_ISREG(info.st_mode)) return EACCES;
-  return ::access(path.c_str(), X_OK) == 0 ? 0 : errno;
-}
-
-bool is_in_path(std::string_view name) {
-  const char* variable = std::getenv("PATH");
-  std::string_view rest = variable == nullptr ? "" : variable;
-  while (!rest.empty()) {
-    const auto colon = rest.find(':');
-    if (check_executable(fmt::format("{}/{}", rest.substr(0, colon), name)) == 0) return true;
-    rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
-  }
-  return false;
-}
-
-/// Empty: it can be executed.
-std::string why_not_executable(const std::string& program) {
-  if (program.find('/') == std::string::npos) {
-    return is_in_path(program) ? "" : "there is none of this name in PATH";
-  }
-  const int code = check_executable(program);
-  return code == 0 ? "" : std::strerror(code);
-}
-
-}  // namespace
 
 Status SettingsBuilder::check_environment(const Settings& settings, bool single_process) const {
   const auto wrong = [this](std::string_view option, std::string_view expected,

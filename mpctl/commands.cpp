@@ -85,6 +85,8 @@ Status run_request(const Options& options) {
   }
   if (auto status = check_answer(answer->object); !status) return status;
   // Not among what a script reads.
+  const std::string warning = text(answer->object, "warning");
+  if (warning != "-") std::fprintf(stderr, "mpctl: warning: %s\n", warning.c_str());
   std::fputs(missing_text(answer->object).c_str(), stderr);
   if (options.json) return {};
   return write_out(answer_text(options.mode, answer->object));

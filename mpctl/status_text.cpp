@@ -176,9 +176,13 @@ std::string summary_text(const json::object& status) {
     clients += number(worker, "clients");
     if (text(worker, "state") == "online") ++online;
   });
-  return fmt::format("mpbroker {}, pid {}, {} for {}: {} clients, {} of {} workers online\n",
-                     text(status, "version"), number(status, "pid"), text(status, "state"),
-                     short_time(number(status, "uptime_ms")), clients, online, workers);
+  std::string line =
+      fmt::format("mpbroker {}, pid {}, {} for {}: {} clients, {} of {} workers online\n",
+                  text(status, "version"), number(status, "pid"), text(status, "state"),
+                  short_time(number(status, "uptime_ms")), clients, online, workers);
+  const std::string why = text(status, "why");
+  if (why != "-") line += fmt::format("{}: {}\n", text(status, "state"), why);
+  return line;
 }
 
 std::string status_text(const json::object& status) {

@@ -1,5 +1,6 @@
 #include "worker/acceptor.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -50,7 +51,9 @@ void Acceptor::accept_clients() {
     if (distrusted_) mend();
     UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
+      const bool last = !worker_.clients.may_hold(client.get());
       admit(std::move(client));
+      if (last) return pause();
       continue;
     }
     switch (errno) {
@@ -110,10 +113,14 @@ void Acceptor::pause() {
 /// Until kPause is over, or a client leaves.
 void Acceptor::rest() {
   if (std::exchange(paused_, true)) return;
+  pause_again();
+  worker_.loop.remove(watch_, socket_.get());
+}
+
+void Acceptor::pause_again() {
   held_at_pause_ = worker_.clients.held();
   resume_at_ = worker_.loop.now() + kPause;
   worker_.loop.after(kPause, [] {});  // a turn in which to try again
-  worker_.loop.remove(watch_, socket_.get());
 }
 
 void Acceptor::resume_if_possible() {
@@ -121,6 +128,9 @@ void Acceptor::resume_if_possible() {
   if (!paused_ || held >= worker_.clients.descriptor_cap()) return;
   // Without a client less, the cause is elsewhere: it takes time.
   if (held >= held_at_pause_ && worker_.loop.now() < resume_at_) return;
+  if (const UniqueFd next(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)); next) {
+    if (!worker_.clients.may_hold(next.get())) return pause_again();
+  }
   paused_ = !start().has_value();
 }
 

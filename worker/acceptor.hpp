@@ -34,6 +34,7 @@ class Acceptor final : private EventHandler {
   void accept_clients();
   void admit(UniqueFd client);
   void pause();
+  void pause_again();
   void rest();
   /// Somebody who shares the socket may have made it blocking: true if so.
   bool mend();

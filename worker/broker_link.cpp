@@ -87,7 +87,9 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
 
 void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
   Service* service = commands_.find_service(message.listener);
-  if (!datagram.fd) return refuse(message, channel::NackReason::kNoDescriptor);
+  if (!datagram.fd || !worker_.clients.may_hold(datagram.fd.get())) {
+    return refuse(message, channel::NackReason::kNoDescriptor);
+  }
   if (service == nullptr) return refuse(message, channel::NackReason::kUnknown);
   if (worker_.draining) return refuse(message, channel::NackReason::kDraining);
   // The broker may have decided by an older load.
@@ -197,6 +199,10 @@ void BrokerLink::flush_acks() {
     channel::encode_nack(scratch_, batch);
     send(scratch_);
   }
+  const auto is_full = [](const channel::NackEntry& entry) {
+    return entry.reason == channel::NackReason::kFull;
+  };
+  if (std::any_of(nacks_.begin(), nacks_.end(), is_full)) load_.note_refusal();
   nacks_.clear();
 }
 

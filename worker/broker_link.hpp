@@ -46,6 +46,8 @@ class BrokerLink final : private ChannelHandler {
 
   Status open() { return channel_.open(); }
   [[nodiscard]] bool is_open() const { return channel_.is_open(); }
+  /// Nothing is offered any more: the broker is gone.
+  void abandon() { handoffs_.abandon(); }
   [[nodiscard]] Handoffs& handoffs() { return handoffs_; }
   [[nodiscard]] const Channel& channel() const { return channel_; }
 

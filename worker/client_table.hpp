@@ -38,6 +38,12 @@ class ClientTable {
   /// channel, listeners and passing descriptors.
   [[nodiscard]] std::uint32_t descriptor_cap() const { return descriptor_cap_; }
 
+  /// Whether this descriptor may be a client's: the others are that reserve. The kernel gives the
+  /// lowest free number, so handlers that open some of their own leave fewer for clients.
+  [[nodiscard]] bool may_hold(int fd) const {
+    return static_cast<std::uint32_t>(fd) < descriptor_cap_;
+  }
+
   /// Calls `visit(Session&)` for every session in use; it may close sessions.
   template <class F>
   void for_each(F&& visit) {

@@ -13,6 +13,7 @@ constexpr Duration kDescriptorPause{20};  // until the broker may have descripto
 }  // namespace
 
 void Handoffs::offer(Session& session) {
+  if (abandoned_) return session.refuse();
   Parked& parked = park(session);
   const bool now = unsent_.empty() && !paused_ && sent_ < worker_.settings.window;
   if (now && send(session.handoff_id(), session)) {
@@ -31,13 +32,28 @@ Handoffs::Parked& Handoffs::park(Session& session) {
 }
 
 bool Handoffs::send(std::uint64_t id, Session& session) {
-  // A full worker offers what is its own: the broker must know that it is full.
-  if (!worker_.clients.has_room(worker_.settings.max_clients)) load_.tell_now();
+  load_.tell_before_offer();
   channel::Handoff handoff = session.describe();
   handoff.handoff = id;
   scratch_.clear();
   channel::encode(scratch_, handoff);
   return channel_.send(scratch_, session.fd()).has_value();
+}
+
+void Handoffs::abandon() {
+  abandoned_ = true;
+  unsent_.clear();
+  for (const auto& [id, parked] : std::exchange(parked_, {})) {
+    // The end of one may have ended another.
+    const bool here = parked.session != nullptr && parked.session->handoff_id() == id &&
+                      parked.session->state() == Session::State::kParked;
+    if (!here) continue;
+    if (parked.sent) {
+      parked.session->close_unsettled();
+    } else {
+      parked.session->refuse();
+    }
+  }
 }
 
 void Handoffs::pump() {

@@ -41,6 +41,11 @@ class Handoffs {
                const std::function<void(Session&, std::uint64_t)>& kept,
                const std::function<void(std::uint64_t, channel::NackReason)>& refused);
 
+  /// The broker is gone, and no verdict comes any more. Whom it may have sent on is closed without
+  /// a word, since somebody else may serve it; all others, and who is offered from now on, are
+  /// refused.
+  void abandon();
+
   /// Sends what the window and the channel allow: at the end of each turn.
   void pump();
 
@@ -67,6 +72,7 @@ class Handoffs {
   boost::unordered_flat_map<std::uint64_t, Parked> parked_;
   std::deque<std::uint64_t> unsent_;  // ids in order; those withdrawn are not in parked_ any more
   std::string scratch_;
+  bool abandoned_ = false;
   bool paused_ = false;  // the broker had no descriptor left: a pause before the next try
 };
 

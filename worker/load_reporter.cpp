@@ -20,24 +20,37 @@ bool LoadReporter::changed() const {
   return now.clients != told_.clients || now.held != told_.held;
 }
 
+bool LoadReporter::has_room() const {
+  return worker_.clients.has_room(worker_.settings.max_clients) &&
+         worker_.clients.held() < worker_.clients.descriptor_cap();
+}
+
 channel::Load LoadReporter::tell_with_ack() {
   told_ = load_of(worker_.clients);
   told_at_ = worker_.loop.now();
+  taken_for_full_ = !has_room();
   return told_;
 }
 
-void LoadReporter::tell_now() {
-  if (!changed() || !channel_.is_open()) return;
+void LoadReporter::tell() {
   std::string datagram;
   channel::encode(datagram, tell_with_ack());
   // A channel that does not take it tells of its end itself; the next report brings the figures.
   (void)channel_.send(datagram);
 }
 
+void LoadReporter::tell_before_offer() {
+  if (!channel_.is_open()) return;
+  const bool full = !has_room();
+  if (full ? changed() : taken_for_full_) tell();
+}
+
 void LoadReporter::tell_when_due() {
-  if (!changed() || !channel_.is_open()) return;
+  if (!channel_.is_open()) return;
+  if (taken_for_full_ && has_room()) return tell();
+  if (!changed()) return;
   const auto wait = told_at_ + kInterval - worker_.loop.now();
-  if (wait <= Clock::duration::zero()) return tell_now();
+  if (wait <= Clock::duration::zero()) return tell();
   if (std::exchange(timer_armed_, true)) return;
   worker_.loop.after(std::chrono::ceil<Duration>(wait), [this] { timer_armed_ = false; });
 }

@@ -17,18 +17,25 @@ class LoadReporter {
 
   /// The load now, which the caller is about to tell in an Ack.
   channel::Load tell_with_ack();
-  /// At the end of a turn: tells a change, but not more often than each 10 ms.
+  /// At the end of a turn: tells a change, but not more often than each 10 ms; at once that there
+  /// is room again, since clients may wait for it.
   void tell_when_due();
-  /// Tells a change at once: the broker is about to decide by it.
-  void tell_now();
+  /// Before an offer: tells at once what the broker may decide it by, that this worker is full or
+  /// is so no longer.
+  void tell_before_offer();
+  /// The broker was just told that there is no room.
+  void note_refusal() { taken_for_full_ = true; }
 
  private:
   [[nodiscard]] bool changed() const;
+  [[nodiscard]] bool has_room() const;
+  void tell();
 
   WorkerContext& worker_;
   Channel& channel_;
   channel::Load told_;
   TimePoint told_at_{};
+  bool taken_for_full_ = false;  // by the broker, as far as is known here
   bool timer_armed_ = false;
 };
 

@@ -161,7 +161,7 @@ bool Session::has_room() const {
 bool Session::serve_here(std::string_view rest) {
   if (has_room()) return begin_serving();
   if (worker_->handoffs == nullptr) {
-    refuse();
+    wait_for_room({}, rest);
     return false;
   }
   input_ = rest;
@@ -217,7 +217,7 @@ bool Session::route(std::string key, std::string_view rest) {
     return begin_serving();
   }
   if (worker.handoffs == nullptr) {
-    refuse();
+    wait_for_room(std::move(key), rest);
     return false;
   }
   if (counted_) state_on_the_move_ = service_->handler->export_state(client_);
@@ -245,6 +245,24 @@ void Session::park() {
   attempts_ = 0;
   set_deadline();
   worker_->handoffs->offer(*this);
+}
+
+void Session::wait_for_room(std::string key, std::string_view rest) {
+  header_due_ = false;
+  unwatch();
+  state_ = State::kWaiting;
+  wanted_ = std::move(key);
+  input_ = rest;
+  set_deadline();
+}
+
+void Session::admit() {
+  DeadlineList<Session>::stop(*this);
+  const std::string key = std::exchange(wanted_, {});
+  if (!key.empty()) attach(worker_->keys.enter(service_->space, key, 0));
+  if (!begin_serving()) return;
+  const std::string carried = std::exchange(input_, {});
+  consume(carried);
 }
 
 channel::Handoff Session::describe() const {

@@ -29,6 +29,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
     kServing,      // with its handler
     kMoving,       // its last answers are being written, then it is offered to the broker
     kParked,       // offered to the broker; its descriptor is left alone
+    kWaiting,      // in a single process that is full: for a place
     kAdopted,      // delivered here; not to be touched before its Ack is out
     kClosing,      // its last answer is being written
     kLingering,    // answered for the last time; reads on so that the answer is not reset away
@@ -55,6 +56,9 @@ class Session final : private EventHandler, public Deadline, private Connection 
   /// An adopted client that has too many from its address here: refused once it may be spoken to.
   void turn_away() { turned_away_ = true; }
 
+  /// There is a place for one that waits: it is served, beginning with its bytes.
+  void admit();
+
   /// Whether it can be served here: it has its place already, or the worker's limit leaves one.
   [[nodiscard]] bool has_room() const;
 
@@ -62,6 +66,8 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void keep(std::uint32_t epoch);
   void settle();
   void refuse();  // nobody can take it: says so in the protocol's words
+  /// No verdict comes: another worker may have it already, and it must not hear two voices.
+  void close_unsettled();
 
   /// What a Handoff says of this client, but for its id; views into the session.
   [[nodiscard]] channel::Handoff describe() const;
@@ -98,6 +104,8 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool write_reply(const Verdict& verdict);
 
   void park();
+  /// In a single process, which has nobody else for it.
+  void wait_for_room(std::string key, std::string_view rest);
   void reject(std::string_view text);
   bool write(std::string_view text);
   /// Whether the handler may write now.

@@ -182,6 +182,7 @@ void Session::set_deadline() {
   header_due_ = false;
   if (state_ == State::kLingering) return deadlines.linger.restart(*this, now);
   if (state_ == State::kParked) return deadlines.route.restart(*this, now);
+  if (state_ == State::kWaiting) return deadlines.room.restart(*this, now);
   if (!output_.empty() || blocked_) return deadlines.send.restart(*this, now);
   if (idle_exempt_ || waiting_) return DeadlineList<Session>::stop(*this);
   deadlines.idle.restart(*this, now);
@@ -191,10 +192,9 @@ void Session::expire() {
   ListenerCounters& counters = service_->counters;
   switch (state_) {
     case State::kParked:
-      if (worker_->handoffs->withdraw(*this)) return refuse();
-      // Another worker may have the client already: it must not hear two voices.
-      ++counters.closed_unsettled;
-      break;
+      return worker_->handoffs->withdraw(*this) ? refuse() : close_unsettled();
+    case State::kWaiting:
+      return refuse();
     case State::kLingering:
       break;
     case State::kClassifying:
@@ -204,6 +204,11 @@ void Session::expire() {
       ++(output_.empty() && !blocked_ ? counters.closed_idle : counters.closed_slow);
       break;
   }
+  close();
+}
+
+void Session::close_unsettled() {
+  ++service_->counters.closed_unsettled;
   close();
 }
 

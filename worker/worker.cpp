@@ -240,9 +240,22 @@ std::string Worker::answer(std::string_view question, std::string_view argument)
   return responder != nullptr ? (*responder)(argument) : R"({"unknown":true})";
 }
 
+/// What follows waits for the end of the turn: whoever has found it out is in the midst of
+/// something.
 void Worker::on_broker_gone(const Error& why) {
-  if (!context_.draining) log_warning("broker.gone")("why", why.text);
+  if (!context_.draining) {
+    log_warning("broker.gone")("why", why.text)("clients", context_.clients.held())(
+        "help", "it serves these to their end, and takes no others");
+  }
   if (!started_) stop(ExitCode::kFailure);
+}
+
+/// It serves the clients that it has. Others it could only refuse, and they may be welcome with the
+/// workers of another broker, which needs the addresses.
+void Worker::become_orphan() {
+  orphaned_ = true;
+  for (auto& [number, listener] : listeners_) listener.acceptor.reset();
+  link_->abandon();
 }
 
 void Worker::drain(Duration deadline) {
@@ -258,15 +271,25 @@ void Worker::drain(Duration deadline) {
   loop_.after(deadline, [this] { stop(ExitCode::kOk); });
 }
 
+/// Those who came first, as far as there are places now.
+void Worker::admit_waiting() {
+  while (Session* session = context_.deadlines.room.first()) {
+    if (!session->has_room()) return;
+    session->admit();
+  }
+}
+
 void Worker::end_turn() {
+  admit_waiting();
   expire_deadlines();
   if (link_) link_->flush();
+  if (link_ && !link_->is_open() && !orphaned_) become_orphan();
   for (auto& [number, listener] : listeners_) {
     if (listener.acceptor && listener.acceptor->paused() && !context_.draining) {
       listener.acceptor->resume_if_possible();
     }
   }
-  if (context_.draining && context_.clients.held() == 0) stop(ExitCode::kOk);
+  if ((context_.draining || orphaned_) && context_.clients.held() == 0) stop(ExitCode::kOk);
   arm_deadline_timer();
 }
 

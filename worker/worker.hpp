@@ -73,6 +73,8 @@ class Worker final : private BrokerCommands {
   void end_turn();
   /// Without its broker a worker keeps its keys: nobody else could serve them.
   [[nodiscard]] bool gives_up_keys() const { return !link_ || link_->is_open(); }
+  void admit_waiting();
+  void become_orphan();
   void expire_deadlines();
   void arm_deadline_timer();
   void sweep();
@@ -88,6 +90,7 @@ class Worker final : private BrokerCommands {
   VhostCollector vhosts_;
   std::optional<EventLoop::TimerId> deadline_timer_;
   bool started_ = false;
+  bool orphaned_ = false;  // its broker is gone
   ExitCode exit_code_ = ExitCode::kOk;
 };
 

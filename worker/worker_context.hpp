@@ -37,6 +37,8 @@ struct SessionDeadlines {
   DeadlineList<Session> send{Duration{0}};
   DeadlineList<Session> route{Duration{0}};
   DeadlineList<Session> linger{Duration{1'000}};
+  // A single process that is full may have yet to read that a client has left.
+  DeadlineList<Session> room{Duration{200}};
 
   void configure(const WorkerSettings& settings) {
     header.set_wait(settings.header_timeout);
@@ -44,8 +46,8 @@ struct SessionDeadlines {
     send.set_wait(settings.send_timeout);
     route.set_wait(settings.route_timeout);
   }
-  [[nodiscard]] std::array<DeadlineList<Session>*, 5> all() {
-    return {&header, &idle, &send, &route, &linger};
+  [[nodiscard]] std::array<DeadlineList<Session>*, 6> all() {
+    return {&header, &idle, &send, &route, &linger, &room};
   }
 };
 

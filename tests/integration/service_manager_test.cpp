@@ -6,6 +6,7 @@
 
 #include <array>
 #include <csignal>
+#include <filesystem>
 
 #include "tests/integration/harness/broker_process.hpp"
 
@@ -108,6 +109,28 @@ TEST(ServiceManagerTest, TheWatchdogIsFedWhileTheBrokerLives) {
     manager.forget();
     EXPECT_TRUE(manager.is_told("WATCHDOG=1"));
   }
+}
+
+TEST(ServiceManagerTest, IsToldThatNobodyServesAndTheWatchdogIsNotFed) {
+  ServiceManager manager;
+  const TempFolder folder;
+  const std::string program = folder.file("worker");
+  std::filesystem::copy_file(program_path("mpworker"), program);
+  BrokerSetup setup;
+  setup.environment = {"NOTIFY_SOCKET=" + manager.path(), "WATCHDOG_USEC=100000"};
+  setup.arguments = {"--worker-program", program};
+  const BrokerProcess broker(setup);
+  ASSERT_TRUE(manager.is_told("WATCHDOG=1"));
+  std::filesystem::rename(program, program + ".new");
+  for (const pid_t worker : broker.processes()) ::kill(worker, SIGKILL);
+  ASSERT_TRUE(manager.is_told("STATUS=The service is down: worker ")) << manager.told();
+  EXPECT_NE(manager.told().find("exec failed: No such file"), std::string::npos) << manager.told();
+  manager.was_told("");  // what was sent before
+  manager.forget();
+  EXPECT_TRUE(throughout(500ms, [&] { return !manager.was_told("WATCHDOG=1"); }));
+  std::filesystem::rename(program + ".new", program);
+  EXPECT_TRUE(manager.is_told("STATUS=2 workers online")) << manager.told();
+  EXPECT_TRUE(manager.is_told("WATCHDOG=1"));
 }
 
 TEST(ServiceManagerTest, SocketsItHasOpenedAreServed) {

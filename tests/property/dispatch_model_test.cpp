@@ -24,6 +24,8 @@ constexpr std::uint16_t kSpace = 3;
 constexpr int kRounds = 200;
 constexpr int kStepsPerRound = 2'000;
 constexpr Duration kWaitLimit{30};
+constexpr Duration kReportLimit{20};
+constexpr int kLongestDelay = 5;  // of a letter, in ms, while clients come and go in peace
 constexpr Duration kKeyLinger{10};
 
 /// One message, or one entry of a list message, in either direction.
@@ -103,6 +105,8 @@ class DispatchModel : public test::SeededTest {
     scaler_ = std::make_unique<Scaler>(ScalerRules{count, most, 100, Duration{0}});
     dispatcher_ = std::make_unique<Dispatcher>(*table_, *router_, *scaler_, 1);
     dispatcher_->set_wait_limit(kWaitLimit);
+    dispatcher_->set_report_limit(kReportLimit);
+    told_busy_ = 0;
     sims_.clear();
     sims_.resize(scenario.workers);
     clients_.clear();
@@ -172,8 +176,15 @@ class DispatchModel : public test::SeededTest {
     }
   }
 
+  /// At its soft limit, of which a client that it serves already has its part.
+  bool is_full(Slot slot, int client) {
+    return scenario_.soft_limit != 0 && clients_[client].served_at != slot &&
+           served(slot) >= scenario_.soft_limit;
+  }
+
   void route(Slot slot, int client, const std::string& key) {
-    if (!key.empty() && sim(slot).keys->owned(kSpace, key) != nullptr) {
+    const bool own = !key.empty() && sim(slot).keys->owned(kSpace, key) != nullptr;
+    if (own && !is_full(slot, client)) {
       serve(slot, client, key, 0);
     } else {
       offer(slot, {.kind = Kind::kHandoff, .client = client, .key = key});
@@ -210,14 +221,7 @@ class DispatchModel : public test::SeededTest {
         on_deliver(slot, letter);
         break;
       case Kind::kKeep:
-        if (const auto handoff = verdict(slot, letter.id)) {
-          serve(slot, handoff->client, handoff->key, letter.epoch);
-          worker.out.push_back(
-              {.kind = Kind::kAck, .id = letter.delivery, .clients = served(slot)});
-        } else {
-          worker.out.push_back(
-              {.kind = Kind::kRefused, .id = letter.delivery, .reason = NackReason::kUnknown});
-        }
+        on_keep(slot, letter);
         break;
       case Kind::kSettled:
         if (const auto handoff = verdict(slot, letter.id)) settle(slot, handoff->client);
@@ -237,11 +241,28 @@ class DispatchModel : public test::SeededTest {
     pump(slot);
   }
 
+  void on_keep(Slot slot, const Letter& letter) {
+    const auto handoff = verdict(slot, letter.id);
+    if (handoff && !is_full(slot, handoff->client)) {
+      serve(slot, handoff->client, handoff->key, letter.epoch);
+      sim(slot).out.push_back({.kind = Kind::kAck, .id = letter.delivery, .clients = served(slot)});
+      return;
+    }
+    const NackReason reason = handoff ? NackReason::kFull : NackReason::kUnknown;
+    sim(slot).out.push_back({.kind = Kind::kRefused, .id = letter.delivery, .reason = reason});
+    send_load(slot);
+    if (!handoff) return;
+    Letter again = *handoff;
+    ++again.attempts;
+    offer(slot, again);
+  }
+
   std::uint32_t served(Slot slot) { return static_cast<std::uint32_t>(sim(slot).serves.size()); }
 
   void on_deliver(Slot slot, const Letter& letter) {
     SimWorker& worker = sim(slot);
-    const bool refuse = worker.draining || (scenario_.failures && !calm_ && one_in(10));
+    const bool full = is_full(slot, letter.client);
+    const bool refuse = worker.draining || full || (scenario_.failures && !calm_ && one_in(10));
     if (!refuse) {
       // The origin's copy, if it served the client before, is silent since the handoff.
       if (clients_[letter.client].served_at != -1) settle_copy(letter.client);
@@ -251,8 +272,9 @@ class DispatchModel : public test::SeededTest {
     }
     static constexpr std::array kReasons{NackReason::kFull, NackReason::kNoDescriptor,
                                          NackReason::kUnknown};
-    const NackReason reason =
-        worker.draining ? NackReason::kDraining : kReasons[number(std::size_t{0}, std::size_t{2})];
+    NackReason reason = kReasons[number(std::size_t{0}, std::size_t{2})];
+    if (full) reason = NackReason::kFull;
+    if (worker.draining) reason = NackReason::kDraining;
     worker.out.push_back({.kind = Kind::kRefused, .id = letter.id, .reason = reason});
     if (letter.epoch != 0 && worker.keys->owned(kSpace, letter.key) == nullptr) {
       worker.out.push_back({.kind = Kind::kIdle, .key = letter.key, .epoch = letter.epoch});
@@ -277,6 +299,7 @@ class DispatchModel : public test::SeededTest {
     const auto handoff = verdict(slot, letter.id);
     if (!handoff) return;
     if (letter.reason == NackReason::kBusy || letter.reason == NackReason::kLoop) {
+      ++told_busy_;
       if (clients_[handoff->client].served_at == slot) close(handoff->client);
       return;
     }
@@ -551,6 +574,41 @@ class DispatchModel : public test::SeededTest {
     }
   }
 
+  // --- clients that come and go, and nothing else -----------------------------------------------
+
+  std::size_t population() {
+    std::size_t count = 0;
+    for (SimWorker& worker : sims_) {
+      count += worker.serves.size();
+      for (const auto& [id, handoff] : worker.unsettled) {
+        if (clients_[handoff.client].served_at == -1) ++count;
+      }
+    }
+    return count;
+  }
+
+  /// One client leaves and another comes at once, with any delay of letters up to the longest.
+  void churn(std::vector<int>& quiet) {
+    now_ += Duration{1};
+    const std::size_t most = scenario_.workers * scenario_.soft_limit - 1;
+    for (Slot slot = 0; slot < sims_.size() && population() == most; ++slot) {
+      if (!sim(slot).serves.empty() && one_in(2)) close(*sim(slot).serves.begin());
+    }
+    if (population() < most) {
+      const Slot slot = random_slot();
+      clients_.emplace_back();
+      route(slot, static_cast<int>(clients_.size()) - 1, random_key());
+    }
+    for (Slot slot = 0; slot < sims_.size(); ++slot) {
+      expire_keys(slot);
+      if (++quiet[slot] < kLongestDelay && !one_in(4)) continue;
+      quiet[slot] = 0;
+      while (!sim(slot).out.empty()) broker_reads(slot);
+      while (!sim(slot).in.empty()) worker_reads(slot);
+    }
+    end_turn();
+  }
+
   Scenario random_scenario() {
     Scenario s;
     s.workers = number(std::size_t{1}, std::size_t{5});
@@ -577,6 +635,7 @@ class DispatchModel : public test::SeededTest {
   std::uint64_t last_handoff_ = 0;
   TimePoint now_{std::chrono::hours(1)};
   bool calm_ = false;  // nothing goes wrong any more
+  int told_busy_ = 0;
 };
 
 TEST_F(DispatchModel, NoTwoOwnersNoForgottenHandoffAndAllCountsReturnToZero) {
@@ -588,6 +647,33 @@ TEST_F(DispatchModel, NoTwoOwnersNoForgottenHandoffAndAllCountsReturnToZero) {
       check();
       if (HasFailure()) FAIL() << "at step " << i;
     }
+    run_dry();
+    expect_empty();
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(DispatchModel, NobodyIsToldBusyWhileThereIsRoom) {
+  for (int round = 0; round < kRounds; ++round) {
+    Scenario scenario;
+    scenario.workers = number(std::size_t{1}, std::size_t{4});
+    scenario.soft_limit = number(3U, 8U);
+    scenario.window = 256;
+    scenario.rules.space = kSpace;
+    scenario.rules.policy = static_cast<Policy>(number(0, 3));
+    scenario.rules.sticky = !one_in(4);
+    start(scenario);
+    calm_ = true;
+    for (Slot slot = 0; slot < sims_.size(); ++slot) table_->set_state(slot, WorkerState::kOnline);
+    SCOPED_TRACE("round " + std::to_string(round));
+    std::vector<int> quiet(sims_.size());
+    std::size_t most = 0;
+    for (int i = 0; i < 300; ++i) {
+      churn(quiet);
+      most = std::max(most, population());
+      ASSERT_EQ(told_busy_, 0) << "at step " << i;
+    }
+    EXPECT_EQ(most + 1, scenario.workers * scenario.soft_limit) << "it was never nearly full";
     run_dry();
     expect_empty();
     if (HasFailure()) return;

@@ -1,6 +1,7 @@
 #include "broker/control_socket.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -417,14 +418,34 @@ TEST_F(ControlSocketTest, OutOfDescriptorsPausesAndGoesOn) {
   reopen();
   Client client(path_);
   client.send(kStatus);
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  loop_.turn(kLimit);
+  const TimePoint begin = Clock::now();
+  loop_.turn(kLimit);  // the end of the pause
+  EXPECT_GE(Clock::now() - begin, limits_.accept_pause / 2) << "no spinning";
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(gets_lines(client, 1));
+}
+
+TEST_F(ControlSocketTest, WithoutDescriptorsClientsAreToldSo) {
+  Client first(path_);
+  Client second(path_);
   {
     const test::NoMoreDescriptors none;
     loop_.turn(kLimit);
-    const TimePoint begin = Clock::now();
-    loop_.turn(kLimit);  // the end of the pause
-    EXPECT_GE(Clock::now() - begin, limits_.accept_pause / 2) << "no spinning";
   }
-  EXPECT_TRUE(gets_lines(client, 1));
+  for (Client* client : {&first, &second}) {
+    ASSERT_TRUE(gets_end(*client));
+    ASSERT_EQ(client->lines().size(), 1U);
+    EXPECT_EQ(client->lines()[0].at("ok"), false);
+    EXPECT_NE(client->lines()[0].at("error").as_string().find("no descriptors"), std::string::npos);
+  }
+  Client third(path_);
+  third.send(kStatus);
+  EXPECT_TRUE(gets_lines(third, 1));
 }
 
 TEST_F(ControlSocketTest, LeaksNoDescriptor) {

@@ -16,6 +16,7 @@ using Kind = Dispatch::Kind;
 
 const TimePoint kStart{std::chrono::hours(1)};
 constexpr Duration kWaitLimit{1'000};
+constexpr Duration kReportLimit{100};
 
 class DispatcherTest : public testing::Test {
  protected:
@@ -29,6 +30,7 @@ class DispatcherTest : public testing::Test {
     scaler_.emplace(ScalerRules{count, maximum, 100, Duration{0}});
     dispatcher_.emplace(workers_, *router_, *scaler_, 5);
     dispatcher_->set_wait_limit(kWaitLimit);
+    dispatcher_->set_report_limit(kReportLimit);
     told_.clear();
   }
   void start(Slot slot) {
@@ -257,11 +259,88 @@ TEST_F(DispatcherTest, ClientsWaitForRoomThatMayCome) {
   EXPECT_EQ(dispatcher_->waiting(), 2U);
 }
 
-TEST_F(DispatcherTest, WithoutHopeClientsAreRefusedAtOnce) {
+TEST_F(DispatcherTest, WithoutHopeClientsWaitForReportsThatAreOnTheirWay) {
   set_up(2, 1, 8, 2);
   workers_.report(0, 1, 1);
   workers_.report(1, 1, 1);
   offer(0, 1, "a");
+  dispatcher_->wake_waiting(now_ + kReportLimit - Duration{1});
+  EXPECT_EQ(dispatcher_->waiting(), 1U);
+  dispatcher_->wake_waiting(now_ + kReportLimit);
+  expect_refusals(0, {{1, NackReason::kBusy}});
+  expect_idle();
+}
+
+TEST_F(DispatcherTest, AReportOfRoomComesInTime) {
+  set_up(2, 1, 8, 2);
+  workers_.report(0, 1, 1);
+  workers_.report(1, 1, 1);
+  offer(0, 1, "a");
+  offer(0, 2, "b");
+  workers_.report(1, 0, 0);
+  dispatcher_->wake_waiting(now_ + Duration{10});
+  expect_refusals(0, {{1, NackReason::kRetry}});
+  EXPECT_EQ(offer(0, 3, "a", 1).slot, 1);
+  dispatcher_->wake_waiting(now_ + kReportLimit);
+  expect_refusals(0, {{2, NackReason::kBusy}});
+}
+
+TEST_F(DispatcherTest, ThatAnOwnerIsFullMayBeOutOfDate) {
+  set_up(2, 2, 8, 2);
+  own(1, "k");
+  rules_.overflow = Overflow::kRefuse;
+  workers_.report(1, 2, 2);
+  offer(0, 1, "k");
+  offer(0, 2, "k");
+  offer(0, 3, "k");
+  dispatcher_->wake_waiting(now_);
+  EXPECT_EQ(dispatcher_->waiting(), 3U) << "room at the other worker is of no use";
+  workers_.report(1, 1, 1);
+  dispatcher_->wake_waiting(now_);
+  expect_refusals(0, {{1, NackReason::kRetry}});
+  EXPECT_EQ(offer(0, 4, "k", 1).slot, 1);
+  dispatcher_->wake_waiting(now_ + kReportLimit);
+  expect_refusals(0, {{2, NackReason::kBusy}, {3, NackReason::kBusy}});
+}
+
+TEST_F(DispatcherTest, ThatAllPinnedWorkersAreFullMayBeOutOfDate) {
+  set_up(3, 1, 8, 3);
+  rules_.overflow = Overflow::kRefuse;
+  router_->pin(0, "k", {1, 2});
+  workers_.report(1, 1, 1);
+  workers_.report(2, 1, 1);
+  offer(0, 1, "k");
+  dispatcher_->wake_waiting(now_);
+  EXPECT_EQ(dispatcher_->waiting(), 1U);
+  workers_.report(2, 0, 0);
+  dispatcher_->wake_waiting(now_);
+  expect_refusals(0, {{1, NackReason::kRetry}});
+  EXPECT_EQ(offer(0, 2, "k", 1).slot, 2);
+}
+
+TEST_F(DispatcherTest, DemandIsOfThoseWhomAnotherWorkerCouldTake) {
+  set_up(2, 1, 8, 4);
+  own(1, "k");
+  workers_.report(0, 1, 1);
+  workers_.report(1, 1, 1);
+  rules_.overflow = Overflow::kRefuse;
+  offer(0, 1, "k");
+  offer(0, 2, "other");
+  EXPECT_EQ(dispatcher_->waiting(), 2U);
+  EXPECT_EQ(dispatcher_->demand(now_), 0U) << "a report of room may be on its way";
+  EXPECT_EQ(dispatcher_->demand(now_ + kReportLimit), 1U);
+}
+
+TEST_F(DispatcherTest, AWorkerThatStaysDownIsWaitedForNoLonger) {
+  set_up(2, 1, 8, 2);
+  workers_.report(0, 1, 1);
+  router_->pin(0, "k", {1});
+  crash(1);
+  offer(0, 1, "k");
+  dispatcher_->wake_waiting(now_ + kReportLimit);
+  EXPECT_EQ(dispatcher_->waiting(), 1U);
+  workers_.set_failing(1, true);
+  dispatcher_->wake_waiting(now_ + kReportLimit);
   expect_refusals(0, {{1, NackReason::kBusy}});
   expect_idle();
 }
@@ -273,7 +352,7 @@ TEST_F(DispatcherTest, WhenHopeEndsTheWaitingAreRefused) {
   offer(0, 1, "a");
   EXPECT_EQ(dispatcher_->waiting(), 1U);
   workers_.set_state(1, WorkerState::kParked);
-  dispatcher_->wake_waiting(now_);
+  dispatcher_->wake_waiting(now_ + kReportLimit);
   expect_refusals(0, {{1, NackReason::kBusy}});
   expect_idle();
 }

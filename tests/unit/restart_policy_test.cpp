@@ -27,21 +27,35 @@ class RestartPolicyTest : public testing::Test {
 };
 
 TEST_F(RestartPolicyTest, DelaysDoubleUpToTheLongest) {
-  for (const int base : {100, 200, 400, 800, 1'600, 3'200, 6'400, 10'000, 10'000}) {
+  for (const int base : {100, 200, 400, 800, 1'600, 3'200, 5'000, 5'000}) {
     expect_delay(kFailedStart, base);
   }
 }
 
-TEST_F(RestartPolicyTest, ParksAfterTooManyFailedStartsInARow) {
-  for (int i = 0; i < 9; ++i) EXPECT_FALSE(policy_.on_exit(kFailedStart, random_).park);
-  EXPECT_TRUE(policy_.on_exit(kFailedStart, random_).park);
+TEST_F(RestartPolicyTest, TriesForEver) {
+  for (int i = 0; i < 10'000; ++i) EXPECT_FALSE(policy_.on_exit(kFailedStart, random_).park);
+  expect_delay(kFailedStart, 5'000);
 }
 
-TEST_F(RestartPolicyTest, AReadyBetweenStartsTheCountOver) {
-  for (int i = 0; i < 9; ++i) policy_.on_exit(kFailedStart, random_);
+TEST_F(RestartPolicyTest, IsHopelessOnceItWasNotReadyForLong) {
+  for (int i = 0; i < 4; ++i) policy_.on_exit(kFailedStart, random_);  // 1.7 s
+  EXPECT_FALSE(policy_.hopeless());
+  policy_.on_exit(kFailedStart, random_);
+  EXPECT_TRUE(policy_.hopeless());
   policy_.on_exit(kSoonAfterReady, random_);
-  for (int i = 0; i < 9; ++i) EXPECT_FALSE(policy_.on_exit(kFailedStart, random_).park);
-  EXPECT_TRUE(policy_.on_exit(kFailedStart, random_).park);
+  EXPECT_FALSE(policy_.hopeless()) << "it was ready meanwhile";
+}
+
+TEST_F(RestartPolicyTest, OneStartThatTookLongIsEnough) {
+  policy_.on_exit({false, false, Duration{10'000}}, random_);
+  EXPECT_TRUE(policy_.hopeless());
+  policy_.forgive();
+  EXPECT_FALSE(policy_.hopeless());
+}
+
+TEST_F(RestartPolicyTest, ACrashLoopBehindReadyIsNotHopeless) {
+  for (int i = 0; i < 20; ++i) policy_.on_exit(kSoonAfterReady, random_);
+  EXPECT_FALSE(policy_.hopeless());
 }
 
 TEST_F(RestartPolicyTest, AWrongConfigurationParksAtOnce) {
@@ -60,7 +74,7 @@ TEST_F(RestartPolicyTest, ACrashLoopBehindReadyBacksOffAndGoesOn) {
   expect_delay(kSoonAfterReady, 0);
   for (const int base : {200, 400, 800}) expect_delay(kSoonAfterReady, base);
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(policy_.on_exit(kSoonAfterReady, random_).park);
-  expect_delay(kSoonAfterReady, 10'000);
+  expect_delay(kSoonAfterReady, 5'000);
   EXPECT_GT(policy_.failures(), 100U);
   expect_delay(kAfterLong, 0);
 }

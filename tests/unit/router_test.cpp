@@ -309,7 +309,10 @@ TEST_F(RouterTest, AFullOwnerRefusesIfSoConfigured) {
   rules_.overflow = Overflow::kRefuse;
   decide("k", 0);
   load(0, 2);
-  EXPECT_EQ(decide("k", 1).kind, Kind::kBusy);
+  const RouteDecision refused = decide("k", 1);
+  EXPECT_EQ(refused.kind, Kind::kFull);
+  ASSERT_EQ(refused.places.size(), 1U);
+  EXPECT_EQ(refused.places[0], 0);
   EXPECT_EQ(decide("other", 0).slot, 1) << "a key without an owner goes elsewhere";
 }
 
@@ -461,7 +464,10 @@ TEST_F(RouterTest, APinnedWorkerThatIsFullIsRelievedOrNot) {
   EXPECT_EQ(spilled.slot, 1);
   EXPECT_EQ(spilled.route, nullptr);
   rules_.overflow = Overflow::kRefuse;
-  EXPECT_EQ(decide("k", 1).kind, Kind::kBusy);
+  const RouteDecision refused = decide("k", 1);
+  EXPECT_EQ(refused.kind, Kind::kFull);
+  ASSERT_EQ(refused.places.size(), 1U);
+  EXPECT_EQ(refused.places[0], 2);
 }
 
 }  // namespace

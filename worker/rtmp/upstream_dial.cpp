@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/descriptor_reserve.hpp"
 #include "proto/rtmp/handshake.hpp"
 
 namespace mpb::rtmp {
@@ -30,6 +31,11 @@ Status UpstreamDial::begin(const std::string& address) {
   if (!endpoint) return endpoint.error();
   socket_.reset(::socket(endpoint->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket_) return system_error("socket");
+  if (!may_assist_a_client(socket_.get())) {
+    socket_.reset();
+    errno = EMFILE;
+    return system_error("socket");
+  }
   if (endpoint->family() != AF_UNIX) {
     const int on = 1;
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

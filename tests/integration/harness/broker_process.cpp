@@ -159,7 +159,7 @@ void BrokerProcess::expect_rest() {
     if (!running()) return true;
     try {
       const BrokerStatus now = single_process_ ? BrokerStatus{} : status();
-      if (!single_process_ && now.state != "running") return true;
+      if (now.state == "draining") return true;
       left = rest_->left_over(now);
     } catch (const std::exception& error) {
       left = error.what();
