@@ -73,7 +73,7 @@ Result<ListenerSet::Change> ListenerSet::apply(const std::vector<ListenerSetting
     listener.number = same ? old->number : next_number_++;
     kept[listener.number] = true;
     listener.settings = settings;
-    listener.rules = {space_of(settings.protocol), settings.policy, settings.overflow,
+    listener.rules = {space_of(settings.protocol), settings.policy, settings.overflow_rule(),
                       settings.sticky};
     const auto bound = local_endpoint(opened->socket.get());
     listener.address = bound ? bound->to_string() : settings.listen;

@@ -27,21 +27,28 @@ int fail(const mpb::Error& error) {
   return exit_code(error);
 }
 
+int confirm(const mpb::ParsedOptions& options) {
+  for (const mpb::Warning& warning : options.warnings) {
+    std::fprintf(stderr, "mpbroker: warning: %s\n", warning.text().c_str());
+  }
+  std::puts("mpbroker: the configuration is valid");
+  return 0;
+}
+
 int become_single_process(const mpb::Settings& settings, char** arguments) {
   const std::string program = settings.worker_program.empty() ? mpb::program_beside_this("mpworker")
                                                               : settings.worker_program;
   return fail(mpb::execute(program, arguments));
 }
 
-int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
+int run(const mpb::ParsedOptions& options, std::span<const char* const> arguments) {
+  const mpb::Settings& settings = options.settings;
   mpb::init_log("mpbroker", settings.log_level);
+  mpb::log_warnings(options.warnings);
   mpb::raise_and_log_descriptor_limit();
   mpb::EventLoop loop;
-  mpb::Broker broker(loop, settings, [arguments]() -> mpb::Result<mpb::Settings> {
-    auto options = mpb::parse_options(arguments, "mpbroker");
-    if (!options) return options.error();
-    return std::move(options->settings);
-  });
+  mpb::Broker broker(loop, settings,
+                     [arguments] { return mpb::parse_options(arguments, "mpbroker"); });
   const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&broker](int number) {
     if (number == SIGHUP) {
       (void)broker.reload();  // has told the log how it went
@@ -69,10 +76,7 @@ int main(int argc, char** argv) {
     std::fputs(text.c_str(), stdout);
     return 0;
   }
-  if (options->check_config) {
-    std::puts("mpbroker: the configuration is valid");
-    return 0;
-  }
+  if (options->check_config) return confirm(*options);
   if (options->settings.workers == 0) return become_single_process(options->settings, argv + 1);
-  return run(options->settings, arguments);
+  return run(*options, arguments);
 }

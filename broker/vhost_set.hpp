@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/option_rules.hpp"
 #include "common/settings.hpp"
 
 namespace mpb {

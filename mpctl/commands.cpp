@@ -82,6 +82,7 @@ Status run_request(const Options& options) {
   if (auto status = check_answer(answer->object); !status) return status;
   // Not among what a script reads.
   std::fputs(missing_text(answer->object).c_str(), stderr);
+  std::fputs(warnings_text(answer->object).c_str(), stderr);
   if (options.json) return {};
   return write_out(answer_text(options.mode, answer->object));
 }

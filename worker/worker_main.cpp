@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "common/child.hpp"
+#include "common/kept_file.hpp"
 #include "common/log.hpp"
 #include "common/options.hpp"
 #include "common/problems.hpp"
@@ -67,10 +68,11 @@ int run_under_broker(const Registry& registry) {
   return static_cast<int>(worker.exit_code());
 }
 
-void reload(Worker& worker, std::span<const char* const> arguments) {
+void reload(Worker& worker, std::span<const char* const> arguments, const KeptFile& kept) {
   notify_service_manager("RELOADING=1");
-  const auto options = parse_options(arguments, "mpworker");
+  const auto options = parse_options(arguments, "mpworker", &kept);
   if (options) {
+    log_warnings(options->warnings);
     worker.reconfigure(options->settings);
     set_log_level(options->settings.log_level);
     log_info("reload")("ok", true)("note", "listeners change only at a restart");
@@ -91,6 +93,11 @@ Status drop_privileges(const Settings& settings) {
   if (settings.user.empty() && settings.group.empty()) return {};
   const auto credentials = find_credentials(settings.user, settings.group);
   if (!credentials) return credentials.error();
+  if (!may_assume(*credentials)) {
+    return usage_error(
+        "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can become somebody else: "
+        "leave them out, or start it so");
+  }
   if (!assume(*credentials)) return system_error("cannot run as user = " + settings.user);
   return {};
 }
@@ -98,19 +105,18 @@ Status drop_privileges(const Settings& settings) {
 int run_alone(const Registry& registry, const ParsedOptions& options,
               std::span<const char* const> arguments) {
   const Settings& settings = options.settings;
+  const KeptFile kept(options.config_file);
   EventLoop loop;
   Worker worker(loop, registry);
   const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int number) {
     if (number == SIGHUP) {
-      reload(worker, arguments);
+      reload(worker, arguments, kept);
     } else {
       notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
       drain(worker);
     }
   });
-  for (const std::string& option : options.ignored) {
-    log_warning("ignored")("option", option)("why", "a single process has no broker or workers");
-  }
+  log_warnings(options.warnings);
   if (const Status begun = worker.serve_alone(settings, take_inherited_sockets()); !begun) {
     return fail(begun.error());
   }
@@ -119,6 +125,14 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
   loop.run();
   return static_cast<int>(worker.exit_code());
+}
+
+int confirm(const ParsedOptions& options) {
+  for (const Warning& warning : options.warnings) {
+    std::fprintf(stderr, "mpworker: warning: %s\n", warning.text().c_str());
+  }
+  std::puts("mpworker: the configuration is valid");
+  return 0;
 }
 
 }  // namespace
@@ -142,7 +156,7 @@ int worker_main(int argc, char** argv, const Registry& registry) {
     std::fputs(text.c_str(), stdout);
     return 0;
   }
-  if (options->check_config) return 0;
+  if (options->check_config) return confirm(*options);
   init_log("mpworker", options->settings.log_level);
   raise_and_log_descriptor_limit();
   return run_alone(registry, *options, arguments);
