@@ -1,11 +1,13 @@
 #include "common/option_rules.hpp"
 
 #include <algorithm>
-#include <array>
+#include <optional>
+#include <string>
 #include <unordered_map>
 
 #include "common/option_values.hpp"
 #include "common/vhost_values.hpp"
+#include "proto/protocols.hpp"
 
 namespace mpb {
 namespace {
@@ -25,13 +27,25 @@ bool forwards(const ListenerSettings& listener) {
   return listener.protocol == kRtmp && listener.handler == "forward";
 }
 
+/// By what was written: a host name has no address before it is looked up.
+std::optional<Endpoint> address_of(const ListenerSettings& listener) {
+  const auto endpoint = parse_endpoint(listener.listen);
+  return endpoint ? std::optional(*endpoint) : std::nullopt;
+}
+
 bool is_unix(const ListenerSettings& listener) {
-  return listener.endpoint.family() == AF_UNIX;
+  const auto address = address_of(listener);
+  return address && address->family() == AF_UNIX;
 }
 
 /// Its clients belong to nobody.
 bool keyless(const ListenerSettings& listener) {
   return listener.protocol == "ping";
+}
+
+/// Of mpworker; a worker program of the operator's own may make something else of it.
+bool is_known(const ListenerSettings& listener) {
+  return find_protocol(listener.protocol) != nullptr;
 }
 
 bool limits_addresses(const AccessRules& rules) {
@@ -81,7 +95,7 @@ bool no_rtmp(const Option& o, const Facts&) {
   return o.listener->protocol != kRtmp;
 }
 bool no_rtmp_but_own(const Option& o, const Facts& f) {
-  return o.listener->protocol != kRtmp && f.own_program;
+  return o.listener->protocol != kRtmp && f.own_program && !is_known(*o.listener);
 }
 bool no_unix(const Option& o, const Facts&) {
   return !is_unix(*o.listener);
@@ -343,6 +357,7 @@ const RulesOfOption& rules() {
 
 RuleFacts::RuleFacts(const Settings& of) : settings(of), own_program(!of.worker_program.empty()) {
   for (const ListenerSettings& listener : of.listeners) {
+    own_program = own_program || !is_known(listener);  // one that was started by itself
     rtmp = rtmp || listener.protocol == kRtmp;
     relays = relays || mpb::relays(listener);
     forwards = forwards || mpb::forwards(listener);
@@ -351,7 +366,8 @@ RuleFacts::RuleFacts(const Settings& of) : settings(of), own_program(!of.worker_
     const bool prefixed = listener.prefix != ClientPrefix::kNone;
     behind_proxy = behind_proxy || prefixed;
     relays_unix = relays_unix || (mpb::relays(listener) && is_unix(listener) && !prefixed);
-    if (mpb::forwards(listener)) forwarding.push_back(listener.endpoint.to_string());
+    const auto address = address_of(listener);
+    if (mpb::forwards(listener) && address) forwarding.push_back(address->to_string());
   }
   rules_by_address = std::any_of(of.vhosts.begin(), of.vhosts.end(), [](const VhostSettings& v) {
     return limits_addresses(v.publish) || limits_addresses(v.play);
