@@ -54,6 +54,22 @@ boost::json::object refusal(const Error& error) {
   return {{"ok", false}, {"error", error.text}};
 }
 
+/// A member of another type would be taken for one that is not there, and the request for one that
+/// asks for more.
+Status check_types(const boost::json::object& request) {
+  for (const std::string_view name : {"key", "listener", "name", "stream"}) {
+    const boost::json::value* field = request.if_contains(name);
+    if (field != nullptr && !field->is_string()) {
+      return usage_error(fmt::format("'{}' must be a text", name));
+    }
+  }
+  const boost::json::value* remove = request.if_contains("remove");
+  if (remove != nullptr && !remove->is_bool()) {
+    return usage_error("'remove' must be true or false");
+  }
+  return {};
+}
+
 /// With the member `warnings` where there are any.
 boost::json::object consent(const std::vector<Warning>& warnings) {
   boost::json::object answer{{"ok", true}};
@@ -73,6 +89,7 @@ bool is_removal(const boost::json::object& request) {
 
 void Broker::on_request(const boost::json::object& request, Reply reply) {
   const std::string_view command = text_field(request, "command");
+  if (const Status types = check_types(request); !types) return reply(refusal(types.error()));
   if (command == "status") {
     supervisor_.refresh_counters(
         [this, reply = std::move(reply)] { reply(StatusReport(*this).build()); });

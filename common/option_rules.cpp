@@ -38,9 +38,9 @@ bool is_unix(const ListenerSettings& listener) {
   return address && address->family() == AF_UNIX;
 }
 
-/// Its clients belong to nobody.
+/// Its clients belong to nobody: who forwards looks at no stream's name.
 bool keyless(const ListenerSettings& listener) {
-  return listener.protocol == "ping";
+  return listener.protocol == "ping" || (forwards(listener) && listener.key_is_stream);
 }
 
 /// Of mpworker; a worker program of the operator's own may make something else of it.
@@ -198,7 +198,7 @@ constexpr Gravity kDoubtful = Gravity::kDoubtful;
 constexpr Gravity kIdle = Gravity::kIdle;
 
 constexpr Finding kSingle{kIdle, "a single process has no broker or workers"};
-constexpr Finding kNoKeys{kIdle, "clients of this protocol belong to nobody"};
+constexpr Finding kNoKeys{kIdle, "clients of this listener belong to no worker"};
 constexpr Finding kForwardOpen{
     kDanger,
     "every listener forwards, to upstreams that nobody asks this: expected it there, or "

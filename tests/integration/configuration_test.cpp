@@ -8,6 +8,8 @@
 #include <csignal>
 #include <filesystem>
 
+#include <boost/json.hpp>
+
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/processes.hpp"
 
@@ -68,8 +70,8 @@ TEST_F(Configuration, WhateverBytesItHasMpctlTellsWhyItIsRefused) {
 }
 
 TEST_F(Configuration, APathWithOddBytesIsToldInValidJson) {
-  const auto answer =
-      broker.request({{"command", "vhost"}, {"name", "a b"}, {"set", {"latency=realtime"}}});
+  const auto answer = broker.request(
+      {{"command", "vhost"}, {"name", "a b"}, {"set", boost::json::array{"latency=realtime"}}});
   EXPECT_FALSE(answer.at("ok").as_bool());
   const Outcome outcome = run("mpbroker", {"--config", "/nonexistent/\xfc"});
   EXPECT_EQ(outcome.exit, "exit 2");
@@ -137,6 +139,21 @@ TEST_F(Configuration, AnEmptySecretUnsetsNothing) {
   EXPECT_EQ(mistyped.err.find("s3cret"), std::string::npos) << mistyped.err;
   EXPECT_EQ(mpctl({"vhost", "a.test", "--unset", "publish-key"}).exit, "exit 0");
   EXPECT_EQ(broker.log().find("s3cret"), std::string::npos);
+}
+
+TEST_F(Configuration, ARequestWithAMemberOfAnotherTypeIsRefused) {
+  const boost::json::object requests[] = {
+      {{"command", "route"}, {"key", "7"}, {"slots", boost::json::array{0}}, {"listener", 5}},
+      {{"command", "route"}, {"key", "7"}, {"slots", boost::json::array{0}}, {"remove", "true"}},
+      {{"command", "vhost"}, {"name", "a"}, {"set", "publish-key=x"}},
+      {{"command", "vhost"},
+       {"name", "a"},
+       {"set", boost::json::array{"jitter=off"}},
+       {"unset", boost::json::array{1}}},
+  };
+  for (const auto& request : requests) {
+    EXPECT_FALSE(broker.request(request).at("ok").as_bool()) << boost::json::serialize(request);
+  }
 }
 
 TEST_F(Configuration, WarningsAreShownLoggedAndNoObstacle) {

@@ -166,6 +166,16 @@ TEST(CommandLine, ASingleProcessTellsWhatHasNoMeaning) {
   EXPECT_TRUE(warned(parse({"--listen=:1", "--max-workers=4"})).empty());
 }
 
+TEST(CommandLine, WhoMayNotBecomeSomebodyElseIsToldSo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else for a moment";
+  constexpr uid_t kNobody = 65534;
+  ASSERT_EQ(::seteuid(kNobody), 0);
+  const auto as_root = parse({"--listen=:1", "--user=0"});
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_EQ(warned(as_root), std::vector<std::string>{"command line: --user 0"});
+  EXPECT_TRUE(warned(parse({"--listen=:1", "--user=65534"})).empty()) << "root may";
+}
+
 TEST(CommandLine, SetsHowRtmpClientsAreRead) {
   const Settings s = parse_good(
       {"--listen=:1", "--protocol=rtmp", "--key=vhost/app/stream", "--prefix=srs-real-ip"});
