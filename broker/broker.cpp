@@ -38,11 +38,11 @@ std::uint32_t milliseconds(Duration duration) {
 
 }  // namespace
 
-Broker::Broker(EventLoop& loop, Settings settings, SettingsReader read_settings)
+Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
     : loop_(loop),
       settings_(std::move(settings)),
       configured_limit_(settings_.worker_limit()),
-      read_settings_(std::move(read_settings)),
+      read_options_(std::move(read_options)),
       workers_(settings_.max_clients, kCredit),
       router_(workers_, settings_.max_keys, std::random_device{}()),
       scaler_(scaler_rules()),
@@ -81,6 +81,11 @@ Result<ChildOptions> Broker::worker_program(const Settings& settings) {
   if (!settings.user.empty() || !settings.group.empty()) {
     auto credentials = find_credentials(settings.user, settings.group);
     if (!credentials) return credentials.error();
+    if (!may_assume(*credentials)) {
+      return usage_error(
+          "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can start workers as "
+          "somebody else: leave them out, or start mpbroker so");
+    }
     program.run_as = *credentials;
   }
   return program;

@@ -21,15 +21,16 @@
 #include "broker/vhost_set.hpp"
 #include "broker/worker_table.hpp"
 #include "common/event_loop.hpp"
+#include "common/options.hpp"
 #include "common/settings.hpp"
 
 namespace mpb {
 
 class Broker final : private SupervisorOwner, private ControlCommands {
  public:
-  /// `read_settings` gives the settings anew, for a reload.
-  using SettingsReader = std::function<Result<Settings>()>;
-  Broker(EventLoop& loop, Settings settings, SettingsReader read_settings);
+  /// Gives the options anew, for a reload.
+  using OptionsReader = std::function<Result<ParsedOptions>()>;
+  Broker(EventLoop& loop, Settings settings, OptionsReader read_options);
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
@@ -38,8 +39,8 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Status start();
   /// SIGTERM and SIGINT; a second one ends without waiting for clients.
   void stop();
-  /// SIGHUP. An error has changed nothing.
-  Status reload();
+  /// SIGHUP. What it warns of; an error has changed nothing.
+  Result<std::vector<Warning>> reload();
 
  private:
   friend class StatusReport;
@@ -60,13 +61,16 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   std::string_view on_idle(Slot slot, const channel::Idle& idle);
 
   void on_request(const boost::json::object& request, Reply reply) override;
-  Status run_request(std::string_view command, const boost::json::object& request);
+  Status run_request(std::string_view command, const boost::json::object& request,
+                     std::vector<Warning>& warnings);
   Status request_drain(const boost::json::object& request);
   Status request_route(const boost::json::object& request);
   void request_workers(const boost::json::object& request, const Reply& reply);
   void request_list(std::string_view question, const Reply& reply);
   void request_kick(const boost::json::object& request, const Reply& reply);
-  Status request_vhost(const boost::json::object& request);
+  Status request_vhost(const boost::json::object& request, std::vector<Warning>& warnings);
+  /// Takes the place of what runs. An error has changed nothing.
+  Status apply(Settings fresh);
 
   void end_turn();
   void tick();
@@ -106,7 +110,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   EventLoop& loop_;
   Settings settings_;
   std::uint16_t configured_limit_;  // of workers, whatever 'mpctl workers' says
-  SettingsReader read_settings_;
+  OptionsReader read_options_;
   EventLog events_;
   ListenerSet listeners_;
   VhostSet vhosts_;

@@ -64,7 +64,7 @@ ListenerSet::Listener ListenerSet::make_listener(const ListenerSettings& setting
                                                  ListenerSocket socket) {
   Listener listener;
   listener.settings = settings;
-  listener.rules = {space_of(settings.protocol), settings.policy, settings.overflow,
+  listener.rules = {space_of(settings.protocol), settings.policy, settings.overflow_rule(),
                     settings.sticky};
   listener.wanted = socket.wanted;
   listener.address = socket.socket->address().to_string();

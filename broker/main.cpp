@@ -32,6 +32,18 @@ int fail(const mpb::Error& error) {
   return exit_code(error);
 }
 
+int confirm(const mpb::ParsedOptions& options) {
+  auto listeners = options.settings.listeners;
+  if (const auto resolved = mpb::resolve_listeners(listeners); !resolved) {
+    return fail(resolved.error());
+  }
+  for (const mpb::Warning& warning : options.warnings) {
+    mpb::tell("mpbroker: warning: " + warning.text());
+  }
+  std::puts("mpbroker: the configuration is valid");
+  return 0;
+}
+
 int become_single_process(const mpb::Settings& settings, char** arguments) {
   std::string program = settings.worker_program;
   if (program.empty()) {
@@ -43,15 +55,14 @@ int become_single_process(const mpb::Settings& settings, char** arguments) {
   return fail(mpb::execute(program, arguments));
 }
 
-int run(const mpb::Settings& settings, std::span<const char* const> arguments) {
+int run(const mpb::ParsedOptions& options, std::span<const char* const> arguments) {
+  const mpb::Settings& settings = options.settings;
   mpb::init_log("mpbroker", settings.log_level);
+  mpb::log_warnings(options.warnings);
   mpb::raise_and_log_descriptor_limit();
   mpb::EventLoop loop;
-  mpb::Broker broker(loop, settings, [arguments]() -> mpb::Result<mpb::Settings> {
-    auto options = mpb::parse_options(arguments, "mpbroker");
-    if (!options) return options.error();
-    return std::move(options->settings);
-  });
+  mpb::Broker broker(loop, settings,
+                     [arguments] { return mpb::parse_options(arguments, "mpbroker"); });
   mpb::Reaper reaper(loop);
   const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](int number) {
     if (number == SIGCHLD) {
@@ -83,14 +94,7 @@ int main(int argc, char** argv) {
     std::fputs(text.c_str(), stdout);
     return 0;
   }
-  if (options->check_config) {
-    mpb::Settings settings = options->settings;
-    if (const auto resolved = mpb::resolve_listeners(settings.listeners); !resolved) {
-      return fail(resolved.error());
-    }
-    std::puts("mpbroker: the configuration is valid");
-    return 0;
-  }
+  if (options->check_config) return confirm(*options);
   if (options->settings.workers == 0) return become_single_process(options->settings, argv + 1);
-  return run(options->settings, arguments);
+  return run(*options, arguments);
 }

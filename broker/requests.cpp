@@ -58,6 +58,32 @@ boost::json::object refusal(const Error& error) {
   return answer;
 }
 
+/// A member of another type would be taken for one that is not there, and the request for one that
+/// asks for more.
+Status check_types(const boost::json::object& request) {
+  for (const std::string_view name : {"key", "listener", "name", "stream"}) {
+    const boost::json::value* field = request.if_contains(name);
+    if (field != nullptr && !field->is_string()) {
+      return usage_error(fmt::format("'{}' must be a text", name));
+    }
+  }
+  const boost::json::value* remove = request.if_contains("remove");
+  if (remove != nullptr && !remove->is_bool()) {
+    return usage_error("'remove' must be true or false");
+  }
+  return {};
+}
+
+/// With the member `warnings` where there are any.
+boost::json::object consent(const std::vector<Warning>& warnings) {
+  boost::json::object answer{{"ok", true}};
+  if (warnings.empty()) return answer;
+  boost::json::array texts;
+  for (const Warning& warning : warnings) texts.emplace_back(warning.text());
+  answer["warnings"] = std::move(texts);
+  return answer;
+}
+
 bool is_removal(const boost::json::object& request) {
   const boost::json::value* remove = request.if_contains("remove");
   return remove != nullptr && remove->is_bool() && remove->get_bool();
@@ -67,6 +93,7 @@ bool is_removal(const boost::json::object& request) {
 
 void Broker::on_request(const boost::json::object& request, Reply reply) {
   const std::string_view command = text_field(request, "command");
+  if (const Status types = check_types(request); !types) return reply(refusal(types.error()));
   if (command == "status") {
     supervisor_.refresh_counters(
         [this, reply = std::move(reply)] { reply(StatusReport(*this).build()); });
@@ -75,16 +102,23 @@ void Broker::on_request(const boost::json::object& request, Reply reply) {
   if (find_answer_list(command) != nullptr) return request_list(command, reply);
   if (command == "kick") return request_kick(request, reply);
   if (command == "workers" && !stopping_) return request_workers(request, reply);
-  const Status done = run_request(command, request);
-  reply(done ? boost::json::object{{"ok", true}} : refusal(done.error()));
+  std::vector<Warning> warnings;
+  const Status done = run_request(command, request, warnings);
+  reply(done ? consent(warnings) : refusal(done.error()));
 }
 
-Status Broker::run_request(std::string_view command, const boost::json::object& request) {
+Status Broker::run_request(std::string_view command, const boost::json::object& request,
+                           std::vector<Warning>& warnings) {
   if (stopping_ && command != "stop") return unavailable_error("mpbroker is stopping");
   if (command == "drain") return request_drain(request);
   if (command == "route") return request_route(request);
-  if (command == "vhost") return request_vhost(request);
-  if (command == "reload") return reload();
+  if (command == "vhost") return request_vhost(request, warnings);
+  if (command == "reload") {
+    auto done = reload();
+    if (!done) return done.error();
+    warnings = *std::move(done);
+    return {};
+  }
   if (command == "stop") {
     loop_.after(Duration{0}, [this] { stop(); });  // after the answer
     return {};
@@ -194,7 +228,7 @@ void Broker::request_workers(const boost::json::object& request, const Reply& re
   reply(std::move(answer));
 }
 
-Status Broker::request_vhost(const boost::json::object& request) {
+Status Broker::request_vhost(const boost::json::object& request, std::vector<Warning>& warnings) {
   const std::string_view name = text_field(request, "name");
   if (is_removal(request)) {
     const Status removed = vhosts_.remove(name, settings_);
@@ -207,8 +241,9 @@ Status Broker::request_vhost(const boost::json::object& request) {
     if (set->empty() && unset->empty()) {
       return usage_error("'set' must have at least one KEY=VALUE text, or 'unset' a key");
     }
-    const Status changed = vhosts_.change(name, *set, *unset, settings_);
-    if (!changed) return changed;
+    auto changed = vhosts_.change(name, *set, *unset, settings_);
+    if (!changed) return changed.error();
+    warnings = *std::move(changed);
   }
   events_.emit(LogLevel::kInfo, "vhost", {{"vhost", name}, {"removed", is_removal(request)}});
   send_vhosts();
@@ -248,51 +283,53 @@ void Broker::apply_pins() {
   }
 }
 
-Status Broker::reload() {
+Result<std::vector<Warning>> Broker::reload() {
   if (stopping_) return unavailable_error("mpbroker is stopping");
   // Until it was told READY a service manager waits for that, which a reload does not bring about.
   const auto tell = [this](const std::string& state) {
     if (announced_) notify_service_manager(state);
   };
   tell("RELOADING=1");
-  const auto finish = [&](const Status& done) {
-    if (done) {
-      events_.emit(LogLevel::kInfo, "reload", {{"ok", true}});
-      tell("READY=1\nSTATUS=Reloaded");
+  auto fresh = read_options_();
+  const Status done = fresh ? apply(std::move(fresh->settings)) : fresh.error();
+  if (!done) {
+    const auto lines = lines_of(done.error().text);
+    const std::string why = fmt::format("{}", fmt::join(lines, "; "));
+    const std::string& help = done.error().help;
+    if (help.empty()) {
+      events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", why}});
     } else {
-      const auto lines = lines_of(done.error().text);
-      const std::string why = fmt::format("{}", fmt::join(lines, "; "));
-      const std::string& help = done.error().help;
-      if (help.empty()) {
-        events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", why}});
-      } else {
-        events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", why}, {"help", help}});
-      }
-      // Another line would be another assignment to the service manager.
-      tell("READY=1\nSTATUS=Reload failed, nothing was changed: " + lines.front());
+      events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", why}, {"help", help}});
     }
-    return done;
-  };
-  auto fresh = read_settings_();
-  if (!fresh) return finish(fresh.error());
-  if (fresh->workers == 0) {
-    return finish(usage_error("workers = 0: the single process is another program; restart"));
+    // Another line would be another assignment to the service manager.
+    tell("READY=1\nSTATUS=Reload failed, nothing was changed: " + lines.front());
+    return done.error();
   }
-  auto program = worker_program(*fresh);
-  if (!program) return finish(program.error());
-  if (const Status resolved = resolve_listeners(fresh->listeners, kReloadLookupLimit); !resolved) {
-    return finish(resolved);
+  log_warnings(fresh->warnings);
+  events_.emit(LogLevel::kInfo, "reload", {{"ok", true}});
+  tell("READY=1\nSTATUS=Reloaded");
+  return std::move(fresh->warnings);
+}
+
+Status Broker::apply(Settings fresh) {
+  if (fresh.workers == 0) {
+    return usage_error("workers = 0: the single process is another program; restart");
+  }
+  auto program = worker_program(fresh);
+  if (!program) return program.error();
+  if (const Status resolved = resolve_listeners(fresh.listeners, kReloadLookupLimit); !resolved) {
+    return resolved;
   }
   turn_away_.end();
-  const auto change = listeners_.apply(*fresh);
+  const auto change = listeners_.apply(fresh);
   if (service_.state == ServiceState::kDown) turn_away();
-  if (!change) return finish(change.error());
+  if (!change) return change.error();
   if (const Status control = control_.restore_path(); !control) {
     LogLine line(LogLevel::kWarning, "control_socket.lost");
     add_error(line, control.error());
   }
   supervisor_.set_program(std::move(*program));
-  settings_ = std::move(*fresh);
+  settings_ = std::move(fresh);
   inquiries_.set_limit(settings_.answer_timeout);
   configured_limit_ = settings_.worker_limit();
   set_log_level(settings_.log_level);
@@ -312,7 +349,7 @@ Status Broker::reload() {
   warn_of_descriptors();
   supervisor_.apply_rules();
   announce_ready();  // there may be fewer base workers to wait for
-  return finish({});
+  return {};
 }
 
 }  // namespace mpb

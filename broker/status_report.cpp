@@ -97,7 +97,7 @@ object StatusReport::listener(const ListenerSet::Listener& entry) const {
           {"handler", settings.handler},
           {"policy", to_string(settings.policy)},
           {"sticky", settings.sticky},
-          {"overflow", settings.overflow == Overflow::kSpill ? "spill" : "refuse"},
+          {"overflow", settings.overflow_rule() == Overflow::kSpill ? "spill" : "refuse"},
           {"clients", sum.clients},
           {"accepted", sum.accepted},
           {"rejected", rejected(sum)},

@@ -55,8 +55,10 @@ Status VhostSet::accept(const Settings& settings) {
   return {};
 }
 
-Status VhostSet::change(std::string_view name, std::span<const std::string> assignments,
-                        std::span<const std::string> unset, const Settings& settings) {
+Result<std::vector<Warning>> VhostSet::change(std::string_view name,
+                                              std::span<const std::string> assignments,
+                                              std::span<const std::string> unset,
+                                              const Settings& settings) {
   const auto normalised = normalise(name);
   if (!normalised) return normalised.error();
   const auto known = find(*normalised);
@@ -66,6 +68,11 @@ Status VhostSet::change(std::string_view name, std::span<const std::string> assi
   changed.name = *normalised;
   Status done = unset_in_vhost(changed, unset);
   if (done) done = change_vhost(changed, assignments);
+  Result<std::vector<Warning>> warnings;
+  if (done) {
+    warnings = judge_changes(changed, assignments, settings);
+    if (!warnings) done = warnings.error();
+  }
   if (!done) {
     return usage_error(fmt::format("vhost {}: {}", *normalised, done.error().text));
   }
@@ -75,7 +82,7 @@ Status VhostSet::change(std::string_view name, std::span<const std::string> assi
     std::swap(*known, changed);
   }
   Status accepted = accept(settings);
-  if (accepted) return accepted;
+  if (accepted) return warnings;
   if (is_new) {
     vhosts_.pop_back();
   } else {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/option_rules.hpp"
 #include "common/settings.hpp"
 
 namespace mpb {
@@ -20,9 +21,11 @@ class VhostSet {
 
   /// Gives the keys `unset` of a vhost their defaults, then sets "KEY=VALUE" texts. It is made if
   /// it is not there. An error has changed nothing. `settings` are those of the broker, for what
-  /// must hold between the two.
-  Status change(std::string_view name, std::span<const std::string> assignments,
-                std::span<const std::string> unset, const Settings& settings);
+  /// must hold between the two, and what there is to warn of.
+  Result<std::vector<Warning>> change(std::string_view name,
+                                      std::span<const std::string> assignments,
+                                      std::span<const std::string> unset,
+                                      const Settings& settings);
   Status remove(std::string_view name, const Settings& settings);
 
   [[nodiscard]] bool empty() const { return vhosts_.empty(); }

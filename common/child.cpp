@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <pwd.h>
 #include <sys/mman.h>
@@ -31,6 +32,21 @@ std::vector<char*> to_argv(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) argv.push_back(const_cast<char*>(text.c_str()));
   argv.push_back(nullptr);
   return argv;
+}
+
+// Async-signal-safe, both.
+bool may_change_account() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return ::geteuid() == 0;
+  const auto has = [&data](unsigned capability) {
+    return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+  };
+  return has(CAP_SETUID) && has(CAP_SETGID);
+}
+
+bool is_own(const Credentials& credentials) {
+  return ::geteuid() == credentials.user && ::getegid() == credentials.group;
 }
 
 /// The pids of all Child objects whose process has not been waited for.
@@ -124,7 +140,12 @@ Result<Credentials> find_credentials(const std::string& user, const std::string&
   return found;
 }
 
+bool may_assume(const Credentials& credentials) {
+  return may_change_account() || is_own(credentials);
+}
+
 bool assume(const Credentials& credentials) {
+  if (!may_change_account() && is_own(credentials)) return true;
   return ::setgroups(1, &credentials.group) == 0 && ::setgid(credentials.group) == 0 &&
          ::setuid(credentials.user) == 0;
 }

@@ -34,6 +34,8 @@ Result<Credentials> find_credentials(const std::string& user, const std::string&
 /// This process runs as they say from now on, for good. False: errno says why, and the process may
 /// be neither: it should end. Async-signal-safe.
 bool assume(const Credentials& credentials);
+/// Whether the kernel would let this process do so.
+bool may_assume(const Credentials& credentials);
 
 struct ChildOptions {
   std::string program;  // searched in PATH when it has no slash

@@ -104,14 +104,10 @@ Error too_large(std::string_view file) {
       fmt::format("{}: larger than {} bytes: expected a configuration file", file, kMaxConfigSize));
 }
 
-}  // namespace
-
-Result<std::string> read_config_file(const std::string& path) {
-  const std::string what = fmt::format("cannot read configuration file {}", printable(path));
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file) return file_error(what, errno);
+/// From its beginning, wherever other reads of it have come to.
+Result<std::string> read_whole(int file, std::string_view what, const std::string& path) {
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return file_error(what, errno);
+  if (::fstat(file, &status) != 0) return file_error(what, errno);
   const std::string_view other = why_no_regular_file(status.st_mode);
   if (!other.empty()) {
     return usage_error(fmt::format(
@@ -121,13 +117,28 @@ Result<std::string> read_config_file(const std::string& path) {
   std::string text;
   std::array<char, 64 * 1024> chunk{};
   while (true) {
-    const ssize_t size = ::read(file.get(), chunk.data(), chunk.size());
+    const ssize_t size = ::pread(file, chunk.data(), chunk.size(), static_cast<off_t>(text.size()));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return file_error(what, errno);
     if (size == 0) return text;
     text.append(chunk.data(), static_cast<std::size_t>(size));
     if (text.size() > kMaxConfigSize) return too_large(printable(path));
   }
+}
+
+}  // namespace
+
+Result<std::string> read_config_file(const std::string& path, const KeptFile* kept) {
+  const std::string what = fmt::format("cannot read configuration file {}", printable(path));
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file) return read_whole(file.get(), what, path);
+  const int code = errno;
+  if (code != EACCES || kept == nullptr) return file_error(what, code);
+  if (kept->is_current()) return read_whole(kept->descriptor(), what, path);
+  return usage_error(fmt::format(
+      "{}: another file has taken its place, which the user that this process became may not read: "
+      "let that user read it (chgrp, chmod g+r), write into the file instead, or restart",
+      what));
 }
 
 void add_config(SettingsBuilder& builder, std::string_view text, std::string_view file) {

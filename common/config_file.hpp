@@ -6,14 +6,16 @@
 
 #include "common/error.hpp"
 #include "common/ini.hpp"
+#include "common/kept_file.hpp"
 #include "common/option_table.hpp"
 #include "common/settings_builder.hpp"
 
 namespace mpb {
 
 /// All of a regular file. Its errors are of kind kUsage, unless the system cannot do it just now.
-/// Never waits for a pipe or a device.
-Result<std::string> read_config_file(const std::string& path);
+/// Never waits for a pipe or a device. What this process may not open any more is read from `kept`
+/// (null: nothing is kept), while that is still the file of this path.
+Result<std::string> read_config_file(const std::string& path, const KeptFile* kept = nullptr);
 
 /// `file` is its name in messages. What is wrong goes to the builder's problems.
 void add_config(SettingsBuilder& builder, std::string_view text, std::string_view file);

@@ -127,7 +127,7 @@ constexpr OptionSpec kTable[] = {
      false, set<&L::policy, read_policy>},
     {"sticky", kListener, kListeners, "yes|no", "yes", "",
      "all clients of a key meet the same worker", false, set<&L::sticky, read_yes_no>},
-    {"overflow", kListener, kListeners, "spill|refuse", "spill", "",
+    {"overflow", kListener, kListeners, "spill|refuse", "", "refuse for rtmp, spill for others",
      "a client whose owner is full goes to another worker, or is refused", false,
      set<&L::overflow, read_overflow>},
     {"route", kListener, kListeners, "KEY=SLOT[,SLOT...]", "", "no key is pinned",

@@ -6,6 +6,7 @@
 
 #include "common/command_line.hpp"
 #include "common/config_file.hpp"
+#include "common/log.hpp"
 #include "common/option_values.hpp"
 #include "common/settings_builder.hpp"
 
@@ -45,7 +46,8 @@ void add_command_line(SettingsBuilder& builder, const CommandLine& line) {
 
 }  // namespace
 
-Result<ParsedOptions> parse_options(std::span<const char* const> args, std::string_view program) {
+Result<ParsedOptions> parse_options(std::span<const char* const> args, std::string_view program,
+                                    const KeptFile* kept) {
   const auto line = read_command_line(args);
   if (!line) return line.error();
   ParsedOptions options{{}, line->config_file, line->check_config, line->help, line->version, {}};
@@ -53,7 +55,7 @@ Result<ParsedOptions> parse_options(std::span<const char* const> args, std::stri
   SettingsBuilder builder;
   std::string source(kCommandLineSource);
   if (!options.config_file.empty()) {
-    const auto text = read_config_file(options.config_file);
+    const auto text = read_config_file(options.config_file, kept);
     if (!text) return text.error();
     add_config(builder, *text, options.config_file);
     source.append(" and ").append(options.config_file);
@@ -64,15 +66,25 @@ Result<ParsedOptions> parse_options(std::span<const char* const> args, std::stri
   if (!settings) return settings.error();
   const Status there = builder.check_environment(*settings, single_process);
   if (!there) return there.error();
-  if (single_process) options.ignored = builder.meaningless_alone();
+  options.warnings = builder.warnings();
   options.settings = *std::move(settings);
   return options;
 }
 
-Result<Settings> parse_config(std::string_view text, std::string_view file) {
+Result<Settings> parse_config(std::string_view text, std::string_view file,
+                              std::vector<Warning>* warnings) {
   SettingsBuilder builder;
   add_config(builder, text, file);
-  return builder.finish(file, false);
+  auto settings = builder.finish(file, false);
+  if (warnings != nullptr) *warnings = builder.warnings();
+  return settings;
+}
+
+void log_warnings(const std::vector<Warning>& warnings) {
+  for (const Warning& warning : warnings) {
+    log_warning(warning.gravity == Gravity::kIdle ? "ignored" : "doubtful")(
+        "option", warning.option)("why", warning.why);
+  }
 }
 
 }  // namespace mpb

@@ -51,7 +51,7 @@ struct ListenerSettings {
   std::string protocol = "control";
   std::string handler;  // empty: the protocol's own
   Policy policy = Policy::kLeast;
-  Overflow overflow = Overflow::kSpill;
+  std::optional<Overflow> overflow;  // unset: see overflow_rule()
   bool sticky = true;
   bool key_is_stream = false;  // protocol rtmp: the key is vhost/app/stream, not the vhost
   ClientPrefix prefix = ClientPrefix::kNone;  // protocol rtmp
@@ -59,6 +59,11 @@ struct ListenerSettings {
   int backlog = 4096;
   unsigned mode = 0666;  // permissions of a unix socket
   KeepAlive keepalive;
+
+  /// What belongs to an RTMP key, its streams, is in its owner alone.
+  [[nodiscard]] Overflow overflow_rule() const {
+    return overflow.value_or(protocol == "rtmp" ? Overflow::kRefuse : Overflow::kSpill);
+  }
 };
 
 struct Settings {

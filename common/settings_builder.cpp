@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/ini_value.hpp"
 #include "common/option_values.hpp"
@@ -140,12 +141,69 @@ Result<Settings> SettingsBuilder::finish(std::string_view source, bool single_pr
   for (const ListenerSettings& listener : settings_.listeners) {
     // A worker program knows its own protocols, and tells of one that it does not know.
     if (!single_process) note(check_protocol(listener));
-    note(check_rtmp(listener));
+    note(check_upstreams(listener));
     note(check_pins(listener));
   }
+  judge_options();
   const Status status = problems_.status();
   if (!status) return status.error();
   return std::move(settings_);
+}
+
+void SettingsBuilder::judge_options() {
+  // Beside what could not be read there is no telling.
+  if (!unreadable_.empty()) return;
+  const RuleFacts facts(settings_);
+  std::vector<const Assignment*> in_order;
+  for (const auto& [key, assignment] : written_) in_order.push_back(&assignment);
+  std::stable_sort(in_order.begin(), in_order.end(), [](const auto* a, const auto* b) {
+    return std::pair(a->file.empty(), a->line) < std::pair(b->file.empty(), b->line);
+  });
+  const Finding* unused = judge_vhosts(facts);
+  for (const Assignment* assignment : in_order) {
+    const bool of_vhost = assignment->spec->scope == OptionScope::kVhost;
+    if (!of_vhost || unused == nullptr) judge_option(*assignment, facts);
+  }
+  if (unused != nullptr) warn_of_unused_vhosts(*unused);
+  if (warnings_.size() <= Problems::kMostTold) return;
+  const std::size_t more = warnings_.size() - Problems::kMostTold;
+  warnings_.resize(Problems::kMostTold);
+  warnings_.push_back({"", fmt::format("and {} more", more), Gravity::kIdle});
+}
+
+void SettingsBuilder::warn_of_unused_vhosts(const Finding& unused) {
+  const auto used_to_set = [](const VhostSettings& vhost) {
+    VhostSettings nothing;
+    nothing.name = vhost.name;
+    return vhost != nothing;
+  };
+  // One that says no more than the defaults is there to show them.
+  for (const VhostSettings& vhost : settings_.vhosts) {
+    const auto has_keys = written_.lower_bound({vhost.name, {}});
+    const bool written = has_keys != written_.end() && has_keys->first.first == vhost.name;
+    if (written && !used_to_set(vhost)) continue;
+    warnings_.push_back({vhosts_.at(vhost.name).second, std::string(unused.why), unused.gravity});
+    return;
+  }
+}
+
+void SettingsBuilder::judge_option(const Assignment& assignment, const RuleFacts& facts) {
+  const OptionSpec& spec = *assignment.spec;
+  if (!spec.default_value.empty() && assignment.value == spec.default_value) return;
+  WrittenOption option{spec.name, assignment.value};
+  if (spec.scope == OptionScope::kListener) {
+    option.listener = &settings_.listeners[listeners_.at(assignment.section).first];
+  } else if (spec.scope == OptionScope::kVhost) {
+    option.vhost = &settings_.vhosts[vhosts_.at(assignment.section).first];
+  }
+  const Finding* finding = judge(option, facts);
+  if (finding == nullptr) return;
+  if (finding->gravity != Gravity::kDanger) return warn(assignment, finding->why, finding->gravity);
+  problems_.add(fmt::format("{}: {}", describe(assignment), finding->why));
+}
+
+void SettingsBuilder::warn(const Assignment& assignment, std::string_view why, Gravity gravity) {
+  warnings_.push_back({describe(assignment), std::string(why), gravity});
 }
 
 }  // namespace mpb

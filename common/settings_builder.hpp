@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/option_rules.hpp"
 #include "common/option_table.hpp"
 #include "common/problems.hpp"
 #include "common/settings.hpp"
@@ -61,15 +62,16 @@ class SettingsBuilder {
   /// The settings; or all problems, contradictions among them. `source` is told where nothing
   /// better is known. With `single_process` workers is 0, whatever was set.
   Result<Settings> finish(std::string_view source, bool single_process);
+  /// Once finished: what was written and does nothing, or hardly what was meant, in the order of
+  /// the lines.
+  [[nodiscard]] const std::vector<Warning>& warnings() const { return warnings_; }
   /// The vhosts alone, where there is nothing else.
   std::vector<VhostSettings> finish_vhosts() { return std::move(settings_.vhosts); }
 
   /// Whether what finished settings name is there on this machine: accounts and the worker program,
-  /// which is not that of a process that is the single one already.
-  [[nodiscard]] Status check_environment(const Settings& settings, bool single_process) const;
-  /// Options that were written and that a single process makes nothing of, as describe() tells
-  /// them.
-  [[nodiscard]] std::vector<std::string> meaningless_alone() const;
+  /// which is not that of a process that is the single one already. Adds warnings of what this
+  /// machine, or this process, does not allow.
+  [[nodiscard]] Status check_environment(const Settings& settings, bool single_process);
 
  private:
   using Key = std::pair<std::string, std::string>;                            // section, option
@@ -94,8 +96,13 @@ class SettingsBuilder {
   [[nodiscard]] Status check_workers() const;
   void check_addresses(std::string_view source);
   [[nodiscard]] Status check_protocol(const ListenerSettings& listener) const;
-  [[nodiscard]] Status check_rtmp(const ListenerSettings& listener) const;
+  [[nodiscard]] Status check_upstreams(const ListenerSettings& listener) const;
   [[nodiscard]] Status check_pins(const ListenerSettings& listener) const;
+  void warn_of_backlogs(const Settings& settings);
+  void judge_options();
+  void warn_of_unused_vhosts(const Finding& unused);
+  void judge_option(const Assignment& assignment, const RuleFacts& facts);
+  void warn(const Assignment& assignment, std::string_view why, Gravity gravity);
 
   Settings settings_;
   Places listeners_;
@@ -103,6 +110,7 @@ class SettingsBuilder {
   std::map<Key, Assignment> written_;
   std::set<Key> unreadable_;
   Problems problems_;
+  std::vector<Warning> warnings_;
   bool pins_from_command_line_ = false;
 };
 

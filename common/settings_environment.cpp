@@ -1,8 +1,8 @@
 // What settings name on this machine must be there: accounts, and the worker program.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
+#include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,8 +11,18 @@
 #include "common/settings_builder.hpp"
 
 namespace mpb {
+namespace {
 
-Status SettingsBuilder::check_environment(const Settings& settings, bool single_process) const {
+/// As far as the kernel tells.
+std::optional<int> longest_backlog() {
+  std::ifstream file("/proc/sys/net/core/somaxconn");
+  int most = 0;
+  return file >> most ? std::optional(most) : std::nullopt;
+}
+
+}  // namespace
+
+Status SettingsBuilder::check_environment(const Settings& settings, bool single_process) {
   const auto wrong = [this](std::string_view option, std::string_view expected,
                             std::string_view why) -> Error {
     return usage_error(
@@ -30,23 +40,25 @@ Status SettingsBuilder::check_environment(const Settings& settings, bool single_
     return wrong("group", "the name or number of a group of this machine",
                  "there is no such group");
   }
+  const auto account = find_credentials(settings.user, settings.group);
+  for (const std::string_view option : {"user", "group"}) {
+    const Assignment* named = written({}, option);
+    if (named == nullptr || !account || may_assume(*account)) continue;
+    warn(*named, "only root, or who has CAP_SETUID and CAP_SETGID, can start it so",
+         Gravity::kDoubtful);
+  }
+  warn_of_backlogs(settings);
   return {};
 }
 
-std::vector<std::string> SettingsBuilder::meaningless_alone() const {
-  constexpr std::array<std::string_view, 16> kOfManyWorkers{
-      "max-workers",   "acceptors", "grow-at", "linger",        "key-linger", "max-keys",
-      "start-timeout", "policy",    "sticky",  "ping-interval", "ping-limit", "answer-timeout",
-      "route-timeout", "overflow",  "route",   "control-socket"};
-  std::vector<std::string> texts;
-  for (const auto& [key, assignment] : written_) {
-    const std::string_view name = assignment.spec->name;
-    const bool several = name == "workers" && assignment.value != "0";
-    const bool of_many =
-        std::find(kOfManyWorkers.begin(), kOfManyWorkers.end(), name) != kOfManyWorkers.end();
-    if (several || (of_many && !assignment.value.empty())) texts.push_back(describe(assignment));
+void SettingsBuilder::warn_of_backlogs(const Settings& settings) {
+  const std::optional<int> most = longest_backlog();
+  for (const ListenerSettings& listener : settings.listeners) {
+    const Assignment* backlog = written(listener.name, "backlog");
+    if (backlog == nullptr || !most || listener.backlog <= *most) continue;
+    warn(*backlog, fmt::format("the kernel cuts it to net.core.somaxconn = {}", *most),
+         Gravity::kDoubtful);
   }
-  return texts;
 }
 
 }  // namespace mpb

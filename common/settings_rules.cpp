@@ -144,21 +144,8 @@ Status SettingsBuilder::check_protocol(const ListenerSettings& listener) const {
       describe(*written(listener.name, "handler")), list_of(handlers), listener.protocol));
 }
 
-/// What only rtmp has, and what its handlers need.
-Status SettingsBuilder::check_rtmp(const ListenerSettings& listener) const {
-  if (!settings_.worker_program.empty() || !readable({}, {"worker-program"}) ||
-      !readable(listener.name, {"protocol", "handler", "key", "prefix"})) {
-    return {};
-  }
-  if (find_protocol(listener.protocol) != nullptr && listener.protocol != kRtmp) {
-    const std::string_view option = listener.key_is_stream                   ? "key"
-                                    : listener.prefix != ClientPrefix::kNone ? "prefix"
-                                                                             : "";
-    if (!option.empty()) {
-      return usage_error(fmt::format("{}: expected protocol rtmp: protocol {} has no such thing",
-                                     describe(*written(listener.name, option)), listener.protocol));
-    }
-  }
+Status SettingsBuilder::check_upstreams(const ListenerSettings& listener) const {
+  if (!settings_.worker_program.empty()) return {};
   // Among what could not be read there may be one.
   if (!problems_.empty() || !forwards_to_nowhere(listener, settings_.vhosts)) return {};
   return usage_error(

@@ -125,4 +125,28 @@ Status unset_in_vhost(VhostSettings& vhost, std::span<const std::string> keys) {
   return {};
 }
 
+Result<std::vector<Warning>> judge_changes(const VhostSettings& vhost,
+                                           std::span<const std::string> assignments,
+                                           const Settings& settings) {
+  std::vector<Warning> warnings;
+  const RuleFacts facts(settings);
+  if (const Finding* unused = judge_vhosts(facts); unused != nullptr) {
+    warnings.push_back({"vhost " + vhost.name, std::string(unused->why), unused->gravity});
+    return warnings;
+  }
+  for (const std::string_view assignment : assignments) {
+    const OptionSpec& spec = *find_option(assignment.substr(0, assignment.find('=')));
+    const std::string value = read_ini_value(assignment.substr(assignment.find('=') + 1)).value();
+    if (!spec.default_value.empty() && value == spec.default_value) continue;
+    const Finding* finding = judge({spec.name, value, nullptr, &vhost}, facts);
+    if (finding == nullptr) continue;
+    const std::string option = fmt::format("{} = {}", spec.name, shown_value(spec, value));
+    if (finding->gravity == Gravity::kDanger) {
+      return usage_error(fmt::format("{}: {}", option, finding->why));
+    }
+    warnings.push_back({option, std::string(finding->why), finding->gravity});
+  }
+  return warnings;
+}
+
 }  // namespace mpb

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/option_rules.hpp"
 #include "common/vhost_settings.hpp"
 
 namespace mpb {
@@ -30,5 +31,11 @@ Status change_vhost(VhostSettings& vhost, std::span<const std::string> assignmen
 
 /// Gives these keys their defaults. An error changes nothing.
 Status unset_in_vhost(VhostSettings& vhost, std::span<const std::string> keys);
+
+/// What there is to say (common/option_rules.hpp) of these assignments, which have been applied; an
+/// error is a danger.
+Result<std::vector<Warning>> judge_changes(const VhostSettings& vhost,
+                                           std::span<const std::string> assignments,
+                                           const Settings& settings);
 
 }  // namespace mpb

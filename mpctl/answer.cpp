@@ -88,6 +88,15 @@ std::uint64_t sum(const json::object& object) {
   return total;
 }
 
+std::string warnings_text(const json::object& answer) {
+  std::string lines;
+  for (const json::value& warning : member_array(answer, "warnings")) {
+    if (!warning.is_string()) continue;
+    lines += fmt::format("mpctl: warning: {}\n", safe_line(warning.get_string()));
+  }
+  return lines;
+}
+
 std::string missing_text(const json::object& answer) {
   std::string slots;
   for (const json::value& slot : member_array(answer, "missing")) {

@@ -38,6 +38,8 @@ void for_each_object(const boost::json::array& array, F&& action) {
 /// What an answer that workers gave lacks: workers that did not answer, entries beyond the limit. A
 /// line each; empty when it is whole.
 std::string missing_text(const boost::json::object& answer);
+/// What the broker warns of, a line each.
+std::string warnings_text(const boost::json::object& answer);
 /// Of all numbers in an object, such as the reasons of refusals.
 std::uint64_t sum(const boost::json::object& object);
 

@@ -88,6 +88,7 @@ Status run_request(const Options& options) {
   const std::string warning = text(answer->object, "warning");
   if (warning != "-") std::fprintf(stderr, "mpctl: warning: %s\n", warning.c_str());
   std::fputs(missing_text(answer->object).c_str(), stderr);
+  std::fputs(warnings_text(answer->object).c_str(), stderr);
   if (options.json) return {};
   return write_out(answer_text(options.mode, answer->object));
 }

@@ -25,6 +25,10 @@ struct Verdict {
   std::uint8_t stage = 0;  // kReply: given to the next call
 };
 
+/// Why a client is refused, where its protocol has words for people.
+inline constexpr std::string_view kServerFull = "The server is full. Try again later.";
+inline constexpr std::string_view kSourceFull = "Too many clients come from this address.";
+
 /// One protocol's way of naming the owner. Holds nothing of a client: it is given all bytes that
 /// were not consumed yet, so that any split of them into segments gives the same verdict.
 class Classifier {
@@ -35,6 +39,8 @@ class Classifier {
   [[nodiscard]] virtual Verdict classify(std::string_view bytes, std::uint8_t stage) const = 0;
   /// What a client is told when nobody can take it; sent before the close.
   [[nodiscard]] virtual std::string_view busy_reply() const { return {}; }
+  /// The same when there are too many of its address where it belongs.
+  [[nodiscard]] virtual std::string_view source_reply() const { return busy_reply(); }
   /// Whether clients wait for our acknowledgements until they are served: they are then sent at
   /// once (TCP_QUICKACK, tcp(7)).
   [[nodiscard]] virtual bool quick_ack() const { return false; }

@@ -101,6 +101,14 @@ class Handler {
   /// the state is not understood, and the client is closed.
   virtual bool import_state(Client&, std::string_view state) { return state.empty(); }
 
+  /// What a client is told that was about to move, or has moved here, and is taken by nobody; `why`
+  /// is for people. Called between export_state or import_state and on_close. Empty: it is told
+  /// what its Classifier says.
+  virtual std::string refusal(const Client&, std::string_view why) {
+    static_cast<void>(why);
+    return {};
+  }
+
   /// The client is gone, or has moved to another worker. Also called for one that on_bytes never
   /// saw. After kDetach the handler takes the socket out of the loop here.
   virtual void on_close(Client&) {}

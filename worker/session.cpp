@@ -50,7 +50,8 @@ void Session::resume() {
   state_ = State::kServing;
   if (turned_away_) {
     ++service_->counters.rejected_source;
-    return reject(service_->classifier->busy_reply());
+    if (import_state()) dismiss(kSourceFull, service_->classifier->source_reply());
+    return;
   }
   if (!import_state()) return;
   const std::string carried = std::exchange(input_, {});
@@ -303,7 +304,12 @@ void Session::settle() {
 
 void Session::refuse() {
   ++service_->counters.rejected_busy;
-  reject(service_->classifier->busy_reply());
+  dismiss(kServerFull, service_->classifier->busy_reply());
+}
+
+void Session::dismiss(std::string_view why, std::string_view otherwise) {
+  const std::string told = called_for_ ? service_->handler->refusal(client_, why) : std::string();
+  reject(told.empty() ? otherwise : std::string_view(told));
 }
 
 bool Session::begin_serving() {

@@ -107,6 +107,8 @@ class Session final : private EventHandler, public Deadline, private Connection 
   /// In a single process, which has nobody else for it.
   void wait_for_room(std::string key, std::string_view rest);
   void reject(std::string_view text);
+  /// `otherwise` is sent where the handler has no words for it.
+  void dismiss(std::string_view why, std::string_view otherwise);
   bool write(std::string_view text);
   /// Whether the handler may write now.
   bool may_send();

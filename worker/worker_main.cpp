@@ -16,6 +16,7 @@
 #include "common/child.hpp"
 #include "common/error_log.hpp"
 #include "common/inherited_sockets.hpp"
+#include "common/kept_file.hpp"
 #include "common/listen_names.hpp"
 #include "common/log.hpp"
 #include "common/options.hpp"
@@ -81,10 +82,11 @@ int run_under_broker(const Registry& registry) {
   return static_cast<int>(worker.exit_code());
 }
 
-void reload(Worker& worker, std::span<const char* const> arguments) {
+void reload(Worker& worker, std::span<const char* const> arguments, const KeptFile& kept) {
   notify_service_manager("RELOADING=1");
-  const auto options = parse_options(arguments, "mpworker");
+  const auto options = parse_options(arguments, "mpworker", &kept);
   if (options) {
+    log_warnings(options->warnings);
     worker.reconfigure(options->settings);
     set_log_level(options->settings.log_level);
     log_info("reload")("ok", true)("note", "listeners change only at a restart");
@@ -105,6 +107,11 @@ Status drop_privileges(const Settings& settings) {
   if (settings.user.empty() && settings.group.empty()) return {};
   const auto credentials = find_credentials(settings.user, settings.group);
   if (!credentials) return credentials.error();
+  if (!may_assume(*credentials)) {
+    return usage_error(
+        "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can become somebody else: "
+        "leave them out, or start it so");
+  }
   if (!assume(*credentials)) return system_error("cannot run as user = " + settings.user);
   return {};
 }
@@ -119,6 +126,7 @@ Status open_listeners(Worker& worker, Settings settings) {
 int run_alone(const Registry& registry, const ParsedOptions& options,
               std::span<const char* const> arguments) {
   const Settings& settings = options.settings;
+  const KeptFile kept(options.config_file);
   EventLoop loop;
   Worker worker(loop, registry);
   std::optional<Reaper> reaper;
@@ -127,21 +135,30 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
     if (number == SIGCHLD) {
       if (reaper) reaper->look_soon();
     } else if (number == SIGHUP) {
-      reload(worker, arguments);
+      reload(worker, arguments, kept);
     } else {
       notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
       drain(worker);
     }
   });
-  for (const std::string& option : options.ignored) {
-    log_warning("ignored")("option", option)("why", "a single process has no broker or workers");
-  }
+  log_warnings(options.warnings);
   if (const Status begun = open_listeners(worker, settings); !begun) return fail(begun.error());
   if (const Status dropped = drop_privileges(settings); !dropped) return fail(dropped.error());
   notify_service_manager("READY=1\nSTATUS=Single process");
   if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
   loop.run();
   return static_cast<int>(worker.exit_code());
+}
+
+int confirm(const ParsedOptions& options) {
+  auto listeners = options.settings.listeners;
+  if (const Status resolved = resolve_listeners(listeners); !resolved) {
+    tell("mpworker: " + resolved.error().text);
+    return static_cast<int>(ExitCode::kFailure);
+  }
+  for (const Warning& warning : options.warnings) tell("mpworker: warning: " + warning.text());
+  std::puts("mpworker: the configuration is valid");
+  return 0;
 }
 
 }  // namespace
@@ -164,12 +181,7 @@ int worker_main(int argc, char** argv, const Registry& registry) {
     std::fputs(text.c_str(), stdout);
     return 0;
   }
-  if (options->check_config) {
-    Settings settings = options->settings;
-    const Status resolved = resolve_listeners(settings.listeners);
-    if (!resolved) tell("mpworker: " + resolved.error().text);
-    return resolved ? 0 : static_cast<int>(ExitCode::kFailure);
-  }
+  if (options->check_config) return confirm(*options);
   init_log("mpworker", options->settings.log_level, fmt::format("pid={}", ::getpid()));
   raise_and_log_descriptor_limit();
   return run_alone(registry, *options, arguments);

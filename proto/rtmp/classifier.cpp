@@ -146,11 +146,12 @@ Verdict Classifier::classify(std::string_view bytes, std::uint8_t stage) const {
 }
 
 std::string_view Classifier::busy_reply() const {
-  static const std::string kReply = [] {
-    std::string reply;
-    append_connect_rejected(reply, kConnectTransaction, "busy");
-    return reply;
-  }();
+  static const std::string kReply = rejected(kServerFull).reply;
+  return kReply;
+}
+
+std::string_view Classifier::source_reply() const {
+  static const std::string kReply = rejected(kSourceFull).reply;
   return kReply;
 }
 

@@ -35,6 +35,7 @@ class Classifier final : public mpb::Classifier {
   Classifier(ClassifierOptions options, std::uint64_t seed);
   [[nodiscard]] Verdict classify(std::string_view bytes, std::uint8_t stage) const override;
   [[nodiscard]] std::string_view busy_reply() const override;
+  [[nodiscard]] std::string_view source_reply() const override;
   [[nodiscard]] bool quick_ack() const override { return true; }
 
  private:

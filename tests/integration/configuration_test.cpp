@@ -1,12 +1,17 @@
 // What becomes of configurations that are wrong, or no text at all, while a broker runs and at its
 // start.
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 
+#include <boost/json.hpp>
+
 #include "tests/integration/harness/broker_process.hpp"
+#include "tests/integration/harness/processes.hpp"
 
 namespace mpb::test {
 namespace {
@@ -65,8 +70,8 @@ TEST_F(Configuration, WhateverBytesItHasMpctlTellsWhyItIsRefused) {
 }
 
 TEST_F(Configuration, APathWithOddBytesIsToldInValidJson) {
-  const auto answer =
-      broker.request({{"command", "vhost"}, {"name", "a b"}, {"set", {"latency=realtime"}}});
+  const auto answer = broker.request(
+      {{"command", "vhost"}, {"name", "a b"}, {"set", boost::json::array{"latency=realtime"}}});
   EXPECT_FALSE(answer.at("ok").as_bool());
   const Outcome outcome = run("mpbroker", {"--config", "/nonexistent/\xfc"});
   EXPECT_EQ(outcome.exit, "exit 2");
@@ -134,6 +139,113 @@ TEST_F(Configuration, AnEmptySecretUnsetsNothing) {
   EXPECT_EQ(mistyped.err.find("s3cret"), std::string::npos) << mistyped.err;
   EXPECT_EQ(mpctl({"vhost", "a.test", "--unset", "publish-key"}).exit, "exit 0");
   EXPECT_EQ(broker.log().find("s3cret"), std::string::npos);
+}
+
+TEST_F(Configuration, ARequestWithAMemberOfAnotherTypeIsRefused) {
+  const boost::json::object requests[] = {
+      {{"command", "route"}, {"key", "7"}, {"slots", boost::json::array{0}}, {"listener", 5}},
+      {{"command", "route"}, {"key", "7"}, {"slots", boost::json::array{0}}, {"remove", "true"}},
+      {{"command", "vhost"}, {"name", "a"}, {"set", "publish-key=x"}},
+      {{"command", "vhost"},
+       {"name", "a"},
+       {"set", boost::json::array{"jitter=off"}},
+       {"unset", boost::json::array{1}}},
+  };
+  for (const auto& request : requests) {
+    EXPECT_FALSE(broker.request(request).at("ok").as_bool()) << boost::json::serialize(request);
+  }
+}
+
+TEST_F(Configuration, WarningsAreShownLoggedAndNoObstacle) {
+  const std::string doubtful = std::string(kBase) + "mode = 0600\n";
+  const TempFolder folder;
+  std::string text = doubtful;
+  text.replace(text.find("PORT"), 4, "0");
+  const std::string path = folder.write("doubtful.ini", text);
+  for (const char* program : {"mpbroker", "mpworker"}) {
+    const Outcome outcome = run(program, {"--config", path, "--check-config"});
+    EXPECT_EQ(outcome.exit, "exit 0");
+    EXPECT_NE(outcome.out.find("the configuration is valid"), std::string::npos);
+    EXPECT_NE(outcome.err.find(std::string(program) + ": warning: " + path +
+                               ":4: [listener main] mode = 0600: it is about unix sockets"),
+              std::string::npos)
+        << outcome.err;
+  }
+  broker.write_config(doubtful);
+  const Outcome reload = mpctl({"reload"});
+  EXPECT_EQ(reload.exit, "exit 0");
+  EXPECT_NE(reload.err.find("mpctl: warning: "), std::string::npos) << reload.err;
+  EXPECT_EQ(count_of(broker.log(), "event=ignored option="), 1U) << broker.log();
+  const auto answer = broker.request({{"command", "reload"}});
+  EXPECT_EQ(answer.at("warnings").as_array().size(), 1U);
+  const Outcome vhost = mpctl({"vhost", "a.test", "jitter=off"});
+  EXPECT_EQ(vhost.exit, "exit 0");
+  EXPECT_NE(vhost.err.find("no listener has protocol rtmp"), std::string::npos) << vhost.err;
+  BrokerSetup fresh;
+  fresh.config = doubtful;
+  EXPECT_EQ(count_of(BrokerProcess(fresh).log(), "event=ignored option="), 1U);
+}
+
+/// A file that only root may read, and an account that is not root.
+class SecretFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0 || ::getpwnam("nobody") == nullptr) {
+      GTEST_SKIP() << "needs root and a user nobody";
+    }
+    ::chmod(programs.path().c_str(), 0755);  // where anybody may execute it
+    std::filesystem::copy_file(program_path("mpworker"), programs.file("mpworker"));
+  }
+  [[nodiscard]] std::string text(const std::string& more) const {
+    return "user = nobody\nworker-program = " + programs.file("mpworker") +
+           "\n[listener main]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\n" + more;
+  }
+  static void make_secret(const BrokerProcess& broker) {
+    ::chmod(broker.folder().file("mpbroker.ini").c_str(), 0600);
+  }
+
+  TempFolder programs;
+};
+
+TEST_F(SecretFile, WorkersNeedNotReadIt) {
+  BrokerSetup setup;
+  setup.config = text("[vhost a.test]\npublish-key = s3cret\n");
+  const BrokerProcess broker(setup);
+  broker.write_config(text("[vhost a.test]\n[vhost b.test]\n"));
+  make_secret(broker);
+  EXPECT_TRUE(broker.request({{"command", "reload"}}).at("ok").as_bool());
+  EXPECT_TRUE(eventually([&] { return count_of(broker.log(), "event=vhosts count=2") == 2; }))
+      << broker.log();
+}
+
+TEST_F(SecretFile, ASingleProcessReadsItAgainAsAnotherUser) {
+  BrokerSetup setup;
+  setup.arguments = {"--workers", "0"};
+  setup.config = text("");
+  setup.await_ready = false;
+  const BrokerProcess process(setup);
+  const std::string nobody = "\nUid:\t" + std::to_string(::getpwnam("nobody")->pw_uid) + "\t";
+  ASSERT_TRUE(eventually([&] {
+    return count_of(read_file("/proc/" + std::to_string(process.pid()) + "/status"), nobody) == 1;
+  })) << process.log();
+  const std::string path = process.folder().file("mpbroker.ini");
+  process.write_config(text("[vhost a.test]\n"));
+  make_secret(process);
+  process.signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return count_of(process.log(), "event=vhosts count=1") == 1; }))
+      << process.log();
+  std::filesystem::remove(path);
+  process.write_config(text("[vhost a.test]\n[vhost b.test]\n"));
+  make_secret(process);
+  process.signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] {
+    return count_of(process.log(), "another file has taken its place") == 1;
+  })) << process.log();
+  ::chmod(process.folder().path().c_str(), 0755);
+  ::chmod(path.c_str(), 0644);
+  process.signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return count_of(process.log(), "event=vhosts count=2") == 1; }))
+      << process.log();
 }
 
 TEST(ConfigurationFile, ThatCannotBeReadIsTheOperatorsToMend) {

@@ -98,11 +98,11 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
        "mp.ini:4: [listener l] handler = echo: expected one of relay, forward for protocol rtmp "
        "(others need a worker-program that knows them)"},
       {listener("key = vhost/app/stream"),
-       "mp.ini:3: [listener l] key = vhost/app/stream: expected protocol rtmp: protocol control "
-       "has no such thing"},
+       "mp.ini:3: [listener l] key = vhost/app/stream: expected protocol rtmp, the only one that "
+       "reads it"},
       {listener("prefix = proxy\nprotocol = ping"),
-       "mp.ini:3: [listener l] prefix = proxy: expected protocol rtmp: protocol ping has no such "
-       "thing"},
+       "mp.ini:3: [listener l] prefix = proxy: expected protocol rtmp, the only one that reads it: "
+       "another takes what the proxy sends first for the client's own words"},
       {listener("protocol = rtmp\nhandler = forward\n[vhost a.test]\nlatency = realtime"),
        "mp.ini:4: [listener l] handler = forward: there is no upstream: expected upstream = "
        "ADDRESS in a [vhost NAME] section"},
@@ -331,9 +331,7 @@ TEST(Config, BoundsOfNamesAndPaths) {
 TEST(Config, WorkerProgramKnowsItsOwnNames) {
   EXPECT_EQ(error_of("worker-program = w\n" + listener("protocol = rtmp\nhandler = relay.2")),
             "no error");
-  EXPECT_EQ(error_of("worker-program = w\n" + listener("protocol = other\nkey = "
-                                                       "vhost/app/stream\nprefix = proxy")),
-            "no error");
+  EXPECT_EQ(error_of("worker-program = w\n" + listener("protocol = other")), "no error");
 }
 
 TEST(Config, PortZeroIsNeverTheSame) {

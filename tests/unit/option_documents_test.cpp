@@ -24,8 +24,8 @@ std::string dump(const Settings& s) {
   const ListenerSettings& l = s.listeners.at(0);
   std::string text =
       fmt::format("{} '{}' {} {} {} {} {} {:o} {} {}\n", l.protocol, l.handler,
-                  static_cast<int>(l.policy), l.sticky, static_cast<int>(l.overflow), l.pins.size(),
-                  l.backlog, l.mode, l.key_is_stream, static_cast<int>(l.prefix));
+                  static_cast<int>(l.policy), l.sticky, static_cast<int>(l.overflow_rule()),
+                  l.pins.size(), l.backlog, l.mode, l.key_is_stream, static_cast<int>(l.prefix));
   text += fmt::format("{} {} {} {} {} {} '{}' '{}' '{}'\n", s.workers, s.max_workers.has_value(),
                       s.acceptors.has_value(), s.max_clients, s.grow_at, s.max_keys,
                       s.worker_program, s.user, s.group);
@@ -93,8 +93,10 @@ TEST(Example, HasEveryKeyWithItsDefault) {
 }
 
 TEST(Example, IsValidAndMeansTheDefaults) {
-  const auto settings = parse_config(read("examples/mpbroker.ini"), "mpbroker.ini");
+  std::vector<Warning> warnings;
+  const auto settings = parse_config(read("examples/mpbroker.ini"), "mpbroker.ini", &warnings);
   ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_TRUE(warnings.empty()) << warnings.front().text();
   ASSERT_EQ(settings->listeners.size(), 1U);
   EXPECT_EQ(dump(*settings), default_dump());
   ASSERT_EQ(settings->vhosts.size(), 1U);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/kept_file.hpp"
 #include "common/option_table.hpp"
 
 namespace mpb {
@@ -164,18 +165,40 @@ TEST(CommandLine, WhatIsNamedOnThisMachineMustBeThere) {
   EXPECT_EQ(parse_good({"--listen=:1", "--user=0", "--group=0", "--worker-program=sh"}).user, "0");
 }
 
+std::vector<std::string> warned(const Result<ParsedOptions>& options) {
+  std::vector<std::string> texts;
+  if (!options) return {options.error().text};
+  for (const Warning& warning : options->warnings) texts.push_back(warning.option);
+  return texts;
+}
+
 TEST(CommandLine, ASingleProcessTellsWhatHasNoMeaning) {
-  const auto alone =
-      parse({"--listen=:1", "--workers=3", "--max-workers=4", "--policy=hash", "--route=1=0",
-             "--route=2=0", "--idle-timeout=1s", "--worker-program=/nonexistent/w"},
-            "mpworker");
-  ASSERT_TRUE(alone) << alone.error().text;
-  EXPECT_EQ(alone->ignored,
-            (std::vector<std::string>{"command line: --max-workers 4", "command line: --workers 3",
-                                      "command line: --policy hash", "command line: --route 1=0",
-                                      "command line: --route 2=0"}));
-  EXPECT_TRUE(parse({"--listen=:1", "--workers=0"}, "mpworker")->ignored.empty());
-  EXPECT_TRUE(parse({"--listen=:1", "--max-workers=4"})->ignored.empty());
+  const std::vector<std::string> of_many{"command line: --max-workers 4",
+                                         "command line: --policy hash", "command line: --route 1=0",
+                                         "command line: --route 2=0"};
+  std::vector<std::string> with_workers = of_many;
+  with_workers.insert(with_workers.begin() + 1, "command line: --workers 3");
+  EXPECT_EQ(
+      warned(parse({"--listen=:1", "--workers=3", "--max-workers=4", "--policy=hash", "--route=1=0",
+                    "--route=2=0", "--idle-timeout=1s", "--worker-program=/nonexistent/w"},
+                   "mpworker")),
+      with_workers);
+  EXPECT_EQ(warned(parse({"--listen=:1", "--workers=0", "--max-workers=4", "--policy=hash",
+                          "--route=1=0", "--route=2=0"})),
+            of_many)
+      << "mpbroker, which becomes one";
+  EXPECT_TRUE(warned(parse({"--listen=:1", "--workers=0"}, "mpworker")).empty());
+  EXPECT_TRUE(warned(parse({"--listen=:1", "--max-workers=4"})).empty());
+}
+
+TEST(CommandLine, WhoMayNotBecomeSomebodyElseIsToldSo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else for a moment";
+  constexpr uid_t kNobody = 65534;
+  ASSERT_EQ(::seteuid(kNobody), 0);
+  const auto as_root = parse({"--listen=:1", "--user=0"});
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_EQ(warned(as_root), std::vector<std::string>{"command line: --user 0"});
+  EXPECT_TRUE(warned(parse({"--listen=:1", "--user=65534"})).empty()) << "root may";
 }
 
 TEST(CommandLine, SetsHowRtmpClientsAreRead) {
@@ -324,6 +347,39 @@ TEST_F(ConfigFile, UnreadableOnesAreNamed) {
   write(std::string(kMaxConfigSize + 1, '\n'));
   EXPECT_NE(error_of({"--config", path_.c_str()}).find("larger than 16777216 bytes"),
             std::string::npos);
+}
+
+TEST_F(ConfigFile, OneThatIsKeptIsReadAgainByWhoMayNotOpenIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to be somebody else for a moment";
+  write("[listener a]\nlisten = :1\n");
+  const KeptFile kept(path_);
+  const char* args[] = {"mpworker", "--config", path_.c_str()};
+  const auto read_as_nobody = [&](const KeptFile* file) {
+    constexpr uid_t kNobody = 65534;
+    EXPECT_EQ(::seteuid(kNobody), 0);
+    auto options = parse_options(args, "mpworker", file);
+    EXPECT_EQ(::seteuid(0), 0);
+    return options;
+  };
+  ASSERT_EQ(::chmod(path_.c_str(), 0600), 0);
+  EXPECT_EQ(read_as_nobody(nullptr).error().code, EACCES);
+  for (const mode_t folder : {0755, 0700}) {
+    ASSERT_EQ(::chmod(directory_.c_str(), folder), 0);
+    write("[listener b]\nlisten = :1\n");
+    const auto again = read_as_nobody(&kept);
+    ASSERT_TRUE(again) << again.error().text;
+    EXPECT_EQ(again->settings.listeners.at(0).name, "b") << "as it is now";
+  }
+  const std::string fresh = (directory_ / "fresh").string();
+  std::ofstream(fresh) << "[listener c]\nlisten = :1\n";
+  ASSERT_EQ(::chmod(fresh.c_str(), 0600), 0);
+  std::filesystem::rename(fresh, path_);
+  for (const mode_t folder : {0755, 0700}) {
+    ASSERT_EQ(::chmod(directory_.c_str(), folder), 0);
+    const auto replaced = read_as_nobody(&kept);
+    ASSERT_FALSE(replaced);
+    EXPECT_NE(replaced.error().text.find("another file has taken its place"), std::string::npos);
+  }
 }
 
 TEST_F(ConfigFile, OnlyARegularFileIsRead) {

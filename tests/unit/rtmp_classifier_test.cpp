@@ -284,7 +284,8 @@ TEST(RtmpClassifier, PrefixesAreRefusedWhereNobodyAskedForThem) {
 
 TEST(RtmpClassifier, BusyIsARejectedConnect) {
   const Classifier classifier(options(), 1);
-  EXPECT_EQ(rejected_description(classifier.busy_reply()), "busy");
+  EXPECT_EQ(rejected_description(classifier.busy_reply()), kServerFull);
+  EXPECT_EQ(rejected_description(classifier.source_reply()), kSourceFull);
   EXPECT_TRUE(classifier.quick_ack());
 }
 

@@ -69,19 +69,35 @@ TEST(VhostSet, AnErrorChangesNothing) {
   VhostSet set;
   set.replace({vhost("a.test", 1)});
   const Texts before = set.texts();
-  const Status value = set.change("a.test", Texts{"max-players=2", "latency=slow"}, {}, {});
+  const auto value = set.change("a.test", Texts{"max-players=2", "latency=slow"}, {}, {});
   ASSERT_FALSE(value);
   EXPECT_EQ(value.error().text,
             "vhost a.test: latency = slow: expected realtime, or merge:TIME with a TIME from 1ms "
             "to 10s");
   EXPECT_FALSE(set.change("new.test", Texts{"latency=slow"}, {}, {}));
-  const Status name = set.change("a b", Texts{"latency=realtime"}, {}, {});
+  const auto name = set.change("a b", Texts{"latency=realtime"}, {}, {});
   ASSERT_FALSE(name);
   EXPECT_TRUE(name.error().text.starts_with("vhost 'a b': expected a host name of at most 255"));
   EXPECT_FALSE(set.remove("", {}));
   EXPECT_EQ(set.texts(), before);
   ASSERT_TRUE(set.change("a.test", Texts{"jitter=off"}, {}, {}));
   EXPECT_EQ(set.texts(), Texts{"[vhost a.test]\njitter = off\nmax-players = 1\n"});
+}
+
+TEST(VhostSet, AChangeIsJudgedAsAFileIs) {
+  VhostSet set;
+  VhostSettings forwarded = vhost("a.test");
+  forwarded.upstreams = {{"127.0.0.1:1", false}};
+  set.replace({forwarded});
+  const Texts before = set.texts();
+  const auto open = set.change("a.test", Texts{"publish-key=s3cret"}, {}, forwarding());
+  ASSERT_FALSE(open) << "nobody would ask for it";
+  EXPECT_TRUE(open.error().text.starts_with("vhost a.test: publish-key = ...: every listener"));
+  EXPECT_EQ(set.texts(), before);
+  const auto idle = set.change("a.test", Texts{"jitter=off", "latency=realtime"}, {}, forwarding());
+  ASSERT_TRUE(idle);
+  ASSERT_EQ(idle->size(), 1U) << "not of a default";
+  EXPECT_TRUE(idle->front().text().starts_with("jitter = off: no listener has protocol rtmp"));
 }
 
 TEST(VhostSet, AListenerThatForwardsKeepsItsLastUpstream) {

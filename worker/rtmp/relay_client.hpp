@@ -34,6 +34,8 @@ class RelayClient final : public ClientState {
   Step on_bytes(Client& client, std::string_view bytes, std::string& out);
   [[nodiscard]] std::string export_state() const;
   bool import_state(std::string_view state);
+  /// As Handler::refusal: told of the command that it wanted to move for.
+  [[nodiscard]] std::string refusal_of_move(std::string_view why) const;
   void on_writable() { blocked_ = false; }
 
   /// What a proxy told, else the socket's peer: "192.0.2.1:1234"; empty for a unix socket.

@@ -33,4 +33,8 @@ bool RelayHandler::import_state(Client& client, std::string_view state) {
   return state_of(client).import_state(state);
 }
 
+std::string RelayHandler::refusal(const Client& client, std::string_view why) {
+  return client.state ? state_of(client).refusal_of_move(why) : std::string();
+}
+
 }  // namespace mpb::rtmp

@@ -16,6 +16,7 @@ class RelayHandler final : public Handler {
   void on_writable(Client& client) override;
   std::string export_state(const Client& client) override;
   bool import_state(Client& client, std::string_view state) override;
+  std::string refusal(const Client& client, std::string_view why) override;
   void on_close(Client& client) override { client.state.reset(); }
 
  private:

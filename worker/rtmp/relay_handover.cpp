@@ -83,4 +83,16 @@ bool RelayClient::import_state(std::string_view state) {
   return reader_.restore(in.rest());
 }
 
+std::string RelayClient::refusal_of_move(std::string_view why) const {
+  std::string out;
+  if (!held_) return out;
+  const auto command =
+      read_command({held_->type, kCommandChunkStream, held_->stream, 0, held_->payload});
+  const bool publishes = command && (command->name == "publish" || command->name == "FCPublish" ||
+                                     command->name == "releaseStream");
+  append_status(out, held_->stream, "error",
+                publishes ? "NetStream.Publish.Denied" : "NetStream.Play.Failed", why);
+  return out;
+}
+
 }  // namespace mpb::rtmp

@@ -1,0 +1,395 @@
+#include "common/option_rules.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "common/option_values.hpp"
+#include "common/vhost_values.hpp"
+#include "proto/protocols.hpp"
+
+namespace mpb {
+namespace {
+
+using Facts = RuleFacts;
+using Option = WrittenOption;
+
+constexpr std::string_view kRtmp = "rtmp";
+constexpr std::string_view kEveryKey = "*";
+constexpr std::string_view kAbstract = "unix:@";
+
+bool relays(const ListenerSettings& listener) {
+  return listener.protocol == kRtmp && (listener.handler.empty() || listener.handler == "relay");
+}
+
+bool forwards(const ListenerSettings& listener) {
+  return listener.protocol == kRtmp && listener.handler == "forward";
+}
+
+/// By what was written: a host name has no address before it is looked up.
+std::optional<Endpoint> address_of(const ListenerSettings& listener) {
+  const auto endpoint = parse_endpoint(listener.listen);
+  return endpoint ? std::optional(*endpoint) : std::nullopt;
+}
+
+bool is_unix(const ListenerSettings& listener) {
+  const auto address = address_of(listener);
+  return address && address->family() == AF_UNIX;
+}
+
+/// Its clients belong to nobody: who forwards looks at no stream's name.
+bool keyless(const ListenerSettings& listener) {
+  return listener.protocol == "ping" || (forwards(listener) && listener.key_is_stream);
+}
+
+/// Of mpworker; a worker program of the operator's own may make something else of it.
+bool is_known(const ListenerSettings& listener) {
+  return find_protocol(listener.protocol) != nullptr;
+}
+
+bool limits_addresses(const AccessRules& rules) {
+  return !rules.allow.empty() || !rules.deny.empty();
+}
+
+bool has_all(const std::vector<Network>& networks) {
+  return std::find(networks.begin(), networks.end(), Network{}) != networks.end();
+}
+
+bool asks_hooks(const HookSettings& hooks) {
+  return !hooks.on_connect.empty() || !hooks.on_publish.empty() || !hooks.on_play.empty();
+}
+
+bool tells_hooks(const HookSettings& hooks) {
+  return !hooks.on_unpublish.empty() || !hooks.on_stop.empty();
+}
+
+bool is_control_key(std::string_view key) {
+  const auto number = parse_integer(key, INT32_MIN, INT32_MAX);
+  return number && std::to_string(*number) == key;
+}
+
+bool is_vhost_key(std::string_view key) {
+  const auto name = read_vhost_name(key);
+  return name && *name == key && !key.starts_with('*');
+}
+
+/// Whether a client could have this key, as far as its protocol is known here.
+bool may_occur(const ListenerSettings& listener, std::string_view key) {
+  if (key == kEveryKey) return true;
+  if (listener.protocol == "control") return is_control_key(key);
+  if (listener.protocol != kRtmp) return true;
+  if (listener.key_is_stream) return std::count(key.begin(), key.end(), '/') >= 2;
+  return is_vhost_key(key);
+}
+
+// --- what rules ask: true when there is something to say -----------------------------------------
+
+bool single(const Option&, const Facts& f) {
+  return f.settings.workers == 0;
+}
+bool several_in_single(const Option& o, const Facts& f) {
+  return f.settings.workers == 0 && o.value != "0";
+}
+bool no_rtmp(const Option& o, const Facts&) {
+  return o.listener->protocol != kRtmp;
+}
+bool no_rtmp_but_own(const Option& o, const Facts& f) {
+  return o.listener->protocol != kRtmp && f.own_program && !is_known(*o.listener);
+}
+bool no_unix(const Option& o, const Facts&) {
+  return !is_unix(*o.listener);
+}
+bool of_unix(const Option& o, const Facts&) {
+  return is_unix(*o.listener);
+}
+bool abstract_socket(const Option& o, const Facts&) {
+  return o.listener->listen.starts_with(kAbstract);
+}
+bool without_keys(const Option& o, const Facts&) {
+  return keyless(*o.listener);
+}
+bool leaves_no_choice(const Option& o, const Facts&) {
+  const std::vector<Pin>& pins = o.listener->pins;
+  const auto one = [](const Pin& pin) { return pin.slots.size() == 1; };
+  const auto every = [](const Pin& pin) { return pin.key == kEveryKey; };
+  return std::all_of(pins.begin(), pins.end(), one) && std::any_of(pins.begin(), pins.end(), every);
+}
+bool spills_streams(const Option& o, const Facts& f) {
+  return relays(*o.listener) && o.listener->overflow_rule() == Overflow::kSpill &&
+         f.settings.worker_limit() != 1;
+}
+bool scatters_streams(const Option& o, const Facts& f) {
+  return relays(*o.listener) && !o.listener->sticky && f.settings.worker_limit() != 1;
+}
+bool owns_nothing(const Option& o, const Facts&) {
+  return !o.listener->sticky && o.listener->pins.empty();
+}
+bool never_occurs(const Option& o, const Facts&) {
+  const auto pin = read_pin(o.value);
+  return pin && !may_occur(*o.listener, pin->key);
+}
+bool address_claimed(const Option& o, const Facts& f) {
+  return o.listener->prefix == ClientPrefix::kSrsRealIp && f.rules_by_address;
+}
+bool no_extra_workers(const Option&, const Facts& f) {
+  return f.settings.worker_limit() <= f.settings.workers;
+}
+bool no_keys(const Option&, const Facts& f) {
+  return !f.keys;
+}
+bool no_sources(const Option&, const Facts& f) {
+  return !f.sources;
+}
+bool proxy_is_the_source(const Option& o, const Facts& f) {
+  return f.behind_proxy && o.value != "0";
+}
+
+bool only_forwarded(const Option&, const Facts& f) {
+  return f.forwards && !f.relays && !f.own_program;
+}
+bool also_forwarded(const Option& o, const Facts& f) {
+  return f.forwards && !o.vhost->upstreams.empty();
+}
+bool nobody_relays(const Option&, const Facts& f) {
+  return !f.relays && !f.own_program;
+}
+bool nobody_forwards(const Option&, const Facts& f) {
+  return !f.forwards && !f.own_program;
+}
+bool forwards_to_itself(const Option& o, const Facts& f) {
+  const auto upstream = read_upstream(o.value);
+  const auto endpoint = upstream ? parse_endpoint(upstream->address) : Result<Endpoint>(Error{});
+  return endpoint && std::find(f.forwarding.begin(), f.forwarding.end(), endpoint->to_string()) !=
+                         f.forwarding.end();
+}
+bool no_upstream(const Option& o, const Facts&) {
+  return o.vhost->upstreams.empty();
+}
+bool no_hook(const Option& o, const Facts&) {
+  return !asks_hooks(o.vhost->hooks) && !tells_hooks(o.vhost->hooks);
+}
+bool no_asking_hook(const Option& o, const Facts&) {
+  return !asks_hooks(o.vhost->hooks);
+}
+bool queue_below_merge(const Option& o, const Facts&) {
+  return o.vhost->queue <= o.vhost->merge;
+}
+bool publish_denied_to_all(const Option& o, const Facts&) {
+  return has_all(o.vhost->publish.deny);
+}
+bool play_denied_to_all(const Option& o, const Facts&) {
+  return has_all(o.vhost->play.deny);
+}
+bool publish_deny_misses_unix(const Option& o, const Facts& f) {
+  return f.relays_unix && !has_all(o.vhost->publish.deny);
+}
+bool play_deny_misses_unix(const Option& o, const Facts& f) {
+  return f.relays_unix && !has_all(o.vhost->play.deny);
+}
+
+// --- the rules -----------------------------------------------------------------------------------
+
+struct Rule {
+  std::string_view option;
+  bool (*says)(const Option&, const Facts&);
+  Finding finding;
+};
+
+constexpr Gravity kDanger = Gravity::kDanger;
+constexpr Gravity kDoubtful = Gravity::kDoubtful;
+constexpr Gravity kIdle = Gravity::kIdle;
+
+constexpr Finding kSingle{kIdle, "a single process has no broker or workers"};
+constexpr Finding kNoKeys{kIdle, "clients of this listener belong to no worker"};
+constexpr Finding kForwardOpen{
+    kDanger,
+    "every listener forwards, to upstreams that nobody asks this: expected it there, or "
+    "handler relay"};
+constexpr Finding kForwardBeside{
+    kDoubtful, "it does not hold for clients that are forwarded to the vhost's upstreams"};
+constexpr Finding kNoRelay{kIdle, "no listener has protocol rtmp with handler relay"};
+constexpr Finding kNoForward{kIdle, "no listener has protocol rtmp with handler forward"};
+constexpr Finding kNoExtra{kIdle, "there are no extra workers without max-workers above workers"};
+constexpr Finding kNoOwners{kIdle, "no listener has clients whose keys have owners"};
+constexpr Finding kNoUpstream{kIdle, "the vhost has no upstream"};
+constexpr Finding kDenyAll{kDoubtful, "the deny list of the vhost has all: everybody is refused"};
+constexpr Finding kDenyUnix{
+    kDoubtful, "clients of a unix socket have no address: expected all, or a listener with prefix"};
+
+/// Of those of one option the first that has something to say counts: the gravest stands first.
+constexpr Rule kRules[] = {
+    {"policy", single, kSingle},
+    {"policy", without_keys, kNoKeys},
+    {"policy", leaves_no_choice, {kIdle, "each key has a route to one slot"}},
+    {"sticky", single, kSingle},
+    {"sticky", without_keys, kNoKeys},
+    {"sticky",
+     scatters_streams,
+     {kDoubtful, "a stream's players and publisher may be in different workers and never meet"}},
+    {"overflow", single, kSingle},
+    {"overflow", without_keys, kNoKeys},
+    {"overflow",
+     spills_streams,
+     {kDoubtful,
+      "players who are sent to another worker than their stream's see nothing: expected "
+      "refuse"}},
+    {"overflow", owns_nothing, {kIdle, "with sticky = no keys have no owner that could be full"}},
+    {"route", single, kSingle},
+    {"route", without_keys, kNoKeys},
+    {"route",
+     never_occurs,
+     {kIdle,
+      "no client has such a key: of control it is a number, of rtmp the vhost's name in "
+      "lower case, or vhost/app/stream where key says so"}},
+    {"key", no_rtmp_but_own, {kIdle, "expected protocol rtmp, the only one that reads it"}},
+    {"key", no_rtmp, {kDanger, "expected protocol rtmp, the only one that reads it"}},
+    {"prefix",
+     no_rtmp,
+     {kDanger,
+      "expected protocol rtmp, the only one that reads it: another takes what the proxy "
+      "sends first for the client's own words"}},
+    {"prefix",
+     address_claimed,
+     {kDoubtful,
+      "whoever can connect can claim any address, and some vhosts have rules by "
+      "address: let only the proxy reach this listener"}},
+    {"mode",
+     abstract_socket,
+     {kDanger,
+      "an abstract socket has no permissions, every process of the machine may connect: "
+      "expected a path"}},
+    {"mode", no_unix, {kIdle, "it is about unix sockets"}},
+    {"keepalive", of_unix, {kIdle, "it is about TCP"}},
+
+    {"workers", several_in_single, kSingle},
+    {"max-workers", single, kSingle},
+    {"acceptors", single, kSingle},
+    {"grow-at", single, kSingle},
+    {"grow-at", no_extra_workers, kNoExtra},
+    {"linger", single, kSingle},
+    {"linger", no_extra_workers, kNoExtra},
+    {"key-linger", single, kSingle},
+    {"key-linger", no_keys, kNoOwners},
+    {"max-keys", single, kSingle},
+    {"max-keys", no_keys, kNoOwners},
+    {"start-timeout", single, kSingle},
+    {"ping-interval", single, kSingle},
+    {"ping-limit", single, kSingle},
+    {"answer-timeout", single, kSingle},
+    {"route-timeout", single, kSingle},
+    {"control-socket", single, kSingle},
+    {"clients-per-source", no_sources, {kIdle, "clients of unix sockets have no address"}},
+    {"clients-per-source",
+     proxy_is_the_source,
+     {kDoubtful, "a listener has prefix: all clients of a proxy count as one source"}},
+
+    {"publish-allow", only_forwarded, kForwardOpen},
+    {"publish-allow", also_forwarded, kForwardBeside},
+    {"publish-allow", publish_denied_to_all, kDenyAll},
+    {"publish-deny", only_forwarded, kForwardOpen},
+    {"publish-deny", also_forwarded, kForwardBeside},
+    {"publish-deny", publish_deny_misses_unix, kDenyUnix},
+    {"play-allow", only_forwarded, kForwardOpen},
+    {"play-allow", also_forwarded, kForwardBeside},
+    {"play-allow", play_denied_to_all, kDenyAll},
+    {"play-deny", only_forwarded, kForwardOpen},
+    {"play-deny", also_forwarded, kForwardBeside},
+    {"play-deny", play_deny_misses_unix, kDenyUnix},
+    {"publish-key", only_forwarded, kForwardOpen},
+    {"publish-key", also_forwarded, kForwardBeside},
+    {"play-key", only_forwarded, kForwardOpen},
+    {"play-key", also_forwarded, kForwardBeside},
+    {"publish-secret", only_forwarded, kForwardOpen},
+    {"publish-secret", also_forwarded, kForwardBeside},
+    {"play-secret", only_forwarded, kForwardOpen},
+    {"play-secret", also_forwarded, kForwardBeside},
+    {"on-connect", only_forwarded, kForwardOpen},
+    {"on-connect", also_forwarded, kForwardBeside},
+    {"on-publish", only_forwarded, kForwardOpen},
+    {"on-publish", also_forwarded, kForwardBeside},
+    {"on-play", only_forwarded, kForwardOpen},
+    {"on-play", also_forwarded, kForwardBeside},
+    {"on-unpublish", nobody_relays, kNoRelay},
+    {"on-stop", nobody_relays, kNoRelay},
+    {"hook-timeout", nobody_relays, kNoRelay},
+    {"hook-timeout", no_hook, {kIdle, "the vhost has no callback"}},
+    {"hook-failure", nobody_relays, kNoRelay},
+    {"hook-failure", no_asking_hook, {kIdle, "the vhost asks nobody"}},
+
+    {"latency", nobody_relays, kNoRelay},
+    {"gop-cache", nobody_relays, kNoRelay},
+    {"queue", nobody_relays, kNoRelay},
+    {"queue",
+     queue_below_merge,
+     {kDoubtful, "latency gathers for longer: players are always too late"}},
+    {"jitter", nobody_relays, kNoRelay},
+    {"max-players", nobody_relays, kNoRelay},
+    {"max-publishers", nobody_relays, kNoRelay},
+    {"max-bitrate", nobody_relays, kNoRelay},
+    {"publish-timeout", nobody_relays, kNoRelay},
+    {"standby-timeout", nobody_relays, kNoRelay},
+    {"play-wait", nobody_relays, kNoRelay},
+
+    {"upstream",
+     forwards_to_itself,
+     {kDanger, "a listener that forwards has this address: its clients would go round for ever"}},
+    {"upstream", nobody_forwards, kNoForward},
+    {"upstream-prefix", nobody_forwards, kNoForward},
+    {"upstream-prefix", no_upstream, kNoUpstream},
+    {"upstream-timeout", nobody_forwards, kNoForward},
+    {"upstream-timeout", no_upstream, kNoUpstream},
+    {"upstream-fails", nobody_forwards, kNoForward},
+    {"upstream-fails", no_upstream, kNoUpstream},
+    {"upstream-pause", nobody_forwards, kNoForward},
+    {"upstream-pause", no_upstream, kNoUpstream},
+};
+
+constexpr Finding kVhostsUnused{kIdle, "no listener has protocol rtmp, whose clients name vhosts"};
+
+using RulesOfOption = std::unordered_map<std::string_view, std::vector<const Rule*>>;
+
+const RulesOfOption& rules() {
+  static const RulesOfOption all = [] {
+    RulesOfOption by_option;
+    for (const Rule& rule : kRules) by_option[rule.option].push_back(&rule);
+    return by_option;
+  }();
+  return all;
+}
+
+}  // namespace
+
+RuleFacts::RuleFacts(const Settings& of) : settings(of), own_program(!of.worker_program.empty()) {
+  for (const ListenerSettings& listener : of.listeners) {
+    own_program = own_program || !is_known(listener);  // one that was started by itself
+    rtmp = rtmp || listener.protocol == kRtmp;
+    relays = relays || mpb::relays(listener);
+    forwards = forwards || mpb::forwards(listener);
+    keys = keys || (listener.sticky && !keyless(listener));
+    sources = sources || !is_unix(listener);
+    const bool prefixed = listener.prefix != ClientPrefix::kNone;
+    behind_proxy = behind_proxy || prefixed;
+    relays_unix = relays_unix || (mpb::relays(listener) && is_unix(listener) && !prefixed);
+    const auto address = address_of(listener);
+    if (mpb::forwards(listener) && address) forwarding.push_back(address->to_string());
+  }
+  rules_by_address = std::any_of(of.vhosts.begin(), of.vhosts.end(), [](const VhostSettings& v) {
+    return limits_addresses(v.publish) || limits_addresses(v.play);
+  });
+}
+
+const Finding* judge(const WrittenOption& option, const RuleFacts& facts) {
+  const auto found = rules().find(option.name);
+  if (found == rules().end()) return nullptr;
+  for (const Rule* rule : found->second) {
+    if (rule->says(option, facts)) return &rule->finding;
+  }
+  return nullptr;
+}
+
+const Finding* judge_vhosts(const RuleFacts& facts) {
+  return facts.rtmp || facts.own_program ? nullptr : &kVhostsUnused;
+}
+
+}  // namespace mpb

@@ -1,0 +1,184 @@
+// Options that endanger, mislead or do nothing beside the others.
+#include "common/option_rules.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "common/options.hpp"
+
+namespace mpb {
+namespace {
+
+std::string listener(std::string_view name, const std::string& lines) {
+  return "[listener " + std::string(name) + "]\nlisten = 127.0.0.1:0\n" + lines + "\n";
+}
+
+const std::string kRelay = listener("r", "protocol = rtmp");
+const std::string kForward = listener("f", "protocol = rtmp\nhandler = forward");
+const std::string kControl = listener("c", "protocol = control");
+const std::string kUnixRelay = "[listener u]\nlisten = unix:/x\nprotocol = rtmp\n";
+const std::string kUpstream = "upstream = 127.0.0.1:9\n";
+
+std::string vhost(const std::string& lines) {
+  return "[vhost a.test]\n" + lines + "\n";
+}
+
+struct Case {
+  std::string text;
+  std::string told;  // a part of what is told; empty: nothing
+};
+
+std::string warnings_of(const std::string& text) {
+  std::vector<Warning> warnings;
+  const auto settings = parse_config(text, "mp.ini", &warnings);
+  if (!settings) return "error: " + settings.error().text;
+  std::string told;
+  for (const Warning& warning : warnings) told += warning.text() + "\n";
+  return told;
+}
+
+void expect_warnings(const std::vector<Case>& cases) {
+  for (const auto& [text, told] : cases) {
+    const std::string warnings = warnings_of(text);
+    EXPECT_FALSE(warnings.starts_with("error: ")) << text << warnings;
+    if (told.empty()) {
+      EXPECT_EQ(warnings, "") << text;
+    } else {
+      EXPECT_NE(warnings.find(told), std::string::npos) << text << "-> " << warnings;
+    }
+  }
+}
+
+void expect_errors(const std::vector<Case>& cases) {
+  for (const auto& [text, told] : cases) {
+    const std::string error = warnings_of(text);
+    EXPECT_TRUE(error.starts_with("error: ")) << text << error;
+    EXPECT_NE(error.find(told), std::string::npos) << text << "-> " << error;
+  }
+}
+
+TEST(OptionRules, WhatEndangersIsAnError) {
+  const std::string own = "worker-program = w\n";
+  expect_errors({
+      {own + listener("o", "protocol = rooms\nprefix = proxy"),
+       "mp.ini:5: [listener o] prefix = proxy: expected protocol rtmp"},
+      {listener("c", "prefix = srs-real-ip"), "prefix = srs-real-ip: expected protocol rtmp"},
+      {listener("c", "key = vhost/app/stream"), "expected protocol rtmp"},
+      {"[listener l]\nlisten = unix:@name\nmode = 0600\n", "an abstract socket has no permissions"},
+      {kForward + vhost(kUpstream + "publish-key = s"),
+       "publish-key = ...: every listener forwards"},
+      {kForward + vhost(kUpstream + "play-secret = s"),
+       "play-secret = ...: every listener forwards"},
+      {kForward + vhost(kUpstream + "publish-allow = 10.0.0.0/8"), "every listener forwards"},
+      {kForward + vhost(kUpstream + "play-deny = all"), "every listener forwards"},
+      {kForward + vhost(kUpstream + "on-publish = http://127.0.0.1/"), "every listener forwards"},
+      {"[listener f]\nlisten = 127.0.0.1:9\nprotocol = rtmp\nhandler = forward\n" +
+           vhost(kUpstream),
+       "upstream = 127.0.0.1:9: a listener that forwards has this address"},
+  });
+}
+
+TEST(OptionRules, WhatHardlyIsMeantIsAWarning) {
+  expect_warnings({
+      {listener("r", "protocol = rtmp\noverflow = spill"),
+       "mp.ini:4: [listener r] overflow = spill: players who are sent"},
+      {listener("r", "protocol = rtmp\noverflow = refuse"), ""},
+      {listener("r", "protocol = rtmp\nhandler = forward\noverflow = spill") + vhost(kUpstream),
+       ""},
+      {listener("c", "overflow = spill"), ""},
+      {"workers = 1\n" + listener("r", "protocol = rtmp\noverflow = spill"), ""},
+      {listener("r", "protocol = rtmp\nsticky = no"), "may be in different workers"},
+      {"clients-per-source = 5\n" + listener("r", "protocol = rtmp\nprefix = proxy"),
+       "all clients of a proxy count as one source"},
+      {listener("r", "protocol = rtmp\nprefix = srs-real-ip") + vhost("play-deny = 10.0.0.0/8"),
+       "whoever can connect can claim any address"},
+      {kRelay + kForward + vhost(kUpstream + "publish-key = s"),
+       "publish-key = ...: it does not hold for clients that are forwarded"},
+      {kRelay + kForward + vhost("publish-key = s") + "[vhost b]\n" + kUpstream, ""},
+      {kUnixRelay + vhost("publish-deny = 10.0.0.0/8"), "clients of a unix socket have no address"},
+      {kUnixRelay + vhost("publish-deny = all"), ""},
+      {kRelay + vhost("publish-allow = 10.0.0.0/8\npublish-deny = all"), "everybody is refused"},
+      {kRelay + vhost("latency = merge:2s\nqueue = 1s"), "players are always too late"},
+  });
+}
+
+TEST(OptionRules, WhatDoesNothingIsAWarning) {
+  expect_warnings({
+      {kControl + vhost("publish-key = s"),
+       "mp.ini:4: [vhost a.test]: no listener has protocol rtmp"},
+      {kControl + vhost(""), "no listener has protocol rtmp"},
+      {kControl + vhost("gop-cache = yes"), ""},
+      {"worker-program = w\n" + listener("o", "protocol = rooms") + vhost("jitter = off"), ""},
+      {kRelay + vhost(kUpstream),
+       "upstream = 127.0.0.1:9: no listener has protocol rtmp with handler f"},
+      {kRelay + vhost("upstream-timeout = 1s"), "upstream-timeout = 1s: no listener"},
+      {kForward + vhost("upstream-fails = 1") + "[vhost b]\n" + kUpstream,
+       "the vhost has no upstream"},
+      {kForward + vhost(kUpstream + "upstream-fails = 1"), ""},
+      {kForward + vhost(kUpstream + "latency = merge:1s"), "latency = merge:1s: no listener"},
+      {kForward + vhost(kUpstream + "on-stop = http://127.0.0.1/"), "on-stop"},
+      {kForward + vhost(kUpstream + "max-players = 1"), "max-players = 1: no listener"},
+      {kRelay + vhost("hook-timeout = 1s"), "the vhost has no callback"},
+      {kRelay + vhost("hook-failure = open\non-stop = http://127.0.0.1/"), "the vhost asks nobody"},
+      {kRelay + vhost("hook-failure = open\non-play = http://127.0.0.1/"), ""},
+      {listener("c", "mode = 0600"), "mode = 0600: it is about unix sockets"},
+      {"[listener u]\nlisten = unix:/x\nmode = 0600\n", ""},
+      {listener("p", "protocol = ping\npolicy = hash"),
+       "clients of this listener belong to no worker"},
+      {listener("p", "protocol = ping\nroute = a=0"),
+       "clients of this listener belong to no worker"},
+      {listener("f",
+                "protocol = rtmp\nhandler = forward\nkey = vhost/app/stream\nroute = a/b/c=0") +
+           vhost(kUpstream),
+       "clients of this listener belong to no worker"},
+      {"key-linger = 5s\n" + listener("p", "protocol = ping"), "key-linger = 5s: no listener"},
+      {"max-keys = 5\n" + listener("c", "sticky = no"), "max-keys = 5: no listener"},
+      {"max-keys = 5\n" + kControl, ""},
+      {listener("c", "sticky = no\noverflow = refuse"), "keys have no owner that could be full"},
+      {listener("c", "policy = p2c\nroute = *=0\nroute = 7=1"), "each key has a route to one slot"},
+      {listener("c", "policy = p2c\nroute = *=0,1"), ""},
+      {listener("c", "route = seven=0"), "no client has such a key"},
+      {listener("c", "route = 007=0"), "no client has such a key"},
+      {listener("c", "route = -7=0"), ""},
+      {listener("r", "protocol = rtmp\nroute = A.test=0"), "no client has such a key"},
+      {listener("r", "protocol = rtmp\nroute = a.test/live/s=0"), "no client has such a key"},
+      {listener("r", "protocol = rtmp\nroute = a.test=0\nroute = *=1"), ""},
+      {listener("r", "protocol = rtmp\nkey = vhost/app/stream\nroute = a.test=0"), "no client has"},
+      {listener("r", "protocol = rtmp\nkey = vhost/app/stream\nroute = a.test/live/s=0"), ""},
+      {"worker-program = w\n" + listener("o", "protocol = rooms\nroute = A b=0"), ""},
+      {"worker-program = w\n" + listener("o", "protocol = rooms\nkey = vhost/app/stream"),
+       "the only one that reads it"},
+      {"linger = 5s\n" + kControl, "linger = 5s: there are no extra workers"},
+      {"linger = 5s\nmax-workers = 3\n" + kControl, ""},
+      {"grow-at = 80\nmax-workers = 2\n" + kControl, "grow-at = 80: there are no extra workers"},
+      {"clients-per-source = 5\n[listener u]\nlisten = unix:/x\n",
+       "clients of unix sockets have no"},
+      {"workers = 0\nmax-workers = 3\n" + kControl,
+       "max-workers = 3: a single process has no broker"},
+      {"workers = 0\n" + listener("c", "policy = hash"), "policy = hash: a single process"},
+  });
+}
+
+TEST(OptionRules, AreToldInTheOrderOfTheLinesAndCarryNoSecret) {
+  const std::string told = warnings_of("linger = 5s\n" + listener("c", "mode = 0600") +
+                                       "[listener b]\nlisten = 127.0.0.1:0\nmode = 0600\n");
+  EXPECT_LT(told.find("mp.ini:1:"), told.find("mp.ini:4:")) << told;
+  EXPECT_LT(told.find("mp.ini:4:"), told.find("mp.ini:7:")) << told;
+  const std::string secret =
+      warnings_of(kRelay + kForward + vhost(kUpstream + "play-key = s3cret"));
+  EXPECT_EQ(secret.find("s3cret"), std::string::npos) << secret;
+}
+
+TEST(OptionRules, ManyVhostsAreJudgedInNoTime) {
+  std::string text = kRelay;
+  for (int i = 0; i < 20'000; ++i) {
+    text += "[vhost v" + std::to_string(i) + "]\npublish-key = s\nhook-timeout = 1s\n";
+  }
+  std::vector<Warning> warnings;
+  ASSERT_TRUE(parse_config(text, "mp.ini", &warnings));
+  EXPECT_LE(warnings.size(), 21U) << "and a word that there are more";
+}
+
+}  // namespace
+}  // namespace mpb
