@@ -157,6 +157,7 @@ channel::Configure Broker::configure_message(Slot slot) {
   message.key_linger_ms = milliseconds(settings_.key_linger);
   message.drain_timeout_ms = milliseconds(settings_.drain_timeout);
   message.clients_per_source = settings_.clients_per_source;
+  message.flags = channel::Configure::kTakesNotices;
   return message;
 }
 
@@ -196,6 +197,10 @@ std::string_view Broker::on_worker_message(Slot slot, const channel::Message& me
   }
   if (const auto* answer = std::get_if<Answer>(&message)) {
     inquiries_.on_answer(slot, *answer);
+    return {};
+  }
+  if (const auto* notice = std::get_if<Notice>(&message)) {
+    notices_.tell(slot, *notice, loop_.now());
     return {};
   }
   return "a message that only a broker sends";

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/client_notices.hpp"
 #include "broker/control_socket.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/event_log.hpp"
@@ -93,6 +94,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   std::uint16_t configured_limit_;  // of workers, whatever 'mpctl workers' says
   SettingsReader read_settings_;
   EventLog events_;
+  ClientNotices notices_{events_};
   ListenerSet listeners_;
   VhostSet vhosts_;
   WorkerTable workers_;

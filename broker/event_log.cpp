@@ -22,8 +22,7 @@ std::string as_text(const boost::json::value& value) {
 
 }  // namespace
 
-void EventLog::emit(LogLevel level, std::string_view event,
-                    std::initializer_list<EventField> fields) {
+void EventLog::emit(LogLevel level, std::string_view event, std::span<const EventField> fields) {
   {
     LogLine line(level, event);
     for (const auto& [key, value] : fields) line(key, as_text(value));

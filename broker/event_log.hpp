@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -35,7 +36,10 @@ class EventLog {
   void set_publisher(std::function<void(const boost::json::object&)> publish) {
     publish_ = std::move(publish);
   }
-  void emit(LogLevel level, std::string_view event, std::initializer_list<EventField> fields);
+  void emit(LogLevel level, std::string_view event, std::span<const EventField> fields);
+  void emit(LogLevel level, std::string_view event, std::initializer_list<EventField> fields) {
+    emit(level, event, std::span(fields.begin(), fields.size()));
+  }
 
  private:
   std::function<void(const boost::json::object&)> publish_;

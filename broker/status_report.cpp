@@ -56,6 +56,15 @@ object closed(const ListenerCounters& counters) {
           {"unsettled", counters.closed_unsettled}};
 }
 
+/// All reasons, those that did not occur too.
+object refused(const ReasonCounts& counts) {
+  object report;
+  for (std::size_t reason = 1; reason < counts.size(); ++reason) {
+    if (is_refusal(static_cast<Reason>(reason))) report[kReasonNames[reason]] = counts[reason];
+  }
+  return report;
+}
+
 }  // namespace
 
 object StatusReport::build() const {
@@ -141,6 +150,7 @@ object StatusReport::worker(Slot slot) const {
                         {"retried", sum.retried}};
   report["rejected"] = rejected(sum);
   report["closed"] = closed(sum);
+  report["refused"] = refused(process->refused());
   report["accept_pauses"] = own.accept_pauses;
   report["queue_high_water"] = {{"broker", process->queue_high_water()},
                                 {"worker", own.queue_high_water}};

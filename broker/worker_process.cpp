@@ -252,6 +252,7 @@ std::string_view WorkerProcess::handle_pong(const channel::Pong& message) {
   if (!ping_outstanding_ || message.nonce != nonce_) return "a Pong that nobody asked for";
   ping_outstanding_ = false;
   counters_ = read_block<WorkerCounters>(message.counters, 0);
+  refused_ = read_block<ReasonCounts>(message.refusals, 0);
   listener_counters_.clear();
   for (std::size_t at = sizeof(WorkerCounters); at < message.counters.size();
        at += sizeof(ListenerCounters)) {

@@ -82,6 +82,8 @@ class WorkerProcess final : private ChannelHandler {
   [[nodiscard]] const std::vector<ListenerCounters>& listener_counters() const {
     return listener_counters_;
   }
+  /// How many clients it has refused, by reason.
+  [[nodiscard]] const ReasonCounts& refused() const { return refused_; }
   [[nodiscard]] std::size_t queue_high_water() const { return channel_.queue_high_water(); }
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -114,6 +116,7 @@ class WorkerProcess final : private ChannelHandler {
   std::string scratch_;
   WorkerCounters counters_;
   std::vector<ListenerCounters> listener_counters_;
+  ReasonCounts refused_{};
   std::uint64_t nonce_ = 0;
   std::vector<std::uint64_t> owed_;  // nonces of Queries that it has not answered to the end
   std::uint32_t messages_ = 0;

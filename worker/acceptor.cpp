@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/log.hpp"
+#include "worker/environment.hpp"
 #include "worker/worker_context.hpp"
 
 namespace mpb {
@@ -72,6 +73,9 @@ void Acceptor::admit(UniqueFd client) {
   if (!worker_.clients.admit_source(session, client.get(), worker_.settings.clients_per_source)) {
     ++service_.counters.accepted;
     ++service_.counters.rejected_source;
+    Notice notice;
+    notice.reason = Reason::kClientsPerSource;
+    worker_.environment->tell(notice, client.get());
     worker_.clients.give_back(session);
     return;
   }

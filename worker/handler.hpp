@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "proto/notice.hpp"
+
 namespace mpb {
 
 /// What a handler wants to remember of one client; destroyed with it.
@@ -100,6 +102,10 @@ class Handler {
   /// The other end of export_state, and of Verdict::state; called before the first on_bytes. False:
   /// the state is not understood, and the client is closed.
   virtual bool import_state(Client&, std::string_view state) { return state.empty(); }
+
+  /// Fills in what the operator is to know of a client that is refused or timed out: its texts live
+  /// as long as the client.
+  virtual void describe(const Client&, Notice&) const {}
 
   /// The client is gone, or has moved to another worker. Also called for one that on_bytes never
   /// saw. After kDetach the handler takes the socket out of the loop here.

@@ -98,6 +98,9 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool write_reply(const Verdict& verdict);
 
   void park();
+  /// Counts and tells why the client is refused. `key`: what it asked for; views need not last.
+  void tell_refused(Reason reason, std::string_view key);
+  void reject_input();  // counts it as one that broke its protocol
   void reject(std::string_view text);
   bool write(std::string_view text);
   /// Whether the handler may write now.

@@ -194,14 +194,21 @@ void Session::expire() {
       if (worker_->handoffs->withdraw(*this)) return refuse();
       // Another worker may have the client already: it must not hear two voices.
       ++counters.closed_unsettled;
+      tell_refused(Reason::kRouteTimeout, wanted_);
       break;
     case State::kLingering:
       break;
     case State::kClassifying:
       ++(header_due_ ? counters.rejected_header : counters.closed_idle);
+      tell_refused(header_due_ ? Reason::kHeaderTimeout : Reason::kIdleTimeout, {});
       break;
     default:
-      ++(output_.empty() && !blocked_ ? counters.closed_idle : counters.closed_slow);
+      if (output_.empty() && !blocked_) {
+        ++counters.closed_idle;
+        tell_refused(Reason::kIdleTimeout, client_.key);
+      } else {
+        ++counters.closed_slow;
+      }
       break;
   }
   close();

@@ -53,6 +53,7 @@ WorkerSettings from_options(const Settings& options) {
 
 Worker::Worker(EventLoop& loop, const Registry& registry)
     : loop_(loop), registry_(registry), environment_(loop), context_(loop) {
+  context_.environment = &environment_;
   loop_.at_turn_end([this] { end_turn(); });
   sweep();
 }
@@ -65,6 +66,7 @@ Status Worker::join_broker(UniqueFd socket) {
   link_ = std::make_unique<BrokerLink>(context_, std::move(socket),
                                        static_cast<BrokerCommands&>(*this));
   context_.handoffs = &link_->handoffs();
+  environment_.notices.set_sink([this](const Notice& notice) { return link_->tell(notice); });
   return link_->open();
 }
 

@@ -100,6 +100,9 @@ MESSAGE = {
     "idle": datagram(0x15, KEYS),
     "load": datagram(0x16, struct.pack("<II", 1, 2)),
     "pong": datagram(0x17, struct.pack("<QQ", 1, 2), 3),
+    "pong_refusals": datagram(0x17, struct.pack("<QQQQ", 2, 5, 6, 7), 3, 1),
+    "notice": datagram(
+        0x1A, struct.pack("<BBBxI5H2x", 3, 1, 2, 9, 11, 6, 4, 1, 1) + b"192.0.2.1:5a.testlivesk"),
     "resync_report": datagram(
         0x18, struct.pack("<IIIIQQH6x", 1, 2, 1, 1, 3, 4, 5) + KEYS, flags=1),
     "answer": datagram(0x19, b'{"streams":[{"vhost":"a.test"', 5),

@@ -33,4 +33,8 @@ bool RelayHandler::import_state(Client& client, std::string_view state) {
   return state_of(client).import_state(state);
 }
 
+void RelayHandler::describe(const Client& client, Notice& notice) const {
+  if (client.state) state_of(client).describe(notice);
+}
+
 }  // namespace mpb::rtmp

@@ -37,6 +37,7 @@ void RelayClient::append_own(std::string_view bytes) {
 
 void RelayClient::cut() {
   cut_ = true;
+  end_reason_ = Reason::kSendTimeout;
   hub_.finish_later(*this);
 }
 

@@ -32,6 +32,8 @@ class Upstreams {
   void note_failure(UpstreamSet& set, std::size_t number, std::string_view why);
   /// A client could not be served: counts, and logs at most one line a second.
   void note_unserved(std::string_view vhost, std::string_view why);
+  /// Tells the operator that a client is refused.
+  void tell(const Notice& notice) { environment_.tell(notice); }
 
   /// Each forwarded client, from its connect to its end.
   void add_client() { ++clients_; }
