@@ -93,7 +93,7 @@ Status Broker::start() {
   }
   for (const std::uint16_t number : opened->opened) tell_listening(number);
   vhosts_.replace(std::move(settings_.vhosts));
-  apply_pins();
+  apply_pins(pins_.configure(configured_pins()));
   apply_client_limit();
   supervisor_.apply_rules();
   if (const auto interval = watchdog_interval()) feed_watchdog(*interval);
@@ -134,7 +134,7 @@ void Broker::announce_ready() {
 
 void Broker::stop() {
   const Duration deadline = std::exchange(stopping_, true) ? Duration{0} : settings_.drain_timeout;
-  events_.emit(LogLevel::kInfo, "stopping", {{"deadline", format_duration(deadline)}});
+  events_.emit(LogLevel::kInfo, "stopping", {{"deadline", deadline}});
   notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
   listeners_.close_sockets();  // new clients are refused at once, not left in a backlog
   supervisor_.shut_down(deadline);

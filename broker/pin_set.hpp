@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/settings.hpp"
+#include "broker/worker_table.hpp"
 
 namespace mpb {
 

@@ -75,7 +75,11 @@ object StatusReport::build() const {
       {"state", broker_.stopping_ ? "draining" : "running"},
       {"uptime_ms", std::chrono::duration_cast<Duration>(Clock::now() - broker_.started_).count()}};
   boost::json::array listeners;
-  for (const auto& [number, entry] : broker_.listeners_.all()) listeners.push_back(listener(entry));
+  const auto totals = sums();
+  for (const auto& [number, entry] : broker_.listeners_.all()) {
+    const auto sum = totals.find(number);
+    listeners.push_back(listener(entry, sum == totals.end() ? ListenerCounters() : sum->second));
+  }
   report["listeners"] = std::move(listeners);
   boost::json::array workers;
   for (Slot slot = 0; slot < broker_.workers_.size(); ++slot) {
@@ -88,15 +92,20 @@ object StatusReport::build() const {
   return report;
 }
 
-object StatusReport::listener(const ListenerSet::Listener& entry) const {
-  ListenerCounters sum;
+std::map<std::uint64_t, ListenerCounters> StatusReport::sums() const {
+  std::map<std::uint64_t, ListenerCounters> totals;
   for (Slot slot = 0; slot < broker_.workers_.size(); ++slot) {
     const WorkerProcess* process = broker_.supervisor_.process(slot);
     if (process == nullptr) continue;
     for (const ListenerCounters& counters : process->listener_counters()) {
-      if (counters.listener == entry.number) add(sum, counters);
+      add(totals[counters.listener], counters);
     }
   }
+  return totals;
+}
+
+object StatusReport::listener(const ListenerSet::Listener& entry,
+                              const ListenerCounters& sum) const {
   const ListenerSettings& settings = entry.settings;
   return {{"name", settings.name},
           {"address", entry.address},

@@ -163,11 +163,14 @@ struct Query {
   std::string_view argument;
 };
 
-/// A part of the settings of all vhosts, which take the place of those before once the last part
-/// has come.
+/// A part of the settings of all vhosts, or of what is different in them; it holds once the last
+/// part has come.
 struct Vhosts {
-  static constexpr std::uint16_t kFirst = 1;  // header flag: a new set begins
-  static constexpr std::uint16_t kLast = 2;   // header flag: it is complete
+  static constexpr std::uint16_t kFirst = 1;    // header flag: a new set, or change, begins
+  static constexpr std::uint16_t kLast = 2;     // header flag: it is complete
+  static constexpr std::uint16_t kChange = 4;   // header flag: of others, all stays as it was
+  static constexpr std::uint16_t kRemoved = 8;  // header flag, with kChange: `text` has names, one
+                                                // a line, of vhosts that are no more
   std::uint16_t flags = 0;
   std::string_view text;  // whole sections of a configuration file
 };
@@ -175,7 +178,9 @@ struct Vhosts {
 // --- worker to broker ----------------------------------------------------------------------------
 
 struct Ready {
+  static constexpr std::uint16_t kTakesChanges = 1;  // header flag: see Vhosts::kChange
   std::uint32_t pid = 0;
+  std::uint16_t flags = 0;
 };
 
 /// A client somebody else may own: a copy of its descriptor comes along, the origin keeps its own.

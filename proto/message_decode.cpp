@@ -259,7 +259,7 @@ Failure decode_simple(const Header& header, ByteReader& in) {
     case Type::kVhosts:
       return Message{Vhosts{header.flags, in.rest()}};
     case Type::kReady: {
-      const Ready m{in.number<std::uint32_t>()};
+      const Ready m{in.number<std::uint32_t>(), header.flags};
       return finish(in, m);
     }
     case Type::kLoad: {

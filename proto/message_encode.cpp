@@ -97,7 +97,7 @@ void encode(std::string& out, const Vhosts& m) {
 }
 
 void encode(std::string& out, const Ready& m) {
-  append_header(out, Type::kReady, 4);
+  append_header(out, Type::kReady, 4, 0, m.flags);
   append_le(out, m.pid);
 }
 

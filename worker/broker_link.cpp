@@ -42,7 +42,8 @@ void BrokerLink::send(std::string_view datagram) {
 
 void BrokerLink::send_ready() {
   scratch_.clear();
-  channel::encode(scratch_, channel::Ready{static_cast<std::uint32_t>(::getpid())});
+  channel::encode(scratch_, channel::Ready{static_cast<std::uint32_t>(::getpid()),
+                                           channel::Ready::kTakesChanges});
   send(scratch_);
 }
 

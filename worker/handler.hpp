@@ -103,6 +103,10 @@ class Handler {
   /// the state is not understood, and the client is closed.
   virtual bool import_state(Client&, std::string_view state) { return state.empty(); }
 
+  /// The client is about to be closed since it does not read what it is sent; on_close follows. Not
+  /// after Connection::close_slow().
+  virtual void on_slow(Client&) {}
+
   /// Fills in what the operator is to know of a client that is refused or timed out: its texts live
   /// as long as the client.
   virtual void describe(const Client&, Notice&) const {}

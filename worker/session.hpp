@@ -100,6 +100,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void park();
   /// Counts and tells why the client is refused. `key`: what it asked for; views need not last.
   void tell_refused(Reason reason, std::string_view key);
+  void count_slow();    // as one that does not read what it is sent
   void reject_input();  // counts it as one that broke its protocol
   void reject(std::string_view text);
   bool write(std::string_view text);

@@ -29,7 +29,7 @@ bool Session::write(std::string_view text) {
   }
   output_ += text.substr(written);
   if (output_.size() <= kMaxOutput) return true;
-  ++service_->counters.closed_slow;
+  count_slow();
   close();
   return false;
 }
@@ -100,6 +100,11 @@ void Session::finish() {
   if (state_ == State::kParked) return close();
   blocked_ = waiting_ = detached_ = false;
   reject({});
+}
+
+void Session::count_slow() {
+  ++service_->counters.closed_slow;
+  if (service_->handler) service_->handler->on_slow(client_);
 }
 
 void Session::close_slow() {
@@ -207,7 +212,7 @@ void Session::expire() {
         ++counters.closed_idle;
         tell_refused(Reason::kIdleTimeout, client_.key);
       } else {
-        ++counters.closed_slow;
+        count_slow();
       }
       break;
   }

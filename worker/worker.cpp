@@ -145,13 +145,16 @@ void Worker::on_unlisten(std::uint16_t listener) {
 }
 
 void Worker::on_vhosts(const channel::Vhosts& message) {
-  auto vhosts = vhosts_.add(message);
-  if (!vhosts) {
-    log_error("vhosts.failed")("why", vhosts.error().text);
+  auto news = vhosts_.add(message);
+  if (!news) {
+    log_error("vhosts.failed")("why", news.error().text);
     // Who may publish and play is among what it was to be told. Later it still has what it had.
     if (!started_) stop(ExitCode::kUsage);
-  } else if (*vhosts) {
-    set_vhosts(**std::move(vhosts));
+  } else if (*news && (*news)->whole) {
+    set_vhosts(std::move((*news)->vhosts));
+  } else if (*news) {
+    environment_.vhosts.change(std::move((*news)->vhosts), (*news)->removed);
+    log_info("vhosts")("count", environment_.vhosts.size());
   }
 }
 

@@ -137,6 +137,13 @@ TEST(Message, ConfigureKeepsEveryField) {
   EXPECT_EQ(got.clients_per_source, 11U);
 }
 
+TEST(Message, ReadyTellsWhatTheWorkerTakes) {
+  EXPECT_EQ(expect<Ready>(encoded(Ready{1})).flags, 0);
+  const Ready sent{1, Ready::kTakesChanges};
+  EXPECT_EQ(encoded(sent), datagram(0x11, "\1\0\0\0"s, 0, 1));
+  EXPECT_EQ(expect<Ready>(encoded(sent)).flags, Ready::kTakesChanges);
+}
+
 TEST(Message, ConfigureTellsWhatTheBrokerTakes) {
   Configure sent;
   EXPECT_EQ(expect<Configure>(encoded(sent)).flags, 0);

@@ -53,6 +53,8 @@ class RelayClient final : public ClientState {
   void set_end_reason(Reason reason) { end_reason_ = reason; }
   /// Tells the operator that it is refused, what it does or asks for.
   void tell_refused(Reason reason);
+  /// It is about to be closed since it reads too little: counts the players it has.
+  void note_slow();
   /// As Handler has it.
   void describe(Notice& notice) const;
   /// Ends the connection.

@@ -33,6 +33,10 @@ bool RelayHandler::import_state(Client& client, std::string_view state) {
   return state_of(client).import_state(state);
 }
 
+void RelayHandler::on_slow(Client& client) {
+  if (client.state) state_of(client).note_slow();
+}
+
 void RelayHandler::describe(const Client& client, Notice& notice) const {
   if (client.state) state_of(client).describe(notice);
 }

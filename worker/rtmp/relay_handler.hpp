@@ -16,6 +16,7 @@ class RelayHandler final : public Handler {
   void on_writable(Client& client) override;
   std::string export_state(const Client& client) override;
   bool import_state(Client& client, std::string_view state) override;
+  void on_slow(Client& client) override;
   void describe(const Client& client, Notice& notice) const override;
   void on_close(Client& client) override { client.state.reset(); }
 

@@ -154,9 +154,12 @@ void RelayHub::end_turn() {
 }
 
 std::size_t RelayHub::kick(const std::string& path) {
-  const auto found = std::find_if(streams_.begin(), streams_.end(), [&path](const auto& entry) {
-    return as_utf8(entry.first) == path;
-  });
+  auto found = streams_.find(path);
+  // Or as it is told where it is not UTF-8.
+  if (found == streams_.end() && path.find('%') != std::string::npos) {
+    found = std::find_if(streams_.begin(), streams_.end(),
+                         [&path](const auto& entry) { return as_utf8(entry.first) == path; });
+  }
   if (found == streams_.end()) return 0;
   const LiveStream* stream = found->second.stream.get();
   std::unordered_set<RelayClient*> clients;

@@ -44,17 +44,20 @@ class Upstreams {
   std::mt19937_64 random;  // of handshakes
 
  private:
+  static constexpr std::size_t kFewEntries = 64;
+
   struct Entry {
     Settings settings;
     std::shared_ptr<UpstreamSet> set;
   };
 
+  [[nodiscard]] bool is_configured(const std::string& section) const;
   void forget_unused();
   [[nodiscard]] std::string report() const;
 
   Environment& environment_;
   std::unordered_map<std::string, Entry> entries_;  // by the name of the section
-  std::uint64_t version_ = 0;                       // of the vhosts, at the last forget_unused()
+  std::size_t forget_at_ = kFewEntries;             // so many of them
   std::uint64_t clients_ = 0;                       // now
   std::uint64_t unserved_ = 0;
   std::uint64_t unserved_at_log_ = 0;
