@@ -15,6 +15,8 @@
 namespace mpb {
 namespace {
 
+using Values = std::vector<std::string>;
+
 /// The key alone is told of one that is not KEY=VALUE or has another key: its value may be a
 /// secret.
 Result<const OptionSpec*> read_vhost_key(std::string_view key) {
@@ -40,7 +42,7 @@ std::string VhostFormat::section(const VhostSettings& vhost) const {
   std::string text = fmt::format("[vhost {}]\n", vhost.name);
   auto unset = defaults_.begin();
   for (const OptionSpec& spec : vhost_option_table()) {
-    const std::vector<std::string> values = spec.show(vhost);
+    const Values values = spec.show(vhost);
     if (values == *unset++) continue;
     for (const std::string& value : values) {
       text.append(spec.name).append(" = ").append(write_ini_value(value)).append("\n");

@@ -128,12 +128,12 @@ TEST_F(RelayNotices, AFloodIsCountedAndHardlyTold) {
 }
 
 TEST_F(RelayNotices, ALongNameIsToldInPart) {
-  VhostSettings vhost;
-  vhost.publish.key = "sesame";
-  configure(vhost);
-  publish(std::string(255, 'n'));
-  ASSERT_FALSE(told.empty());
-  EXPECT_NE(last().find(std::string(255, 'n')), std::string::npos);
+  const std::string name(1000, 'n');
+  Notice notice;
+  notice.reason = Reason::kName;
+  notice.stream = name;
+  environment.tell(notice);
+  EXPECT_EQ(last(), "refused reason=name stream=" + name.substr(0, 255));
 }
 
 }  // namespace
