@@ -110,7 +110,7 @@ Status Broker::start() {
   if (const Status open = open_control(std::move(control)); !open) return open;
   for (const std::uint16_t number : opened->opened) tell_listening(number);
   vhosts_.replace(std::move(settings_.vhosts));
-  apply_pins();
+  apply_pins(pins_.configure(configured_pins()));
   apply_client_limit();
   warn_of_descriptors();
   supervisor_.apply_rules();
@@ -251,7 +251,7 @@ void Broker::tell_service() {
 
 void Broker::stop() {
   const Duration deadline = std::exchange(stopping_, true) ? Duration{0} : settings_.drain_timeout;
-  events_.emit(LogLevel::kInfo, "stopping", {{"deadline", format_duration(deadline)}});
+  events_.emit(LogLevel::kInfo, "stopping", {{"deadline", deadline}});
   notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
   turn_away_.end();
   listeners_.close_sockets();  // new clients are refused at once, not left in a backlog
@@ -275,6 +275,7 @@ channel::Configure Broker::configure_message(Slot slot) {
   message.key_linger_ms = milliseconds(settings_.key_linger);
   message.drain_timeout_ms = milliseconds(settings_.drain_timeout);
   message.clients_per_source = settings_.clients_per_source;
+  message.flags = channel::Configure::kTakesNotices;
   return message;
 }
 
@@ -314,6 +315,10 @@ std::string_view Broker::on_worker_message(Slot slot, const channel::Message& me
   }
   if (const auto* answer = std::get_if<Answer>(&message)) {
     inquiries_.on_answer(slot, *answer);
+    return {};
+  }
+  if (const auto* notice = std::get_if<Notice>(&message)) {
+    notices_.tell(slot, *notice, loop_.now());
     return {};
   }
   return "a message that only a broker sends";

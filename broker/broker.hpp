@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "broker/client_notices.hpp"
 #include "broker/control_socket.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/event_log.hpp"
 #include "broker/inquiries.hpp"
 #include "broker/listener_set.hpp"
+#include "broker/pin_set.hpp"
 #include "broker/refusal_report.hpp"
 #include "broker/router.hpp"
 #include "broker/scaler.hpp"
@@ -46,7 +48,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   friend class StatusReport;
 
   channel::Configure configure_message(Slot slot) override;
-  std::span<const std::string> vhost_texts() override { return vhosts_.texts(); }
+  std::vector<std::string> vhost_texts() override { return vhosts_.texts(); }
   std::vector<ListenerOffer> listener_offers(Slot slot) override;
   void on_worker_online(Slot slot) override;
   std::string_view on_worker_message(Slot slot, const channel::Message& message,
@@ -75,10 +77,10 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   void end_turn();
   void tick();
   void flush_outboxes();
-  void apply_pins();
-  [[nodiscard]] bool is_pinned(std::uint16_t space, const std::string& key) const;
-  /// Tells all workers of the vhosts.
-  void send_vhosts();
+  [[nodiscard]] PinSet::Pins configured_pins() const;
+  void apply_pins(const PinSet::Changes& changes);
+  /// Tells all workers what is different in the vhosts.
+  void send_vhosts(const VhostChange& change);
   [[nodiscard]] bool accepts(Slot slot) const { return slot < settings_.acceptor_count(); }
   [[nodiscard]] ScalerRules scaler_rules() const;
   /// The broker's part of the route time limit; the rest is the margin in which its refusal
@@ -112,6 +114,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   std::uint16_t configured_limit_;  // of workers, whatever 'mpctl workers' says
   OptionsReader read_options_;
   EventLog events_;
+  ClientNotices notices_{events_};
   ListenerSet listeners_;
   VhostSet vhosts_;
   WorkerTable workers_;
@@ -126,7 +129,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   ServiceView service_;
   std::uint64_t service_seen_ = 0;  // WorkerTable::changes at the last look
   TimePoint started_ = Clock::now();
-  std::vector<std::pair<std::uint16_t, Pin>> runtime_pins_;  // by space; kept across reloads
+  PinSet pins_;
   bool announced_ = false;
   bool wait_timer_armed_ = false;
   bool stopping_ = false;

@@ -16,21 +16,25 @@ std::string utc_now() {
                      fmt::gmtime(std::chrono::system_clock::to_time_t(now)), ms.count() % 1000);
 }
 
-std::string as_text(const boost::json::value& value) {
-  return value.is_string() ? std::string(value.get_string()) : boost::json::serialize(value);
+std::string as_text(const EventField& field) {
+  if (field.is_duration) return format_duration(Duration{field.value.get_int64()});
+  return field.value.is_string() ? std::string(field.value.get_string())
+                                 : boost::json::serialize(field.value);
 }
 
 }  // namespace
 
-void EventLog::emit(LogLevel level, std::string_view event,
-                    std::initializer_list<EventField> fields) {
+void EventLog::emit(LogLevel level, std::string_view event, std::span<const EventField> fields) {
   {
     LogLine line(level, event);
-    for (const auto& [key, value] : fields) line(key, as_text(value));
+    for (const EventField& field : fields) line(field.key, as_text(field));
   }
   if (!publish_) return;
   boost::json::object told{{"time", utc_now()}, {"event", event}};
-  for (const auto& [key, value] : fields) told[key] = value;
+  for (const EventField& field : fields) {
+    const std::string name = std::string(field.key) + (field.is_duration ? "_ms" : "");
+    told[name] = field.value;
+  }
   publish_(told);
 }
 

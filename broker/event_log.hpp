@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -12,11 +13,15 @@
 #include <boost/json/value.hpp>
 
 #include "common/log.hpp"
+#include "common/units.hpp"
 
 namespace mpb {
 
-/// One field of an event: a number, a boolean or a text.
+/// One field of an event: a number, a boolean, a text or a duration.
 struct EventField {
+  /// The log has it as "10s", events as a number of milliseconds, with "_ms" behind the name.
+  EventField(std::string_view name, Duration field)
+      : key(name), value(field.count()), is_duration(true) {}
   template <class T>
   EventField(std::string_view name, const T& field) : key(name) {
     if constexpr (std::is_convertible_v<const T&, std::string_view>) {
@@ -27,6 +32,7 @@ struct EventField {
   }
   std::string_view key;
   boost::json::value value;
+  bool is_duration = false;
 };
 
 class EventLog {
@@ -35,7 +41,10 @@ class EventLog {
   void set_publisher(std::function<void(const boost::json::object&)> publish) {
     publish_ = std::move(publish);
   }
-  void emit(LogLevel level, std::string_view event, std::initializer_list<EventField> fields);
+  void emit(LogLevel level, std::string_view event, std::span<const EventField> fields);
+  void emit(LogLevel level, std::string_view event, std::initializer_list<EventField> fields) {
+    emit(level, event, std::span(fields.begin(), fields.size()));
+  }
 
  private:
   std::function<void(const boost::json::object&)> publish_;

@@ -19,7 +19,6 @@
 namespace mpb {
 namespace {
 
-constexpr std::string_view kEveryKey = "*";
 constexpr std::string_view kTooManyQuestions = "too many questions wait for the workers' answers";
 
 Result<std::int64_t> number_field(const boost::json::object& request, std::string_view name,
@@ -179,35 +178,15 @@ Status Broker::request_route(const boost::json::object& request) {
   for (const auto& [number, listener] : listeners_.all()) {
     if (!name.empty() && listener.settings.name != name) continue;
     found = true;
-    if (!removal || is_pinned(listener.rules.space, pin.key)) spaces.insert(listener.rules.space);
+    if (!removal || pins_.has({listener.rules.space, pin.key})) spaces.insert(listener.rules.space);
   }
   if (!found) return usage_error(fmt::format("there is no listener '{}'", name));
   if (spaces.empty()) {
     return usage_error(fmt::format("there is no route for key '{}'{}", pin.key,
                                    name.empty() ? "" : fmt::format(" of listener '{}'", name)));
   }
-  for (const std::uint16_t space : spaces) {
-    std::erase_if(runtime_pins_, [&](const auto& entry) {
-      return entry.first == space && entry.second.key == pin.key;
-    });
-    runtime_pins_.emplace_back(space, pin);
-  }
-  apply_pins();
+  for (const std::uint16_t space : spaces) apply_pins(pins_.set({space, pin.key}, pin.slots));
   return {};
-}
-
-/// By the configuration, or while running, which wins.
-bool Broker::is_pinned(std::uint16_t space, const std::string& key) const {
-  for (const auto& [place, pin] : runtime_pins_) {
-    if (place == space && pin.key == key) return !pin.slots.empty();
-  }
-  for (const auto& [number, listener] : listeners_.all()) {
-    if (listener.rules.space != space) continue;
-    for (const Pin& pin : listener.settings.pins) {
-      if (pin.key == key) return true;
-    }
-  }
-  return false;
 }
 
 void Broker::request_workers(const boost::json::object& request, const Reply& reply) {
@@ -230,9 +209,9 @@ void Broker::request_workers(const boost::json::object& request, const Reply& re
 
 Status Broker::request_vhost(const boost::json::object& request, std::vector<Warning>& warnings) {
   const std::string_view name = text_field(request, "name");
+  Result<VhostChange> change = VhostChange{};
   if (is_removal(request)) {
-    const Status removed = vhosts_.remove(name, settings_);
-    if (!removed) return removed;
+    change = vhosts_.remove(name, settings_);
   } else {
     const auto set = texts_field(request, "set");
     if (!set) return usage_error("'set' must be a list of KEY=VALUE texts");
@@ -241,43 +220,44 @@ Status Broker::request_vhost(const boost::json::object& request, std::vector<War
     if (set->empty() && unset->empty()) {
       return usage_error("'set' must have at least one KEY=VALUE text, or 'unset' a key");
     }
-    auto changed = vhosts_.change(name, *set, *unset, settings_);
-    if (!changed) return changed.error();
-    warnings = *std::move(changed);
+    change = vhosts_.change(name, *set, *unset, settings_);
   }
+  if (!change) return change.error();
+  warnings = std::move(change->warnings);
   events_.emit(LogLevel::kInfo, "vhost", {{"vhost", name}, {"removed", is_removal(request)}});
-  send_vhosts();
+  send_vhosts(*change);
   return {};
 }
 
-void Broker::send_vhosts() {
-  supervisor_.for_each_process(
-      [this](Slot, WorkerProcess& worker) { worker.set_vhosts(vhosts_.texts()); });
+void Broker::send_vhosts(const VhostChange& change) {
+  std::optional<std::vector<std::string>> all;  // for those that take nothing less
+  supervisor_.for_each_process([&](Slot, WorkerProcess& worker) {
+    if (worker.takes_vhost_changes()) return worker.change_vhosts(change);
+    if (!all) all = vhosts_.texts();
+    worker.set_vhosts(*all);
+  });
 }
 
-/// The pins of the configuration and those set while running, which win. "*" comes last (see
-/// Router::pin), and what was decided before goes out before an owner loses a key.
-void Broker::apply_pins() {
-  std::map<std::pair<std::uint16_t, std::string>, std::vector<Slot>> pins;
+PinSet::Pins Broker::configured_pins() const {
+  PinSet::Pins pins;
   for (const auto& [number, listener] : listeners_.all()) {
     for (const Pin& pin : listener.settings.pins) {
       pins[{listener.rules.space, pin.key}] = pin.slots;
     }
   }
-  for (const auto& [space, pin] : runtime_pins_) pins[{space, pin.key}] = pin.slots;
+  return pins;
+}
+
+/// What was decided before goes out before an owner loses a key.
+void Broker::apply_pins(const PinSet::Changes& changes) {
+  if (changes.empty()) return;
   flush_outboxes();
-  router_.clear_pins();
   std::map<Slot, std::string> lost;  // by the owners that lose them: entries of Disown messages
-  const auto set_pins = [&](bool every_key) {
-    for (const auto& [place, slots] : pins) {
-      if ((place.second == kEveryKey) != every_key || slots.empty()) continue;
-      for (const Disowned& loser : router_.pin(place.first, place.second, slots)) {
-        channel::append_key(lost[loser.slot], {loser.epoch, loser.space, loser.key});
-      }
+  for (const auto& [place, slots] : changes) {
+    for (const Disowned& loser : router_.pin(place.first, place.second, slots)) {
+      channel::append_key(lost[loser.slot], {loser.epoch, loser.space, loser.key});
     }
-  };
-  set_pins(false);
-  set_pins(true);
+  }
   for (const auto& [slot, keys] : lost) {
     if (WorkerProcess* worker = supervisor_.process(slot)) worker->disown(keys);
   }
@@ -344,8 +324,8 @@ Status Broker::apply(Settings fresh) {
     }
   });
   for (const std::uint16_t number : change->opened) tell_listening(number);
-  if (vhosts_.replace(std::move(settings_.vhosts))) send_vhosts();
-  apply_pins();
+  if (const auto vhosts = vhosts_.replace(std::move(settings_.vhosts))) send_vhosts(*vhosts);
+  apply_pins(pins_.configure(configured_pins()));
   warn_of_descriptors();
   supervisor_.apply_rules();
   announce_ready();  // there may be fewer base workers to wait for

@@ -75,6 +75,8 @@ Route& Router::make_route(Slot owner) {
   route.owner = owner;
   route.epoch = next_epoch_++;
   route.name = &place->first;
+  if (of_owners_.size() <= owner) of_owners_.resize(owner + 1U);
+  of_owners_[owner].push_back(route);
   if (next_epoch_ == 0) next_epoch_ = 1;
   return route;
 }
@@ -185,7 +187,9 @@ void Router::not_taken(Route& route) {
 }
 
 void Router::forget_owner(Slot slot) {
-  std::erase_if(routes_, [slot](const auto& entry) { return entry.second.owner == slot; });
+  if (slot < of_owners_.size()) {
+    while (!of_owners_[slot].empty()) routes_.erase(routes_.find(*of_owners_[slot].front().name));
+  }
   std::erase_if(revoked_, [slot](const auto& node) { return node.mapped().owner == slot; });
 }
 
@@ -218,20 +222,14 @@ Router::Routes::iterator Router::check_pins(Routes::iterator route, std::vector<
   losers.push_back(
       {route->second.owner, space, route->second.epoch, route->first.substr(sizeof space)});
   // Whoever counts the clients on their way goes on doing so.
+  route->second.unlink();
   auto node = routes_.extract(route);
   if (node.mapped().in_flight != 0) revoked_.push_back(std::move(node));
   return next;
 }
 
-void Router::clear_pins() {
-  pins_.clear();
-  default_pins_.clear();
-}
-
 std::size_t Router::keys_of(Slot slot) const {
-  return static_cast<std::size_t>(
-      std::count_if(routes_.begin(), routes_.end(),
-                    [slot](const auto& entry) { return entry.second.owner == slot; }));
+  return slot < of_owners_.size() ? of_owners_[slot].size() : 0;
 }
 
 const Route* Router::find(std::uint16_t space, std::string_view key) {

@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <boost/intrusive/list.hpp>
+
 #include "broker/worker_table.hpp"
 #include "common/settings.hpp"
 
@@ -24,8 +26,11 @@ struct RoutingRules {
   bool sticky = true;
 };
 
+using RouteLink =
+    boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
 /// A key that has an owner. Stays where it is in memory as long as it exists.
-struct Route {
+struct Route : RouteLink {
   Slot owner = kNoSlot;
   std::uint32_t epoch = 0;      // of this ownership: unique among all keys
   std::uint32_t in_flight = 0;  // clients of the key on their way to the owner
@@ -83,7 +88,6 @@ class Router {
   /// Pins `key` ("*": every other key of the space) to `slots`; empty: no pin. Returns the owners
   /// that lose a key by it. When setting several, "*" comes last: it takes no pinned key.
   std::vector<Disowned> pin(std::uint16_t space, const std::string& key, std::vector<Slot> slots);
-  void clear_pins();
 
   [[nodiscard]] std::size_t key_count() const { return routes_.size(); }
   [[nodiscard]] std::size_t keys_of(Slot slot) const;
@@ -92,6 +96,8 @@ class Router {
  private:
   using Routes = std::unordered_map<std::string, Route>;
   using Pins = std::unordered_map<std::string, std::vector<Slot>>;
+  /// A route that is erased leaves its list by itself.
+  using RouteList = boost::intrusive::list<Route, boost::intrusive::constant_time_size<false>>;
 
   [[nodiscard]] const std::vector<Slot>* pinned(const std::string& name, std::uint16_t space) const;
   RouteDecision to_owner(const RouteRequest& request, Route& route);
@@ -111,6 +117,7 @@ class Router {
   std::size_t max_keys_;
   std::mt19937_64 random_;
   Routes routes_;                           // by space (2 bytes) and key
+  std::vector<RouteList> of_owners_;        // those in routes_, by slot
   Pins pins_;                               // by the same
   std::vector<Routes::node_type> revoked_;  // by a pin, while clients were on their way
   std::map<std::uint16_t, std::vector<Slot>> default_pins_;

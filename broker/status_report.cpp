@@ -57,6 +57,15 @@ object closed(const ListenerCounters& counters) {
           {"unsettled", counters.closed_unsettled}};
 }
 
+/// All reasons, those that did not occur too.
+object refused(const ReasonCounts& counts) {
+  object report;
+  for (std::size_t reason = 1; reason < counts.size(); ++reason) {
+    if (is_refusal(static_cast<Reason>(reason))) report[kReasonNames[reason]] = counts[reason];
+  }
+  return report;
+}
+
 }  // namespace
 
 object StatusReport::build() const {
@@ -68,7 +77,11 @@ object StatusReport::build() const {
       {"why", broker_.stopping_ ? "" : broker_.service_trouble()},
       {"uptime_ms", std::chrono::duration_cast<Duration>(Clock::now() - broker_.started_).count()}};
   boost::json::array listeners;
-  for (const auto& [number, entry] : broker_.listeners_.all()) listeners.push_back(listener(entry));
+  const auto totals = sums();
+  for (const auto& [number, entry] : broker_.listeners_.all()) {
+    const auto sum = totals.find(number);
+    listeners.push_back(listener(entry, sum == totals.end() ? ListenerCounters() : sum->second));
+  }
   report["listeners"] = std::move(listeners);
   boost::json::array workers;
   for (Slot slot = 0; slot < broker_.workers_.size(); ++slot) {
@@ -81,15 +94,20 @@ object StatusReport::build() const {
   return report;
 }
 
-object StatusReport::listener(const ListenerSet::Listener& entry) const {
-  ListenerCounters sum;
+std::map<std::uint64_t, ListenerCounters> StatusReport::sums() const {
+  std::map<std::uint64_t, ListenerCounters> totals;
   for (Slot slot = 0; slot < broker_.workers_.size(); ++slot) {
     const WorkerProcess* process = broker_.supervisor_.process(slot);
     if (process == nullptr) continue;
     for (const ListenerCounters& counters : process->listener_counters()) {
-      if (counters.listener == entry.number) add(sum, counters);
+      add(totals[counters.listener], counters);
     }
   }
+  return totals;
+}
+
+object StatusReport::listener(const ListenerSet::Listener& entry,
+                              const ListenerCounters& sum) const {
   const ListenerSettings& settings = entry.settings;
   return {{"name", settings.name},
           {"address", entry.address},
@@ -143,6 +161,7 @@ object StatusReport::worker(Slot slot) const {
                         {"retried", sum.retried}};
   report["rejected"] = rejected(sum);
   report["closed"] = closed(sum);
+  report["refused"] = refused(process->refused());
   report["accept_pauses"] = own.accept_pauses;
   report["queue_high_water"] = {{"broker", process->queue_high_water()},
                                 {"worker", own.queue_high_water}};

@@ -1,6 +1,9 @@
 // The answer to `mpctl status`: docs/operations.md describes every field.
 #pragma once
 
+#include <cstdint>
+#include <map>
+
 #include <boost/json/object.hpp>
 
 #include "broker/broker.hpp"
@@ -15,7 +18,10 @@ class StatusReport {
 
  private:
   [[nodiscard]] boost::json::object worker(Slot slot) const;
-  [[nodiscard]] boost::json::object listener(const ListenerSet::Listener& listener) const;
+  [[nodiscard]] boost::json::object listener(const ListenerSet::Listener& listener,
+                                             const ListenerCounters& sum) const;
+  /// Over all running workers, by the listener's number.
+  [[nodiscard]] std::map<std::uint64_t, ListenerCounters> sums() const;
   [[nodiscard]] boost::json::object dispatch() const;
 
   const Broker& broker_;

@@ -161,8 +161,7 @@ void Supervisor::restart_later(Slot slot, const WorkerExit& exit) {
   workers_.set_state(slot, WorkerState::kBackoff);
   workers_.set_failing(slot, record.restart.hopeless());
   ++record.restarts;
-  events_.emit(LogLevel::kWarning, "restart",
-               {{"slot", slot}, {"in", format_duration(decision.delay)}});
+  events_.emit(LogLevel::kWarning, "restart", {{"slot", slot}, {"in", decision.delay}});
   arm(slot, decision.delay, [this, slot] {
     if (wanted(slot)) {
       start(slot);
@@ -175,7 +174,7 @@ void Supervisor::restart_later(Slot slot, const WorkerExit& exit) {
 bool Supervisor::drain(Slot slot, Duration deadline) {
   if (!workers_.online(slot)) return false;
   workers_.set_state(slot, WorkerState::kDraining);
-  events_.emit(LogLevel::kInfo, "drain", {{"slot", slot}, {"deadline", format_duration(deadline)}});
+  events_.emit(LogLevel::kInfo, "drain", {{"slot", slot}, {"deadline", deadline}});
   owner_.on_worker_drains(slot);
   drain_process(slot, deadline);
   return true;

@@ -20,7 +20,7 @@ namespace mpb {
 class SupervisorOwner {
  public:
   virtual channel::Configure configure_message(Slot slot) = 0;
-  virtual std::span<const std::string> vhost_texts() = 0;
+  virtual std::vector<std::string> vhost_texts() = 0;
   virtual std::vector<ListenerOffer> listener_offers(Slot slot) = 0;
   virtual void on_worker_online(Slot slot) = 0;
   virtual std::string_view on_worker_message(Slot slot, const channel::Message& message,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "common/option_values.hpp"
@@ -20,51 +19,98 @@ Result<std::string> normalise(std::string_view name) {
   return usage_error(fmt::format("vhost '{}': {}", printable(name), read.error().text));
 }
 
+Error told_of(std::string_view name, const Status& why) {
+  return usage_error(fmt::format("vhost {}: {}", name, why.error().text));
+}
+
+std::size_t forwards(const VhostSettings& vhost) {
+  return vhost.upstreams.empty() ? 0 : 1;
+}
+
 }  // namespace
 
-bool VhostSet::replace(std::vector<VhostSettings> vhosts) {
-  if (vhosts == vhosts_) return false;
-  vhosts_ = std::move(vhosts);
-  texts_ = format_vhosts(vhosts_);
-  return true;
+VhostSet::Vhost* VhostSet::find(std::string_view name) {
+  const auto found = places_.find(std::string(name));
+  return found == places_.end() ? nullptr : &vhosts_[found->second];
 }
 
-VhostSet::Vhosts::iterator VhostSet::find(std::string_view name) {
-  return std::find_if(vhosts_.begin(), vhosts_.end(),
-                      [&](const VhostSettings& vhost) { return vhost.name == name; });
+VhostSet::Vhost& VhostSet::put(VhostSettings settings, std::string text) {
+  Vhost* vhost = find(settings.name);
+  if (vhost == nullptr) {
+    places_[settings.name] = vhosts_.size();
+    vhost = &vhosts_.emplace_back();
+  }
+  size_ += text.size() - vhost->text.size();
+  forwarding_ += forwards(settings) - forwards(vhost->settings);
+  *vhost = {std::move(settings), std::move(text)};
+  return *vhost;
 }
 
-Status VhostSet::accept(const Settings& settings) {
-  if (vhosts_.size() > kMaxVhosts) {
+void VhostSet::take(std::string_view name) {
+  const auto found = places_.find(std::string(name));
+  Vhost& gone = vhosts_[found->second];
+  size_ -= gone.text.size();
+  forwarding_ -= forwards(gone.settings);
+  if (&gone != &vhosts_.back()) {
+    places_[vhosts_.back().settings.name] = found->second;
+    gone = std::move(vhosts_.back());
+  }
+  vhosts_.pop_back();
+  places_.erase(found);
+}
+
+std::optional<VhostChange> VhostSet::replace(std::vector<VhostSettings> vhosts) {
+  TextPacker set;
+  TextPacker removed;
+  std::unordered_map<std::string_view, const VhostSettings*> wanted;
+  for (const VhostSettings& vhost : vhosts) wanted.emplace(vhost.name, &vhost);
+  std::vector<std::string> gone;
+  for (const Vhost& vhost : vhosts_) {
+    if (!wanted.contains(vhost.settings.name)) gone.push_back(vhost.settings.name);
+  }
+  for (const std::string& name : gone) {
+    take(name);
+    removed.add(name + '\n');
+  }
+  VhostFormat format;
+  for (VhostSettings& vhost : vhosts) {
+    const Vhost* before = find(vhost.name);
+    if (before != nullptr && before->settings == vhost) continue;
+    std::string text = format.section(vhost);
+    set.add(text);
+    put(std::move(vhost), std::move(text));
+  }
+  VhostChange change{set.take(), removed.take(), {}};
+  if (change.set.empty() && change.removed.empty()) return std::nullopt;
+  return change;
+}
+
+Status VhostSet::check(std::size_t vhosts, std::size_t size, std::size_t forwarding,
+                       const Settings& settings) {
+  if (vhosts > kMaxVhosts) {
     return usage_error(fmt::format("expected at most {} vhosts", kMaxVhosts));
   }
+  if (size > kMaxVhostsText) {
+    return usage_error(fmt::format("expected at most {} bytes for all vhosts", kMaxVhostsText));
+  }
+  if (forwarding > 0 || !settings.worker_program.empty()) return {};
   for (const ListenerSettings& listener : settings.listeners) {
-    if (settings.worker_program.empty() && forwards_to_nowhere(listener, vhosts_)) {
+    if (forwards_to_nowhere(listener, {})) {
       return usage_error(
           fmt::format("no vhost would have an upstream, which listener {} needs", listener.name));
     }
   }
-  std::vector<std::string> texts = format_vhosts(vhosts_);
-  const std::size_t size =
-      std::accumulate(texts.begin(), texts.end(), std::size_t{0},
-                      [](std::size_t sum, const std::string& text) { return sum + text.size(); });
-  if (size > kMaxVhostsText) {
-    return usage_error(fmt::format("expected at most {} bytes for all vhosts", kMaxVhostsText));
-  }
-  texts_ = std::move(texts);
   return {};
 }
 
-Result<std::vector<Warning>> VhostSet::change(std::string_view name,
-                                              std::span<const std::string> assignments,
-                                              std::span<const std::string> unset,
-                                              const Settings& settings) {
+Result<VhostChange> VhostSet::change(std::string_view name,
+                                     std::span<const std::string> assignments,
+                                     std::span<const std::string> unset, const Settings& settings) {
   const auto normalised = normalise(name);
   if (!normalised) return normalised.error();
-  const auto known = find(*normalised);
-  const bool is_new = known == vhosts_.end();
-  VhostSettings changed;
-  if (!is_new) changed = *known;
+  const Vhost* known = find(*normalised);
+  const Vhost before = known != nullptr ? *known : Vhost{};
+  VhostSettings changed = before.settings;
   changed.name = *normalised;
   Status done = unset_in_vhost(changed, unset);
   if (done) done = change_vhost(changed, assignments);
@@ -74,37 +120,32 @@ Result<std::vector<Warning>> VhostSet::change(std::string_view name,
     if (!warnings) done = warnings.error();
   }
   if (!done) {
-    return usage_error(fmt::format("vhost {}: {}", *normalised, done.error().text));
+    return told_of(*normalised, done);
   }
-  if (is_new) {
-    vhosts_.push_back(std::move(changed));
-  } else {
-    std::swap(*known, changed);
-  }
-  Status accepted = accept(settings);
-  if (accepted) return warnings;
-  if (is_new) {
-    vhosts_.pop_back();
-  } else {
-    std::swap(*known, changed);
-  }
-  return usage_error(fmt::format("vhost {}: {}", *normalised, accepted.error().text));
+  std::string text = VhostFormat().section(changed);
+  const Status accepted =
+      check(vhosts_.size() + (known == nullptr ? 1 : 0), size_ + text.size() - before.text.size(),
+            forwarding_ + forwards(changed) - forwards(before.settings), settings);
+  if (!accepted) return told_of(*normalised, accepted);
+  return VhostChange{{put(std::move(changed), std::move(text)).text}, {}, *std::move(warnings)};
 }
 
-Status VhostSet::remove(std::string_view name, const Settings& settings) {
+Result<VhostChange> VhostSet::remove(std::string_view name, const Settings& settings) {
   const auto normalised = normalise(name);
   if (!normalised) return normalised.error();
-  const auto known = find(*normalised);
-  if (known == vhosts_.end()) {
-    return usage_error(fmt::format("there is no vhost '{}'", *normalised));
-  }
-  const auto index = known - vhosts_.begin();
-  VhostSettings removed = std::move(*known);
-  vhosts_.erase(known);
-  Status accepted = accept(settings);
-  if (accepted) return accepted;
-  vhosts_.insert(vhosts_.begin() + index, std::move(removed));
-  return usage_error(fmt::format("vhost {}: {}", *normalised, accepted.error().text));
+  const Vhost* known = find(*normalised);
+  if (known == nullptr) return usage_error(fmt::format("there is no vhost '{}'", *normalised));
+  const Status accepted = check(vhosts_.size() - 1, size_ - known->text.size(),
+                                forwarding_ - forwards(known->settings), settings);
+  if (!accepted) return told_of(*normalised, accepted);
+  take(*normalised);
+  return VhostChange{{}, {*normalised + '\n'}, {}};
+}
+
+std::vector<std::string> VhostSet::texts() const {
+  TextPacker packer;
+  for (const Vhost& vhost : vhosts_) packer.add(vhost.text);
+  return packer.take();
 }
 
 }  // namespace mpb

@@ -2,9 +2,11 @@
 // are told of them. The broker itself makes no use of them.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "common/error.hpp"
@@ -13,34 +15,48 @@
 
 namespace mpb {
 
+/// What is different, in the words of channel::Vhosts: texts that each fit one message.
+struct VhostChange {
+  std::vector<std::string> set;      // sections of vhosts that are new or have changed
+  std::vector<std::string> removed;  // names of others, one a line
+  std::vector<Warning> warnings;     // for the operator, not for workers
+};
+
 class VhostSet {
  public:
   /// Those of a configuration, which has been checked. What the operator has changed before is
-  /// gone. False: nothing is different, and no worker need be told.
-  bool replace(std::vector<VhostSettings> vhosts);
+  /// gone. Nothing: nothing is different, and no worker need be told.
+  std::optional<VhostChange> replace(std::vector<VhostSettings> vhosts);
 
   /// Gives the keys `unset` of a vhost their defaults, then sets "KEY=VALUE" texts. It is made if
   /// it is not there. An error has changed nothing. `settings` are those of the broker, for what
-  /// must hold between the two, and what there is to warn of.
-  Result<std::vector<Warning>> change(std::string_view name,
-                                      std::span<const std::string> assignments,
-                                      std::span<const std::string> unset,
-                                      const Settings& settings);
-  Status remove(std::string_view name, const Settings& settings);
+  /// must hold between the two. What it costs does not depend on how many vhosts there are.
+  Result<VhostChange> change(std::string_view name, std::span<const std::string> assignments,
+                             std::span<const std::string> unset, const Settings& settings);
+  Result<VhostChange> remove(std::string_view name, const Settings& settings);
 
   [[nodiscard]] bool empty() const { return vhosts_.empty(); }
-  /// See channel::Vhosts.
-  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
+  /// All of them, put together for a worker that is told of them for the first time.
+  [[nodiscard]] std::vector<std::string> texts() const;
 
  private:
-  using Vhosts = std::vector<VhostSettings>;
+  struct Vhost {
+    VhostSettings settings;
+    std::string text;  // its section
+  };
 
-  Vhosts::iterator find(std::string_view name);
-  /// Whether the vhosts may be as they are; if so, they are put into words.
-  Status accept(const Settings& settings);
+  /// Null: there is none of that name (normalised).
+  Vhost* find(std::string_view name);
+  Vhost& put(VhostSettings settings, std::string text);
+  void take(std::string_view name);
+  /// Whether there may be so many vhosts, bytes of text and vhosts with upstreams.
+  [[nodiscard]] static Status check(std::size_t vhosts, std::size_t size, std::size_t forwarding,
+                                    const Settings& settings);
 
-  Vhosts vhosts_;
-  std::vector<std::string> texts_;
+  std::vector<Vhost> vhosts_;
+  std::unordered_map<std::string, std::size_t> places_;  // in vhosts_, by name
+  std::size_t size_ = 0;                                 // of all texts
+  std::size_t forwarding_ = 0;                           // how many have upstreams
 };
 
 }  // namespace mpb

@@ -114,14 +114,26 @@ void WorkerProcess::configure(const channel::Configure& message) {
 }
 
 void WorkerProcess::set_vhosts(std::span<const std::string> texts) {
-  const std::size_t parts = std::max<std::size_t>(texts.size(), 1);
-  for (std::size_t part = 0; part < parts; ++part) {
-    channel::Vhosts message;
-    if (part == 0) message.flags |= channel::Vhosts::kFirst;
-    if (part + 1 == parts) message.flags |= channel::Vhosts::kLast;
-    if (part < texts.size()) message.text = texts[part];
+  std::vector<channel::Vhosts> parts;
+  for (const std::string& text : texts) parts.push_back({0, text});
+  if (parts.empty()) parts.emplace_back();  // none at all is a set, too
+  send_vhosts(parts);
+}
+
+void WorkerProcess::change_vhosts(const VhostChange& change) {
+  constexpr std::uint16_t kNames = channel::Vhosts::kChange | channel::Vhosts::kRemoved;
+  std::vector<channel::Vhosts> parts;
+  for (const std::string& names : change.removed) parts.push_back({kNames, names});
+  for (const std::string& text : change.set) parts.push_back({channel::Vhosts::kChange, text});
+  if (!parts.empty()) send_vhosts(parts);
+}
+
+void WorkerProcess::send_vhosts(std::vector<channel::Vhosts>& parts) {
+  parts.front().flags |= channel::Vhosts::kFirst;
+  parts.back().flags |= channel::Vhosts::kLast;
+  for (const channel::Vhosts& part : parts) {
     scratch_.clear();
-    channel::encode(scratch_, message);
+    channel::encode(scratch_, part);
     send();
   }
 }
@@ -254,8 +266,9 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   return owner_.on_message(slot_, message, std::move(datagram.fd));
 }
 
-std::string_view WorkerProcess::handle_ready(const channel::Ready&) {
+std::string_view WorkerProcess::handle_ready(const channel::Ready& message) {
   if (std::exchange(ready_, true)) return "a second Ready";
+  takes_vhost_changes_ = (message.flags & channel::Ready::kTakesChanges) != 0;
   owner_.on_ready(slot_);
   return {};
 }
@@ -264,6 +277,7 @@ std::string_view WorkerProcess::handle_pong(const channel::Pong& message) {
   if (!ping_outstanding_ || message.nonce != nonce_) return "a Pong that nobody asked for";
   ping_outstanding_ = false;
   counters_ = read_block<WorkerCounters>(message.counters, 0);
+  refused_ = read_block<ReasonCounts>(message.refusals, 0);
   listener_counters_.clear();
   for (std::size_t at = sizeof(WorkerCounters); at < message.counters.size();
        at += sizeof(ListenerCounters)) {

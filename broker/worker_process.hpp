@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/dispatcher.hpp"
+#include "broker/vhost_set.hpp"
 #include "broker/worker_table.hpp"
 #include "common/channel.hpp"
 #include "common/child.hpp"
@@ -56,6 +57,9 @@ class WorkerProcess final : private ChannelHandler {
   void configure(const channel::Configure& configure);
   /// All vhosts there are, as VhostSet has them.
   void set_vhosts(std::span<const std::string> texts);
+  /// Whether it can be told what is different in the vhosts, instead of all there are.
+  [[nodiscard]] bool takes_vhost_changes() const { return takes_vhost_changes_; }
+  void change_vhosts(const VhostChange& change);
   void offer(const ListenerOffer& listener);
   void withdraw(std::uint16_t listener);
   void drain(Duration deadline);
@@ -82,6 +86,8 @@ class WorkerProcess final : private ChannelHandler {
   [[nodiscard]] const std::vector<ListenerCounters>& listener_counters() const {
     return listener_counters_;
   }
+  /// How many clients it has refused, by reason.
+  [[nodiscard]] const ReasonCounts& refused() const { return refused_; }
   [[nodiscard]] std::size_t queue_high_water() const { return channel_.queue_high_water(); }
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -103,6 +109,8 @@ class WorkerProcess final : private ChannelHandler {
   std::string_view handle_ready(const channel::Ready& message);
   std::string_view handle_pong(const channel::Pong& message);
   std::string_view handle_answer(const channel::Answer& message);
+  /// `parts` (at least one) in a row; which are the first and the last is said here.
+  void send_vhosts(std::vector<channel::Vhosts>& parts);
   void send(int descriptor = -1);  // what is in scratch_
 
   EventLoop& loop_;
@@ -114,11 +122,13 @@ class WorkerProcess final : private ChannelHandler {
   std::string scratch_;
   WorkerCounters counters_;
   std::vector<ListenerCounters> listener_counters_;
+  ReasonCounts refused_{};
   std::uint64_t nonce_ = 0;
   std::vector<std::uint64_t> owed_;  // nonces of Queries that it has not answered to the end
   std::uint32_t messages_ = 0;
   bool ping_outstanding_ = false;
   bool ready_ = false;
+  bool takes_vhost_changes_ = false;  // as its Ready says
   bool ejected_ = false;
 };
 

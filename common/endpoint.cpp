@@ -164,6 +164,15 @@ Result<Endpoint> local_endpoint(int socket) {
   return endpoint;
 }
 
+std::string peer_text(int socket) {
+  Endpoint peer;
+  peer.length = sizeof peer.address;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer.address), &peer.length) != 0) {
+    return {};
+  }
+  return peer.family() == AF_UNIX ? std::string() : peer.to_string();
+}
+
 Result<UniqueFd> listen_on(const Endpoint& endpoint, int backlog, unsigned mode) {
   UniqueFd socket(::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return system_error("socket for " + endpoint.to_string());

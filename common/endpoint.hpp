@@ -39,6 +39,9 @@ Result<Endpoint> parse_endpoint(std::string_view text);
 /// The local (bound) address of `socket`, such as the port the kernel chose for port 0.
 Result<Endpoint> local_endpoint(int socket);
 
+/// The address of the peer of `socket`, "192.0.2.1:1234"; empty: a unix socket, or not connected.
+std::string peer_text(int socket);
+
 /// Binds and listens: non-blocking, close-on-exec, SO_REUSEADDR, TCP_NODELAY (which accepted
 /// sockets inherit), IPV6_V6ONLY for IPv6. A unix path left behind by a dead server is replaced;
 /// one that somebody serves is an error. `mode` sets a unix socket's permissions.

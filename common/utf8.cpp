@@ -1,5 +1,7 @@
 #include "common/utf8.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace mpb {
@@ -46,6 +48,16 @@ std::string valid_utf8(std::string_view text, std::string_view replacement) {
     text.remove_prefix(size);
   }
   return valid;
+}
+
+std::string as_utf8(std::string_view text) {
+  if (is_utf8(text)) return std::string(text);
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    encoded += byte < 0x80 ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
+  return encoded;
 }
 
 std::string_view utf8_prefix(std::string_view text, std::size_t size) {

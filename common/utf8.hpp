@@ -21,6 +21,10 @@ bool is_utf8(std::string_view text);
 /// `text` with `replacement` for each byte that is not UTF-8.
 std::string valid_utf8(std::string_view text, std::string_view replacement);
 
+/// A name for programs and people: itself; one that is not UTF-8 with all bytes above 127
+/// percent-encoded, so that different names stay different.
+std::string as_utf8(std::string_view text);
+
 /// The longest beginning of `text` that has at most `size` bytes and ends with no part of a
 /// character.
 std::string_view utf8_prefix(std::string_view text, std::size_t size);

@@ -24,6 +24,25 @@ void VhostTable::replace(std::vector<VhostSettings> vhosts) {
   wildcards_ = std::move(wildcards);
 }
 
+std::pair<VhostTable::Map*, std::string> VhostTable::place_of(std::string_view name) {
+  if (name.starts_with('*')) return {&wildcards_, std::string(name.substr(1))};
+  return {&exact_, std::string(name)};
+}
+
+void VhostTable::change(std::vector<VhostSettings> set, std::span<const std::string> removed) {
+  ++version_;
+  for (const std::string& name : removed) {
+    const auto [map, key] = place_of(name);
+    map->erase(key);
+  }
+  for (VhostSettings& vhost : set) {
+    auto [map, key] = place_of(vhost.name);
+    Settings& place = (*map)[std::move(key)];
+    if (place && *place == vhost) continue;
+    place = std::make_shared<const VhostSettings>(std::move(vhost));
+  }
+}
+
 VhostTable::Settings VhostTable::find_configured(std::string_view name) const {
   const auto own = exact_.find(name);
   if (own != exact_.end()) return own->second;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/vhost_settings.hpp"
@@ -19,6 +21,9 @@ class VhostTable {
   /// object. Without any vhost every name is served with the defaults.
   void replace(std::vector<VhostSettings> vhosts);
 
+  /// Takes `removed` away, and sets or adds `set`; the others stay as they are, also as objects.
+  void change(std::vector<VhostSettings> set, std::span<const std::string> removed);
+
   /// The name under which clients of `name` (normalised) are served: `name` itself when it is
   /// configured, matches a wildcard, or nothing is configured; else "__defaultVhost__" when that
   /// is configured; else empty: refused.
@@ -28,7 +33,7 @@ class VhostTable {
   /// defaults. Held by the caller, they outlive a reload. Never null.
   [[nodiscard]] std::shared_ptr<const VhostSettings> find(std::string_view name) const;
 
-  /// Grows with each replace(): who keeps settings looks again when it has changed.
+  /// Grows with each replace() and change(): who keeps settings looks again when it has changed.
   [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] std::size_t size() const { return exact_.size() + wildcards_.size(); }
 
@@ -42,6 +47,8 @@ class VhostTable {
   };
   using Map = std::unordered_map<std::string, Settings, Hash, std::equal_to<>>;
 
+  /// Where a vhost of this name has its place, and under which key.
+  std::pair<Map*, std::string> place_of(std::string_view name);
   [[nodiscard]] Settings find_configured(std::string_view name) const;
 
   Map exact_;

@@ -17,27 +17,6 @@ namespace {
 
 using Values = std::vector<std::string>;
 
-/// Each key's values in a vhost of which nothing was set.
-std::vector<Values> default_values() {
-  const VhostSettings defaults;
-  std::vector<Values> values;
-  for (const OptionSpec& spec : vhost_option_table()) values.push_back(spec.show(defaults));
-  return values;
-}
-
-std::string format_section(const VhostSettings& vhost, std::span<const Values> defaults) {
-  std::string text = fmt::format("[vhost {}]\n", vhost.name);
-  auto unset = defaults.begin();
-  for (const OptionSpec& spec : vhost_option_table()) {
-    const Values values = spec.show(vhost);
-    if (values == *unset++) continue;
-    for (const std::string& value : values) {
-      text.append(spec.name).append(" = ").append(write_ini_value(value)).append("\n");
-    }
-  }
-  return text;
-}
-
 /// The key alone is told of one that is not KEY=VALUE or has another key: its value may be a
 /// secret.
 Result<const OptionSpec*> read_vhost_key(std::string_view key) {
@@ -49,18 +28,34 @@ Result<const OptionSpec*> read_vhost_key(std::string_view key) {
 
 }  // namespace
 
-std::vector<std::string> format_vhosts(std::span<const VhostSettings> vhosts) {
-  const std::vector<Values> defaults = default_values();
-  std::vector<std::string> texts;
-  for (const VhostSettings& vhost : vhosts) {
-    std::string section = format_section(vhost, defaults);
-    if (texts.empty() || texts.back().size() + section.size() > kMaxVhostText) {
-      texts.push_back(std::move(section));
-    } else {
-      texts.back().append(section);
+void TextPacker::add(std::string_view text) {
+  if (texts_.empty() || texts_.back().size() + text.size() > kMaxVhostText) texts_.emplace_back();
+  texts_.back().append(text);
+}
+
+VhostFormat::VhostFormat() {
+  const VhostSettings defaults;
+  for (const OptionSpec& spec : vhost_option_table()) defaults_.push_back(spec.show(defaults));
+}
+
+std::string VhostFormat::section(const VhostSettings& vhost) const {
+  std::string text = fmt::format("[vhost {}]\n", vhost.name);
+  auto unset = defaults_.begin();
+  for (const OptionSpec& spec : vhost_option_table()) {
+    const Values values = spec.show(vhost);
+    if (values == *unset++) continue;
+    for (const std::string& value : values) {
+      text.append(spec.name).append(" = ").append(write_ini_value(value)).append("\n");
     }
   }
-  return texts;
+  return text;
+}
+
+std::vector<std::string> format_vhosts(std::span<const VhostSettings> vhosts) {
+  const VhostFormat format;
+  TextPacker packer;
+  for (const VhostSettings& vhost : vhosts) packer.add(format.section(vhost));
+  return packer.take();
 }
 
 Result<std::vector<VhostSettings>> parse_vhosts(std::string_view text, std::string_view source) {

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/error.hpp"
@@ -18,8 +19,29 @@ inline constexpr std::size_t kMaxVhostText = 64UL * 1024;
 /// All texts together must not be longer: workers refuse more.
 inline constexpr std::size_t kMaxVhostsText = 32UL * 1024 * 1024;
 
-/// "[vhost a.test]\nlatency = merge:350ms\n...": whole sections, in as few texts as kMaxVhostText
-/// allows. Only keys whose value is not the default.
+/// Puts sections, or other lines, together to as few texts of at most kMaxVhostText bytes as their
+/// order allows.
+class TextPacker {
+ public:
+  void add(std::string_view text);
+  std::vector<std::string> take() { return std::move(texts_); }
+
+ private:
+  std::vector<std::string> texts_;
+};
+
+/// Writes vhosts one by one.
+class VhostFormat {
+ public:
+  VhostFormat();
+  /// "[vhost a.test]\nlatency = merge:350ms\n...": only keys whose value is not the default.
+  [[nodiscard]] std::string section(const VhostSettings& vhost) const;
+
+ private:
+  std::vector<std::vector<std::string>> defaults_;  // each key's values where nothing was set
+};
+
+/// The sections of all of them, put together.
 std::vector<std::string> format_vhosts(std::span<const VhostSettings> vhosts);
 
 /// Reads what format_vhosts() wrote, its texts joined. `source` is its name in messages.

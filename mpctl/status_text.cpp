@@ -96,11 +96,12 @@ std::string workers_text(const json::object& status) {
   return table.to_string();
 }
 
-/// "12 busy, 3 header": the reasons that occurred, over all listeners.
-std::string reasons_text(const json::object& status, std::string_view member) {
+/// "12 busy, 3 header": the reasons that occurred, over all of `list`.
+std::string reasons_text(const json::object& status, std::string_view list,
+                         std::string_view member) {
   std::vector<std::pair<std::string, std::uint64_t>> totals;
-  for_each_object(member_array(status, "listeners"), [&](const json::object& listener) {
-    const json::object& reasons = member_object(listener, member);
+  for_each_object(member_array(status, list), [&](const json::object& entry) {
+    const json::object& reasons = member_object(entry, member);
     for (const auto& reason : reasons) {
       auto total = std::find_if(totals.begin(), totals.end(),
                                 [&](const auto& known) { return known.first == reason.key(); });
@@ -126,8 +127,9 @@ std::string dispatch_text(const json::object& status) {
       n("in_flight"), n("waiting"));
   text += fmt::format("          {} had to wait, {} found no place, {} lost their descriptor\n",
                       n("waited"), n("busy"), n("descriptors_lost"));
-  text += fmt::format("rejected: {}\nclosed:   {}\n", reasons_text(status, "rejected"),
-                      reasons_text(status, "closed"));
+  text += fmt::format(
+      "rejected: {}\nclosed:   {}\nrefused:  {}\n", reasons_text(status, "listeners", "rejected"),
+      reasons_text(status, "listeners", "closed"), reasons_text(status, "workers", "refused"));
   text +=
       fmt::format("broker:   {} keys, {} descriptors, RSS {}, {:.1f} s of CPU\n", n("keys"),
                   n("fds"), short_size(n("rss_bytes")), static_cast<double>(n("cpu_ms")) / 1000);

@@ -64,9 +64,9 @@ std::string streams_text(const json::object& answer) {
                {"CODEC", Align::kLeft},
                {"SIZE"},
                {"FPS"},
-               {"KB/S IN"},
+               {"KBIT/S IN"},
                {"PLAYERS"},
-               {"KB/S OUT"},
+               {"KBIT/S OUT"},
                {"DROPS"},
                {"CUT"},
                {"AGE"},
@@ -82,7 +82,7 @@ std::string streams_text(const json::object& answer) {
     in += static_cast<double>(number(stream, "kbps_in"));
     out += static_cast<double>(number(stream, "kbps_out"));
   });
-  return fmt::format("{}{} streams, {} players; {:.0f} kb/s in, {:.0f} kb/s out\n",
+  return fmt::format("{}{} streams, {} players; {:.0f} kbit/s in, {:.0f} kbit/s out\n",
                      table.to_string(), streams, players, in, out);
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "proto/notice.hpp"
+
 namespace mpb {
 
 struct Verdict {
@@ -22,7 +24,8 @@ struct Verdict {
   std::string reply{};  // what is sent, where it is made for this client
   std::string state{};  // what the handler must know besides the bytes (Handler::import_state); the
                         // last one that is not empty counts
-  std::uint8_t stage = 0;  // kReply: given to the next call
+  std::uint8_t stage = 0;             // kReply: given to the next call
+  Reason reason = Reason::kProtocol;  // kReject: why; `key` is then what was asked for, if known
 };
 
 /// Why a client is refused, where its protocol has words for people.
@@ -44,6 +47,12 @@ class Classifier {
   /// Whether clients wait for our acknowledgements until they are served: they are then sent at
   /// once (TCP_QUICKACK, tcp(7)).
   [[nodiscard]] virtual bool quick_ack() const { return false; }
+  /// Fills in what is known of a client that no handler has yet, by its key and the last state of a
+  /// Verdict; the texts are views of the two.
+  virtual void describe(std::string_view key, std::string_view state, Notice& notice) const {
+    static_cast<void>(state);
+    notice.key = key;
+  }
 };
 
 /// `control`: a client belongs to the id of its first 'C'; before that anybody may answer it.

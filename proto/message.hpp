@@ -12,6 +12,7 @@
 
 #include "proto/byte_order.hpp"
 #include "proto/decode_result.hpp"
+#include "proto/notice.hpp"
 
 namespace mpb::channel {
 
@@ -54,6 +55,7 @@ enum class Type : std::uint8_t {
   kPong = 0x17,
   kResyncReport = 0x18,
   kAnswer = 0x19,
+  kNotice = 0x1a,
 };
 
 /// Why a client was not taken (Nack, both directions).
@@ -96,6 +98,7 @@ struct AdoptionEntry {
 // --- broker to worker ----------------------------------------------------------------------------
 
 struct Configure {
+  static constexpr std::uint16_t kTakesNotices = 1;  // header flag: Notice, and refusals in Pong
   std::uint16_t slot = 0;
   std::uint16_t max_attempts = 0;
   std::uint32_t max_clients = 0;  // 0: no limit
@@ -107,6 +110,7 @@ struct Configure {
   std::uint32_t key_linger_ms = 0;
   std::uint32_t drain_timeout_ms = 0;
   std::uint32_t clients_per_source = 0;  // 0: no limit
+  std::uint16_t flags = 0;
 };
 
 struct Listen {
@@ -159,11 +163,14 @@ struct Query {
   std::string_view argument;
 };
 
-/// A part of the settings of all vhosts, which take the place of those before once the last part
-/// has come.
+/// A part of the settings of all vhosts, or of what is different in them; it holds once the last
+/// part has come.
 struct Vhosts {
-  static constexpr std::uint16_t kFirst = 1;  // header flag: a new set begins
-  static constexpr std::uint16_t kLast = 2;   // header flag: it is complete
+  static constexpr std::uint16_t kFirst = 1;    // header flag: a new set, or change, begins
+  static constexpr std::uint16_t kLast = 2;     // header flag: it is complete
+  static constexpr std::uint16_t kChange = 4;   // header flag: of others, all stays as it was
+  static constexpr std::uint16_t kRemoved = 8;  // header flag, with kChange: `text` has names, one
+                                                // a line, of vhosts that are no more
   std::uint16_t flags = 0;
   std::string_view text;  // whole sections of a configuration file
 };
@@ -171,7 +178,9 @@ struct Vhosts {
 // --- worker to broker ----------------------------------------------------------------------------
 
 struct Ready {
+  static constexpr std::uint16_t kTakesChanges = 1;  // header flag: see Vhosts::kChange
   std::uint32_t pid = 0;
+  std::uint16_t flags = 0;
 };
 
 /// A client somebody else may own: a copy of its descriptor comes along, the origin keeps its own.
@@ -192,7 +201,10 @@ struct Load {
 };
 
 struct Pong {
+  static constexpr std::uint16_t kRefusals = 1;  // header flag: see below
   std::uint64_t nonce = 0;
+  std::uint16_t flags = 0;
+  std::string_view refusals;  // u64 each: clients refused, by Reason; with kRefusals only
   std::string_view counters;  // u64 each, in the order of the specification; may be cut short
 };
 
@@ -203,6 +215,8 @@ struct Answer {
   std::uint16_t flags = 0;
   std::string_view text;
 };
+
+using mpb::Notice;
 
 // --- lists: views of `count` entries of fixed size, or of variable size for keys
 // ------------------
@@ -241,7 +255,7 @@ struct ResyncReport {
 
 using Message = std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own,
                              Disown, Drain, Ping, Resync, Vhosts, Query, Ready, Handoff, Ack, Idle,
-                             Load, Pong, ResyncReport, Answer>;
+                             Load, Pong, ResyncReport, Answer, Notice>;
 
 /// Reads one whole datagram: exact length, known version and type, every field within its bound.
 DecodeResult<Message> decode(std::string_view datagram);
@@ -283,7 +297,12 @@ void encode(std::string& out, const Ready& message);
 void encode(std::string& out, const Handoff& message);
 void encode(std::string& out, const Load& message);
 void encode(std::string& out, const Answer& message);
+/// Each text at most kMaxName bytes.
+void encode(std::string& out, const Notice& message);
 void encode_pong(std::string& out, std::uint64_t nonce, std::span<const std::uint64_t> counters);
+/// With kRefusals.
+void encode_pong(std::string& out, std::uint64_t nonce, std::span<const std::uint64_t> refusals,
+                 std::span<const std::uint64_t> counters);
 void encode_ack(std::string& out, Load load, std::span<const std::uint64_t> deliveries);
 void encode_settled(std::string& out, std::span<const std::uint64_t> handoffs);
 void encode_keep(std::string& out, std::span<const KeepEntry> entries);

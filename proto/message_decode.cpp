@@ -1,3 +1,5 @@
+#include <array>
+
 #include "proto/message.hpp"
 
 namespace mpb::channel {
@@ -80,8 +82,9 @@ Failure decode_list(const Header& header, std::string_view payload) {
   return Failure::failure("list with a broken entry");
 }
 
-Failure decode_configure(ByteReader& in) {
+Failure decode_configure(const Header& header, ByteReader& in) {
   Configure m;
+  m.flags = header.flags;
   m.slot = in.number<std::uint16_t>();
   m.max_attempts = in.number<std::uint16_t>();
   m.max_clients = in.number<std::uint32_t>();
@@ -130,6 +133,52 @@ Failure decode_answer(const Header& header, ByteReader& in) {
   const Answer m{header.id, header.flags, in.bytes(in.rest().size())};
   if (m.text.size() > kMaxAnswerPiece) return Failure::failure("piece of an answer too long");
   return finish(in, m);
+}
+
+Failure decode_notice(ByteReader& in) {
+  Notice m;
+  const auto kind = in.number<std::uint8_t>();
+  const auto reason = in.number<std::uint8_t>();
+  const auto action = in.number<std::uint8_t>();
+  in.bytes(1);
+  m.suppressed = in.number<std::uint32_t>();
+  std::array<std::uint16_t, 5> sizes{};
+  for (std::uint16_t& size : sizes) {
+    size = in.number<std::uint16_t>();
+    if (size > kMaxName) return Failure::failure("text of a Notice too long");
+  }
+  in.bytes(2);
+  m.address = in.bytes(sizes[0]);
+  m.vhost = in.bytes(sizes[1]);
+  m.app = in.bytes(sizes[2]);
+  m.stream = in.bytes(sizes[3]);
+  m.key = in.bytes(sizes[4]);
+  if (!in.ok()) return Failure::failure("payload too short");
+  if (kind == 0 || kind > static_cast<std::uint8_t>(Notice::Kind::kRefused)) {
+    return Failure::failure("unknown kind of Notice");
+  }
+  if (reason >= kReasons) return Failure::failure("unknown reason of a Notice");
+  if (action > static_cast<std::uint8_t>(Notice::Action::kPlay)) {
+    return Failure::failure("unknown action of a Notice");
+  }
+  m.kind = static_cast<Notice::Kind>(kind);
+  m.reason = static_cast<Reason>(reason);
+  m.action = static_cast<Notice::Action>(action);
+  return finish(in, m);
+}
+
+Failure decode_pong(const Header& header, ByteReader& in) {
+  Pong m{header.id, header.flags, {}, {}};
+  if ((m.flags & Pong::kRefusals) != 0) {
+    const auto count = in.number<std::uint64_t>();
+    if (!in.ok() || count > in.rest().size() / 8) {
+      return Failure::failure("Pong with fewer counters than it says");
+    }
+    m.refusals = in.bytes(static_cast<std::size_t>(count) * 8);
+  }
+  m.counters = in.rest();
+  if (m.counters.size() % 8 != 0) return Failure::failure("Pong with a broken counter");
+  return Message{m};
 }
 
 /// The part that Handoff and Deliver share; false when a length is over its bound.
@@ -210,7 +259,7 @@ Failure decode_simple(const Header& header, ByteReader& in) {
     case Type::kVhosts:
       return Message{Vhosts{header.flags, in.rest()}};
     case Type::kReady: {
-      const Ready m{in.number<std::uint32_t>()};
+      const Ready m{in.number<std::uint32_t>(), header.flags};
       return finish(in, m);
     }
     case Type::kLoad: {
@@ -219,9 +268,6 @@ Failure decode_simple(const Header& header, ByteReader& in) {
       m.held = in.number<std::uint32_t>();
       return finish(in, m);
     }
-    case Type::kPong:
-      if (in.rest().size() % 8 != 0) return Failure::failure("Pong with a broken counter");
-      return Message{Pong{header.id, in.rest()}};
     default:
       return decode_list(header, in.rest());
   }
@@ -238,7 +284,7 @@ DecodeResult<Message> decode(std::string_view datagram) {
   if (header.length != in.rest().size()) return Failure::failure("length does not match");
   switch (header.type) {
     case Type::kConfigure:
-      return decode_configure(in);
+      return decode_configure(header, in);
     case Type::kListen:
       return decode_listen(header, in);
     case Type::kHandoff:
@@ -253,6 +299,10 @@ DecodeResult<Message> decode(std::string_view datagram) {
       return decode_query(header, in);
     case Type::kAnswer:
       return decode_answer(header, in);
+    case Type::kNotice:
+      return decode_notice(in);
+    case Type::kPong:
+      return decode_pong(header, in);
     default:
       return decode_simple(header, in);
   }

@@ -33,7 +33,7 @@ std::size_t client_size(const T& m) {
 }  // namespace
 
 void encode(std::string& out, const Configure& m) {
-  append_header(out, Type::kConfigure, 40);
+  append_header(out, Type::kConfigure, 40, 0, m.flags);
   append_le(out, m.slot);
   append_le(out, m.max_attempts);
   for (const std::uint32_t field :
@@ -97,7 +97,7 @@ void encode(std::string& out, const Vhosts& m) {
 }
 
 void encode(std::string& out, const Ready& m) {
-  append_header(out, Type::kReady, 4);
+  append_header(out, Type::kReady, 4, 0, m.flags);
   append_le(out, m.pid);
 }
 
@@ -122,8 +122,32 @@ void encode(std::string& out, const Answer& m) {
   out.append(m.text);
 }
 
+void encode(std::string& out, const Notice& m) {
+  const std::array texts{m.address, m.vhost, m.app, m.stream, m.key};
+  std::size_t size = 0;
+  for (const std::string_view text : texts) size += text.size();
+  append_header(out, Type::kNotice, 20 + size);
+  append_le(out, static_cast<std::uint8_t>(m.kind));
+  append_le(out, static_cast<std::uint8_t>(m.reason));
+  append_le(out, static_cast<std::uint8_t>(m.action));
+  out.append(1, '\0');
+  append_le(out, m.suppressed);
+  for (const std::string_view text : texts) append_le(out, static_cast<std::uint16_t>(text.size()));
+  out.append(2, '\0');
+  for (const std::string_view text : texts) out.append(text);
+}
+
 void encode_pong(std::string& out, std::uint64_t nonce, std::span<const std::uint64_t> counters) {
   append_header(out, Type::kPong, counters.size_bytes(), nonce);
+  for (const std::uint64_t counter : counters) append_le(out, counter);
+}
+
+void encode_pong(std::string& out, std::uint64_t nonce, std::span<const std::uint64_t> refusals,
+                 std::span<const std::uint64_t> counters) {
+  append_header(out, Type::kPong, 8 + refusals.size_bytes() + counters.size_bytes(), nonce,
+                Pong::kRefusals);
+  append_le(out, std::uint64_t{refusals.size()});
+  for (const std::uint64_t counter : refusals) append_le(out, counter);
   for (const std::uint64_t counter : counters) append_le(out, counter);
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/listening_socket.hpp"
 #include "common/log.hpp"
+#include "worker/environment.hpp"
 #include "worker/worker_context.hpp"
 
 namespace mpb {
@@ -80,6 +81,9 @@ void Acceptor::admit(UniqueFd client) {
   if (!worker_.clients.admit_source(session, client.get(), worker_.settings.clients_per_source)) {
     ++service_.counters.accepted;
     ++service_.counters.rejected_source;
+    Notice notice;
+    notice.reason = Reason::kClientsPerSource;
+    worker_.environment->tell(notice, client.get());
     worker_.clients.give_back(session);
     return;
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/log.hpp"
+#include "worker/environment.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
 
@@ -41,7 +42,8 @@ void BrokerLink::send(std::string_view datagram) {
 
 void BrokerLink::send_ready() {
   scratch_.clear();
-  channel::encode(scratch_, channel::Ready{static_cast<std::uint32_t>(::getpid())});
+  channel::encode(scratch_, channel::Ready{static_cast<std::uint32_t>(::getpid()),
+                                           channel::Ready::kTakesChanges});
   send(scratch_);
 }
 
@@ -66,7 +68,10 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
   if (const auto* own = std::get_if<Own>(&message)) return handle(*own);
   if (const auto* disown = std::get_if<Disown>(&message)) return handle(*disown);
   if (const auto* ping = std::get_if<Ping>(&message)) return send_pong(ping->nonce);
-  if (const auto* conf = std::get_if<Configure>(&message)) return commands_.on_configure(*conf);
+  if (const auto* conf = std::get_if<Configure>(&message)) {
+    takes_notices_ = (conf->flags & Configure::kTakesNotices) != 0;
+    return commands_.on_configure(*conf);
+  }
   if (const auto* listen = std::get_if<Listen>(&message)) {
     return commands_.on_listen(*listen, std::move(datagram.fd));
   }
@@ -156,8 +161,21 @@ void BrokerLink::send_pong(std::uint64_t nonce) {
   std::vector<std::uint64_t> counters;
   commands_.read_counters(counters);
   scratch_.clear();
-  channel::encode_pong(scratch_, nonce, counters);
+  if (takes_notices_) {
+    channel::encode_pong(scratch_, nonce, worker_.environment->notices.refused(), counters);
+  } else {
+    channel::encode_pong(scratch_, nonce, counters);
+  }
   send(scratch_);
+}
+
+bool BrokerLink::tell(const Notice& notice) {
+  // What the broker must hear waits behind no notice.
+  if (!takes_notices_ || !channel_.is_open() || channel_.queued() > 0) return false;
+  std::string datagram;
+  channel::encode(datagram, notice);
+  send(datagram);
+  return true;
 }
 
 void BrokerLink::send_resync_report() {

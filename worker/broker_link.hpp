@@ -54,6 +54,8 @@ class BrokerLink final : private ChannelHandler {
   void send_ready();
   /// This worker no longer has clients of the key and gives it up.
   void release(const KeyState& key);
+  /// False: the broker cannot be told.
+  bool tell(const Notice& notice);
   /// The end of a turn: Acks first, then the clients they were for, then everything else.
   void flush();
 
@@ -86,6 +88,7 @@ class BrokerLink final : private ChannelHandler {
   std::string idle_keys_;                         // entries of an Idle message
   std::deque<channel::AdoptionEntry> adoptions_;  // the last ones, for Resync
   std::string scratch_;
+  bool takes_notices_ = false;  // the broker does; those of before did not
 };
 
 }  // namespace mpb

@@ -10,6 +10,7 @@
 
 #include "common/event_loop.hpp"
 #include "common/vhost_table.hpp"
+#include "worker/notices.hpp"
 
 namespace mpb {
 
@@ -30,6 +31,12 @@ class Environment {
   EventLoop& loop;
   VhostTable vhosts;
   std::uint16_t slot = 0;
+  Notices notices;  // see tell()
+
+  /// Tells the operator of a client: events `publish`, `unpublish` and `refused`, bounded in rate
+  /// for each vhost and reason. Keys and other secrets are not among what is told. `socket`: the
+  /// client's, for its address when the notice has none.
+  void tell(const Notice& notice, int socket = -1);
 
   /// The worker's one object of type T, made with T(Environment&) when first asked for: what the
   /// handlers of several listeners share.

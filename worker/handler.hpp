@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "proto/notice.hpp"
+
 namespace mpb {
 
 /// What a handler wants to remember of one client; destroyed with it.
@@ -108,6 +110,14 @@ class Handler {
     static_cast<void>(why);
     return {};
   }
+
+  /// The client is about to be closed since it does not read what it is sent; on_close follows. Not
+  /// after Connection::close_slow().
+  virtual void on_slow(Client&) {}
+
+  /// Fills in what the operator is to know of a client that is refused or timed out: its texts live
+  /// as long as the client.
+  virtual void describe(const Client&, Notice&) const {}
 
   /// The client is gone, or has moved to another worker. Also called for one that on_bytes never
   /// saw. After kDetach the handler takes the socket out of the loop here.

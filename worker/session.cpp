@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "worker/environment.hpp"
 #include "worker/handoffs.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
@@ -50,6 +51,7 @@ void Session::resume() {
   state_ = State::kServing;
   if (turned_away_) {
     ++service_->counters.rejected_source;
+    tell_refused(Reason::kClientsPerSource, client_.key);
     if (import_state()) dismiss(kSourceFull, service_->classifier->source_reply());
     return;
   }
@@ -63,7 +65,7 @@ bool Session::import_state() {
   if (imported.empty()) return true;
   called_for_ = true;
   if (service_->handler->import_state(client_, imported)) return true;
-  ++service_->counters.rejected_input;
+  reject_input();
   close();
   return false;
 }
@@ -112,7 +114,7 @@ void Session::consume(std::string_view fresh) {
   }
   if ((state_ != State::kClassifying && state_ != State::kServing) || detached_) return;
   if (bytes.size() > channel::kMaxPrefix) {
-    ++service_->counters.rejected_input;
+    reject_input();
     return close();
   }
   input_ = bytes;
@@ -143,6 +145,7 @@ bool Session::classify(std::string_view& bytes) {
       return serve_here(bytes);
     case Verdict::Kind::kReject:
       ++service_->counters.rejected_input;
+      tell_refused(verdict.reason, verdict.key);
       if (!write_reply(verdict)) return false;
       reject({});
       return false;
@@ -198,7 +201,7 @@ bool Session::serve(std::string_view& bytes) {
       called_for_ = true;
       return route(std::move(step.key), bytes);
     case Step::Next::kReject:
-      ++service_->counters.rejected_input;
+      reject_input();
       [[fallthrough]];
     case Step::Next::kClose:
       reject({});
@@ -224,7 +227,7 @@ bool Session::route(std::string key, std::string_view rest) {
   if (counted_) state_on_the_move_ = service_->handler->export_state(client_);
   if (key.size() > channel::kMaxKey || rest.size() > channel::kMaxPrefix ||
       state_on_the_move_.size() > channel::kMaxState) {
-    ++service_->counters.rejected_input;
+    reject_input();
     close();
     return false;
   }
@@ -302,8 +305,22 @@ void Session::settle() {
   close();
 }
 
+void Session::tell_refused(Reason reason, std::string_view key) {
+  Notice notice;
+  notice.reason = reason;
+  service_->classifier->describe(key, counted_ ? std::string_view() : state_on_the_move_, notice);
+  if (service_->handler) service_->handler->describe(client_, notice);
+  worker_->environment->tell(notice, fd_.get());
+}
+
+void Session::reject_input() {
+  ++service_->counters.rejected_input;
+  tell_refused(Reason::kProtocol, client_.key);
+}
+
 void Session::refuse() {
   ++service_->counters.rejected_busy;
+  tell_refused(Reason::kBusy, wanted_);
   dismiss(kServerFull, service_->classifier->busy_reply());
 }
 

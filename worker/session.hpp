@@ -106,6 +106,10 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void park();
   /// In a single process, which has nobody else for it.
   void wait_for_room(std::string key, std::string_view rest);
+  /// Counts and tells why the client is refused. `key`: what it asked for; views need not last.
+  void tell_refused(Reason reason, std::string_view key);
+  void count_slow();    // as one that does not read what it is sent
+  void reject_input();  // counts it as one that broke its protocol
   void reject(std::string_view text);
   /// `otherwise` is sent where the handler has no words for it.
   void dismiss(std::string_view why, std::string_view otherwise);

@@ -29,7 +29,7 @@ bool Session::write(std::string_view text) {
   }
   output_ += text.substr(written);
   if (output_.size() <= kMaxOutput) return true;
-  ++service_->counters.closed_slow;
+  count_slow();
   close();
   return false;
 }
@@ -100,6 +100,11 @@ void Session::finish() {
   if (state_ == State::kParked) return close();
   blocked_ = waiting_ = detached_ = false;
   reject({});
+}
+
+void Session::count_slow() {
+  ++service_->counters.closed_slow;
+  if (service_->handler) service_->handler->on_slow(client_);
 }
 
 void Session::close_slow() {
@@ -199,9 +204,15 @@ void Session::expire() {
       break;
     case State::kClassifying:
       ++(header_due_ ? counters.rejected_header : counters.closed_idle);
+      tell_refused(header_due_ ? Reason::kHeaderTimeout : Reason::kIdleTimeout, {});
       break;
     default:
-      ++(output_.empty() && !blocked_ ? counters.closed_idle : counters.closed_slow);
+      if (output_.empty() && !blocked_) {
+        ++counters.closed_idle;
+        tell_refused(Reason::kIdleTimeout, client_.key);
+      } else {
+        count_slow();
+      }
       break;
   }
   close();
@@ -209,6 +220,7 @@ void Session::expire() {
 
 void Session::close_unsettled() {
   ++service_->counters.closed_unsettled;
+  tell_refused(Reason::kRouteTimeout, wanted_);
   close();
 }
 

@@ -11,16 +11,24 @@
 
 namespace mpb {
 
+/// What a worker was told of vhosts.
+struct VhostNews {
+  bool whole = true;  // `vhosts` are all there are; else those that are new or have changed
+  std::vector<VhostSettings> vhosts;
+  std::vector<std::string> removed;  // names; empty if whole
+};
+
 class VhostCollector {
  public:
-  using Vhosts = std::vector<VhostSettings>;
-  /// The vhosts, once `part` completes them. An error means that this set cannot be used; what is
-  /// left of it is skipped.
-  Result<std::optional<Vhosts>> add(const channel::Vhosts& part);
+  /// The news, once `part` completes them. An error means that they cannot be used; what is left of
+  /// them is skipped.
+  Result<std::optional<VhostNews>> add(const channel::Vhosts& part);
 
  private:
   std::string text_;
+  std::string removed_;
   bool collecting_ = false;
+  bool whole_ = true;
 };
 
 }  // namespace mpb

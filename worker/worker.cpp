@@ -55,6 +55,7 @@ WorkerSettings from_options(const Settings& options) {
 
 Worker::Worker(EventLoop& loop, const Registry& registry)
     : loop_(loop), registry_(registry), environment_(loop), context_(loop) {
+  context_.environment = &environment_;
   loop_.at_turn_end([this] { end_turn(); });
   sweep();
 }
@@ -67,6 +68,7 @@ Status Worker::join_broker(UniqueFd socket) {
   link_ = std::make_unique<BrokerLink>(context_, std::move(socket),
                                        static_cast<BrokerCommands&>(*this));
   context_.handoffs = &link_->handoffs();
+  environment_.notices.set_sink([this](const Notice& notice) { return link_->tell(notice); });
   return link_->open();
 }
 
@@ -185,13 +187,16 @@ void Worker::on_unlisten(std::uint16_t listener) {
 }
 
 void Worker::on_vhosts(const channel::Vhosts& message) {
-  auto vhosts = vhosts_.add(message);
-  if (!vhosts) {
-    log_error("vhosts.failed")("why", vhosts.error().text);
+  auto news = vhosts_.add(message);
+  if (!news) {
+    log_error("vhosts.failed")("why", news.error().text);
     // Who may publish and play is among what it was to be told. Later it still has what it had.
     if (!started_) stop(ExitCode::kUsage);
-  } else if (*vhosts) {
-    set_vhosts(**std::move(vhosts));
+  } else if (*news && (*news)->whole) {
+    set_vhosts(std::move((*news)->vhosts));
+  } else if (*news) {
+    environment_.vhosts.change(std::move((*news)->vhosts), (*news)->removed);
+    log_info("vhosts")("count", environment_.vhosts.size());
   }
 }
 

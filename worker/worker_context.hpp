@@ -14,6 +14,7 @@
 
 namespace mpb {
 
+class Environment;
 class Handoffs;
 
 /// Limits and times, as the broker's Configure or the command line gave them.
@@ -59,7 +60,8 @@ struct WorkerContext {
   SessionDeadlines deadlines;
   ClientTable clients;
   KeyTable keys;
-  Handoffs* handoffs = nullptr;  // null: single process, every key is this worker's
+  Environment* environment = nullptr;  // set by the owner, before any client comes
+  Handoffs* handoffs = nullptr;        // null: single process, every key is this worker's
   bool draining = false;
   std::uint64_t accept_pauses = 0;
 

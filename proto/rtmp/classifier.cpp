@@ -25,6 +25,7 @@ enum Stage : std::uint8_t {
 
 /// Clients send one or two. Each call reads them all again, so there may not be many.
 constexpr int kMaxMessagesBeforeConnect = 16;
+constexpr char kAddressTag = 'A';          // of a Verdict's state: the client's address follows
 constexpr double kConnectTransaction = 1;  // of a client whose connect cannot be read
 
 bool is_protocol_control(MessageType type) {
@@ -41,8 +42,10 @@ bool is_protocol_control(MessageType type) {
   }
 }
 
-Verdict rejected(std::string_view description, double transaction = kConnectTransaction) {
+Verdict rejected(std::string_view description, double transaction = kConnectTransaction,
+                 Reason reason = Reason::kProtocol) {
   Verdict verdict{Kind::kReject};
+  verdict.reason = reason;
   append_connect_rejected(verdict.reply, transaction, description);
   return verdict;
 }
@@ -60,7 +63,7 @@ Verdict on_prefix(const ProxyPrefix& prefix, Stage next) {
   Verdict verdict{Kind::kReply};
   verdict.consumed = prefix.size;
   verdict.stage = next;
-  if (!prefix.address.empty()) verdict.state = "A" + prefix.address;
+  if (!prefix.address.empty()) verdict.state = kAddressTag + prefix.address;
   return verdict;
 }
 
@@ -86,12 +89,15 @@ Verdict on_connect(const Message& message, const ClassifierOptions& options) {
   if (command->name != "connect") return rejected("the first command must be connect");
   const std::optional<ConnectTarget> target = read_connect(*command);
   if (!target) {
-    return rejected("connect names no app, or an app or vhost that cannot be",
-                    command->transaction);
+    return rejected("connect names no app, or an app or vhost that cannot be", command->transaction,
+                    Reason::kName);
   }
   std::string vhost = options.resolve ? options.resolve(target->vhost) : target->vhost;
   if (vhost.empty()) {
-    return rejected("vhost " + target->vhost + " is not served here", target->transaction);
+    Verdict verdict = rejected("vhost " + target->vhost + " is not served here",
+                               target->transaction, Reason::kVhost);
+    verdict.key = target->vhost;
+    return verdict;
   }
   if (options.granularity == KeyGranularity::kStream) return {Kind::kLocal};
   Verdict verdict{Kind::kRoute};
@@ -143,6 +149,12 @@ Verdict Classifier::classify(std::string_view bytes, std::uint8_t stage) const {
   verdict.consumed = kHelloSize;
   verdict.stage = kHello;
   return verdict;
+}
+
+void Classifier::describe(std::string_view key, std::string_view state, Notice& notice) const {
+  if (state.starts_with(kAddressTag)) notice.address = state.substr(1);
+  notice.action = Notice::Action::kConnect;
+  notice.vhost = key.substr(0, key.find('/'));
 }
 
 std::string_view Classifier::busy_reply() const {

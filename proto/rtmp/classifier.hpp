@@ -37,6 +37,7 @@ class Classifier final : public mpb::Classifier {
   [[nodiscard]] std::string_view busy_reply() const override;
   [[nodiscard]] std::string_view source_reply() const override;
   [[nodiscard]] bool quick_ack() const override { return true; }
+  void describe(std::string_view key, std::string_view state, Notice& notice) const override;
 
  private:
   ClassifierOptions options_;

@@ -94,12 +94,17 @@ MESSAGE = {
     "query_argument": datagram(0x0F, struct.pack("<H", 4) + b"kicka.test/live/s", 6),
     "vhosts": datagram(0x0E, b"[vhost a.test]\nlatency = merge:350ms\n", flags=3),
     "vhosts_empty": datagram(0x0E, flags=3),
+    "vhosts_removed": datagram(0x0E, b"a.test\n", flags=15),
     "ready": datagram(0x11, struct.pack("<I", 4711)),
+    "ready_changes": datagram(0x11, struct.pack("<I", 4711), flags=1),
     "handoff": datagram(0x12, client(struct.pack("<HHB3x", 1, 2, 3), b"key", b"st", b"prefix"), 9),
     "ack": datagram(0x13, struct.pack("<IIQQ", 1, 2, 3, 4)),
     "idle": datagram(0x15, KEYS),
     "load": datagram(0x16, struct.pack("<II", 1, 2)),
     "pong": datagram(0x17, struct.pack("<QQ", 1, 2), 3),
+    "pong_refusals": datagram(0x17, struct.pack("<QQQQ", 2, 5, 6, 7), 3, 1),
+    "notice": datagram(
+        0x1A, struct.pack("<BBBxI5H2x", 3, 1, 2, 9, 11, 6, 4, 1, 1) + b"192.0.2.1:5a.testlivesk"),
     "resync_report": datagram(
         0x18, struct.pack("<IIIIQQH6x", 1, 2, 1, 1, 3, 4, 5) + KEYS, flags=1),
     "answer": datagram(0x19, b'{"streams":[{"vhost":"a.test"', 5),

@@ -134,6 +134,34 @@ TEST_F(HostileConduct, FloodOfLoads) {
   expect_ejected({.attacks = "1=flood-load", .arguments = kSlowPings}, "flood");
 }
 
+TEST_F(HostileConduct, FloodOfNotices) {
+  expect_ejected({.attacks = "1=flood-notices", .arguments = kSlowPings}, "flood");
+}
+
+TEST_F(HostileConduct, NoticesForgeNoLineAndFillNoLog) {
+  Siege siege({.attacks = "1=many-notices"});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  const auto event = siege.events().await("refused", 1);
+  ASSERT_FALSE(event.empty());
+  EXPECT_EQ(event.at("address").as_string(), "192.0.2.1:1\nevent=exit slot=0");
+  EXPECT_EQ(event.at("app").as_string(), "%FF\x1b[2J");
+  EXPECT_EQ(event.at("stream").as_string(), "\",\"event\":\"exit");
+  siege.expect_served(70, 0);  // behind all that it said
+  const std::string log = siege.broker().log();
+  std::size_t lines = 0;
+  for (auto at = log.find("event=refused"); at != std::string::npos;
+       at = log.find("event=refused", at + 1)) {
+    ++lines;
+  }
+  EXPECT_GE(lines, 1U);
+  EXPECT_LT(lines, 2'500U);
+  EXPECT_EQ(log.find("\nevent=exit"), std::string::npos);
+  EXPECT_EQ(log.find('\x1b'), std::string::npos);
+  EXPECT_EQ(siege.broker().worker_pid(1), siege.rogue());
+  siege.expect_unharmed();
+}
+
 TEST_F(HostileConduct, FloodOfIdles) {
   expect_ejected({.attacks = "1=flood-idle", .arguments = kSlowPings}, "flood");
 }

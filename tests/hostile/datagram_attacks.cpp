@@ -10,6 +10,8 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kLoad = 0x16;
 constexpr std::uint8_t kAck = 0x13;
 constexpr std::uint8_t kIdle = 0x15;
+constexpr std::uint8_t kPong = 0x17;
+constexpr std::uint8_t kNotice = 0x1a;
 constexpr std::uint8_t kNack = 0x08;
 constexpr std::uint8_t kHandoff = 0x12;
 constexpr std::size_t kMaxDatagram = 98'320;
@@ -62,7 +64,19 @@ constexpr Attack kAttacks[] = {
     {"version-2", Stage::kOnline, [](Rogue& r) { send_load_as(r, 2, 8); }},
     {"type-0", Stage::kOnline, [](Rogue& r) { r.send(message(0x00, "")); }},
     {"type-14", Stage::kOnline, [](Rogue& r) { r.send(message(0x14, "")); }},
-    {"type-1a", Stage::kOnline, [](Rogue& r) { r.send(message(0x1a, "")); }},
+    {"type-1b", Stage::kOnline, [](Rogue& r) { r.send(message(0x1b, "")); }},
+    {"notice-empty", Stage::kOnline, [](Rogue& r) { r.send(message(kNotice, "")); }},
+    {"notice-of-no-kind", Stage::kOnline,
+     [](Rogue& r) { r.send(message(kNotice, "\x09" + std::string(19, '\0'))); }},
+    {"notice-of-no-reason", Stage::kOnline,
+     [](Rogue& r) { r.send(message(kNotice, "\x03\xff" + std::string(18, '\0'))); }},
+    {"notice-too-long", Stage::kOnline,
+     [](Rogue& r) {
+       r.send(message(kNotice, std::string("\3\0\0\0\0\0\0\0\0\1", 10) + std::string(10, '\0') +
+                                   std::string(256, 'a')));
+     }},
+    {"pong-with-fewer-refusals", Stage::kOnline,
+     [](Rogue& r) { r.send(raw_header(kVersion, kPong, 1, 8, 0) + std::string(8, '\x01')); }},
     {"type-ff", Stage::kOnline, [](Rogue& r) { r.send(message(0xff, "")); }},
     {"one-byte", Stage::kOnline, [](Rogue& r) { r.send("\x01"); }},
     {"short-header", Stage::kOnline, [](Rogue& r) { r.send(message(kLoad, "").substr(0, 15)); }},

@@ -25,6 +25,23 @@ void flood_empty_list(Rogue& rogue, channel::Type type) {
   flood(rogue, datagram);
 }
 
+std::string notice_about(std::string_view name) {
+  Notice notice;
+  notice.reason = Reason::kKey;
+  notice.address = "192.0.2.1:1\nevent=exit slot=0";
+  notice.vhost = name;
+  notice.app = "\xff\x1b[2J";
+  notice.stream = "\",\"event\":\"exit";
+  std::string datagram;
+  channel::encode(datagram, notice);
+  return datagram;
+}
+
+/// Within its budget of messages, and far above what is told of clients.
+void many_notices(Rogue& rogue) {
+  for (int i = 0; i < 5'000; ++i) rogue.send(notice_about("v" + std::to_string(i)));
+}
+
 /// Allowed: an Ack goes with each client. Answers pings as it goes.
 void flood_ack(Rogue& rogue) {
   std::string datagram;
@@ -128,6 +145,8 @@ constexpr Attack kAttacks[] = {
     {"flood-load", Stage::kOnline, flood_load},
     {"flood-idle", Stage::kOnline, [](Rogue& r) { flood_empty_list(r, channel::Type::kIdle); }},
     {"flood-nack", Stage::kOnline, [](Rogue& r) { flood_empty_list(r, channel::Type::kNack); }},
+    {"flood-notices", Stage::kOnline, [](Rogue& r) { flood(r, notice_about("a.test")); }},
+    {"many-notices", Stage::kOnline, many_notices},
     {"flood-ack", Stage::kOnline, flood_ack},
     {"flood-handoffs", Stage::kOnline, flood_handoffs},
     {"many-handoffs", Stage::kOnline, many_handoffs},

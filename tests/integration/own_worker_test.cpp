@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <exception>
 
 #include "tests/integration/harness/broker_process.hpp"
 
@@ -110,6 +111,24 @@ TEST(OwnWorker, AReloadWithAProtocolItDoesNotKnowCostsNobody) {
   EXPECT_EQ(fresh.read_text(), "ME, TOO");
   const BrokerStatus after = broker.status();
   for (const int slot : {0, 1}) EXPECT_EQ(after.worker(slot).pid, before.worker(slot).pid);
+}
+
+TEST(OwnWorker, StartedDirectlyItServesAProtocolOfItsOwn) {
+  const std::uint16_t port = free_port();
+  ProgramStart start;
+  start.program = program_path("shout_worker");
+  start.arguments = {"--listen", "127.0.0.1:" + std::to_string(port), "--protocol", "room"};
+  const ChildProcess worker(start);
+  const auto answers = [port] {
+    try {
+      Client client(port);
+      client.send("kitchen\nhello\0\n"s);
+      return client.read_text() == "HELLO";
+    } catch (const std::exception&) {
+      return false;  // it does not listen yet
+    }
+  };
+  EXPECT_TRUE(eventually(answers));
 }
 
 }  // namespace

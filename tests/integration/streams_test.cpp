@@ -58,7 +58,7 @@ TEST(Streams, OfAllWorkersAreTold) {
   const Outcome as_table = mpctl(broker, {"streams"});
   ASSERT_EQ(as_table.exit, "exit 0") << as_table.err;
   for (const char* part : {"VHOST", "s0", "s1", "avc1+mp4a", "1280x720", "29.97", "1h1m",
-                           "2 streams, 4 players; 5000 kb/s in, 10000 kb/s out\n"}) {
+                           "2 streams, 4 players; 5000 kbit/s in, 10000 kbit/s out\n"}) {
     EXPECT_NE(as_table.out.find(part), std::string::npos) << part << "\n" << as_table.out;
   }
 }

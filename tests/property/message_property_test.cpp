@@ -109,7 +109,8 @@ class MessageProperty : public test::SeededTest {
         break;
       }
       default:
-        encode_pong(out, any<U64>(), ids());
+        one_in(2) ? encode_pong(out, any<U64>(), ids())
+                  : encode_pong(out, any<U64>(), ids(), ids());
     }
     return out;
   }
@@ -119,7 +120,7 @@ class MessageProperty : public test::SeededTest {
     const std::string protocol = some_bytes(most);
     const std::string handler = some_bytes(most);
     std::string out;
-    const std::array<std::function<void()>, 12> kinds{
+    const std::array<std::function<void()>, 13> kinds{
         [&] {
           encode(out,
                  Configure{any<U16>(), any<U16>(), any<U32>(), any<U32>(), any<U32>(), any<U32>(),
@@ -145,6 +146,17 @@ class MessageProperty : public test::SeededTest {
         },
         [&] {
           encode(out, Load{any<U32>(), any<U32>()});
+        },
+        [&] {
+          Notice notice;
+          notice.kind = static_cast<Notice::Kind>(number(1, 3));
+          notice.reason = static_cast<Reason>(number(std::size_t{0}, kReasons - 1));
+          notice.action = static_cast<Notice::Action>(number(0, 3));
+          notice.suppressed = any<U32>();
+          notice.address = name.substr(0, kMaxName);
+          notice.vhost = protocol.substr(0, kMaxName);
+          notice.key = handler.substr(0, kMaxName);
+          encode(out, notice);
         },
     };
     kinds[number(std::size_t{0}, kinds.size() - 1)]();

@@ -28,7 +28,8 @@ struct Views {
   Result operator()(const Query& m) const { return {m.question, m.argument}; }
   Result operator()(const Answer& m) const { return {m.text}; }
   Result operator()(const Vhosts& m) const { return {m.text}; }
-  Result operator()(const Pong& m) const { return {m.counters}; }
+  Result operator()(const Pong& m) const { return {m.refusals, m.counters}; }
+  Result operator()(const Notice& m) const { return {m.address, m.vhost, m.app, m.stream, m.key}; }
   Result operator()(const Ack& m) const { return {m.deliveries}; }
   Result operator()(const Settled& m) const { return {m.handoffs}; }
   Result operator()(const Keep& m) const { return {m.entries}; }
@@ -67,7 +68,13 @@ struct Reencode {
   template <class T>
   requires requires(std::string& to, const T& m) { encode(to, m); }
   void operator()(const T& m) const { encode(out, m); }
-  void operator()(const Pong& m) const { encode_pong(out, m.nonce, ids_of(m.counters)); }
+  void operator()(const Pong& m) const {
+    if ((m.flags & Pong::kRefusals) != 0) {
+      encode_pong(out, m.nonce, ids_of(m.refusals), ids_of(m.counters));
+    } else {
+      encode_pong(out, m.nonce, ids_of(m.counters));
+    }
+  }
   void operator()(const Ack& m) const { encode_ack(out, m.load, ids_of(m.deliveries)); }
   void operator()(const Settled& m) const { encode_settled(out, ids_of(m.handoffs)); }
   void operator()(const Keep& m) const {

@@ -57,7 +57,7 @@ class DispatcherTest : public testing::Test {
     const Outbox told = flush(slot);
     ASSERT_EQ(told.keeps.size(), 1U);
     EXPECT_TRUE(dispatcher_->on_ack(slot, told.keeps[0].delivery));
-    router_->clear_pins();
+    router_->pin(0, std::string(key), {});
   }
 
   void flush_all() {

@@ -46,6 +46,7 @@ HookSettings settings_of(Duration timeout, bool fail_open = false) {
 struct Answered {
   bool allowed = false;
   std::string why;
+  Reason refused = Reason::kNone;
 };
 
 /// A web server that consents, but not before open().
@@ -79,8 +80,8 @@ class HooksTest : public testing::Test {
   }
 
   Hooks::Done into(std::optional<Answered>& place) {
-    return [&place](bool allowed, std::string_view why) {
-      place = Answered{allowed, std::string(why)};
+    return [&place](Reason refused, std::string_view why) {
+      place = Answered{refused == Reason::kNone, std::string(why), refused};
     };
   }
 
@@ -307,9 +308,9 @@ TEST_F(HooksTest, ManyAtOnceAreAllAnswered) {
     HookEvent event = publish_event();
     event.stream = i % 2 != 0 ? "odd" : "even";
     hooks().ask(server.url(), event, settings_of(kPatience),
-                [&, odd = i % 2 != 0](bool yes, std::string_view) {
-                  EXPECT_EQ(yes, !odd);
-                  ++(yes ? allowed : refused);
+                [&, odd = i % 2 != 0](Reason no, std::string_view) {
+                  EXPECT_EQ(no, odd ? Reason::kHookRefused : Reason::kNone);
+                  ++(no == Reason::kNone ? allowed : refused);
                 });
   }
   EXPECT_TRUE(turn_until([&] { return allowed + refused == kMany; }));
@@ -324,7 +325,7 @@ TEST_F(HooksTest, HowManyAreUnderWayIsBounded) {
   std::size_t refused = 0;
   for (std::size_t i = 0; i < kMost + 10; ++i) {
     hooks().ask(server->url(), publish_event(), settings_of(kPatience),
-                [&](bool yes, std::string_view) { ++(yes ? allowed : refused); });
+                [&](Reason no, std::string_view) { ++(no == Reason::kNone ? allowed : refused); });
   }
   EXPECT_TRUE(turn_until([&] { return refused == 10; })) << "those beyond the bound, at once";
   EXPECT_EQ(hooks().counters().dropped, 10U);
@@ -348,8 +349,9 @@ TEST_F(HooksTest, ACancelledOneIsNotAnswered) {
   HeldServer server;
   std::vector<std::uint64_t> tickets;
   for (std::size_t i = 0; i < kMaxPostsInFlight + 5; ++i) {
-    tickets.push_back(hooks().ask(server->url(), publish_event(), settings_of(kPatience),
-                                  [](bool, std::string_view) { FAIL() << "called after cancel"; }));
+    tickets.push_back(
+        hooks().ask(server->url(), publish_event(), settings_of(kPatience),
+                    [](Reason, std::string_view) { FAIL() << "called after cancel"; }));
   }
   ASSERT_TRUE(turn_until([&] { return server->requests().size() == kMaxPostsInFlight; }));
   for (const std::uint64_t ticket : tickets) hooks().cancel(ticket);
@@ -364,7 +366,7 @@ TEST_F(HooksTest, ACancelledOneIsNotAnswered) {
 TEST_F(HooksTest, OneThatCannotBeSentCanBeCancelled) {
   const std::uint64_t ticket =
       hooks().ask("ftp://x/", publish_event(), settings_of(kPatience),
-                  [](bool, std::string_view) { FAIL() << "called after cancel"; });
+                  [](Reason, std::string_view) { FAIL() << "called after cancel"; });
   hooks().cancel(ticket);
   EXPECT_FALSE(ask("ftp://x/").allowed);
 }
@@ -374,12 +376,12 @@ TEST_F(HooksTest, AnAnswerMayAskAgainAndCancelOthers) {
   std::optional<Answered> second;
   std::uint64_t other = 0;
   bool other_answered = false;
-  hooks().ask(server.url(), publish_event(), settings_of(kPatience), [&](bool, std::string_view) {
+  hooks().ask(server.url(), publish_event(), settings_of(kPatience), [&](Reason, std::string_view) {
     if (!other_answered) hooks().cancel(other);
     hooks().ask(server.url(), publish_event(), settings_of(kPatience), into(second));
   });
   other = hooks().ask(server.url(), publish_event(), settings_of(kPatience),
-                      [&](bool, std::string_view) { other_answered = true; });
+                      [&](Reason, std::string_view) { other_answered = true; });
   ASSERT_TRUE(turn_until([&] { return second.has_value(); }));
   EXPECT_TRUE(second->allowed);
 }
@@ -388,18 +390,18 @@ TEST_F(HooksTest, TheEndDoesNotWaitForAServer) {
   HeldServer server;
   for (std::size_t i = 0; i < kMaxPostsInFlight + 5; ++i) {
     hooks().ask(server->url(), publish_event(), settings_of(kPatience),
-                [](bool, std::string_view) { FAIL() << "called after the end"; });
+                [](Reason, std::string_view) { FAIL() << "called after the end"; });
   }
   ASSERT_TRUE(turn_until([&] { return server->requests().size() == kMaxPostsInFlight; }));
   hooks().ask("ftp://x/", publish_event(), settings_of(kPatience),
-              [](bool, std::string_view) { FAIL() << "called after the end"; });
+              [](Reason, std::string_view) { FAIL() << "called after the end"; });
   environment_.reset();  // would not return before the server opens
   loop_.turn(Duration{0});
 }
 
 TEST_F(HooksTest, TheEndDoesNotWaitForALookUp) {
   hooks().ask("http://name.invalid:1/", publish_event(), settings_of(kPatience),
-              [](bool, std::string_view) { FAIL() << "called after the end"; });
+              [](Reason, std::string_view) { FAIL() << "called after the end"; });
   environment_.reset();
   loop_.turn(Duration{0});
 }

@@ -137,6 +137,21 @@ TEST(Message, ConfigureKeepsEveryField) {
   EXPECT_EQ(got.clients_per_source, 11U);
 }
 
+TEST(Message, ReadyTellsWhatTheWorkerTakes) {
+  EXPECT_EQ(expect<Ready>(encoded(Ready{1})).flags, 0);
+  const Ready sent{1, Ready::kTakesChanges};
+  EXPECT_EQ(encoded(sent), datagram(0x11, "\1\0\0\0"s, 0, 1));
+  EXPECT_EQ(expect<Ready>(encoded(sent)).flags, Ready::kTakesChanges);
+}
+
+TEST(Message, ConfigureTellsWhatTheBrokerTakes) {
+  Configure sent;
+  EXPECT_EQ(expect<Configure>(encoded(sent)).flags, 0);
+  sent.flags = Configure::kTakesNotices;
+  EXPECT_EQ(encoded(sent), datagram(0x01, std::string(40, '\0'), 0, 1));
+  EXPECT_EQ(expect<Configure>(encoded(sent)).flags, Configure::kTakesNotices);
+}
+
 TEST(Message, ListenKeepsEveryField) {
   const std::string bytes = encoded(Listen{7, Listen::kAccepts, 3, "main", "control", "echo"});
   EXPECT_EQ(bytes, datagram(0x02, "\x03\0\x04\0\x07\0\x04\0maincontrolecho"s, 7, 1));
@@ -229,6 +244,71 @@ TEST(Message, PongCarriesCounters) {
   EXPECT_EQ(bytes, datagram(0x17, "\x01\0\0\0\0\0\0\0\x08\x07\x06\x05\x04\x03\x02\x01"s, 5));
   EXPECT_EQ(expect<Pong>(bytes).nonce, 5U);
   EXPECT_EQ(why(datagram(0x17, "1234567")), "Pong with a broken counter");
+}
+
+TEST(Message, PongCarriesRefusalsBeforeTheOtherCounters) {
+  std::string bytes;
+  encode_pong(bytes, 5, std::array<std::uint64_t, 1>{7}, std::array<std::uint64_t, 1>{9});
+  EXPECT_EQ(bytes, datagram(0x17, "\1\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0"s, 5, 1));
+  const auto got = expect<Pong>(bytes);
+  EXPECT_EQ(got.refusals, "\7\0\0\0\0\0\0\0"s);
+  EXPECT_EQ(got.counters, "\x09\0\0\0\0\0\0\0"s);
+  const std::string_view fewer = "Pong with fewer counters than it says";
+  EXPECT_EQ(why(datagram(0x17, "", 0, 1)), fewer);
+  EXPECT_EQ(why(datagram(0x17, "\2\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0"s, 0, 1)), fewer);
+  EXPECT_EQ(why(datagram(0x17, std::string(8, '\xff') + std::string(8, '\0'), 0, 1)), fewer);
+}
+
+TEST(Message, NoticeKeepsEveryField) {
+  Notice sent;
+  sent.kind = Notice::Kind::kUnpublish;
+  sent.reason = Reason::kKicked;
+  sent.action = Notice::Action::kPlay;
+  sent.suppressed = 0x01020304;
+  sent.address = "192.0.2.1:5";
+  sent.vhost = "a.test";
+  sent.app = "live";
+  sent.stream = "s";
+  sent.key = "k";
+  EXPECT_EQ(encoded(sent),
+            datagram(0x1a,
+                     "\x02\x1b\x03\0\x04\x03\x02\x01\x0b\0\x06\0\x04\0\x01\0\x01\0\0\0"
+                     "192.0.2.1:5a.testlivesk"s));
+  const auto got = expect<Notice>(encoded(sent));
+  EXPECT_EQ(got.kind, sent.kind);
+  EXPECT_EQ(got.reason, sent.reason);
+  EXPECT_EQ(got.action, sent.action);
+  EXPECT_EQ(got.suppressed, sent.suppressed);
+  EXPECT_EQ(got.address, sent.address);
+  EXPECT_EQ(got.vhost, sent.vhost);
+  EXPECT_EQ(got.app, sent.app);
+  EXPECT_EQ(got.stream, sent.stream);
+  EXPECT_EQ(got.key, sent.key);
+}
+
+TEST(Message, NoticeBounds) {
+  Notice longest;
+  const std::string text(kMaxName, 'x');
+  longest.address = longest.vhost = longest.app = longest.stream = longest.key = text;
+  EXPECT_EQ(expect<Notice>(encoded(longest)).key, text);
+  const std::string over(kMaxName + 1, 'x');
+  for (std::string_view Notice::*field :
+       {&Notice::address, &Notice::vhost, &Notice::app, &Notice::stream, &Notice::key}) {
+    Notice notice;
+    notice.*field = over;
+    EXPECT_EQ(why(encoded(notice)), "text of a Notice too long");
+  }
+  const auto with = [](char kind, char reason, char action) {
+    return datagram(0x1a, std::string{kind, reason, action} + std::string(17, '\0'));
+  };
+  EXPECT_TRUE(decode(with(1, 0, 0)));
+  EXPECT_EQ(why(with(0, 0, 0)), "unknown kind of Notice");
+  EXPECT_EQ(why(with(4, 0, 0)), "unknown kind of Notice");
+  EXPECT_EQ(why(with(3, static_cast<char>(kReasons), 0)), "unknown reason of a Notice");
+  EXPECT_EQ(why(with(3, '\xff', 0)), "unknown reason of a Notice");
+  EXPECT_EQ(why(with(3, 1, 4)), "unknown action of a Notice");
+  EXPECT_EQ(why(datagram(0x1a, std::string(19, '\0'))), "payload too short");
+  EXPECT_EQ(why(datagram(0x1a, "\1" + std::string(20, '\0'))), "payload too long");
 }
 
 TEST(Message, QueryKeepsEveryField) {

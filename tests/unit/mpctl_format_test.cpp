@@ -351,7 +351,7 @@ TEST(MpctlStreams, AreATable) {
                                              "1", "0", "0", "0", "5s", "0"}));
   EXPECT_EQ(cells_of(text, "c.test"), (Words{"c.test", "-", "-", "-", "hvc1", "-", "-", "0", "0",
                                              "0", "0", "0", "0ms", "0"}));
-  EXPECT_TRUE(contains(text, "\n3 streams, 3 players; 2600 kb/s in, 5000 kb/s out\n")) << text;
+  EXPECT_TRUE(contains(text, "\n3 streams, 3 players; 2600 kbit/s in, 5000 kbit/s out\n")) << text;
 }
 
 TEST(MpctlStreams, BearsOddAnswersAndEscapesNames) {

@@ -160,6 +160,19 @@ TEST_F(RouterTest, AWorkerThatIsGoneOwnsNothing) {
   EXPECT_NE(decide("a", 3).slot, 1);
 }
 
+TEST_F(RouterTest, AKeyThatAPinTookAwayIsNoMoreAmongItsOwners) {
+  const RouteDecision on_its_way = send("a", 1);
+  arrive(send("b", 1));
+  ASSERT_EQ(router_->pin(kSpace, "a", {2}).size(), 1U);
+  EXPECT_EQ(router_->keys_of(1), 1U);
+  EXPECT_EQ(decide("a", 0).slot, 2);
+  router_->forget_owner(1);
+  EXPECT_EQ(router_->keys_of(1), 0U);
+  EXPECT_EQ(router_->find(kSpace, "a")->owner, 2);
+  EXPECT_EQ(router_->find(kSpace, "b"), nullptr);
+  EXPECT_EQ(on_its_way.slot, 1);
+}
+
 TEST_F(RouterTest, WithoutStickinessNobodyOwns) {
   rules_.sticky = false;
   const RouteDecision decision = decide("k", 1);
@@ -362,10 +375,11 @@ TEST_F(RouterTest, ClientsWithoutAKeyArePinnedNowhere) {
   EXPECT_EQ(decide("", 3).slot, 3);
 }
 
-TEST_F(RouterTest, ClearedPinsBindNobody) {
+TEST_F(RouterTest, PinsThatAreTakenAwayBindNobody) {
   router_->pin(kSpace, "k", {2});
   router_->pin(kSpace, "*", {2});
-  router_->clear_pins();
+  router_->pin(kSpace, "k", {});
+  router_->pin(kSpace, "*", {});
   EXPECT_EQ(decide("k", 0).slot, 0);
   EXPECT_EQ(decide("other", 3).slot, 3);
 }

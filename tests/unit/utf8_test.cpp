@@ -22,6 +22,13 @@ TEST(Utf8, BytesThatAreNoneAreReplaced) {
   EXPECT_EQ(valid_utf8("", "?"), "");
 }
 
+TEST(Utf8, ANameThatIsNoneIsPercentEncoded) {
+  EXPECT_EQ(as_utf8("\xc3\xa4%\n"), "\xc3\xa4%\n");
+  EXPECT_EQ(as_utf8("a\xff"), "a%FF");
+  EXPECT_EQ(as_utf8("\xc3\xa4\xff"), "%C3%A4%FF");
+  EXPECT_EQ(as_utf8("\xe2\x82"), "%E2%82");
+}
+
 TEST(Utf8, APrefixCutsNoCharacter) {
   EXPECT_EQ(utf8_prefix("a\xc3\xa4z", 2), "a");
   EXPECT_EQ(utf8_prefix("a\xc3\xa4z", 3), "a\xc3\xa4");

@@ -11,7 +11,7 @@ constexpr std::uint16_t kFirst = channel::Vhosts::kFirst;
 constexpr std::uint16_t kLast = channel::Vhosts::kLast;
 constexpr std::uint16_t kOnly = kFirst | kLast;
 
-std::string names(const VhostCollector::Vhosts& vhosts) {
+std::string names(const std::vector<VhostSettings>& vhosts) {
   std::string text;
   for (const VhostSettings& vhost : vhosts) text += vhost.name + " ";
   return text;
@@ -22,7 +22,8 @@ std::string add(VhostCollector& collector, std::uint16_t flags, std::string_view
   const auto added = collector.add({flags, text});
   EXPECT_TRUE(added) << added.error().text;
   if (!added || !*added) return "-";
-  return names(**added);
+  EXPECT_TRUE((*added)->whole);
+  return names((*added)->vhosts);
 }
 
 TEST(VhostCollector, OnePartIsASet) {
@@ -58,6 +59,27 @@ TEST(VhostCollector, ASetThatCannotBeReadIsAnErrorThatSaysWhy) {
   ASSERT_FALSE(added);
   EXPECT_TRUE(added.error().text.starts_with("vhosts:2: [vhost a] latency = slow: expected"));
   EXPECT_EQ(add(collector, kOnly, "[vhost a]\n"), "a ");
+}
+
+TEST(VhostCollector, AChangeSaysWhatIsNewAndWhatIsGone) {
+  constexpr std::uint16_t kChange = channel::Vhosts::kChange;
+  constexpr std::uint16_t kRemoved = channel::Vhosts::kRemoved;
+  VhostCollector collector;
+  auto added = collector.add({kOnly | kChange, "[vhost a]\n"});
+  ASSERT_TRUE(added && *added);
+  EXPECT_FALSE((*added)->whole);
+  EXPECT_EQ(names((*added)->vhosts), "a ");
+  EXPECT_TRUE((*added)->removed.empty());
+
+  added = collector.add({kFirst | kChange | kRemoved, "b\nc\n"});
+  ASSERT_TRUE(added);
+  EXPECT_FALSE(*added) << "all of it, or nothing";
+  ASSERT_TRUE(collector.add({kChange | kRemoved, "d\n"}));
+  added = collector.add({kLast | kChange, "[vhost e]\n"});
+  ASSERT_TRUE(added && *added);
+  EXPECT_EQ(names((*added)->vhosts), "e ");
+  EXPECT_EQ((*added)->removed, (std::vector<std::string>{"b", "c", "d"}));
+  EXPECT_EQ(add(collector, kOnly, "[vhost f]\n"), "f ") << "a whole set again";
 }
 
 TEST(VhostCollector, KeepsNoMoreThanItsBound) {

@@ -60,7 +60,7 @@ TEST(VhostSet, OneIsRemoved) {
   set.replace({vhost("a.test"), vhost("b.test"), vhost("c.test")});
   ASSERT_TRUE(set.remove("b.test.", {}));
   EXPECT_EQ(set.texts(), Texts{"[vhost a.test]\n[vhost c.test]\n"});
-  const Status again = set.remove("b.test", {});
+  const auto again = set.remove("b.test", {});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().text, "there is no vhost 'b.test'");
 }
@@ -107,7 +107,7 @@ TEST(VhostSet, AListenerThatForwardsKeepsItsLastUpstream) {
   with_upstream.upstreams = {{"127.0.0.1:1", false}};
   set.replace({with_upstream, vhost("b.test")});
   const Texts before = set.texts();
-  const Status removed = set.remove("a.test", settings);
+  const auto removed = set.remove("a.test", settings);
   ASSERT_FALSE(removed);
   EXPECT_EQ(removed.error().text,
             "vhost a.test: no vhost would have an upstream, which listener front needs");
@@ -115,6 +115,52 @@ TEST(VhostSet, AListenerThatForwardsKeepsItsLastUpstream) {
   EXPECT_EQ(set.texts(), before);
   ASSERT_TRUE(set.change("b.test", Texts{"upstream=127.0.0.1:2"}, {}, settings));
   EXPECT_TRUE(set.remove("a.test", settings));
+}
+
+/// "set [vhost a]... removed b": what workers are told.
+std::string told(const VhostChange& change) {
+  std::string text;
+  for (const std::string& part : change.set) text += "set " + part;
+  for (const std::string& part : change.removed) text += "removed " + part;
+  return text;
+}
+
+TEST(VhostSet, OfManyOnlyWhatIsDifferentIsTold) {
+  std::vector<VhostSettings> many;
+  for (int i = 0; i < 20'000; ++i) many.push_back(vhost("v" + std::to_string(i) + ".test", 5));
+  VhostSet set;
+  ASSERT_TRUE(set.replace(many));
+  EXPECT_FALSE(set.replace(many)) << "nothing is different";
+  EXPECT_EQ(told(set.change("v7.test", Texts{"max-players=6"}, {}, {}).value()),
+            "set [vhost v7.test]\nmax-players = 6\n");
+  EXPECT_EQ(told(set.change("new.test", Texts{"max-players=6"}, {}, {}).value()),
+            "set [vhost new.test]\nmax-players = 6\n");
+  EXPECT_EQ(told(set.remove("v8.test", {}).value()), "removed v8.test\n");
+  many[100].max_players = 9;
+  many.erase(many.begin() + 200);
+  const auto change = set.replace(many);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(told(*change),
+            "set [vhost v7.test]\nmax-players = 5\n[vhost v8.test]\nmax-players = 5\n"
+            "[vhost v100.test]\nmax-players = 9\nremoved v200.test\nnew.test\n");
+}
+
+TEST(VhostSet, WhatIsToldOneByOneAddsUpToTheWhole) {
+  VhostSet set;
+  set.replace({vhost("a.test"), vhost("b.test"), vhost("c.test")});
+  ASSERT_TRUE(set.remove("a.test", {}));
+  ASSERT_TRUE(set.change("c.test", Texts{"max-players=3"}, {}, {}));
+  ASSERT_TRUE(set.change("d.test", Texts{"max-players=4"}, {}, {}));
+  ASSERT_TRUE(set.remove("b.test", {}));
+  ASSERT_TRUE(set.change("b.test", Texts{"max-players=2"}, {}, {}));
+  std::string all;
+  for (const std::string& text : set.texts()) all += text;
+  for (const char* section :
+       {"[vhost b.test]\nmax-players = 2\n", "[vhost c.test]\nmax-players = 3\n",
+        "[vhost d.test]\nmax-players = 4\n"}) {
+    EXPECT_NE(all.find(section), std::string::npos) << all;
+  }
+  EXPECT_EQ(all.find("a.test"), std::string::npos);
 }
 
 }  // namespace

@@ -76,6 +76,41 @@ TEST(VhostTable, ReplacingKeepsTheObjectsOfEqualSettings) {
   EXPECT_EQ(b->max_players, 1U) << "who holds the old settings still has them";
 }
 
+TEST(VhostTable, AChangeLeavesTheOthersAsTheyAre) {
+  VhostTable table;
+  table.replace({vhost("a.test", 1), vhost("b.test", 1), vhost("*.c.test", 1)});
+  const auto version = table.version();
+  const auto a = table.find("a.test");
+  const auto c = table.find("x.c.test");
+  table.change({vhost("b.test", 2), vhost("d.test", 4)}, {});
+  EXPECT_GT(table.version(), version);
+  EXPECT_EQ(table.size(), 4U);
+  EXPECT_EQ(table.find("a.test"), a);
+  EXPECT_EQ(table.find("x.c.test"), c);
+  EXPECT_EQ(table.find("b.test")->max_players, 2U);
+  EXPECT_EQ(table.resolve("d.test"), "d.test");
+  table.change({vhost("a.test", 1)}, {});
+  EXPECT_EQ(table.find("a.test"), a) << "equal settings stay the same object";
+}
+
+TEST(VhostTable, AChangeOfWildcardsAndOfTheDefaultHoldsForTheNamesTheyServe) {
+  VhostTable table;
+  table.replace({vhost("a.test", 1), vhost("*.c.test", 1)});
+  table.change({vhost("*.c.test", 2), vhost("*.eu.c.test", 3)}, {});
+  EXPECT_EQ(table.find("x.c.test")->max_players, 2U);
+  EXPECT_EQ(table.find("x.eu.c.test")->max_players, 3U);
+  const std::vector<std::string> inner{"*.eu.c.test"};
+  table.change({}, inner);
+  EXPECT_EQ(table.find("x.eu.c.test")->max_players, 2U);
+  EXPECT_EQ(table.resolve("other"), "");
+  table.change({vhost(kDefaultVhost, 9)}, {});
+  EXPECT_EQ(table.resolve("other"), kDefaultVhost);
+  const std::vector<std::string> all{"a.test", "*.c.test", std::string(kDefaultVhost), "unknown"};
+  table.change({}, all);
+  EXPECT_EQ(table.size(), 0U);
+  EXPECT_EQ(table.resolve("other"), "other") << "without any, every name is served";
+}
+
 TEST(VhostTable, ReplacingTakesAwayWhatIsNotThereAnyMore) {
   VhostTable table;
   table.replace({vhost("a.test", 1), vhost("*.b.test", 1)});

@@ -70,28 +70,45 @@ std::optional<std::int64_t> read_seconds(std::string_view text) {
   return seconds;
 }
 
-std::string_view check_token(const AccessRules& rules, const AccessRequest& request) {
+Reason check_token(const AccessRules& rules, const AccessRequest& request) {
   const auto expires = find_parameter(request.parameters, "expires");
   const auto token = find_parameter(request.parameters, "token");
-  if (!expires || !token) return kNoToken;
+  if (!expires || !token) return Reason::kTokenMissing;
   const std::optional<std::int64_t> last_second = read_seconds(*expires);
-  if (!last_second) return kNoToken;
+  if (!last_second) return Reason::kTokenMissing;
   const std::string wanted =
       make_token(rules.secret, request.right, request.vhost, request.app, request.stream, *expires);
-  if (!same_secret(wanted, *token)) return kWrongToken;
-  return request.unix_seconds > *last_second ? kExpired : std::string_view{};
+  if (!same_secret(wanted, *token)) return Reason::kTokenWrong;
+  return request.unix_seconds > *last_second ? Reason::kTokenExpired : Reason::kNone;
 }
 
 }  // namespace
 
-std::string_view check_access(const AccessRules& rules, const AccessRequest& request) {
-  if (!address_allowed(rules, request.address)) return kWrongAddress;
+Reason check_access(const AccessRules& rules, const AccessRequest& request) {
+  if (!address_allowed(rules, request.address)) return Reason::kAddress;
   if (!rules.key.empty()) {
     const auto key = find_parameter(request.parameters, "key");
-    if (!key || !same_secret(rules.key, *key)) return kWrongKey;
+    if (!key || !same_secret(rules.key, *key)) return Reason::kKey;
   }
   if (!rules.secret.empty()) return check_token(rules, request);
-  return {};
+  return Reason::kNone;
+}
+
+std::string_view access_text(Reason reason) {
+  switch (reason) {
+    case Reason::kAddress:
+      return kWrongAddress;
+    case Reason::kKey:
+      return kWrongKey;
+    case Reason::kTokenMissing:
+      return kNoToken;
+    case Reason::kTokenWrong:
+      return kWrongToken;
+    case Reason::kTokenExpired:
+      return kExpired;
+    default:
+      return {};
+  }
 }
 
 std::string make_token(std::string_view secret, Right right, std::string_view vhost,

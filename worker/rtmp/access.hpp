@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/vhost_settings.hpp"
+#include "proto/notice.hpp"
 
 namespace mpb::rtmp {
 
@@ -24,10 +25,12 @@ struct AccessRequest {
   std::int64_t unix_seconds = 0;
 };
 
-/// Why the client is refused, in words for the client; empty: it is not. Address, key and token
-/// must all be right, as far as `rules` asks for them. How long it takes does not tell how much of
-/// a key or token was right.
-std::string_view check_access(const AccessRules& rules, const AccessRequest& request);
+/// Why the client is refused; kNone: it is not. Address, key and token must all be right, as far as
+/// `rules` asks for them. How long it takes does not tell how much of a key or token was right.
+Reason check_access(const AccessRules& rules, const AccessRequest& request);
+
+/// The same in words for the client.
+std::string_view access_text(Reason reason);
 
 /// The token for "?expires=EXPIRES&token=TOKEN": HMAC-SHA256 with the key `secret` of
 /// "publish:vhost/app/stream:EXPIRES" (or "play:..."), in lower-case hexadecimal.

@@ -85,27 +85,40 @@ Step Forward::on_bytes(Client& client, std::string_view bytes, std::string& out)
   // Called again when the handshake's answer is written: then the socket is ours alone.
   if (!std::exchange(state.connect_seen, true)) return {Step::Next::kYield};
 
-  const auto refuse = [&](std::string_view vhost, std::string_view why) {
+  const auto refuse = [&](Reason reason, std::string_view vhost, std::string_view why) {
     upstreams_.note_unserved(vhost, why);
+    Notice notice;
+    notice.reason = reason;
+    describe(client, notice);
+    notice.vhost = vhost;
+    environment_.tell(notice, client.connection->descriptor());
     append_connect_rejected(out, target.transaction, why);
     return Step{Step::Next::kClose, bytes.size()};
   };
   ForwardRequest request;
   request.vhost = client.key.empty() ? environment_.vhosts.resolve(target.vhost) : client.key;
   if (request.vhost.empty()) {
-    return refuse(target.vhost, fmt::format("Vhost {} is not served here", target.vhost));
+    return refuse(Reason::kVhost, target.vhost,
+                  fmt::format("Vhost {} is not served here", target.vhost));
   }
   request.settings = environment_.vhosts.find(request.vhost);
   if (request.settings->upstreams.empty()) {
-    return refuse(request.vhost,
+    return refuse(Reason::kUpstream, request.vhost,
                   fmt::format("Vhost {} has no upstream server configured", request.vhost));
   }
-  request.address = std::move(state.address);
+  request.address = state.address;
   if (request.address.empty()) request.address = peer_address(client.connection->descriptor());
   request.bytes = bytes.substr(kHandshakeBlock);
   request.transaction = target.transaction;
   state.forwarded.emplace(upstreams_, *client.connection).begin(std::move(request));
   return {Step::Next::kDetach, bytes.size()};
+}
+
+void Forward::describe(const Client& client, Notice& notice) const {
+  notice.action = Notice::Action::kConnect;
+  if (!client.state) return;
+  // NOLINTNEXTLINE(*-downcast): no other is put there
+  notice.address = static_cast<const ForwardState&>(*client.state).address;
 }
 
 void Forward::on_close(Client& client) {

@@ -16,6 +16,7 @@ class Forward final : public Handler {
 
   Step on_bytes(Client& client, std::string_view bytes, std::string& out) override;
   bool import_state(Client& client, std::string_view state) override;
+  void describe(const Client& client, Notice& notice) const override;
   void on_close(Client& client) override;
 
  private:

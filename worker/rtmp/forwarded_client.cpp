@@ -94,12 +94,13 @@ void ForwardedClient::try_next() {
       case Dialled::kBegun:
         return;
       case Dialled::kNoDescriptor:
-        return refuse("Out of descriptors");
+        return refuse(Reason::kBusy, "Out of descriptors");
       case Dialled::kFailed:
         break;
     }
   }
-  refuse(fmt::format("No upstream server of vhost {} answers", search_->request.vhost));
+  refuse(Reason::kUpstream,
+         fmt::format("No upstream server of vhost {} answers", search_->request.vhost));
 }
 
 ForwardedClient::Dialled ForwardedClient::dial(std::size_t number) {
@@ -168,8 +169,14 @@ void ForwardedClient::give_up_on(std::string_view why) {
   try_next();
 }
 
-void ForwardedClient::refuse(std::string_view description) {
+void ForwardedClient::refuse(Reason reason, std::string_view description) {
   upstreams_.note_unserved(search_->request.vhost, description);
+  Notice notice;
+  notice.reason = reason;
+  notice.action = Notice::Action::kConnect;
+  notice.address = search_->request.address;
+  notice.vhost = search_->request.vhost;
+  upstreams_.tell(notice);
   std::string text;
   append_connect_rejected(text, search_->request.transaction, description);
   leave();

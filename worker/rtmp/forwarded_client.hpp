@@ -76,7 +76,7 @@ class ForwardedClient final : public ClientState {
   void give_up_on(std::string_view why);
   [[nodiscard]] std::string upstream_prefix() const;
   /// Tells the client that nobody serves it, and ends it.
-  void refuse(std::string_view description);
+  void refuse(Reason reason, std::string_view description);
 
   void on_client(std::uint32_t events);
   void on_upstream(std::uint32_t events);

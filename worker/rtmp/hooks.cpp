@@ -169,27 +169,31 @@ void Hooks::on_events(std::uint32_t) {
   for (const HttpReply& reply : poster_->take_replies()) {
     const HookAnswer answer =
         reply.status == 0 ? HookAnswer::kFailure : read_hook_answer(reply.status, reply.body);
-    settle(reply.ticket, answer, answer == HookAnswer::kFailure ? why_failed(reply) : "");
+    settle(reply.ticket, answer, answer == HookAnswer::kFailure ? why_failed(reply) : "",
+           reply.timed_out ? Reason::kHookTimeout : Reason::kHookFailed);
   }
 }
 
-void Hooks::settle(std::uint64_t ticket, HookAnswer answer, std::string_view why) {
+void Hooks::settle(std::uint64_t ticket, HookAnswer answer, std::string_view why, Reason failure) {
   // Taken out first: `done` may ask and cancel.
   const auto node = requests_.extract(ticket);
   const Request& request = node.mapped();
   if (request.cancelled) return;
-  bool allowed = answer == HookAnswer::kConsent;
-  std::string_view reason;
+  Reason refused = Reason::kNone;
+  std::string_view text;
   if (answer == HookAnswer::kRefusal) {
     ++counters_.refused;
-    reason = kRefused;
+    refused = Reason::kHookRefused;
+    text = kRefused;
   } else if (answer == HookAnswer::kFailure) {
     ++counters_.failed;
     report_failure(request, why);
-    allowed = request.fail_open;
-    if (!allowed) reason = kUnavailable;
+    if (!request.fail_open) {
+      refused = failure;
+      text = kUnavailable;
+    }
   }
-  if (request.done) request.done(allowed, reason);
+  if (request.done) request.done(refused, text);
 }
 
 std::string Hooks::report() const {

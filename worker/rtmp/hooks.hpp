@@ -11,6 +11,7 @@
 
 #include "common/event_loop.hpp"
 #include "common/vhost_settings.hpp"
+#include "proto/notice.hpp"
 #include "worker/environment.hpp"
 
 namespace mpb::rtmp {
@@ -61,8 +62,9 @@ class Hooks final : private EventHandler {
   Hooks(const Hooks&) = delete;
   Hooks& operator=(const Hooks&) = delete;
 
-  /// `why`, in words for the client, is empty when it is allowed.
-  using Done = std::function<void(bool allowed, std::string_view why)>;
+  /// kNone: it is allowed; else kHookRefused, kHookFailed or kHookTimeout, and `why` in words for
+  /// the client.
+  using Done = std::function<void(Reason refused, std::string_view why)>;
 
   /// Posts `event` to `url` (not empty) and calls `done` in a later turn of the loop, within
   /// settings.timeout, unless cancelled. Settings.fail_open says what no answer means.
@@ -91,7 +93,8 @@ class Hooks final : private EventHandler {
                      Done done);
   Status send(std::uint64_t ticket, const std::string& url, std::string document, Duration timeout);
   Status start();
-  void settle(std::uint64_t ticket, HookAnswer answer, std::string_view why);
+  void settle(std::uint64_t ticket, HookAnswer answer, std::string_view why,
+              Reason failure = Reason::kHookFailed);
   [[nodiscard]] std::string report() const;
   void report_failure(const Request& request, std::string_view why);
 

@@ -133,12 +133,16 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
                                                 post_.url.port));
   }
 
-  void fail(std::string why) { reply({post_.ticket, 0, {}, std::move(why)}); }
+  void fail(std::string why) { reply({post_.ticket, 0, {}, std::move(why), false}); }
 
  private:
   void expire() {
     engine_.forget(*this);
-    fail(fmt::format("no answer within {}", format_duration(post_.timeout)));
+    reply({post_.ticket,
+           0,
+           {},
+           fmt::format("no answer within {}", format_duration(post_.timeout)),
+           true});
     resolver_.cancel();
     stream_.close();
   }

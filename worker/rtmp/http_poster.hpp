@@ -21,9 +21,10 @@ struct HttpPost {
 
 struct HttpReply {
   std::uint64_t ticket = 0;
-  unsigned status = 0;  // of HTTP; 0: there was no answer
-  std::string body;     // at most kMaxReplyBody bytes; of a longer one there is no answer
-  std::string error;    // why there was none
+  unsigned status = 0;     // of HTTP; 0: there was no answer
+  std::string body;        // at most kMaxReplyBody bytes; of a longer one there is no answer
+  std::string error;       // why there was none
+  bool timed_out = false;  // that is why
 };
 
 inline constexpr std::size_t kMaxReplyBody = 64 * 1024;

@@ -31,15 +31,6 @@ void never_block(int socket) {
   ::ioctl(socket, FIONBIO, &on);
 }
 
-std::string peer_of(int socket) {
-  Endpoint peer;
-  peer.length = sizeof peer.address;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer.address), &peer.length) != 0) {
-    return {};
-  }
-  return peer.family() == AF_UNIX ? std::string() : peer.to_string();
-}
-
 }  // namespace
 
 RelayClient::RelayClient(RelayHub& hub, const ListenerTraits& traits, Client& client)
@@ -47,7 +38,7 @@ RelayClient::RelayClient(RelayHub& hub, const ListenerTraits& traits, Client& cl
       traits_(traits),
       connection_(client.connection),
       id_(hub.next_client_id()),
-      address_(peer_of(client.connection->descriptor())),
+      address_(peer_text(client.connection->descriptor())),
       key_(client.key),
       reader_(kMaxCommand),
       handshake_left_(kHandshakeBlock),
@@ -91,6 +82,7 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
     hub_.flush_later(*this);
     return step;
   }
+  if (step.next == Next::kReject) end_reason_ = Reason::kProtocol;
   if (step.next == Next::kClose || step.next == Next::kReject) {
     // The name is free for another publisher at once, not when the client has hung up.
     end_streams();
@@ -155,8 +147,9 @@ void RelayClient::acknowledge(std::size_t bytes, std::string& out) {
   reply(message, out);
 }
 
-bool RelayClient::silent_too_long(TimePoint now) {
-  if (held_) return false;  // it is on its way, or a hook is asked: those have limits of their own
+Reason RelayClient::silent_too_long(TimePoint now) {
+  if (held_)
+    return Reason::kNone;  // it is on its way, or a hook is asked: those have limits of their own
   const VhostSettings& limits = settings();
   bool publishes = false;
   bool plays = false;
@@ -171,11 +164,13 @@ bool RelayClient::silent_too_long(TimePoint now) {
                     "Nobody publishes this stream.");
       append_own(status);
       flush();
-      return true;
+      return Reason::kPlayWait;
     }
   }
   const Duration limit = publishes ? limits.publish_timeout : limits.standby_timeout;
-  return (publishes || !plays) && limit.count() > 0 && now - active_at_ > limit;
+  const bool over = (publishes || !plays) && limit.count() > 0 && now - active_at_ > limit;
+  if (!over) return Reason::kNone;
+  return publishes ? Reason::kPublishTimeout : Reason::kStandbyTimeout;
 }
 
 const VhostSettings& RelayClient::settings() {

@@ -49,8 +49,16 @@ class RelayClient final : public ClientState {
   void begin_if_possible(Player& player);
   /// What the client has not read is too old: drops it, or ends a client that reads nothing at all.
   void drop_if_late(Player& player, TimePoint now, Duration limit);
-  /// Whether a time limit of its vhost has passed.
-  [[nodiscard]] bool silent_too_long(TimePoint now);
+  /// The time limit of its vhost that has passed; kNone: none.
+  [[nodiscard]] Reason silent_too_long(TimePoint now);
+  /// Tells why what it publishes is about to end; unless this is called, by its own wish.
+  void set_end_reason(Reason reason) { end_reason_ = reason; }
+  /// Tells the operator that it is refused, what it does or asks for.
+  void tell_refused(Reason reason);
+  /// It is about to be closed since it reads too little: counts the players it has.
+  void note_slow();
+  /// As Handler has it.
+  void describe(Notice& notice) const;
   /// Ends the connection.
   void finish();
   /// Goes on with a client that waited for its last bytes to be on their way before it moves. It
@@ -76,6 +84,13 @@ class RelayClient final : public ClientState {
     std::string payload;
   };
   enum class Consent : std::uint8_t { kNotAsked, kGiven, kRefused };
+  /// Why a command is not carried out, for the operator and for the client.
+  struct Refusal {
+    Reason reason = Reason::kProtocol;
+    std::string_view code;  // of onStatus
+    std::string_view why;
+    const StreamName* name = nullptr;  // null: not known
+  };
 
   // relay_client.cpp
   Next on_message(const Message& message, std::string& out);
@@ -108,15 +123,15 @@ class RelayClient final : public ClientState {
   /// Where a command wants to go that names a stream: kMove when that is not here.
   Next locate(const Command& command, const Message& message, StreamName& name,
               std::string& parameters, std::string& out);
-  [[nodiscard]] std::string refusal(Right right, const StreamName& name,
-                                    std::string_view parameters) const;
+  [[nodiscard]] Reason check(Right right, const StreamName& name,
+                             std::string_view parameters) const;
   /// kWait while the hook is asked; else whether it consents is in consent_.
   Next ask(const std::string& url, std::string_view action, const std::string& stream,
            const std::string& parameters, const Message& message);
   [[nodiscard]] HookEvent hook_event(std::string_view action, const std::string& stream,
                                      const std::string& parameters) const;
-  Next refuse(const Message& message, std::string_view code, std::string_view why,
-              std::string& out);
+  Next refuse(const Message& message, const Refusal& refusal, std::string& out);
+  void tell_published(Notice::Kind kind, Reason reason, const StreamName& name) const;
 
   // relay_sending.cpp
   void reply(std::string_view bytes, std::string& out);
@@ -143,6 +158,7 @@ class RelayClient final : public ClientState {
   std::uint32_t last_stream_id_ = 0;
 
   Consent consent_ = Consent::kNotAsked;
+  Reason consent_reason_ = Reason::kNone;  // of a refusal
   std::string consent_text_;
   std::optional<std::uint64_t> ticket_;  // of the hook that is asked
 
@@ -154,6 +170,7 @@ class RelayClient final : public ClientState {
   std::size_t own_sent_ = 0;        // of own_
   std::size_t unread_replies_ = 0;  // bytes of answers put into own_ since it was empty
   bool blocked_ = false;
+  Reason end_reason_ = Reason::kEnded;
   bool cut_ = false;        // it reads too little: is about to be closed
   bool leaving_ = false;    // it moves when own_ is written
   bool prepared_ = false;   // its socket never blocks, and probes a silent peer

@@ -12,6 +12,9 @@ constexpr std::size_t kMaxStreams = 32;  // message streams of one client
 constexpr std::string_view kServerId = "mpbroker";
 constexpr std::uint16_t kStreamBegin = 0;
 constexpr std::uint16_t kStreamEof = 1;
+constexpr std::string_view kBadName = "NetStream.Publish.BadName";
+constexpr std::string_view kDenied = "NetStream.Publish.Denied";
+constexpr std::string_view kNotPlayed = "NetStream.Play.Failed";
 
 /// "|RtmpSampleAccess", which Flash players wait for. Not in the chunk stream of data: what a
 /// player takes from the log there counts on the header before. Nothing else as data: FFmpeg makes
@@ -107,11 +110,19 @@ RelayClient::Next RelayClient::on_connect(const Command& command, const Message&
   auto target = read_connect(command);
   if (!target || !vhost_.empty()) return Next::kReject;
   const std::string vhost = hub_.environment().vhosts.resolve(target->vhost);
-  const auto reject = [&](std::string_view why) {
+  const auto reject = [&](Reason reason, std::string_view why) {
+    Notice notice;
+    notice.reason = reason;
+    describe(notice);
+    notice.vhost = target->vhost;
+    notice.app = target->app;
+    hub_.environment().tell(notice, connection_->descriptor());
     append_connect_rejected(out, target->transaction, why);
     return Next::kClose;
   };
-  if (vhost.empty()) return reject("There is no vhost " + target->vhost + " here.");
+  if (vhost.empty()) {
+    return reject(Reason::kVhost, "There is no vhost " + target->vhost + " here.");
+  }
   settings_ = hub_.environment().vhosts.find(vhost);
   settings_version_ = hub_.environment().vhosts.version();
   std::swap(target_, *target);
@@ -123,7 +134,7 @@ RelayClient::Next RelayClient::on_connect(const Command& command, const Message&
   }
   if (asked == Next::kReject) {
     std::swap(target_, *target);
-    return reject(consent_text_);
+    return reject(consent_reason_, consent_text_);
   }
   vhost_ = vhost;
   append_connect_success(out, target_.transaction, target_.object_encoding, kServerId);
@@ -158,32 +169,38 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   if (located != Next::kContinue) return located;
   NetStream* stream = find_stream(message.stream);
   if (stream == nullptr || stream->publishing != nullptr || stream->player) {
-    return refuse(message, "NetStream.Publish.BadName", "The message stream is not free.", out);
+    return refuse(message, {Reason::kProtocol, kBadName, "The message stream is not free.", &name},
+                  out);
   }
   const VhostSettings& limits = settings();
-  if (const std::string why = refusal(Right::kPublish, name, parameters); !why.empty()) {
-    return refuse(message, "NetStream.Publish.Denied", why, out);
+  if (const Reason why = check(Right::kPublish, name, parameters); why != Reason::kNone) {
+    return refuse(message, {why, kDenied, access_text(why), &name}, out);
   }
   if (name.stream.empty()) {
-    return refuse(message, "NetStream.Publish.BadName", "The stream has no name.", out);
+    return refuse(message, {Reason::kName, kBadName, "The stream has no name.", &name}, out);
   }
   const LiveStream* live = hub_.find(name.path());
   if (live != nullptr && live->publisher() != nullptr) {
-    return refuse(message, "NetStream.Publish.BadName", "The stream is published already.", out);
+    return refuse(message, {Reason::kTaken, kBadName, "The stream is published already.", &name},
+                  out);
   }
   if (limits.max_publishers > 0 && hub_.usage(name.vhost).publishers >= limits.max_publishers) {
-    return refuse(message, "NetStream.Publish.Denied", "The vhost has too many publishers.", out);
+    return refuse(message,
+                  {Reason::kMaxPublishers, kDenied, "The vhost has too many publishers.", &name},
+                  out);
   }
   const Next asked = ask(limits.hooks.on_publish, "on_publish", name.stream, parameters, message);
   if (asked == Next::kWait) return asked;
   if (asked == Next::kReject) {
-    return refuse(message, "NetStream.Publish.Denied", consent_text_, out);
+    return refuse(message, {consent_reason_, kDenied, consent_text_, &name}, out);
   }
   ++hub_.use(name.vhost).publishers;
   stream->publishing = &hub_.find_or_make(name);
   stream->publishing->set_settings(settings_);
   stream->publishing->begin_publishing(*this, hub_.now());
   stream->publishing_parameters = parameters;
+  end_reason_ = Reason::kEnded;
+  tell_published(Notice::Kind::kPublish, Reason::kNone, name);
   use_changed();
   std::string status;
   append_status(status, stream->id, "status", "NetStream.Publish.Start",
@@ -200,19 +217,23 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   if (located != Next::kContinue) return located;
   NetStream* stream = find_stream(message.stream);
   if (stream == nullptr || stream->publishing != nullptr || name.stream.empty()) {
-    return refuse(message, "NetStream.Play.Failed", "The message stream is not free.", out);
+    const Reason reason = name.stream.empty() ? Reason::kName : Reason::kProtocol;
+    return refuse(message, {reason, kNotPlayed, "The message stream is not free.", &name}, out);
   }
   const VhostSettings& limits = settings();
-  if (const std::string why = refusal(Right::kPlay, name, parameters); !why.empty()) {
-    return refuse(message, "NetStream.Play.Failed", why, out);
+  if (const Reason why = check(Right::kPlay, name, parameters); why != Reason::kNone) {
+    return refuse(message, {why, kNotPlayed, access_text(why), &name}, out);
   }
   stop_playing(*stream);
   if (limits.max_players > 0 && hub_.usage(name.vhost).players >= limits.max_players) {
-    return refuse(message, "NetStream.Play.Failed", "The vhost has too many players.", out);
+    return refuse(message,
+                  {Reason::kMaxPlayers, kNotPlayed, "The vhost has too many players.", &name}, out);
   }
   const Next asked = ask(limits.hooks.on_play, "on_play", name.stream, parameters, message);
   if (asked == Next::kWait) return asked;
-  if (asked == Next::kReject) return refuse(message, "NetStream.Play.Failed", consent_text_, out);
+  if (asked == Next::kReject) {
+    return refuse(message, {consent_reason_, kNotPlayed, consent_text_, &name}, out);
+  }
   std::string answer;
   append_user_control(answer, kStreamBegin, stream->id);
   append_status(answer, stream->id, "status", "NetStream.Play.Reset",
@@ -276,6 +297,7 @@ void RelayClient::stop_publishing(NetStream& stream) {
   if (live == nullptr) return;
   const std::shared_ptr<const VhostSettings> held = settings_;
   --hub_.use(live->name().vhost).publishers;
+  tell_published(Notice::Kind::kUnpublish, end_reason_, live->name());
   const HookSettings& hooks = settings().hooks;
   if (!hooks.on_unpublish.empty()) {
     hub_.hooks().tell(hooks.on_unpublish,

@@ -37,4 +37,12 @@ std::string RelayHandler::refusal(const Client& client, std::string_view why) {
   return client.state ? state_of(client).refusal_of_move(why) : std::string();
 }
 
+void RelayHandler::on_slow(Client& client) {
+  if (client.state) state_of(client).note_slow();
+}
+
+void RelayHandler::describe(const Client& client, Notice& notice) const {
+  if (client.state) state_of(client).describe(notice);
+}
+
 }  // namespace mpb::rtmp

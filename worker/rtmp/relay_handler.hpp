@@ -17,6 +17,8 @@ class RelayHandler final : public Handler {
   std::string export_state(const Client& client) override;
   bool import_state(Client& client, std::string_view state) override;
   std::string refusal(const Client& client, std::string_view why) override;
+  void on_slow(Client& client) override;
+  void describe(const Client& client, Notice& notice) const override;
   void on_close(Client& client) override { client.state.reset(); }
 
  private:

@@ -1,7 +1,5 @@
 #include "worker/rtmp/relay_hub.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <ctime>
@@ -9,10 +7,10 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "common/log.hpp"
+#include "common/utf8.hpp"
 #include "worker/rtmp/relay_client.hpp"
 
 namespace mpb::rtmp {
@@ -24,19 +22,6 @@ constexpr std::uint32_t kSecondsOver = 5;  // a publisher may exceed its bitrate
 constexpr Duration kBriskDelivery{8};      // needs no pause
 constexpr int kPauseFactor = 3;            // times what a delivery took beyond that
 constexpr Duration kMaxPause{32};
-
-/// A client's name as JSON can say it: itself, or percent-encoded where it is not UTF-8.
-std::string told(const std::string& name) {
-  boost::system::error_code error;
-  boost::json::parse(boost::json::serialize(boost::json::value(name)), error);
-  if (!error) return name;
-  std::string encoded;
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    encoded += byte < 0x80 ? std::string(1, c) : fmt::format("%{:02X}", byte);
-  }
-  return encoded;
-}
 
 double rounded(double value) {
   return std::round(value * 10) / 10;
@@ -169,14 +154,21 @@ void RelayHub::end_turn() {
 }
 
 std::size_t RelayHub::kick(const std::string& path) {
-  const auto found = std::find_if(streams_.begin(), streams_.end(),
-                                  [&path](const auto& entry) { return told(entry.first) == path; });
+  auto found = streams_.find(path);
+  // Or as it is told where it is not UTF-8.
+  if (found == streams_.end() && path.find('%') != std::string::npos) {
+    found = std::find_if(streams_.begin(), streams_.end(),
+                         [&path](const auto& entry) { return as_utf8(entry.first) == path; });
+  }
   if (found == streams_.end()) return 0;
   const LiveStream* stream = found->second.stream.get();
   std::unordered_set<RelayClient*> clients;
   if (stream->publisher() != nullptr) clients.insert(stream->publisher());
   for (const Player* player : stream->players()) clients.insert(&player->client());
-  for (RelayClient* client : clients) finish_later(*client);
+  for (RelayClient* client : clients) {
+    client->set_end_reason(Reason::kKicked);
+    finish_later(*client);
+  }
   log_info("kick")("stream", path)("clients", clients.size());
   return clients.size();
 }
@@ -198,6 +190,7 @@ void RelayHub::measure(Entry& entry, double seconds) {
   log_warning("publisher.bitrate")("stream", stream.name().path())("kbps", std::llround(in))(
       "limit_kbps", limit / 1000);
   entry.seconds_over = 0;
+  stream.publisher()->tell_refused(Reason::kMaxBitrate);
   finish_later(*stream.publisher());
 }
 
@@ -212,7 +205,10 @@ void RelayHub::tick() {
   }
   measured_at_ = at;
   for (RelayClient* client : watched_) {
-    if (client->silent_too_long(at)) finish_later(*client);
+    const Reason reason = client->silent_too_long(at);
+    if (reason == Reason::kNone) continue;
+    client->tell_refused(reason);
+    finish_later(*client);
   }
   environment_.loop.after(kTick, [this] { tick(); });
 }
@@ -224,9 +220,9 @@ std::string RelayHub::describe_streams() const {
     const RelayClient* publisher = stream.publisher();
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - stream.began());
     streams.push_back(boost::json::object{
-        {"vhost", told(stream.name().vhost)},
-        {"app", told(stream.name().app)},
-        {"stream", told(stream.name().stream)},
+        {"vhost", as_utf8(stream.name().vhost)},
+        {"app", as_utf8(stream.name().app)},
+        {"stream", as_utf8(stream.name().stream)},
         {"publisher", publisher != nullptr ? publisher->address() : std::string()},
         {"video", stream.video_codec()},
         {"audio", stream.audio_codec()},

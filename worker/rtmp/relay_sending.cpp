@@ -1,5 +1,6 @@
 // RelayClient: what it is sent, and when it is too slow for it.
 #include <algorithm>
+#include <utility>
 
 #include "worker/rtmp/relay_client.hpp"
 #include "worker/rtmp/relay_hub.hpp"
@@ -35,8 +36,16 @@ void RelayClient::append_own(std::string_view bytes) {
   if (unread_replies_ > kMaxReplies || own_.size() - own_sent_ > kMaxOwn) cut();
 }
 
+void RelayClient::note_slow() {
+  if (std::exchange(cut_, true)) return;
+  end_reason_ = Reason::kSendTimeout;
+  for (const NetStream& stream : streams_) {
+    if (stream.player) ++stream.player->stream().counters.cut;
+  }
+}
+
 void RelayClient::cut() {
-  cut_ = true;
+  note_slow();
   hub_.finish_later(*this);
 }
 
@@ -87,7 +96,10 @@ bool RelayClient::flush() {
       sharing->stream().counters.bytes_out += *taken;
       if (*taken > own) sharing->advance(*taken - own);
     }
-    if (own_.size() - own_sent_ > kMaxOwn) return false;
+    if (own_.size() - own_sent_ > kMaxOwn) {
+      cut();
+      return false;
+    }
   }
   return true;
 }
@@ -104,10 +116,7 @@ void RelayClient::begin_if_possible(Player& player) {
 void RelayClient::drop_if_late(Player& player, TimePoint now, Duration limit) {
   if (!player.late(now, limit)) return;
   LiveStream& stream = player.stream();
-  if (sent_ == player.sent_at_drop) {  // not a byte was read since the last time
-    ++stream.counters.cut;
-    return cut();
-  }
+  if (sent_ == player.sent_at_drop) return cut();  // not a byte was read since the last time
   player.sent_at_drop = sent_;
   const std::uint64_t before = player.position();
   append_own({});

@@ -1,5 +1,7 @@
 #include "worker/rtmp/upstreams.hpp"
 
+#include <algorithm>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -19,7 +21,7 @@ Upstreams::Upstreams(Environment& environment)
 }
 
 std::shared_ptr<UpstreamSet> Upstreams::of(const Settings& settings) {
-  if (version_ != environment_.vhosts.version()) forget_unused();
+  if (entries_.size() >= forget_at_) forget_unused();
   Entry& entry = entries_[settings->name];
   if (entry.settings != settings) {
     entry.set = std::make_shared<UpstreamSet>(*settings, entry.set.get());
@@ -28,12 +30,15 @@ std::shared_ptr<UpstreamSet> Upstreams::of(const Settings& settings) {
   return entry.set;
 }
 
-/// A reload may have taken sections away. Clients on their way hold what they need.
+bool Upstreams::is_configured(const std::string& section) const {
+  return environment_.vhosts.find(section)->name == section;
+}
+
+/// Sections may have been taken away. Clients on their way hold what they need. Not at each change
+/// of the vhosts: it looks at all there are.
 void Upstreams::forget_unused() {
-  version_ = environment_.vhosts.version();
-  std::erase_if(entries_, [this](const auto& entry) {
-    return environment_.vhosts.find(entry.first)->name != entry.first;
-  });
+  std::erase_if(entries_, [this](const auto& entry) { return !is_configured(entry.first); });
+  forget_at_ = std::max(kFewEntries, 2 * entries_.size());
 }
 
 void Upstreams::remove_client() {
@@ -65,6 +70,7 @@ void Upstreams::note_unserved(std::string_view vhost, std::string_view why) {
 std::string Upstreams::report() const {
   boost::json::array list;
   for (const auto& [section, entry] : entries_) {
+    if (!is_configured(section)) continue;
     for (std::size_t number = 0; number < entry.set->members().size(); ++number) {
       const UpstreamSet::Member& member = entry.set->members()[number];
       boost::json::object& item = list.emplace_back(boost::json::object{}).as_object();

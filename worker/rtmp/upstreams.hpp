@@ -32,6 +32,8 @@ class Upstreams {
   void note_failure(UpstreamSet& set, std::size_t number, std::string_view why);
   /// A client could not be served: counts, and logs at most one line a second.
   void note_unserved(std::string_view vhost, std::string_view why);
+  /// Tells the operator that a client is refused.
+  void tell(const Notice& notice) { environment_.tell(notice); }
 
   /// Each forwarded client, from its connect to its end.
   void add_client() { ++clients_; }
@@ -42,17 +44,20 @@ class Upstreams {
   std::mt19937_64 random;  // of handshakes
 
  private:
+  static constexpr std::size_t kFewEntries = 64;
+
   struct Entry {
     Settings settings;
     std::shared_ptr<UpstreamSet> set;
   };
 
+  [[nodiscard]] bool is_configured(const std::string& section) const;
   void forget_unused();
   [[nodiscard]] std::string report() const;
 
   Environment& environment_;
   std::unordered_map<std::string, Entry> entries_;  // by the name of the section
-  std::uint64_t version_ = 0;                       // of the vhosts, at the last forget_unused()
+  std::size_t forget_at_ = kFewEntries;             // so many of them
   std::uint64_t clients_ = 0;                       // now
   std::uint64_t unserved_ = 0;
   std::uint64_t unserved_at_log_ = 0;
