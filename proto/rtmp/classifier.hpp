@@ -21,8 +21,8 @@ struct ClassifierOptions {
   KeyGranularity granularity = KeyGranularity::kVhost;
   bool proxy_protocol = false;  // a PROXY v1/v2 prefix must come first
   bool srs_real_ip = false;     // a 0xF3 prefix may come first
-  /// The vhost that serves clients of the (normalised) name: itself, kDefaultVhost, or empty:
-  /// refused.
+  /// The vhost that serves clients of the (normalised) name: itself, kDefaultVhost, or empty: none.
+  /// Then a client that asked for it by name is refused; one that only came by this host may stay.
   std::function<std::string(std::string_view)> resolve;
 };
 

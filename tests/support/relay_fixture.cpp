@@ -31,6 +31,7 @@ Step::Next RelayPeer::say(std::string_view bytes) {
   const Step step = handler_.on_bytes(client, unread_, out);
   unread_.erase(0, step.consumed);
   wire_ += out;
+  wanted_key_ = step.key;
   return next_ = step.next;
 }
 

@@ -93,11 +93,19 @@ TEST(RtmpClassifier, WithKeysByStreamTheClientStaysUntilItNamesOne) {
   const Verdict served = verdict_on(connect_to("a.test"), given);
   EXPECT_EQ(served.kind, Kind::kLocal);
   EXPECT_EQ(served.consumed, 0U);
-  EXPECT_EQ(verdict_on(connect_to("b.test"), given).kind, Kind::kReject);
+  EXPECT_EQ(verdict_on(connect_to("a.test/x?vhost=b.test&"), given).kind, Kind::kReject);
+}
+
+TEST(RtmpClassifier, WhoComesByAHostThatIsNoVhostMayNameOneLater) {
+  for (const char* host : {"b.test", "127.0.0.1", "[::1]:1935", "what is that"}) {
+    const Verdict verdict = verdict_on(connect_to(host));
+    EXPECT_EQ(verdict.kind, Kind::kLocal) << host;
+    EXPECT_EQ(verdict.consumed, 0U);
+  }
 }
 
 TEST(RtmpClassifier, AnUnknownVhostIsRejectedByName) {
-  const Verdict verdict = verdict_on(connect_to("b.test"));
+  const Verdict verdict = verdict_on(connect_to("a.test/x?vhost=b.test&"));
   EXPECT_EQ(verdict.kind, Kind::kReject);
   EXPECT_NE(rejected_description(verdict.reply).find("b.test"), std::string::npos);
 }
@@ -122,15 +130,32 @@ TEST(RtmpClassifier, ProtocolControlMayComeBeforeConnect) {
   EXPECT_EQ(verdict_on(before + connect).key, "a.test");
 }
 
-TEST(RtmpClassifier, NothingElseMayComeBeforeConnect) {
+TEST(RtmpClassifier, WhatNeedsAConnectionMayNotComeBeforeConnect) {
   std::string create;
   append_create_stream(create, 1);
-  EXPECT_NE(rejected_description(verdict_on(create + connect_to("a.test")).reply), "");
-  for (const MessageType type : {MessageType::kAudio, MessageType::kVideo, MessageType::kDataAmf0,
-                                 MessageType::kAggregate, MessageType::kCommandAmf0}) {
-    const Verdict verdict = verdict_on(message(type, "x") + connect_to("a.test"));
-    EXPECT_EQ(verdict.kind, Kind::kReject);
-    EXPECT_NE(rejected_description(verdict.reply), "");
+  std::string publish;
+  append_publish(publish, 1, "s");
+  std::string media;
+  for (const MessageType type :
+       {MessageType::kAudio, MessageType::kVideo, MessageType::kAggregate}) {
+    media = message(type, "x");
+    for (const std::string& hasty : {create, publish, media}) {
+      const Verdict verdict = verdict_on(hasty + connect_to("a.test"));
+      EXPECT_EQ(verdict.kind, Kind::kReject);
+      EXPECT_NE(rejected_description(verdict.reply), "");
+    }
+  }
+}
+
+TEST(RtmpClassifier, WhatMeansNothingIsPassedOverBeforeConnect) {
+  std::string unknown;
+  amf0::write_string(unknown, "someCall");
+  for (const MessageType type :
+       {MessageType::kCommandAmf0, MessageType::kCommandAmf3, MessageType::kDataAmf0,
+        MessageType::kSharedObjectAmf0, MessageType{99}}) {
+    for (const std::string& payload : {"x"s, ""s, unknown}) {
+      EXPECT_EQ(verdict_on(message(type, payload) + connect_to("a.test")).key, "a.test");
+    }
   }
 }
 

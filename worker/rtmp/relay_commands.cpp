@@ -8,7 +8,7 @@
 namespace mpb::rtmp {
 namespace {
 
-constexpr std::size_t kMaxStreams = 32;  // message streams of one client
+constexpr std::size_t kToldName = 255;  // bytes of a client's name in an answer
 constexpr std::string_view kServerId = "mpbroker";
 constexpr std::uint16_t kStreamBegin = 0;
 constexpr std::uint16_t kStreamEof = 1;
@@ -37,59 +37,140 @@ void answer_fc(const Command& command, std::string& answer) {
                    publishes ? "NetStream.Publish.Start" : "NetStream.Play.Start", command.text(1));
 }
 
+/// publish and play without a name: false, null or an empty text in its place.
+bool names_nothing(const Command& command) {
+  if (command.arguments.size() < 2) return !command.cut_short;
+  const amf0::Value& name = command.arguments[1];
+  if (const bool* flag = name.boolean()) return !*flag;
+  if (const std::string* text = name.string()) return text->empty();
+  return std::holds_alternative<amf0::Null>(name) || std::holds_alternative<amf0::Undefined>(name);
+}
+
+/// play2 names its stream in an object. How the one before it is to go over into the new one is not
+/// asked for: a live stream begins when its next key frame comes.
+void play_of(Command& play2) {
+  if (play2.arguments.size() < 2) return;
+  const amf0::Object* options = play2.arguments[1].object();
+  if (options == nullptr) return;
+  const amf0::Value* name = amf0::find(*options, "streamName");
+  if (name == nullptr || name->string() == nullptr) return;
+  play2.name = "play";
+  amf0::Value named = *name;
+  play2.arguments[1] = std::move(named);
+}
+
+/// Calls that want no more than an answer; what a client answers itself wants none.
+bool is_courtesy(std::string_view command) {
+  return names_stream(command) || command == "_checkbw" || command == "checkBandwidth" ||
+         command == "FCUnsubscribe";
+}
+bool is_answer(std::string_view command) {
+  return command == "_result" || command == "_error" || command == "onStatus";
+}
+
+/// What some send as a command and is data: @setDataFrame and the like. Its payload as data; empty:
+/// it is none.
+std::string data_in(const Command& command) {
+  const bool directs = command.name == "@setDataFrame" || command.name == "@clearDataFrame";
+  if (!directs && command.name != "onMetaData") return {};
+  std::string payload;
+  amf0::write_string(payload, command.name);
+  for (const amf0::Value& argument : command.arguments) {
+    // A command object, which data does not have.
+    if (std::holds_alternative<amf0::Null>(argument)) continue;
+    amf0::write(payload, argument);
+  }
+  return payload;
+}
+
 }  // namespace
-
-RelayClient::NetStream* RelayClient::find_stream(std::uint32_t id) {
-  const auto found = std::find_if(streams_.begin(), streams_.end(),
-                                  [id](const NetStream& stream) { return stream.id == id; });
-  return found == streams_.end() ? nullptr : &*found;
-}
-
-bool RelayClient::in_use() const {
-  return std::any_of(streams_.begin(), streams_.end(), [](const NetStream& stream) {
-    return stream.publishing != nullptr || stream.player != nullptr;
-  });
-}
 
 void RelayClient::hold(const Message& message) {
   held_ = Held{message.type, message.stream, std::string(message.payload)};
 }
 
 RelayClient::Next RelayClient::on_command(const Message& message, std::string& out) {
-  const auto command = read_command(message);
-  if (!command) return Next::kReject;
-  if (vhost_.empty() || command->name == "connect") return on_connect(*command, message, out);
-  if (command->name == "publish") return on_publish(*command, message, out);
-  if (command->name == "play") return on_play(*command, message, out);
-  NetStream* stream = find_stream(message.stream);
+  auto command = read_command(message);
+  if (!command) {
+    ignore(Ignored::kCommand, message);
+    return Next::kContinue;
+  }
+  if (command->name == "play2") play_of(*command);
+  if (command->name == "connect") return on_connect(*command, message, out);
+  if (!connected_) return ends_opening(command->name) ? Next::kReject : Next::kContinue;
+  const bool publishes = command->name == "publish";
+  if (publishes || command->name == "play") {
+    if (names_nothing(*command) && end_use(*command, message, out)) return Next::kContinue;
+    return publishes ? on_publish(*command, message, out) : on_play(*command, message, out);
+  }
   if (names_stream(command->name)) {
     StreamName name;
     std::string parameters;
     const Next next = locate(*command, message, name, parameters, out);
     if (next != Next::kContinue) return next;
   }
+  if (const std::string data = data_in(*command); !data.empty()) {
+    on_media(
+        {MessageType::kDataAmf0, message.chunk_stream, message.stream, message.timestamp, data});
+  } else {
+    on_other_command(*command, message, out);
+  }
+  return Next::kContinue;
+}
+
+void RelayClient::on_other_command(const Command& command, const Message& message,
+                                   std::string& out) {
   std::string answer;
-  if (command->name == "createStream") {
-    create_stream(*command, out);
-  } else if (command->name == "deleteStream") {
-    delete_stream(*command);
-  } else if (command->name == "closeStream") {
-    if (stream != nullptr) end_stream(*stream);
-  } else if (command->name == "FCUnpublish") {
-    on_fc_unpublish(*command, out);
-  } else if (command->name == "pause") {
-    if (stream != nullptr && stream->player) on_pause(*command, *stream, out);
-  } else if (command->name == "receiveAudio" || command->name == "receiveVideo") {
-    if (stream != nullptr && stream->player) on_receive(*command, *stream->player);
-  } else if (command->name == "FCPublish" || command->name == "FCSubscribe") {
-    answer_fc(*command, answer);
-  } else if (command->name == "getStreamLength") {
-    append_result(answer, command->transaction, 0.0);
-  } else if (command->transaction != 0) {
-    append_result(answer, command->transaction, std::nullopt);
+  if (command.name == "createStream") {
+    create_stream(command, out);
+  } else if (command.name == "deleteStream") {
+    delete_stream(command);
+  } else if (command.name == "closeStream") {
+    if (NetStream* stream = stream_to_end(message.stream)) close_stream(*stream, out);
+  } else if (command.name == "FCUnpublish") {
+    on_fc_unpublish(command, out);
+  } else if (command.name == "pause") {
+    if (NetStream* stream = playing(message.stream)) on_pause(command, *stream, out);
+  } else if (command.name == "receiveAudio" || command.name == "receiveVideo") {
+    if (NetStream* stream = playing(message.stream)) on_receive(command, *stream->player);
+  } else if (command.name == "seek") {
+    on_seek(command, message, out);
+  } else if (command.name == "FCPublish" || command.name == "FCSubscribe") {
+    answer_fc(command, answer);
+  } else if (command.name == "getStreamLength") {
+    append_result(answer, command.transaction, 0.0);
+  } else if (command.transaction != 0 && is_courtesy(command.name)) {
+    append_result(answer, command.transaction, std::nullopt);
+  } else if (command.transaction != 0 && !is_answer(command.name)) {
+    append_error(answer, command.transaction, "NetConnection.Call.Failed",
+                 "There is no method " + command.name.substr(0, kToldName) + " here.");
   }
   if (!answer.empty()) reply(answer, out);
-  return Next::kContinue;
+}
+
+/// publish or play that names nothing: ends what its message stream does. False: it does nothing of
+/// the kind, and the command may mean a stream that has no name.
+bool RelayClient::end_use(const Command& command, const Message& message, std::string& out) {
+  const bool publishes = command.name == "publish";
+  NetStream* used = publishes ? publication(message.stream) : playing(message.stream);
+  if (used != nullptr) {
+    close_stream(*used, out);
+    return true;
+  }
+  const NetStream* stream = find_stream(message.stream);
+  if (stream != nullptr && stream->in_use()) return false;
+  const bool is_empty = !command.arguments.empty() && command.arguments.size() > 1 &&
+                        command.arguments[1].string() != nullptr;
+  const bool is_false = command.arguments.size() > 1 && command.arguments[1].boolean() != nullptr;
+  const Past past = stream != nullptr ? stream->past : Past::kNothing;
+  const bool ended = past == Past::kNamed || (past == Past::kNameless && !is_empty) || is_false;
+  if (!ended) return false;
+  std::string status;
+  append_status(status, message.stream, "status",
+                publishes ? "NetStream.Unpublish.Success" : "NetStream.Play.Stop",
+                "There is nothing to end.");
+  reply(status, out);
+  return true;
 }
 
 /// receiveAudio, receiveVideo.
@@ -105,13 +186,15 @@ void RelayClient::on_receive(const Command& command, Player& player) {
 RelayClient::Next RelayClient::on_connect(const Command& command, const Message& message,
                                           std::string& out) {
   auto target = read_connect(command);
-  if (!target || !vhost_.empty()) return Next::kReject;
+  if (!target || connected_) return Next::kReject;
   const std::string vhost = hub_.environment().vhosts.resolve(target->vhost);
   const auto reject = [&](std::string_view why) {
     append_connect_rejected(out, target->transaction, why);
     return Next::kClose;
   };
-  if (vhost.empty()) return reject("There is no vhost " + target->vhost + " here.");
+  if (vhost.empty() && target->names_vhost) {
+    return reject("There is no vhost " + target->vhost + " here.");
+  }
   settings_ = hub_.environment().vhosts.find(vhost);
   settings_version_ = hub_.environment().vhosts.version();
   std::swap(target_, *target);
@@ -125,29 +208,12 @@ RelayClient::Next RelayClient::on_connect(const Command& command, const Message&
     std::swap(target_, *target);
     return reject(consent_text_);
   }
+  connected_ = true;
   vhost_ = vhost;
-  append_connect_success(out, target_.transaction, target_.object_encoding, kServerId);
+  append_connect_success(out, target_.transaction, target_.object_encoding, kServerId,
+                         target_.enhanced);
   use_changed();
   return Next::kContinue;
-}
-
-void RelayClient::create_stream(const Command& command, std::string& out) {
-  std::string answer;
-  if (streams_.size() < kMaxStreams) {
-    streams_.emplace_back().id = ++last_stream_id_;
-    append_result(answer, command.transaction, last_stream_id_);
-  } else {
-    append_error(answer, command.transaction, "NetConnection.Call.Failed", "Too many streams.");
-  }
-  reply(answer, out);
-}
-
-void RelayClient::delete_stream(const Command& command) {
-  const auto number = command.number(1);
-  if (!number || !(*number >= 0) || !(*number <= UINT32_MAX)) return;
-  const auto id = static_cast<std::uint32_t>(*number);
-  if (NetStream* stream = find_stream(id)) end_stream(*stream);
-  std::erase_if(streams_, [id](const NetStream& stream) { return stream.id == id; });
 }
 
 RelayClient::Next RelayClient::on_publish(const Command& command, const Message& message,
@@ -156,16 +222,13 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   std::string parameters;
   const Next located = locate(command, message, name, parameters, out);
   if (located != Next::kContinue) return located;
-  NetStream* stream = find_stream(message.stream);
-  if (stream == nullptr || stream->publishing != nullptr || stream->player) {
+  NetStream* stream = find_or_make_stream(message.stream);
+  if (stream == nullptr || stream->in_use()) {
     return refuse(message, "NetStream.Publish.BadName", "The message stream is not free.", out);
   }
   const VhostSettings& limits = settings();
   if (const std::string why = refusal(Right::kPublish, name, parameters); !why.empty()) {
     return refuse(message, "NetStream.Publish.Denied", why, out);
-  }
-  if (name.stream.empty()) {
-    return refuse(message, "NetStream.Publish.BadName", "The stream has no name.", out);
   }
   const LiveStream* live = hub_.find(name.path());
   if (live != nullptr && live->publisher() != nullptr) {
@@ -198,8 +261,8 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   std::string parameters;
   const Next located = locate(command, message, name, parameters, out);
   if (located != Next::kContinue) return located;
-  NetStream* stream = find_stream(message.stream);
-  if (stream == nullptr || stream->publishing != nullptr || name.stream.empty()) {
+  NetStream* stream = find_or_make_stream(message.stream);
+  if (stream == nullptr || stream->publishing != nullptr) {
     return refuse(message, "NetStream.Play.Failed", "The message stream is not free.", out);
   }
   const VhostSettings& limits = settings();
@@ -255,26 +318,60 @@ void RelayClient::on_pause(const Command& command, NetStream& stream, std::strin
   begin_if_possible(*stream.player);
 }
 
+/// A live stream has one place to be at: a player that asks for another is told that it is there,
+/// since some take what comes only then.
+void RelayClient::on_seek(const Command& command, const Message& message, std::string& out) {
+  std::string answer;
+  if (const NetStream* stream = playing(message.stream)) {
+    append_status(answer, stream->id, "status", "NetStream.Seek.Notify",
+                  "The stream is live, and goes on where it is.");
+    if (command.transaction != 0) append_result(answer, command.transaction, std::nullopt);
+  } else {
+    append_status(answer, message.stream, "error", "NetStream.Seek.Failed", "Nothing is played.");
+    if (command.transaction != 0) {
+      append_error(answer, command.transaction, "NetStream.Seek.Failed", "Nothing is played.");
+    }
+  }
+  reply(answer, out);
+}
+
 void RelayClient::on_fc_unpublish(const Command& command, std::string& out) {
   const auto target = read_stream_name(command.text(1));
   std::string answer;
   append_fc_status(answer, "onFCUnpublish", "NetStream.Unpublish.Success", command.text(1));
   append_result(answer, command.transaction, std::nullopt);
+  reply(answer, out);
+  bool found = false;
   for (NetStream& stream : streams_) {
     if (!target || stream.publishing == nullptr ||
         stream.publishing->name().stream != target->stream) {
       continue;
     }
-    stop_publishing(stream);
-    append_status(answer, stream.id, "status", "NetStream.Unpublish.Success", "Unpublished.");
+    found = true;
+    close_stream(stream, out);
   }
-  reply(answer, out);
+  if (found || !names_nothing(command)) return;
+  if (NetStream* only = publication(0)) close_stream(*only, out);
+}
+
+/// Ends what the stream does, and says so.
+void RelayClient::close_stream(NetStream& stream, std::string& out) {
+  std::string status;
+  if (stream.publishing != nullptr) {
+    append_status(status, stream.id, "status", "NetStream.Unpublish.Success", "Unpublished.");
+  }
+  if (stream.player) {
+    append_status(status, stream.id, "status", "NetStream.Play.Stop", "Stopped playing.");
+  }
+  end_stream(stream);
+  if (!status.empty()) reply(status, out);
 }
 
 void RelayClient::stop_publishing(NetStream& stream) {
   LiveStream* live = std::exchange(stream.publishing, nullptr);
   if (live == nullptr) return;
   const std::shared_ptr<const VhostSettings> held = settings_;
+  stream.past = live->name().stream.empty() ? Past::kNameless : Past::kNamed;
   --hub_.use(live->name().vhost).publishers;
   const HookSettings& hooks = settings().hooks;
   if (!hooks.on_unpublish.empty()) {
@@ -293,6 +390,7 @@ void RelayClient::stop_playing(NetStream& stream) {
   if (!stream.player) return;
   if (stream.player->shares()) stream.player->finish_message(own_);
   LiveStream& live = stream.player->stream();
+  stream.past = live.name().stream.empty() ? Past::kNameless : Past::kNamed;
   --hub_.use(live.name().vhost).players;
   const HookSettings& hooks = settings().hooks;
   if (!hooks.on_stop.empty()) {

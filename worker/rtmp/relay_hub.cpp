@@ -24,9 +24,15 @@ constexpr std::uint32_t kSecondsOver = 5;  // a publisher may exceed its bitrate
 constexpr Duration kBriskDelivery{8};      // needs no pause
 constexpr int kPauseFactor = 3;            // times what a delivery took beyond that
 constexpr Duration kMaxPause{32};
+constexpr std::size_t kMaxTold = 255;  // bytes of a name that an operator is told as it is
 
-/// A client's name as JSON can say it: itself, or percent-encoded where it is not UTF-8.
+/// A client's name as JSON can say it: itself, or percent-encoded where it is not UTF-8. Of a very
+/// long one, the beginning and a number that tells it from others.
 std::string told(const std::string& name) {
+  if (name.size() > kMaxTold) {
+    const std::size_t hash = std::hash<std::string>{}(name);
+    return told(name.substr(0, kMaxTold / 2)) + fmt::format("...#{:016x}", hash);
+  }
   boost::system::error_code error;
   boost::json::parse(boost::json::serialize(boost::json::value(name)), error);
   if (!error) return name;
@@ -36,6 +42,11 @@ std::string told(const std::string& name) {
     encoded += byte < 0x80 ? std::string(1, c) : fmt::format("%{:02X}", byte);
   }
   return encoded;
+}
+
+/// As the members of its description say it, one behind the other.
+std::string told(const StreamName& name) {
+  return told(name.vhost) + '/' + told(name.app) + '/' + told(name.stream);
 }
 
 double rounded(double value) {
@@ -169,8 +180,9 @@ void RelayHub::end_turn() {
 }
 
 std::size_t RelayHub::kick(const std::string& path) {
-  const auto found = std::find_if(streams_.begin(), streams_.end(),
-                                  [&path](const auto& entry) { return told(entry.first) == path; });
+  const auto found = std::find_if(streams_.begin(), streams_.end(), [&path](const auto& entry) {
+    return told(entry.second.stream->name()) == path;
+  });
   if (found == streams_.end()) return 0;
   const LiveStream* stream = found->second.stream.get();
   std::unordered_set<RelayClient*> clients;
@@ -195,7 +207,7 @@ void RelayHub::measure(Entry& entry, double seconds) {
   const bool over = limit > 0 && in * 1000 > static_cast<double>(limit);
   entry.seconds_over = over ? entry.seconds_over + 1 : 0;
   if (entry.seconds_over < kSecondsOver || stream.publisher() == nullptr) return;
-  log_warning("publisher.bitrate")("stream", stream.name().path())("kbps", std::llround(in))(
+  log_warning("publisher.bitrate")("stream", told(stream.name()))("kbps", std::llround(in))(
       "limit_kbps", limit / 1000);
   entry.seconds_over = 0;
   finish_later(*stream.publisher());
@@ -241,7 +253,8 @@ std::string RelayHub::describe_streams() const {
         {"age_s", age.count()},
     });
   }
-  return boost::json::serialize(boost::json::object{{"streams", std::move(streams)}});
+  return boost::json::serialize(
+      boost::json::object{{"streams", std::move(streams)}, {"ignored", ignored.total()}});
 }
 
 }  // namespace mpb::rtmp
