@@ -1,4 +1,6 @@
 // RelayClient: what the client asks for.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -37,15 +39,6 @@ void answer_fc(const Command& command, std::string& answer) {
                    publishes ? "NetStream.Publish.Start" : "NetStream.Play.Start", command.text(1));
 }
 
-/// publish and play without a name: false, null or an empty text in its place.
-bool names_nothing(const Command& command) {
-  if (command.arguments.size() < 2) return !command.cut_short;
-  const amf0::Value& name = command.arguments[1];
-  if (const bool* flag = name.boolean()) return !*flag;
-  if (const std::string* text = name.string()) return text->empty();
-  return std::holds_alternative<amf0::Null>(name) || std::holds_alternative<amf0::Undefined>(name);
-}
-
 /// play2 names its stream in an object. How the one before it is to go over into the new one is not
 /// asked for: a live stream begins when its next key frame comes.
 void play_of(Command& play2) {
@@ -57,6 +50,11 @@ void play_of(Command& play2) {
   play2.name = "play";
   amf0::Value named = *name;
   play2.arguments[1] = std::move(named);
+}
+
+/// What a client is told of its stream.
+std::string_view title(const StreamName& name) {
+  return std::string_view(name.stream.empty() ? name.app : name.stream).substr(0, kToldName);
 }
 
 /// Calls that want no more than an answer; what a client answers itself wants none.
@@ -100,7 +98,7 @@ RelayClient::Next RelayClient::on_command(const Message& message, std::string& o
   if (!connected_) return ends_opening(command->name) ? Next::kReject : Next::kContinue;
   const bool publishes = command->name == "publish";
   if (publishes || command->name == "play") {
-    if (names_nothing(*command) && end_use(*command, message, out)) return Next::kContinue;
+    if (end_use(*command, message, out)) return Next::kContinue;
     return publishes ? on_publish(*command, message, out) : on_play(*command, message, out);
   }
   if (names_stream(command->name)) {
@@ -146,31 +144,6 @@ void RelayClient::on_other_command(const Command& command, const Message& messag
                  "There is no method " + command.name.substr(0, kToldName) + " here.");
   }
   if (!answer.empty()) reply(answer, out);
-}
-
-/// publish or play that names nothing: ends what its message stream does. False: it does nothing of
-/// the kind, and the command may mean a stream that has no name.
-bool RelayClient::end_use(const Command& command, const Message& message, std::string& out) {
-  const bool publishes = command.name == "publish";
-  NetStream* used = publishes ? publication(message.stream) : playing(message.stream);
-  if (used != nullptr) {
-    close_stream(*used, out);
-    return true;
-  }
-  const NetStream* stream = find_stream(message.stream);
-  if (stream != nullptr && stream->in_use()) return false;
-  const bool is_empty = !command.arguments.empty() && command.arguments.size() > 1 &&
-                        command.arguments[1].string() != nullptr;
-  const bool is_false = command.arguments.size() > 1 && command.arguments[1].boolean() != nullptr;
-  const Past past = stream != nullptr ? stream->past : Past::kNothing;
-  const bool ended = past == Past::kNamed || (past == Past::kNameless && !is_empty) || is_false;
-  if (!ended) return false;
-  std::string status;
-  append_status(status, message.stream, "status",
-                publishes ? "NetStream.Unpublish.Success" : "NetStream.Play.Stop",
-                "There is nothing to end.");
-  reply(status, out);
-  return true;
 }
 
 /// receiveAudio, receiveVideo.
@@ -250,7 +223,7 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   use_changed();
   std::string status;
   append_status(status, stream->id, "status", "NetStream.Publish.Start",
-                "Publishing " + name.stream + ".");
+                fmt::format("Publishing {}.", title(name)));
   reply(status, out);
   return Next::kContinue;
 }
@@ -279,9 +252,9 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   std::string answer;
   append_user_control(answer, kStreamBegin, stream->id);
   append_status(answer, stream->id, "status", "NetStream.Play.Reset",
-                "Playing and resetting " + name.stream + ".");
+                fmt::format("Playing and resetting {}.", title(name)));
   append_status(answer, stream->id, "status", "NetStream.Play.Start",
-                "Started playing " + name.stream + ".");
+                fmt::format("Started playing {}.", title(name)));
   append_sample_access(answer, stream->id);
   reply(answer, out);
 
@@ -333,38 +306,6 @@ void RelayClient::on_seek(const Command& command, const Message& message, std::s
     }
   }
   reply(answer, out);
-}
-
-void RelayClient::on_fc_unpublish(const Command& command, std::string& out) {
-  const auto target = read_stream_name(command.text(1));
-  std::string answer;
-  append_fc_status(answer, "onFCUnpublish", "NetStream.Unpublish.Success", command.text(1));
-  append_result(answer, command.transaction, std::nullopt);
-  reply(answer, out);
-  bool found = false;
-  for (NetStream& stream : streams_) {
-    if (!target || stream.publishing == nullptr ||
-        stream.publishing->name().stream != target->stream) {
-      continue;
-    }
-    found = true;
-    close_stream(stream, out);
-  }
-  if (found || !names_nothing(command)) return;
-  if (NetStream* only = publication(0)) close_stream(*only, out);
-}
-
-/// Ends what the stream does, and says so.
-void RelayClient::close_stream(NetStream& stream, std::string& out) {
-  std::string status;
-  if (stream.publishing != nullptr) {
-    append_status(status, stream.id, "status", "NetStream.Unpublish.Success", "Unpublished.");
-  }
-  if (stream.player) {
-    append_status(status, stream.id, "status", "NetStream.Play.Stop", "Stopped playing.");
-  }
-  end_stream(stream);
-  if (!status.empty()) reply(status, out);
 }
 
 void RelayClient::stop_publishing(NetStream& stream) {

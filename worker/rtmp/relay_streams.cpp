@@ -1,5 +1,6 @@
-// RelayClient: which of its message streams is meant. Many clients use the ids that createStream
-// gave out; some have one stream and take no care of its id. Where only one can be meant, it is.
+// RelayClient: which of its message streams is meant, and what ends one. Many clients use the ids
+// that createStream gave out; some have one stream and take no care of its id. Where only one can
+// be meant, it is.
 #include <algorithm>
 #include <utility>
 
@@ -23,6 +24,15 @@ std::string_view what_is(Ignored cause) {
       break;
   }
   return "data that cannot be read";
+}
+
+/// publish and play without a name: false, null or an empty text in its place.
+bool names_nothing(const Command& command) {
+  if (command.arguments.size() < 2) return !command.cut_short;
+  const amf0::Value& name = command.arguments[1];
+  if (const bool* flag = name.boolean()) return !*flag;
+  if (const std::string* text = name.string()) return text->empty();
+  return std::holds_alternative<amf0::Null>(name) || std::holds_alternative<amf0::Undefined>(name);
 }
 
 }  // namespace
@@ -109,6 +119,64 @@ void RelayClient::delete_stream(const Command& command) {
   const std::uint32_t id = meant->id;
   end_stream(*find_stream(id));
   std::erase_if(streams_, [id](const NetStream& stream) { return stream.id == id; });
+}
+
+/// Whether publish or play names nothing and so ends what its message stream does. If that does
+/// nothing, the command may mean a stream that has no name.
+bool RelayClient::end_use(const Command& command, const Message& message, std::string& out) {
+  if (!names_nothing(command)) return false;
+  const bool publishes = command.name == "publish";
+  NetStream* used = publishes ? publication(message.stream) : playing(message.stream);
+  if (used != nullptr) {
+    close_stream(*used, out);
+    return true;
+  }
+  const NetStream* stream = find_stream(message.stream);
+  if (stream != nullptr && stream->in_use()) return false;
+  const bool is_empty = !command.arguments.empty() && command.arguments.size() > 1 &&
+                        command.arguments[1].string() != nullptr;
+  const bool is_false = command.arguments.size() > 1 && command.arguments[1].boolean() != nullptr;
+  const Past past = stream != nullptr ? stream->past : Past::kNothing;
+  const bool ended = past == Past::kNamed || (past == Past::kNameless && !is_empty) || is_false;
+  if (!ended) return false;
+  std::string status;
+  append_status(status, message.stream, "status",
+                publishes ? "NetStream.Unpublish.Success" : "NetStream.Play.Stop",
+                "There is nothing to end.");
+  reply(status, out);
+  return true;
+}
+
+void RelayClient::on_fc_unpublish(const Command& command, std::string& out) {
+  const auto target = read_stream_name(command.text(1));
+  std::string answer;
+  append_fc_status(answer, "onFCUnpublish", "NetStream.Unpublish.Success", command.text(1));
+  append_result(answer, command.transaction, std::nullopt);
+  reply(answer, out);
+  bool found = false;
+  for (NetStream& stream : streams_) {
+    if (!target || stream.publishing == nullptr ||
+        stream.publishing->name().stream != target->stream) {
+      continue;
+    }
+    found = true;
+    close_stream(stream, out);
+  }
+  if (found || !names_nothing(command)) return;
+  if (NetStream* only = publication(0)) close_stream(*only, out);
+}
+
+/// Ends what the stream does, and says so.
+void RelayClient::close_stream(NetStream& stream, std::string& out) {
+  std::string status;
+  if (stream.publishing != nullptr) {
+    append_status(status, stream.id, "status", "NetStream.Unpublish.Success", "Unpublished.");
+  }
+  if (stream.player) {
+    append_status(status, stream.id, "status", "NetStream.Play.Stop", "Stopped playing.");
+  }
+  end_stream(stream);
+  if (!status.empty()) reply(status, out);
 }
 
 void RelayClient::ignore(Ignored cause, const Message& message) {
