@@ -133,9 +133,9 @@ bool RelayClient::end_use(const Command& command, const Message& message, std::s
   }
   const NetStream* stream = find_stream(message.stream);
   if (stream != nullptr && stream->in_use()) return false;
-  const bool is_empty = !command.arguments.empty() && command.arguments.size() > 1 &&
-                        command.arguments[1].string() != nullptr;
-  const bool is_false = command.arguments.size() > 1 && command.arguments[1].boolean() != nullptr;
+  const bool has_argument = command.arguments.size() > 1;
+  const bool is_empty = has_argument && command.arguments[1].string() != nullptr;
+  const bool is_false = has_argument && command.arguments[1].boolean() != nullptr;
   const Past past = stream != nullptr ? stream->past : Past::kNothing;
   const bool ended = past == Past::kNamed || (past == Past::kNameless && !is_empty) || is_false;
   if (!ended) return false;
