@@ -103,7 +103,7 @@ Verdict on_commands(std::string_view bytes, const ClassifierOptions& options) {
     if (result == ChunkReader::Result::kError) return {Kind::kReject};
     if (result == ChunkReader::Result::kNeedMore) {
       if (behind.size() < kMaxBeforeConnect) return {Kind::kNeedMore};
-      return rejected("connect is longer than 64 KiB");
+      return rejected("connect is too long");
     }
     if (is_media(message.type)) return rejected("media came before connect");
     const std::optional<Command> command = read_command(message);

@@ -26,7 +26,9 @@ struct ClassifierOptions {
   std::function<std::string(std::string_view)> resolve;
 };
 
-inline constexpr std::size_t kMaxBeforeConnect = 64 * 1024;  // bytes behind the handshake
+/// Bytes behind the handshake: a tcUrl of kMaxName bytes in the smallest chunks is less, and with
+/// the handshake it is less than what may travel with a client.
+inline constexpr std::size_t kMaxBeforeConnect = 78 * 1024;
 
 /// Answers the handshake (kReply), then reads on to connect, which stays unconsumed: the handler
 /// gets all bytes from C2 on. Verdict::state is the client's address as a prefix told it, or empty.

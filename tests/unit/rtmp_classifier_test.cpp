@@ -197,9 +197,9 @@ TEST(RtmpClassifier, AChunkErrorIsRejected) {
 
 TEST(RtmpClassifier, ConnectMustBeWholeWithinTheBound) {
   std::string before;
-  append_set_chunk_size(before, 65'536);
-  // As long as may be: the bound counts control messages, too. tcUrl is bounded on its own, so the
-  // length is in another property.
+  append_set_chunk_size(before, 131'072);
+  // As long as may be: the bound counts control messages, too. A string is bounded on its own, so
+  // the length is in two of them.
   const auto padded = [&](std::size_t padding) {
     std::string payload;
     amf0::write_string(payload, "connect");
@@ -207,14 +207,15 @@ TEST(RtmpClassifier, ConnectMustBeWholeWithinTheBound) {
     amf0::Object object;
     object.properties.emplace_back("app", amf0::Value("live"s));
     object.properties.emplace_back("tcUrl", amf0::Value("rtmp://a.test/live"s));
-    object.properties.emplace_back("x", amf0::Value(std::string(padding, 'x')));
+    object.properties.emplace_back("x", amf0::Value(std::string(padding / 2, 'x')));
+    object.properties.emplace_back("y", amf0::Value(std::string(padding - padding / 2, 'y')));
     amf0::write(payload, object);
     Message message;
     message.type = MessageType::kCommandAmf0;
     message.chunk_stream = 3;
     message.payload = payload;
     std::string out = before;
-    append_message(out, message, 65'536);
+    append_message(out, message, 131'072);
     return out;
   };
   const std::size_t most = kMaxBeforeConnect - padded(0).size();
@@ -224,6 +225,13 @@ TEST(RtmpClassifier, ConnectMustBeWholeWithinTheBound) {
   EXPECT_EQ(longer.kind, Kind::kReject);
   EXPECT_NE(rejected_description(longer.reply), "");
   EXPECT_EQ(verdict_on(padded(most + 1).substr(0, kMaxBeforeConnect - 1)).kind, Kind::kNeedMore);
+}
+
+TEST(RtmpClassifier, ATcUrlMayHaveWhatAStringOfAmf0Has) {
+  std::string connect;
+  const std::string start = "rtmp://a.test/live?token=";
+  append_connect(connect, "live", start + std::string(kMaxName - start.size(), 't'));
+  EXPECT_EQ(verdict_on(connect).key, "a.test");
 }
 
 TEST(RtmpClassifier, AProxyPrefixTellsTheAddress) {
