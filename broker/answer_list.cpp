@@ -27,9 +27,9 @@ constexpr std::array<std::string_view, 6> kHookNumbers{"asked",  "told",    "ref
                                                        "failed", "dropped", "under_way"};
 
 constexpr std::array<AnswerList, 3> kLists{{
-    {"streams", kStreamTexts, kStreamNumbers, {}, 2, kStreamTotals},
-    {"upstreams", kUpstreamTexts, kUpstreamNumbers, kUpstreamFlags, 2, kUpstreamTotals},
-    {"hooks", {}, kHookNumbers, {}, 0, {}},
+    {"streams", kStreamTexts, kStreamNumbers, {}, 3, 2, kStreamTotals},
+    {"upstreams", kUpstreamTexts, kUpstreamNumbers, kUpstreamFlags, 2, 2, kUpstreamTotals},
+    {"hooks", {}, kHookNumbers, {}, 0, 0, {}},
 }};
 
 }  // namespace

@@ -35,6 +35,12 @@ Step::Next RelayPeer::say(std::string_view bytes) {
   return next_ = step.next;
 }
 
+bool RelayPeer::adopt(std::string_view state) {
+  append_set_chunk_size(wire_, kOutChunkSize);
+  received();
+  return handler_.import_state(client, state);
+}
+
 Step::Next RelayPeer::command(std::string_view name, std::uint32_t stream,
                               const std::vector<amf0::Value>& arguments) {
   std::string payload;

@@ -35,6 +35,8 @@ class RelayPeer final : private Connection {
 
   /// The client sends `bytes`; gives what the handler wants next.
   Step::Next say(std::string_view bytes);
+  /// The client comes from another worker, and was answered there.
+  bool adopt(std::string_view state);
   /// What the handler wanted last, also after it went on by itself (Connection::proceed).
   [[nodiscard]] Step::Next next() const { return next_; }
   /// The key that it wanted to move to (Step::kMove).

@@ -78,10 +78,10 @@ TEST(Amf3, ReferencesToStringsAreFollowedThoseToObjectsAreNot) {
 
 TEST(Amf3, WhatReferencesMakeIsBounded) {
   // A string of 60,000 bytes and references to it.
-  std::string text = "\6\x83\xa9\x41"s + std::string(60'000, 'x');
+  std::string text = "\6\x87\xa9\x41"s + std::string(60'000, 'x');
   std::string many = "\x09\x81\x3f\1"s + text;
   for (int i = 1; i < 95; ++i) many += "\6\0"s;
-  EXPECT_EQ(in_amf0(many + text.substr(0, 0)), "error");
+  EXPECT_EQ(in_amf0(many), "error");
   std::string few = "\x09\7\1"s + text + "\6\0\6\0"s;
   EXPECT_NE(in_amf0(few), "error");
 }

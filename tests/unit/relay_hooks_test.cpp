@@ -76,7 +76,7 @@ TEST_F(RelayHooks, OnConnectIsAskedOfAVhostThatOnlyTheStreamsNameSays) {
     client->enter("live", "rtmp://127.0.0.1/live");
     EXPECT_EQ(client->publish("s?vhost=b.test"), Step::Next::kMove);
     auto moved = peer("b.test");
-    ASSERT_TRUE(handler.import_state(moved->client, handler.export_state(client->client)));
+    ASSERT_TRUE(moved->adopt(handler.export_state(client->client)));
     EXPECT_EQ(moved->say({}), Step::Next::kWait);
     ASSERT_TRUE(turn_until([&] { return moved->next() != Step::Next::kWait; }));
     EXPECT_EQ(moved->next(), lets_in ? Step::Next::kContinue : Step::Next::kClose);

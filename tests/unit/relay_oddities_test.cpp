@@ -153,6 +153,7 @@ TEST_F(RelayOddities, PauseOnStreamZeroIsOfWhatIsPlayed) {
   auto sink = player();
   sink->received();
   sink->command("pause", 0, {true, 0.0});
+  turn();
   EXPECT_EQ(sink->statuses(), Codes{"NetStream.Pause.Notify"});
 }
 
@@ -178,6 +179,7 @@ TEST_F(RelayOddities, NothingThatCannotBeReadEndsAPublisher) {
                                           call + "\0\0"s,
                                           no_transaction};
   auto source = publisher();
+  source->received();
   for (const MessageType type :
        {kCommand, MessageType::kCommandAmf3, MessageType::kSharedObjectAmf0,
         MessageType::kSharedObjectAmf3, MessageType::kAggregate, MessageType::kDataAmf0,
@@ -253,6 +255,7 @@ TEST_F(RelayOddities, AFalseNameEndsWhatIsPlayed) {
     auto sink = player();
     sink->received();
     EXPECT_EQ(sink->command("play", 1, {nothing}), Step::Next::kContinue);
+    turn();
     EXPECT_EQ(sink->statuses(), Codes{"NetStream.Play.Stop"});
     EXPECT_TRUE(hub().find("a.test/live/s")->players().empty());
     sink->play("s");

@@ -192,7 +192,7 @@ TEST(RtmpClassifier, AChunkErrorIsRejected) {
   // A format 3 header on a chunk stream that has not begun.
   EXPECT_EQ(verdict_on("\xc5x").kind, Kind::kReject);
   // A message longer than is accepted here.
-  EXPECT_EQ(verdict_on("\x03\0\0\0\x01\0\x01\x14\0\0\0\0"s).kind, Kind::kReject);
+  EXPECT_EQ(verdict_on("\x03\0\0\0\x02\0\x01\x14\0\0\0\0"s).kind, Kind::kReject);
 }
 
 TEST(RtmpClassifier, ConnectMustBeWholeWithinTheBound) {

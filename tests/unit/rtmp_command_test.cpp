@@ -163,7 +163,7 @@ TEST(RtmpCommand, ArgumentsAreBoundedInNumber) {
 
 TEST(RtmpCommand, ArgumentsMayBeOfAmf3) {
   std::string payload = payload_of("publish", 3, 1);
-  payload += "\x11\x06\x05ab\x11\x06\x09live"s;
+  payload += "\x11\6\5ab\x11\6\x09live"s;
   const auto command = read_command(command_message(MessageType::kCommandAmf3, "\0"s + payload));
   ASSERT_TRUE(command);
   EXPECT_EQ(command->text(1), "ab");

@@ -284,7 +284,7 @@ TEST_F(Relay, NamesMayBeVeryLong) {
   EXPECT_LE(state.size(), channel::kMaxState);
   EXPECT_LE(key.size(), channel::kMaxKey);
   RelayPeer moved(by_stream, key);
-  ASSERT_TRUE(by_stream.import_state(moved.client, state));
+  ASSERT_TRUE(moved.adopt(state));
   EXPECT_EQ(moved.say({}), Step::Next::kContinue);
   EXPECT_EQ(moved.statuses(), std::vector<std::string>{"NetStream.Publish.Start"});
   EXPECT_EQ(hub().kick("a.test/live/" + std::string(40'000, 's')), 0U) << "it is told shorter";
@@ -305,8 +305,10 @@ TEST_F(Relay, SeekAndPlay2AreAnswered) {
   auto sink = player();
   sink->received();
   sink->command("seek", 1, {1000.0});
+  turn();
   EXPECT_EQ(sink->statuses(), std::vector<std::string>{"NetStream.Seek.Notify"});
   sink->command("play2", 1, {amf0::Object{{{"streamName", std::string("t")}}, false}});
+  turn();
   EXPECT_EQ(sink->statuses().back(), "NetStream.Play.Start");
   EXPECT_EQ(hub().find("a.test/live/t")->players().size(), 1U);
   EXPECT_TRUE(hub().find("a.test/live/s")->players().empty());
