@@ -111,6 +111,20 @@ TEST_F(RelayOddities, WhoPublishedSeveralAtATimeMeansTheIdsItNames) {
   EXPECT_EQ(pictures(*sink).size(), 2U);
 }
 
+TEST_F(RelayOddities, DataThatCannotBeReadIsCountedAndReachesNobody) {
+  auto source = publisher();
+  auto sink = player();
+  source->say(picture(1));
+  turn();
+  sink->received();
+  std::string payload;
+  amf0::write_string(payload, "onMetaData");
+  source->say(message(MessageType::kDataAmf3, 1, "\0"s + payload + "\x11\xff"));
+  turn();
+  EXPECT_EQ(hub().ignored.total(), 1U);
+  EXPECT_TRUE(sink->received().empty());
+}
+
 TEST_F(RelayOddities, MediaWithoutAPublicationIsCounted) {
   auto client = guest();
   create_stream(*client);

@@ -156,6 +156,10 @@ void RelayClient::on_control(const Message& message, std::string& out) {
 void RelayClient::on_media(const Message& message) {
   const NetStream* stream = publication(message.stream);
   if (stream == nullptr) return ignore(Ignored::kMedia, message);
+  if (message.type == MessageType::kDataAmf0 || message.type == MessageType::kDataAmf3) {
+    std::string converted;
+    if (!data_in_amf0(message.payload, converted)) return ignore(Ignored::kData, message);
+  }
   active_at_ = hub_.now();
   stream->publishing->publish(message, hub_.now());
   hub_.published(*stream->publishing);
