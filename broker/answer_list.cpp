@@ -15,6 +15,8 @@ constexpr std::array<std::string_view, 6> kStreamTexts{"vhost",     "app",   "st
 constexpr std::array<std::string_view, 9> kStreamNumbers{
     "width", "height", "fps", "kbps_in", "kbps_out", "players", "drops", "cut", "age_s"};
 
+constexpr std::array<std::string_view, 1> kStreamTotals{"ignored"};
+
 constexpr std::array<std::string_view, 2> kUpstreamTexts{"vhost", "address"};
 constexpr std::array<std::string_view, 4> kUpstreamNumbers{"clients", "served", "failed",
                                                            "failures_in_a_row"};
@@ -25,9 +27,9 @@ constexpr std::array<std::string_view, 6> kHookNumbers{"asked",  "told",    "ref
                                                        "failed", "dropped", "under_way"};
 
 constexpr std::array<AnswerList, 3> kLists{{
-    {"streams", kStreamTexts, kStreamNumbers, {}, 3, {}},
-    {"upstreams", kUpstreamTexts, kUpstreamNumbers, kUpstreamFlags, 2, kUpstreamTotals},
-    {"hooks", {}, kHookNumbers, {}, 0, {}},
+    {"streams", kStreamTexts, kStreamNumbers, {}, 3, 2, kStreamTotals},
+    {"upstreams", kUpstreamTexts, kUpstreamNumbers, kUpstreamFlags, 2, 2, kUpstreamTotals},
+    {"hooks", {}, kHookNumbers, {}, 0, 0, {}},
 }};
 
 }  // namespace

@@ -26,7 +26,8 @@ struct AnswerList {
   Names texts;
   Names numbers;
   Names flags;
-  std::size_t key;  // so many of the texts, the first, name an entry: none of them is empty
+  std::size_t key;    // so many of the texts, the first, name an entry
+  std::size_t named;  // so many of them are not empty
   // Numbers beside the list, added up over all workers.
   Names totals;
 };

@@ -131,7 +131,7 @@ class ContentReader {
   }
   void keep_entry() {
     in_entry_ = false;
-    const bool named = std::ranges::none_of(std::span(entry_.texts).first(list_->key),
+    const bool named = std::ranges::none_of(std::span(entry_.texts).first(list_->named),
                                             [](const std::string& text) { return text.empty(); });
     if (!named) return;
     if (budget_.take(entry_)) {

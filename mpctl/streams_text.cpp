@@ -82,8 +82,12 @@ std::string streams_text(const json::object& answer) {
     in += static_cast<double>(number(stream, "kbps_in"));
     out += static_cast<double>(number(stream, "kbps_out"));
   });
-  return fmt::format("{}{} streams, {} players; {:.0f} kbit/s in, {:.0f} kbit/s out\n",
-                     table.to_string(), streams, players, in, out);
+  std::string text = fmt::format("{}{} streams, {} players; {:.0f} kbit/s in, {:.0f} kbit/s out\n",
+                                 table.to_string(), streams, players, in, out);
+  if (const std::uint64_t ignored = number(answer, "ignored"); ignored > 0) {
+    text += fmt::format("{} messages of clients meant nothing and were ignored\n", ignored);
+  }
+  return text;
 }
 
 }  // namespace mpb::ctl

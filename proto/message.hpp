@@ -21,8 +21,10 @@ inline constexpr std::size_t kHeaderSize = 16;
 inline constexpr std::size_t kMaxPayload = 96 * 1024;
 inline constexpr std::size_t kMaxDatagram = kHeaderSize + kMaxPayload;
 inline constexpr std::size_t kMaxKey = 1024;
-inline constexpr std::size_t kMaxState = 14 * 1024;
+inline constexpr std::size_t kMaxState = 0xffff;
 inline constexpr std::size_t kMaxPrefix = 80 * 1024;
+/// A client's key, state and prefix together: what is left of the largest payload.
+inline constexpr std::size_t kMaxClient = kMaxPayload - 32;
 inline constexpr std::size_t kMaxName = 255;
 inline constexpr std::size_t kMaxArgument = 4096;
 inline constexpr std::size_t kMaxAnswerPiece = 64 * 1024;

@@ -187,7 +187,9 @@ bool read_client(ByteReader& in, T& m) {
   const auto key = in.number<std::uint16_t>();
   const auto state = in.number<std::uint16_t>();
   const auto prefix = in.number<std::uint32_t>();
-  if (key > kMaxKey || state > kMaxState || prefix > kMaxPrefix) return false;
+  static_assert(kMaxState == UINT16_MAX);
+  if (key > kMaxKey || prefix > kMaxPrefix) return false;
+  if (std::size_t{key} + state + prefix > kMaxClient) return false;
   m.key = in.bytes(key);
   m.state = in.bytes(state);
   m.prefix = in.bytes(prefix);

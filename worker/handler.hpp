@@ -97,7 +97,7 @@ class Handler {
   virtual void on_writable(Client&) {}
 
   /// The client is about to move: what its next handler must know besides the unconsumed bytes.
-  /// At most channel::kMaxState bytes.
+  /// At most channel::kMaxState bytes, and with key and unconsumed bytes channel::kMaxClient.
   virtual std::string export_state(const Client&) { return {}; }
   /// The other end of export_state, and of Verdict::state; called before the first on_bytes. False:
   /// the state is not understood, and the client is closed.

@@ -226,7 +226,8 @@ bool Session::route(std::string key, std::string_view rest) {
   }
   if (counted_) state_on_the_move_ = service_->handler->export_state(client_);
   if (key.size() > channel::kMaxKey || rest.size() > channel::kMaxPrefix ||
-      state_on_the_move_.size() > channel::kMaxState) {
+      state_on_the_move_.size() > channel::kMaxState ||
+      key.size() + rest.size() + state_on_the_move_.size() > channel::kMaxClient) {
     reject_input();
     close();
     return false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "proto/rtmp/amf3.hpp"
 #include "proto/rtmp/big_endian.hpp"
 
 namespace mpb::amf0 {
@@ -17,13 +18,16 @@ enum class Marker : std::uint8_t {
   kObject = 3,
   kNull = 5,
   kUndefined = 6,
+  kReference = 7,
   kEcmaArray = 8,
   kObjectEnd = 9,
   kStrictArray = 10,
   kDate = 11,
   kLongString = 12,
+  kUnsupported = 13,
   kXmlDocument = 15,
   kTypedObject = 16,
+  kAmf3 = 17,
 };
 
 constexpr std::size_t kMaxShortString = 0xffff;
@@ -33,7 +37,7 @@ class Reader {
   explicit Reader(std::string_view& rest) : rest_(rest) {}
 
   std::optional<Value> value(std::size_t depth) {
-    if (values_ == kMaxValues) return std::nullopt;
+    if (values_ >= kMaxValues) return std::nullopt;
     ++values_;
     const auto marker = number(1);
     if (!marker) return std::nullopt;
@@ -51,9 +55,17 @@ class Reader {
       case Marker::kNull:
         return Value(Null{});
       case Marker::kUndefined:
+      case Marker::kUnsupported:
         return Value(Undefined{});
+      case Marker::kReference:
+        // Followed, it could make a short message arbitrarily large.
+        if (number(2)) return Value(Undefined{});
+        return std::nullopt;
       case Marker::kDate:
         return date();
+      case Marker::kAmf3:
+        --values_;  // counted by the value itself
+        return amf3::read(rest_, depth, values_);
       default:
         if (depth == kMaxDepth) return std::nullopt;
         return container(static_cast<Marker>(*marker), depth + 1);

@@ -32,7 +32,8 @@ struct Date {
   double milliseconds = 0;
 };
 
-/// Long strings and XML are strings; references and unsupported markers are errors.
+/// Long strings and XML are strings; references and unsupported values are Undefined. A value of
+/// AMF3 among those of AMF0 is what it would be in AMF0 (proto/rtmp/amf3.hpp).
 struct Value : std::variant<Null, Undefined, double, bool, std::string, Object, StrictArray, Date> {
   using variant::variant;
   [[nodiscard]] const double* number() const { return std::get_if<double>(this); }

@@ -94,6 +94,7 @@ class ChunkReader {
   Result parse(std::string_view bytes, Header& header);
   Result fail(std::string_view why);
   bool accept(const Header& header);
+  bool continues(ChunkStream& stream, const Header& header);
   bool account_chunk(ChunkStream& stream);
   Result finish_message(ChunkStream& stream, std::string_view payload, Message& message);
   bool carry_out(const Message& message);

@@ -137,9 +137,7 @@ bool ChunkReader::accept(const Header& header) {
   }
   current_ = static_cast<std::size_t>(stream - streams_.data());
   if (stream->begun) {
-    if (header.format == 3) return true;
-    fail("a message begins in a chunk stream whose last message is not whole");
-    return false;
+    return continues(*stream, header);
   }
   if (header.format == 0) stream->stream = header.stream;
   if (header.format < 2) {
@@ -161,6 +159,20 @@ bool ChunkReader::accept(const Header& header) {
     fail("too many messages have begun and are not whole");
     return false;
   }
+  return true;
+}
+
+/// The next chunk of a message has format 3. Some repeat the message's header instead, whose time
+/// then says nothing new.
+bool ChunkReader::continues(ChunkStream& stream, const Header& header) {
+  if (header.format == 3) return true;
+  if (header.format < 2 && (header.length != stream.length || header.type != stream.type)) {
+    fail("a message begins in a chunk stream whose last message is not whole");
+    return false;
+  }
+  // What format 3 repeats from here on is what this header has.
+  stream.extended = header.extended;
+  if (header.extended) stream.delta = header.timestamp;
   return true;
 }
 

@@ -28,18 +28,9 @@ constexpr int kMaxMessagesBeforeConnect = 16;
 constexpr char kAddressTag = 'A';          // of a Verdict's state: the client's address follows
 constexpr double kConnectTransaction = 1;  // of a client whose connect cannot be read
 
-bool is_protocol_control(MessageType type) {
-  switch (type) {
-    case MessageType::kSetChunkSize:
-    case MessageType::kAbort:
-    case MessageType::kAcknowledgement:
-    case MessageType::kUserControl:
-    case MessageType::kWindowAckSize:
-    case MessageType::kSetPeerBandwidth:
-      return true;
-    default:
-      return false;
-  }
+bool is_media(MessageType type) {
+  return type == MessageType::kAudio || type == MessageType::kVideo ||
+         type == MessageType::kAggregate;
 }
 
 Verdict rejected(std::string_view description, double transaction = kConnectTransaction,
@@ -83,23 +74,22 @@ std::size_t message_length(std::string_view bytes) {
   return byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2);
 }
 
-Verdict on_connect(const Message& message, const ClassifierOptions& options) {
-  const std::optional<Command> command = read_command(message);
-  if (!command) return rejected("connect expected, and this is not a command");
-  if (command->name != "connect") return rejected("the first command must be connect");
-  const std::optional<ConnectTarget> target = read_connect(*command);
+Verdict on_opening(const Command& command, const ClassifierOptions& options) {
+  if (command.name != "connect") return rejected("the first command must be connect");
+  const std::optional<ConnectTarget> target = read_connect(command);
   if (!target) {
-    return rejected("connect names no app, or an app or vhost that cannot be", command->transaction,
+    return rejected("connect names no app, or an app or vhost that cannot be", command.transaction,
                     Reason::kName);
   }
   std::string vhost = options.resolve ? options.resolve(target->vhost) : target->vhost;
-  if (vhost.empty()) {
+  if (vhost.empty() && target->names_vhost) {
     Verdict verdict = rejected("vhost " + target->vhost + " is not served here",
                                target->transaction, Reason::kVhost);
     verdict.key = target->vhost;
     return verdict;
   }
-  if (options.granularity == KeyGranularity::kStream) return {Kind::kLocal};
+  // A stream's name may still name a vhost.
+  if (vhost.empty() || options.granularity == KeyGranularity::kStream) return {Kind::kLocal};
   Verdict verdict{Kind::kRoute};
   verdict.key = std::move(vhost);
   return verdict;
@@ -120,9 +110,11 @@ Verdict on_commands(std::string_view bytes, const ClassifierOptions& options) {
     if (result == ChunkReader::Result::kError) return {Kind::kReject};
     if (result == ChunkReader::Result::kNeedMore) {
       if (behind.size() < kMaxBeforeConnect) return {Kind::kNeedMore};
-      return rejected("connect is longer than 64 KiB");
+      return rejected("connect is too long");
     }
-    if (!is_protocol_control(message.type)) return on_connect(message, options);
+    if (is_media(message.type)) return rejected("media came before connect");
+    const std::optional<Command> command = read_command(message);
+    if (command && ends_opening(command->name)) return on_opening(*command, options);
   }
   return rejected("too many messages before connect");
 }

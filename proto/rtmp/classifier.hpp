@@ -21,12 +21,14 @@ struct ClassifierOptions {
   KeyGranularity granularity = KeyGranularity::kVhost;
   bool proxy_protocol = false;  // a PROXY v1/v2 prefix must come first
   bool srs_real_ip = false;     // a 0xF3 prefix may come first
-  /// The vhost that serves clients of the (normalised) name: itself, kDefaultVhost, or empty:
-  /// refused.
+  /// The vhost that serves clients of the (normalised) name: itself, kDefaultVhost, or empty: none.
+  /// Then a client that asked for it by name is refused; one that only came by this host may stay.
   std::function<std::string(std::string_view)> resolve;
 };
 
-inline constexpr std::size_t kMaxBeforeConnect = 64 * 1024;  // bytes behind the handshake
+/// Bytes behind the handshake: a tcUrl of kMaxName bytes in the smallest chunks is less, and with
+/// the handshake it is less than what may travel with a client.
+inline constexpr std::size_t kMaxBeforeConnect = 78 * 1024;
 
 /// Answers the handshake (kReply), then reads on to connect, which stays unconsumed: the handler
 /// gets all bytes from C2 on. Verdict::state is the client's address as a prefix told it, or empty.

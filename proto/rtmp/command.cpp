@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "proto/rtmp/media.hpp"
+
 namespace mpb::rtmp {
 namespace {
 
@@ -45,6 +47,39 @@ void append_command(std::string& out, std::uint32_t stream, std::string_view pay
   append_message(out, message, chunk_size);
 }
 
+/// What of Enhanced RTMP v2 ("Enhancing NetConnection connect Command") a relay does: it forwards
+/// what it is sent, multitrack and modified packets included. v1 knew the list only.
+void add_capabilities(amf0::Object& object) {
+  constexpr double kCanForward = 4;
+  constexpr double kMultitrack = 2;
+  constexpr double kModEx = 4;
+  constexpr double kTimestampNanoOffset = 8;
+  amf0::StrictArray list;
+  const auto map = [&](const auto& codecs) {
+    amf0::Object codec_map;
+    for (const std::string_view codec : codecs) {
+      add(codec_map, codec, kCanForward);
+      list.values.push_back(text_value(codec));
+    }
+    return codec_map;
+  };
+  add(object, "videoFourCcInfoMap", map(kVideoFourCcs));
+  add(object, "audioFourCcInfoMap", map(kAudioFourCcs));
+  add(object, "fourCcList", std::move(list));
+  add(object, "capsEx", kMultitrack + kModEx + kTimestampNanoOffset);
+}
+
+/// "publish", null, null, "name": the first null stands for the transaction.
+void drop_empty_transaction(std::vector<amf0::Value>& arguments) {
+  const auto nothing = [](const amf0::Value& value) {
+    return std::holds_alternative<amf0::Null>(value) ||
+           std::holds_alternative<amf0::Undefined>(value);
+  };
+  if (arguments.size() < 2 || !nothing(arguments[0])) return;
+  if (!nothing(arguments[1]) && arguments[1].object() == nullptr) return;
+  arguments.erase(arguments.begin());
+}
+
 }  // namespace
 
 std::string_view Command::text(std::size_t index) const {
@@ -60,28 +95,32 @@ std::optional<double> Command::number(std::size_t index) const {
 }
 
 std::optional<Command> read_command(const Message& message) {
-  std::string_view rest = message.payload;
-  if (message.type == MessageType::kCommandAmf3) {
-    if (!rest.starts_with('\0')) return std::nullopt;
-    rest.remove_prefix(1);
-  } else if (message.type != MessageType::kCommandAmf0) {
+  if (message.type != MessageType::kCommandAmf0 && message.type != MessageType::kCommandAmf3) {
     return std::nullopt;
   }
+  std::string_view rest = message.payload;
+  if (rest.starts_with('\0')) rest.remove_prefix(1);  // a name never begins so
   const std::optional<amf0::Value> name = amf0::read(rest);
   if (!name || name->string() == nullptr) return std::nullopt;
-  const std::optional<amf0::Value> transaction = amf0::read(rest);
-  if (!transaction || transaction->number() == nullptr) return std::nullopt;
-  Command command{*name->string(), *transaction->number(), {}};
-  while (!rest.empty()) {
-    std::optional<amf0::Value> argument = amf0::read(rest);
-    if (!argument || command.arguments.size() == kMaxArguments) return std::nullopt;
-    command.arguments.push_back(std::move(*argument));
+  Command command{*name->string(), 0, {}};
+  bool numbered = false;
+  for (bool first = true; !rest.empty(); first = false) {
+    std::optional<amf0::Value> value = amf0::read(rest);
+    command.cut_short = !value || command.arguments.size() == kMaxArguments;
+    if (command.cut_short) break;
+    numbered = numbered || (first && value->number() != nullptr);
+    if (first && numbered) {
+      command.transaction = *value->number();
+    } else {
+      command.arguments.push_back(std::move(*value));
+    }
   }
+  if (!numbered) drop_empty_transaction(command.arguments);
   return command;
 }
 
 void append_connect_success(std::string& out, double transaction, double object_encoding,
-                            std::string_view server_id) {
+                            std::string_view server_id, bool enhanced) {
   append_window_ack_size(out, kWindowAckSize);
   append_set_peer_bandwidth(out, kWindowAckSize, kDynamicLimit);
   append_set_chunk_size(out, kOutChunkSize);
@@ -90,6 +129,7 @@ void append_connect_success(std::string& out, double transaction, double object_
   add(properties, "fmsVer", text_value("FMS/" + std::string(kServerVersion)));
   add(properties, "capabilities", 127.0);
   add(properties, "mode", 1.0);
+  if (enhanced) add_capabilities(properties);
   amf0::Object data;
   data.array = true;
   add(data, "version", text_value(kServerVersion));
@@ -97,6 +137,8 @@ void append_connect_success(std::string& out, double transaction, double object_
   amf0::Object success = info("status", "NetConnection.Connect.Success", "Connection succeeded");
   add(success, "objectEncoding", object_encoding);
   add(success, "data", std::move(data));
+  // Clients look for them in either object.
+  if (enhanced) add_capabilities(success);
 
   std::string payload = begin("_result", transaction);
   amf0::write(payload, std::move(properties));

@@ -18,28 +18,32 @@ inline constexpr std::uint32_t kOutChunkSize = 60'000;  // what our side sends w
 inline constexpr std::uint32_t kWindowAckSize = 2'500'000;
 inline constexpr std::uint32_t kCommandChunkStream = 3;
 
-/// A command message taken apart: name, transaction, then the arguments (the command object is
-/// arguments[0], often Null).
+/// A command message taken apart: name, transaction (0: none, no answer is wanted), then the
+/// arguments (the command object is arguments[0], often Null).
 struct Command {
   std::string name;
   double transaction = 0;
   std::vector<amf0::Value> arguments;
+  /// There are arguments behind these that cannot be read, or too many.
+  bool cut_short = false;
 
   /// The string argument at `index` (0 is the command object), or empty.
   [[nodiscard]] std::string_view text(std::size_t index) const;
   [[nodiscard]] std::optional<double> number(std::size_t index) const;
 };
 
-/// Of a kCommandAmf0 or kCommandAmf3 message (the latter: a zero byte, then AMF0). Nothing: not a
-/// command.
+/// Of a kCommandAmf0 or kCommandAmf3 message (the latter: a zero byte, then AMF0; some clients mix
+/// that up). All that is asked for is a name: a transaction may be left out, and arguments are
+/// taken as far as they can be read. Nothing: not a command.
 std::optional<Command> read_command(const Message& message);
 
 // Each appends one whole message in chunks of `chunk_size`.
 
 /// The answer to connect in one go: WindowAck, SetPeerBandwidth, SetChunkSize(kOutChunkSize), then
 /// _result with NetConnection.Connect.Success. `object_encoding` is the client's (0 or 3).
+/// `enhanced`: it also says what of Enhanced RTMP is relayed.
 void append_connect_success(std::string& out, double transaction, double object_encoding,
-                            std::string_view server_id);
+                            std::string_view server_id, bool enhanced = false);
 /// `_error` with NetConnection.Connect.Rejected.
 void append_connect_rejected(std::string& out, double transaction, std::string_view description,
                              std::uint32_t chunk_size = kDefaultChunkSize);

@@ -10,8 +10,7 @@
 namespace mpb::rtmp {
 namespace {
 
-constexpr std::size_t kMaxUrl = 4096;  // of tcUrl, and of app and stream names with parameters
-constexpr std::size_t kMaxPort = 5;    // digits
+constexpr std::size_t kMaxPort = 5;           // digits
 constexpr std::string_view kOldForm = "...";  // between app, "vhost" and the name
 constexpr std::string_view kOldVhost = "...vhost...";
 constexpr std::string_view kOldInstance = "/_definst_";  // that FMLE appends to the app
@@ -164,6 +163,22 @@ Url split_url(std::string_view url) {
   return {host, url.substr(end)};
 }
 
+/// The vhost of a URL's host. Whatever stands there has led to this server, so what is no name
+/// counts as an address, and its port is nobody's business.
+std::string vhost_of_host(std::string_view host) {
+  if (const auto whole = normalize_vhost(host)) return *whole;
+  const auto name = normalize_vhost(host.substr(0, host.find(':')));
+  return name.value_or(std::string(kDefaultVhost));
+}
+
+bool tells_capabilities(const amf0::Object& connect) {
+  for (const std::string_view name :
+       {"fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap", "capsEx"}) {
+    if (amf0::find(connect, name) != nullptr) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<std::string> normalize_vhost(std::string_view name) {
@@ -176,7 +191,7 @@ std::optional<std::string> normalize_vhost(std::string_view name) {
   if (!is_port(port)) return std::nullopt;
   std::string_view host = host_and_dot;
   while (host.ends_with('.')) host.remove_suffix(1);
-  if (host.size() > kMaxName || !std::all_of(host.begin(), host.end(), is_host_byte)) {
+  if (host.size() > kMaxVhost || !std::all_of(host.begin(), host.end(), is_host_byte)) {
     return std::nullopt;
   }
   const bool is_default =
@@ -194,23 +209,25 @@ std::optional<ConnectTarget> read_connect(const Command& command) {
   if (object == nullptr) return std::nullopt;
   const std::string_view tc_url = amf0::text(*object, "tcUrl");
   const std::string_view sent_app = amf0::text(*object, "app");
-  if (tc_url.size() > kMaxUrl || sent_app.size() > kMaxUrl) return std::nullopt;
+  if (tc_url.size() > kMaxName || sent_app.size() > kMaxName) return std::nullopt;
 
   const Url url = split_url(tc_url);
   const Place by_url = read_place(url.path);
   const Place by_app = read_place(sent_app);
-  std::string_view vhost = url.host;
+  std::string_view vhost;
   for (const std::string_view named :
        {std::string_view(by_url.vhost), std::string_view(by_app.vhost), by_url.old_vhost,
         by_app.old_vhost}) {
     if (!named.empty()) vhost = named;
   }
   const std::string_view app = by_app.app.empty() ? by_url.app : by_app.app;
-  std::optional<std::string> normal = normalize_vhost(vhost);
+  std::optional<std::string> normal =
+      vhost.empty() ? vhost_of_host(url.host) : normalize_vhost(vhost);
   if (!normal || app.empty() || !is_name(app)) return std::nullopt;
 
   ConnectTarget target;
   target.vhost = std::move(*normal);
+  target.names_vhost = !vhost.empty();
   target.app = app;
   target.tc_url = tc_url;
   target.parameters =
@@ -219,11 +236,12 @@ std::optional<ConnectTarget> read_connect(const Command& command) {
   const amf0::Value* encoding = amf0::find(*object, "objectEncoding");
   const double* number = encoding == nullptr ? nullptr : encoding->number();
   target.object_encoding = number != nullptr && *number == 3 ? 3 : 0;
+  target.enhanced = tells_capabilities(*object);
   return target;
 }
 
 std::optional<StreamTarget> read_stream_name(std::string_view name) {
-  if (name.size() > kMaxUrl) return std::nullopt;
+  if (name.size() > kMaxName) return std::nullopt;
   const auto [path, parameters] = split(name, '?');
   const std::string_view stream = trim_slashes(path);
   if (!is_name(stream)) return std::nullopt;
@@ -250,6 +268,13 @@ bool names_stream(std::string_view command) {
   constexpr std::array<std::string_view, 6> kCommands{"releaseStream",   "FCPublish", "FCSubscribe",
                                                       "getStreamLength", "play",      "publish"};
   return std::find(kCommands.begin(), kCommands.end(), command) != kCommands.end();
+}
+
+bool ends_opening(std::string_view command) {
+  constexpr std::array<std::string_view, 4> kCommands{"connect", "createStream", "deleteStream",
+                                                      "closeStream"};
+  return names_stream(command) ||
+         std::find(kCommands.begin(), kCommands.end(), command) != kCommands.end();
 }
 
 std::string stream_path(std::string_view vhost, std::string_view app, std::string_view stream) {

@@ -10,7 +10,9 @@
 
 namespace mpb::rtmp {
 
-inline constexpr std::size_t kMaxName = 255;  // bytes of a vhost, app or stream
+inline constexpr std::size_t kMaxVhost = 255;    // bytes of a vhost's name
+inline constexpr std::size_t kMaxName = 65'535;  // of an app or stream, and of a tcUrl: a string
+                                                 // of AMF0 has no more
 inline constexpr std::string_view kDefaultVhost = "__defaultVhost__";
 
 /// Lower case, without port, trailing dot or brackets. An address literal (IPv4, IPv6), an empty
@@ -20,17 +22,19 @@ std::optional<std::string> normalize_vhost(std::string_view name);
 
 /// What connect says.
 struct ConnectTarget {
-  std::string vhost;       // normalised
-  std::string app;         // without parameters
-  std::string tc_url;      // as sent; at most 4096 bytes
-  std::string parameters;  // of app or tcUrl: "key=a&x=y", without vhost/domain
+  std::string vhost;         // normalised
+  bool names_vhost = false;  // by more than tcUrl's host, which may be any name of the server's
+  std::string app;           // without parameters
+  std::string tc_url;        // as sent; at most kMaxName bytes
+  std::string parameters;    // of app or tcUrl: "key=a&x=y", without vhost/domain
   double transaction = 0;
   double object_encoding = 0;
+  bool enhanced = false;  // it tells what of Enhanced RTMP it can do
 };
 
 /// In SRS's order of precedence (later wins): host of tcUrl; "?vhost=" / "?domain=" in tcUrl; the
-/// same in app; "app...vhost...NAME" in either. Nothing: not a connect, no app name that can be, a
-/// name that normalize_vhost refuses.
+/// same in app; "app...vhost...NAME" in either. A host that is no name names no vhost. Nothing: not
+/// a connect, no app name that can be, a vhost by name that normalize_vhost refuses.
 std::optional<ConnectTarget> read_connect(const Command& command);
 
 /// What a stream name says: "s?vhost=b.test&key=abc".
@@ -48,6 +52,10 @@ std::optional<std::string> find_parameter(std::string_view parameters, std::stri
 /// True for the commands whose first string argument names a stream that the client is about to
 /// use: releaseStream, FCPublish, FCSubscribe, getStreamLength, play, publish.
 bool names_stream(std::string_view command);
+
+/// True for connect, and for the commands that can only come behind it. Whatever else a client says
+/// before its connect is passed over.
+bool ends_opening(std::string_view command);
 
 /// "vhost/app/stream".
 std::string stream_path(std::string_view vhost, std::string_view app, std::string_view stream);

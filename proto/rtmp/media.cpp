@@ -42,10 +42,11 @@ enum PacketType : std::uint8_t {
 };
 enum MultitrackType : std::uint8_t { kOneTrack = 0, kManyTracks = 1, kManyTracksManyCodecs = 2 };
 
-constexpr std::array kFourCcs{"avc1"sv, "hvc1"sv, "av01"sv, "vp09"sv, "vp08"sv, "Opus"sv,
-                              "fLaC"sv, "ac-3"sv, "ec-3"sv, "mp4a"sv, ".mp3"sv};
-constexpr std::string_view kOnMetaData = "\x02\x00\x0aonMetaData"sv;       // as an AMF0 string
-constexpr std::string_view kSetDataFrame = "\x02\x00\x0d@setDataFrame"sv;  // likewise
+// As AMF0 strings.
+constexpr std::string_view kOnMetaData = "\x02\x00\x0aonMetaData"sv;
+constexpr std::string_view kSetDataFrame = "\x02\x00\x0d@setDataFrame"sv;
+constexpr std::string_view kClearDataFrame = "\x02\x00\x0f@clearDataFrame"sv;
+constexpr char kAmf3 = 0x11;  // before a value of AMF3
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t index) {
   return static_cast<std::uint8_t>(bytes[index]);
@@ -59,8 +60,12 @@ bool skip(std::string_view& bytes, std::size_t count) {
 }
 
 std::string_view known_fourcc(std::string_view bytes) {
-  const auto* known = std::find(kFourCcs.begin(), kFourCcs.end(), bytes.substr(0, 4));
-  return known == kFourCcs.end() ? std::string_view() : *known;
+  const auto among = [name = bytes.substr(0, 4)](const auto& codecs) {
+    const auto* known = std::find(codecs.begin(), codecs.end(), name);
+    return known == codecs.end() ? std::string_view() : *known;
+  };
+  const std::string_view video = among(kVideoFourCcs);
+  return video.empty() ? among(kAudioFourCcs) : video;
 }
 
 /// Takes off ModEx packets (they modify the packet behind them); gives the type behind them.
@@ -252,6 +257,33 @@ std::optional<Metadata> read_metadata(std::string_view payload) {
 
 bool names_metadata(std::string_view payload) {
   return payload.starts_with(kOnMetaData);
+}
+
+std::optional<std::string_view> data_in_amf0(std::string_view payload, std::string& converted) {
+  if (payload.starts_with('\0')) payload.remove_prefix(1);  // a name never begins so
+  if (payload.find(kAmf3) == std::string_view::npos) return payload;
+  bool has_amf3 = false;
+  for (std::string_view rest = payload; !rest.empty();) {
+    const std::string_view before = rest;
+    const bool is_amf3 = rest.front() == kAmf3;
+    const std::optional<amf0::Value> value = amf0::read(rest);
+    if (!value && is_amf3) return std::nullopt;
+    if (!value) rest = {};  // players may know what that is
+    if (is_amf3) {
+      amf0::write(converted, *value);
+    } else {
+      converted += before.substr(0, before.size() - rest.size());
+    }
+    has_amf3 = has_amf3 || is_amf3;
+  }
+  return has_amf3 ? std::string_view(converted) : payload;
+}
+
+std::optional<std::string> cleared_data_frame(std::string_view payload) {
+  if (!payload.starts_with(kClearDataFrame)) return std::nullopt;
+  payload.remove_prefix(kClearDataFrame.size());
+  const std::optional<amf0::Value> name = amf0::read(payload);
+  return name && name->string() != nullptr ? *name->string() : std::string();
 }
 
 std::string_view strip_set_data_frame(std::string_view payload) {

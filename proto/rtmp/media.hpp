@@ -3,6 +3,7 @@
 // ISO 14496-15 5.3.3 (AVCDecoderConfigurationRecord), ITU-T H.264 7.3.2.1 (SPS).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -15,6 +16,12 @@ namespace mpb::rtmp {
 
 /// Tracks of Enhanced multitrack that are told apart.
 inline constexpr std::size_t kMaxTracks = 8;
+
+/// The codecs of Enhanced RTMP whose headers are known here.
+inline constexpr std::array<std::string_view, 5> kVideoFourCcs{"avc1", "hvc1", "av01", "vp09",
+                                                               "vp08"};
+inline constexpr std::array<std::string_view, 6> kAudioFourCcs{"Opus", "fLaC", "ac-3",
+                                                               "ec-3", "mp4a", ".mp3"};
 
 struct MediaInfo {
   bool sequence_header = false;  // AVC/AAC sequence header, Enhanced SequenceStart
@@ -49,6 +56,12 @@ struct Metadata {
 std::optional<Metadata> read_metadata(std::string_view payload);
 /// Whether a data message is onMetaData, readable or not. Without "@setDataFrame".
 bool names_metadata(std::string_view payload);
+/// The payload of a data message of either version of AMF as one of AMF0, without the byte that may
+/// stand before it: a view into it or into `converted`. Nothing: AMF3 that cannot be read.
+std::optional<std::string_view> data_in_amf0(std::string_view payload, std::string& converted);
+/// What "@clearDataFrame" says is set no longer: "onMetaData", or another name; empty: it names
+/// none. Nothing: the payload is none of the kind.
+std::optional<std::string> cleared_data_frame(std::string_view payload);
 /// The payload as players get it: without "@setDataFrame". A view into `payload`.
 std::string_view strip_set_data_frame(std::string_view payload);
 

@@ -247,6 +247,11 @@ AMF0 = {
     "deep": b"\x0a\0\0\0\x01" * 16 + b"\x05",
     "too_deep": b"\x0a\0\0\0\x01" * 17 + b"\x05",
     "reference": b"\x07\0\0",
+    "unsupported": b"\x0d",
+    "amf3_object": b"\x11\x0a\x0b\x01\x0bwidth\x04\x85\0\x01",
+    "amf3_traits": b"\x11\x09\x05\x01\x0a\x13\x03C\x03m\x04\x01\x0a\x01\x04\x02",
+    "amf3_strings": b"\x11\x09\x07\x01\x06\x05ab\x06\0\x06\0",
+    "amf3_vectors": b"\x11\x0d\x03\0\0\0\0\x01\x11\x10\x03\0\x01\x06\x03x",
 }
 
 

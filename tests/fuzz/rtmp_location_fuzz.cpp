@@ -24,6 +24,7 @@ void check_name(std::string_view name) {
 
 void check_vhost(const std::string& vhost) {
   check_name(vhost);
+  MPB_FUZZ_REQUIRE(vhost.size() <= kMaxVhost);
   MPB_FUZZ_REQUIRE(!vhost.empty() && vhost.find('/') == std::string::npos);
   MPB_FUZZ_REQUIRE(normalize_vhost(vhost) == vhost);
 }
@@ -40,7 +41,7 @@ void check_connect(const Command& command) {
   MPB_FUZZ_REQUIRE(!target->app.empty());
   MPB_FUZZ_REQUIRE(!target->app.starts_with('/') && !target->app.ends_with('/'));
   MPB_FUZZ_REQUIRE(target->app.find('?') == std::string::npos);
-  MPB_FUZZ_REQUIRE(target->tc_url.size() <= 4096);
+  MPB_FUZZ_REQUIRE(target->tc_url.size() <= kMaxName);
   check_parameters(target->parameters);
 }
 

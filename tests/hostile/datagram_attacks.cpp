@@ -102,7 +102,7 @@ constexpr Attack kAttacks[] = {
     {"pong-broken-counter", Stage::kOnline,
      [](Rogue& r) { r.send(message(0x17, std::string(9, '\0'))); }},
     {"handoff-long-key", Stage::kOnline, [](Rogue& r) { hand_off_sized(r, 1025, 0, 0); }},
-    {"handoff-long-state", Stage::kOnline, [](Rogue& r) { hand_off_sized(r, 1, 14'337, 0); }},
+    {"handoff-long-state", Stage::kOnline, [](Rogue& r) { hand_off_sized(r, 1, 65'535, 32'737); }},
     {"handoff-long-prefix", Stage::kOnline, [](Rogue& r) { hand_off_sized(r, 1, 0, 81'921); }},
     {"handoff-huge-lengths", Stage::kOnline,
      [](Rogue& r) { hand_off_raw(r, client_part(UINT16_MAX, UINT16_MAX, UINT32_MAX, "x")); }},

@@ -61,7 +61,8 @@ class MessageProperty : public test::SeededTest {
   std::string with_client(std::size_t longest) {
     const std::string key = some_bytes(std::min(longest, kMaxKey));
     const std::string state = some_bytes(std::min(longest, kMaxState));
-    const std::string prefix = some_bytes(std::min(longest, kMaxPrefix));
+    const std::size_t left = kMaxClient - key.size() - state.size();
+    const std::string prefix = some_bytes(std::min({longest, kMaxPrefix, left}));
     std::string out;
     if (one_in(2)) {
       encode(out, Handoff{any<U64>(), any<U16>(), any<U16>(), any<std::uint8_t>(), one_in(2), key,

@@ -31,7 +31,14 @@ Step::Next RelayPeer::say(std::string_view bytes) {
   const Step step = handler_.on_bytes(client, unread_, out);
   unread_.erase(0, step.consumed);
   wire_ += out;
+  wanted_key_ = step.key;
   return next_ = step.next;
+}
+
+bool RelayPeer::adopt(std::string_view state) {
+  append_set_chunk_size(wire_, kOutChunkSize);
+  received();
+  return handler_.import_state(client, state);
 }
 
 Step::Next RelayPeer::command(std::string_view name, std::uint32_t stream,

@@ -35,8 +35,12 @@ class RelayPeer final : private Connection {
 
   /// The client sends `bytes`; gives what the handler wants next.
   Step::Next say(std::string_view bytes);
+  /// The client comes from another worker, and was answered there.
+  bool adopt(std::string_view state);
   /// What the handler wanted last, also after it went on by itself (Connection::proceed).
   [[nodiscard]] Step::Next next() const { return next_; }
+  /// The key that it wanted to move to (Step::kMove).
+  [[nodiscard]] const std::string& wanted_key() const { return wanted_key_; }
   /// A command of message stream `stream`: its arguments are those behind the null.
   Step::Next command(std::string_view name, std::uint32_t stream,
                      const std::vector<amf0::Value>& arguments = {});
@@ -89,6 +93,7 @@ class RelayPeer final : private Connection {
   std::size_t lent_ = 0;
   Duration cost_{0};
   Step::Next next_{};
+  std::string wanted_key_;
   bool blocked_ = false;
   bool finished_ = false;
   bool cut_ = false;

@@ -102,15 +102,26 @@ TEST(Amf0, NumbersKeepEveryBit) {
   }
 }
 
-TEST(Amf0, ReferencesAndUnknownMarkersAreErrors) {
+TEST(Amf0, UnknownMarkersAreErrors) {
   for (int marker = 0; marker < 256; ++marker) {
-    const bool known =
-        marker <= 16 && marker != 4 && marker != 7 && marker != 9 && marker != 13 && marker != 14;
+    const bool known = marker <= 17 && marker != 4 && marker != 9 && marker != 14;
     const std::string bytes = static_cast<char>(marker) + std::string(32, '\0') + '\x09';
     std::string_view rest = bytes;
     EXPECT_EQ(read(rest).has_value(), known && marker != 3 && marker != 8 && marker != 16)
         << marker;
   }
+}
+
+TEST(Amf0, ReferencesAndUnsupportedValuesAreUndefined) {
+  const std::string bytes = "\x03\0\1a\x07\0\0\0\1b\x0d\0\1c\x05\0\0\x09"s;
+  std::string_view rest = bytes;
+  const auto value = read(rest);
+  ASSERT_TRUE(value && rest.empty());
+  const Object& object = *value->object();
+  ASSERT_EQ(object.properties.size(), 3U);
+  EXPECT_TRUE(std::holds_alternative<Undefined>(*find(object, "a")));
+  EXPECT_TRUE(std::holds_alternative<Undefined>(*find(object, "b")));
+  EXPECT_TRUE(std::holds_alternative<Null>(*find(object, "c")));
 }
 
 TEST(Amf0, WhatIsCutShortIsAnError) {

@@ -215,16 +215,20 @@ TEST(Message, ClientFieldsAtAndOverTheirBounds) {
   const auto over = "key, state or prefix too long";
   for (const auto& [type, fixed] : {std::pair{0x12, handoff}, std::pair{0x05, deliver}}) {
     const auto t = static_cast<std::uint8_t>(type);
-    EXPECT_TRUE(decode(datagram(t, client(fixed, kMaxKey, kMaxState, kMaxPrefix))));
+    const std::size_t left = kMaxClient - kMaxKey;
+    EXPECT_TRUE(decode(datagram(t, client(fixed, kMaxKey, left - kMaxPrefix, kMaxPrefix))));
+    EXPECT_TRUE(decode(datagram(t, client(fixed, kMaxKey, kMaxState, left - kMaxState))));
     EXPECT_EQ(why(datagram(t, client(fixed, kMaxKey + 1, 0, 0))), over);
-    EXPECT_EQ(why(datagram(t, client(fixed, 0, kMaxState + 1, 0))), over);
+    if (fixed == handoff) {
+      EXPECT_EQ(why(datagram(t, client(fixed, kMaxKey, kMaxState, left - kMaxState + 1))), over);
+    }
     EXPECT_EQ(why(datagram(t, client(fixed, 0, 0, kMaxPrefix + 1))), over);
     EXPECT_EQ(why(datagram(t, client(fixed, 3, 3, 3) + "x")), "payload too long");
   }
 }
 
 TEST(Message, AFullClientFitsAPayload) {
-  EXPECT_LE(24 + 8 + kMaxKey + kMaxState + kMaxPrefix, kMaxPayload);
+  EXPECT_LE(24 + 8 + kMaxClient, kMaxPayload);
 }
 
 TEST(Message, VhostsKeepsEveryField) {

@@ -64,6 +64,31 @@ TEST_F(RelayHooks, AreToldTheVhostThatTheStreamsNameSays) {
       << server.requests()[0].body;
 }
 
+TEST_F(RelayHooks, OnConnectIsAskedOfAVhostThatOnlyTheStreamsNameSays) {
+  for (const bool lets_in : {true, false}) {
+    HttpServer server([&](const HttpRequest&) { return http_answer(200, lets_in ? "0" : "1"); });
+    VhostSettings vhost;
+    vhost.name = "b.test";
+    vhost.hooks.on_connect = server.url();
+    vhost.hooks.timeout = kPatience;
+    environment.vhosts.replace({vhost});
+    auto client = peer("");
+    client->enter("live", "rtmp://127.0.0.1/live");
+    EXPECT_EQ(client->publish("s?vhost=b.test"), Step::Next::kMove);
+    auto moved = peer("b.test");
+    ASSERT_TRUE(moved->adopt(handler.export_state(client->client)));
+    EXPECT_EQ(moved->say({}), Step::Next::kWait);
+    ASSERT_TRUE(turn_until([&] { return moved->next() != Step::Next::kWait; }));
+    EXPECT_EQ(moved->next(), lets_in ? Step::Next::kContinue : Step::Next::kClose);
+    EXPECT_EQ(moved->statuses().back(),
+              lets_in ? "NetStream.Publish.Start" : "NetStream.Publish.Denied");
+    ASSERT_EQ(server.requests().size(), 1U);
+    const std::string body = server.requests()[0].body;
+    EXPECT_NE(body.find("on_connect"), std::string::npos) << body;
+    EXPECT_NE(body.find(R"("vhost":"b.test")"), std::string::npos) << body;
+  }
+}
+
 TEST_F(RelayHooks, AreToldTheAddressWithoutItsPort) {
   HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
   configure("a.test", server.url());

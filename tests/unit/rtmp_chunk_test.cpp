@@ -253,7 +253,30 @@ TEST_F(RtmpChunk, AChunkStreamMayBeginWithFormat1ButNotWithoutALength) {
 
 TEST_F(RtmpChunk, AMessageMustBeWholeBeforeTheNextOfItsChunkStream) {
   const std::string wire = chunked(message_of(std::string(200, 'a')));
-  expect_error(wire.substr(0, 140) + wire, "not whole");
+  const std::string other = chunked(message_of(std::string(201, 'a')));
+  expect_error(wire.substr(0, 140) + other, "not whole");
+}
+
+TEST_F(RtmpChunk, AMessagesHeaderMayBeRepeatedBeforeItsNextChunk) {
+  const std::string payload(200, 'a');
+  const std::string wire = chunked(message_of(payload));
+  const std::string header = wire.substr(0, 12);
+  const std::string rest = payload.substr(128);
+  std::string of_format_1 = header.substr(0, 8);
+  of_format_1[0] = static_cast<char>(of_format_1[0] | 1 << 6);
+  std::string of_format_2 = header.substr(0, 4);
+  of_format_2[0] = static_cast<char>(of_format_2[0] | 2 << 6);
+  for (const std::string& repeated : {header, of_format_1, of_format_2}) {
+    ChunkReader reader(kLimit);
+    const std::string all = wire.substr(0, 140) + repeated + rest + wire;
+    std::string_view bytes = all;
+    Message message;
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_EQ(reader.read(bytes, message), ChunkReader::Result::kMessage);
+      EXPECT_EQ(message.payload, payload);
+    }
+    EXPECT_TRUE(bytes.empty());
+  }
 }
 
 TEST_F(RtmpChunk, TheLengthOfAMessageIsBounded) {

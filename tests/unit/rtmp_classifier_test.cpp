@@ -93,11 +93,19 @@ TEST(RtmpClassifier, WithKeysByStreamTheClientStaysUntilItNamesOne) {
   const Verdict served = verdict_on(connect_to("a.test"), given);
   EXPECT_EQ(served.kind, Kind::kLocal);
   EXPECT_EQ(served.consumed, 0U);
-  EXPECT_EQ(verdict_on(connect_to("b.test"), given).kind, Kind::kReject);
+  EXPECT_EQ(verdict_on(connect_to("a.test/x?vhost=b.test&"), given).kind, Kind::kReject);
+}
+
+TEST(RtmpClassifier, WhoComesByAHostThatIsNoVhostMayNameOneLater) {
+  for (const char* host : {"b.test", "127.0.0.1", "[::1]:1935", "what is that"}) {
+    const Verdict verdict = verdict_on(connect_to(host));
+    EXPECT_EQ(verdict.kind, Kind::kLocal) << host;
+    EXPECT_EQ(verdict.consumed, 0U);
+  }
 }
 
 TEST(RtmpClassifier, AnUnknownVhostIsRejectedByName) {
-  const Verdict verdict = verdict_on(connect_to("b.test"));
+  const Verdict verdict = verdict_on(connect_to("a.test/x?vhost=b.test&"));
   EXPECT_EQ(verdict.kind, Kind::kReject);
   EXPECT_NE(rejected_description(verdict.reply).find("b.test"), std::string::npos);
 }
@@ -122,15 +130,32 @@ TEST(RtmpClassifier, ProtocolControlMayComeBeforeConnect) {
   EXPECT_EQ(verdict_on(before + connect).key, "a.test");
 }
 
-TEST(RtmpClassifier, NothingElseMayComeBeforeConnect) {
+TEST(RtmpClassifier, WhatNeedsAConnectionMayNotComeBeforeConnect) {
   std::string create;
   append_create_stream(create, 1);
-  EXPECT_NE(rejected_description(verdict_on(create + connect_to("a.test")).reply), "");
-  for (const MessageType type : {MessageType::kAudio, MessageType::kVideo, MessageType::kDataAmf0,
-                                 MessageType::kAggregate, MessageType::kCommandAmf0}) {
-    const Verdict verdict = verdict_on(message(type, "x") + connect_to("a.test"));
-    EXPECT_EQ(verdict.kind, Kind::kReject);
-    EXPECT_NE(rejected_description(verdict.reply), "");
+  std::string publish;
+  append_publish(publish, 1, "s");
+  std::string media;
+  for (const MessageType type :
+       {MessageType::kAudio, MessageType::kVideo, MessageType::kAggregate}) {
+    media = message(type, "x");
+    for (const std::string& hasty : {create, publish, media}) {
+      const Verdict verdict = verdict_on(hasty + connect_to("a.test"));
+      EXPECT_EQ(verdict.kind, Kind::kReject);
+      EXPECT_NE(rejected_description(verdict.reply), "");
+    }
+  }
+}
+
+TEST(RtmpClassifier, WhatMeansNothingIsPassedOverBeforeConnect) {
+  std::string unknown;
+  amf0::write_string(unknown, "someCall");
+  for (const MessageType type :
+       {MessageType::kCommandAmf0, MessageType::kCommandAmf3, MessageType::kDataAmf0,
+        MessageType::kSharedObjectAmf0, MessageType{99}}) {
+    for (const std::string& payload : {"x"s, ""s, unknown}) {
+      EXPECT_EQ(verdict_on(message(type, payload) + connect_to("a.test")).key, "a.test");
+    }
   }
 }
 
@@ -167,14 +192,14 @@ TEST(RtmpClassifier, AChunkErrorIsRejected) {
   // A format 3 header on a chunk stream that has not begun.
   EXPECT_EQ(verdict_on("\xc5x").kind, Kind::kReject);
   // A message longer than is accepted here.
-  EXPECT_EQ(verdict_on("\x03\0\0\0\x01\0\x01\x14\0\0\0\0"s).kind, Kind::kReject);
+  EXPECT_EQ(verdict_on("\x03\0\0\0\x02\0\x01\x14\0\0\0\0"s).kind, Kind::kReject);
 }
 
 TEST(RtmpClassifier, ConnectMustBeWholeWithinTheBound) {
   std::string before;
-  append_set_chunk_size(before, 65'536);
-  // As long as may be: the bound counts control messages, too. tcUrl is bounded on its own, so the
-  // length is in another property.
+  append_set_chunk_size(before, 131'072);
+  // As long as may be: the bound counts control messages, too. A string is bounded on its own, so
+  // the length is in two of them.
   const auto padded = [&](std::size_t padding) {
     std::string payload;
     amf0::write_string(payload, "connect");
@@ -182,14 +207,15 @@ TEST(RtmpClassifier, ConnectMustBeWholeWithinTheBound) {
     amf0::Object object;
     object.properties.emplace_back("app", amf0::Value("live"s));
     object.properties.emplace_back("tcUrl", amf0::Value("rtmp://a.test/live"s));
-    object.properties.emplace_back("x", amf0::Value(std::string(padding, 'x')));
+    object.properties.emplace_back("x", amf0::Value(std::string(padding / 2, 'x')));
+    object.properties.emplace_back("y", amf0::Value(std::string(padding - padding / 2, 'y')));
     amf0::write(payload, object);
     Message message;
     message.type = MessageType::kCommandAmf0;
     message.chunk_stream = 3;
     message.payload = payload;
     std::string out = before;
-    append_message(out, message, 65'536);
+    append_message(out, message, 131'072);
     return out;
   };
   const std::size_t most = kMaxBeforeConnect - padded(0).size();
@@ -199,6 +225,13 @@ TEST(RtmpClassifier, ConnectMustBeWholeWithinTheBound) {
   EXPECT_EQ(longer.kind, Kind::kReject);
   EXPECT_NE(rejected_description(longer.reply), "");
   EXPECT_EQ(verdict_on(padded(most + 1).substr(0, kMaxBeforeConnect - 1)).kind, Kind::kNeedMore);
+}
+
+TEST(RtmpClassifier, ATcUrlMayHaveWhatAStringOfAmf0Has) {
+  std::string connect;
+  const std::string start = "rtmp://a.test/live?token=";
+  append_connect(connect, "live", start + std::string(kMaxName - start.size(), 't'));
+  EXPECT_EQ(verdict_on(connect).key, "a.test");
 }
 
 TEST(RtmpClassifier, AProxyPrefixTellsTheAddress) {

@@ -93,38 +93,81 @@ TEST(RtmpCommand, IsNameTransactionAndArguments) {
   EXPECT_EQ(command->number(3), std::nullopt);
 }
 
-TEST(RtmpCommand, AnAmf3MessageBeginsWithAZeroByte) {
+TEST(RtmpCommand, TheZeroByteOfAnAmf3MessageMayBeMissingOrMisplaced) {
   const std::string payload = payload_of("createStream", 2, 1);
-  const auto type = MessageType::kCommandAmf3;
-  ASSERT_TRUE(read_command(command_message(type, "\0"s + payload)));
-  EXPECT_EQ(read_command(command_message(type, "\0"s + payload))->name, "createStream");
-  EXPECT_FALSE(read_command(command_message(type, payload)));
-  EXPECT_FALSE(read_command(command_message(type, "\x11" + payload)));
-  EXPECT_FALSE(read_command(command_message(type, "")));
+  for (const auto type : {MessageType::kCommandAmf3, MessageType::kCommandAmf0}) {
+    for (const std::string& bytes : {"\0"s + payload, payload}) {
+      const auto command = read_command(command_message(type, bytes));
+      ASSERT_TRUE(command);
+      EXPECT_EQ(command->name, "createStream");
+      EXPECT_EQ(command->transaction, 2);
+    }
+  }
 }
 
 TEST(RtmpCommand, OtherMessagesAreNone) {
   const std::string payload = payload_of("play", 4, 1);
   EXPECT_FALSE(read_command(command_message(MessageType::kDataAmf0, payload)));
   EXPECT_FALSE(read_command(command_message(MessageType::kVideo, payload)));
-  // Cut short anywhere but before the arguments.
-  const std::string bare = payload_of("play", 4, 0);
-  for (std::size_t length = 0; length < bare.size(); ++length) {
-    EXPECT_FALSE(read_command(
-        command_message(MessageType::kCommandAmf0, std::string_view(bare).substr(0, length))))
-        << length;
-  }
-  EXPECT_TRUE(read_command(command_message(MessageType::kCommandAmf0, bare)));
-  EXPECT_FALSE(read_command(command_message(MessageType::kCommandAmf0, bare + "\xff")));
   std::string swapped;
   amf0::write_number(swapped, 4);
   amf0::write_string(swapped, "play");
-  EXPECT_FALSE(read_command(command_message(MessageType::kCommandAmf0, swapped)));
+  for (const std::string& none : {""s, "\0"s, "\x11"s, "\5"s, "\2\0\5play"s, swapped}) {
+    for (const auto type : {MessageType::kCommandAmf3, MessageType::kCommandAmf0}) {
+      EXPECT_FALSE(read_command(command_message(type, none))) << testing::PrintToString(none);
+    }
+  }
+}
+
+TEST(RtmpCommand, ATransactionMayBeMissing) {
+  std::string name;
+  amf0::write_string(name, "publish");
+  std::string arguments;
+  amf0::write_null(arguments);
+  amf0::write_string(arguments, "s");
+  std::string null;
+  amf0::write_null(null);
+  for (const std::string& missing : {""s, null}) {
+    const std::string payload = name + missing + arguments;
+    const auto command = read_command(command_message(MessageType::kCommandAmf0, payload));
+    ASSERT_TRUE(command);
+    EXPECT_EQ(command->transaction, 0);
+    EXPECT_EQ(command->text(1), "s");
+    EXPECT_FALSE(command->cut_short);
+  }
+  EXPECT_TRUE(read_command(command_message(MessageType::kCommandAmf0, name)));
+}
+
+TEST(RtmpCommand, ArgumentsAreTakenAsFarAsTheyCanBeRead) {
+  const std::string known = payload_of("play", 4, 2);
+  for (const std::string& unknown : {"\xff"s, "\x0e"s, "\0\0"s, "\2\0\xff"s, "\x11\x11\1"s}) {
+    const std::string payload = known + unknown;
+    const auto command = read_command(command_message(MessageType::kCommandAmf0, payload));
+    ASSERT_TRUE(command);
+    EXPECT_EQ(command->transaction, 4);
+    EXPECT_EQ(command->arguments.size(), 2U);
+    EXPECT_TRUE(command->cut_short);
+  }
+  EXPECT_FALSE(read_command(command_message(MessageType::kCommandAmf0, known))->cut_short);
 }
 
 TEST(RtmpCommand, ArgumentsAreBoundedInNumber) {
-  EXPECT_TRUE(read_command(command_message(MessageType::kCommandAmf0, payload_of("f", 1, 16))));
-  EXPECT_FALSE(read_command(command_message(MessageType::kCommandAmf0, payload_of("f", 1, 17))));
+  for (const int sent : {16, 17, 4000}) {
+    const std::string payload = payload_of("f", 1, sent);
+    const auto command = read_command(command_message(MessageType::kCommandAmf0, payload));
+    ASSERT_TRUE(command);
+    EXPECT_EQ(command->arguments.size(), 16U);
+    EXPECT_EQ(command->cut_short, sent > 16);
+  }
+}
+
+TEST(RtmpCommand, ArgumentsMayBeOfAmf3) {
+  std::string payload = payload_of("publish", 3, 1);
+  payload += "\x11\6\5ab\x11\6\x09live"s;
+  const auto command = read_command(command_message(MessageType::kCommandAmf3, "\0"s + payload));
+  ASSERT_TRUE(command);
+  EXPECT_EQ(command->text(1), "ab");
+  EXPECT_EQ(command->text(2), "live");
 }
 
 TEST(RtmpCommand, ConnectIsAnsweredInFourMessages) {

@@ -26,7 +26,7 @@ std::optional<ConnectTarget> target_of(const std::string& app, const std::string
 }
 
 TEST(RtmpLocation, VhostNamesAreNormalised) {
-  const std::string longest(kMaxName, 'a');
+  const std::string longest(kMaxVhost, 'a');
   const std::vector<std::pair<std::string, std::string>> cases{
       {"a.test", "a.test"},
       {"A.TeSt", "a.test"},
@@ -80,7 +80,7 @@ TEST(RtmpLocation, VhostNamesWithOtherBytesAreRefused) {
                                   "[1.2.3.4]"s,
                                   "::1\0"s,
                                   "::1%a b"s,
-                                  std::string(kMaxName + 1, 'a')}) {
+                                  std::string(kMaxVhost + 1, 'a')}) {
     EXPECT_EQ(normalize_vhost(name), std::nullopt) << testing::PrintToString(name);
   }
 }
@@ -94,6 +94,8 @@ struct ConnectCase {
 };
 
 TEST(RtmpLocation, ConnectNamesVhostAndAppInEachForm) {
+  const std::string long_name(300, 'n');
+  const std::string token(20'000, 't');
   const std::vector<ConnectCase> cases{
       // The host of tcUrl.
       {"live", "rtmp://a.test/live", "a.test", "live", ""},
@@ -136,6 +138,23 @@ TEST(RtmpLocation, ConnectNamesVhostAndAppInEachForm) {
       {"live/?vhost=b.test", "rtmp://a.test/live", "b.test", "live", ""},
       {"live/_definst_", "rtmp://a.test/live/_definst_", "a.test", "live", ""},
       {"", "rtmp://a.test/live/room?key=x", "a.test", "live/room", "key=x"},
+      {long_name, "rtmp://a.test/" + long_name, "a.test", long_name, ""},
+      {"live", "rtmp://a.test/live?key=" + token, "a.test", "live", "key=" + token},
+      {"live?key=" + token, "rtmp://a.test/live", "a.test", "live", "key=" + token},
+      // Hosts that are no names count as addresses, and their ports count for nothing.
+      {"live", "rtmp://a.test:0/live", "a.test", "live", ""},
+      {"live", "rtmp://A.test:/live", "a.test", "live", ""},
+      {"live", "rtmp://a.test:1935:1936/live", "a.test", "live", ""},
+      {"live", "rtmp://a.test:port/live", "a.test", "live", ""},
+      {"live", "rtmp://a.test:1234567/live", "a.test", "live", ""},
+      {"live", "rtmp://a b/live", "__defaultVhost__", "live", ""},
+      {"live", "rtmp://a,b:1935/live", "__defaultVhost__", "live", ""},
+      {"live", "rtmp://[::1/live", "__defaultVhost__", "live", ""},
+      {"live", "rtmp://[::1]x/live", "__defaultVhost__", "live", ""},
+      {"live", "rtmp://::1/live", "__defaultVhost__", "live", ""},
+      {"live", "rtmp:///live", "__defaultVhost__", "live", ""},
+      {"live", "://", "__defaultVhost__", "live", ""},
+      {"live", "rtmp://" + long_name + "/live", "__defaultVhost__", "live", ""},
       // What is left of the parameters.
       {"live?key=a&vhost=b.test&x=y", "rtmp://a.test/live", "b.test", "live", "key=a&x=y"},
       {"live?domain=b.test&&key=%41", "rtmp://a.test/live", "b.test", "live", "key=%41"},
@@ -155,6 +174,7 @@ TEST(RtmpLocation, ConnectNamesVhostAndAppInEachForm) {
 
 TEST(RtmpLocation, ConnectsThatNameNothingUsableAreRefused) {
   const std::string long_name(kMaxName + 1, 'a');
+  const std::string long_vhost(kMaxVhost + 1, 'a');
   const std::vector<std::pair<std::string, std::string>> cases{
       {"", "rtmp://a.test"},
       {"", "rtmp://a.test/"},
@@ -164,13 +184,12 @@ TEST(RtmpLocation, ConnectsThatNameNothingUsableAreRefused) {
       {long_name, "rtmp://a.test/live"},
       {"li\nve", "rtmp://a.test/live"},
       {"li\0ve"s, "rtmp://a.test/live"},
-      {"live", "rtmp://a b/live"},
       {"live?vhost=a/b", "rtmp://a.test/live"},
       {"live?vhost=a%00b", "rtmp://a.test/live"},
       {"live...vhost...a/b", "rtmp://a.test/live"},
-      {"live?vhost=" + long_name, "rtmp://a.test/live"},
-      {"live", "rtmp://a.test/" + std::string(4096, 'a')},
-      {"live?key=" + std::string(4096, 'a'), "rtmp://a.test/live"},
+      {"live?vhost=" + long_vhost, "rtmp://a.test/live"},
+      {"live", "rtmp://a.test/" + long_name},
+      {"live?key=" + long_name, "rtmp://a.test/live"},
   };
   for (const auto& [app, tc_url] : cases) {
     EXPECT_FALSE(target_of(app, tc_url)) << testing::PrintToString(app) << " at " << tc_url;
@@ -197,6 +216,30 @@ TEST(RtmpLocation, ConnectTellsTransactionAndObjectEncoding) {
   EXPECT_EQ(read_connect(connect({{"app", "live"}}))->object_encoding, 0);
   EXPECT_EQ(read_connect(connect({{"app", "live"}, {"objectEncoding", 4.0}}))->object_encoding, 0);
   EXPECT_EQ(read_connect(connect({{"app", "live"}, {"objectEncoding", "3"}}))->object_encoding, 0);
+}
+
+TEST(RtmpLocation, ConnectTellsWhetherAVhostWasAskedForByName) {
+  EXPECT_FALSE(target_of("live", "rtmp://a.test/live")->names_vhost);
+  EXPECT_FALSE(target_of("live?vhost=", "rtmp://a.test/live")->names_vhost);
+  EXPECT_TRUE(target_of("live?vhost=b.test", "rtmp://a.test/live")->names_vhost);
+  EXPECT_TRUE(target_of("live", "rtmp://a.test/live?domain=b.test")->names_vhost);
+  EXPECT_TRUE(target_of("live...vhost...b.test", "rtmp://a.test/live")->names_vhost);
+}
+
+TEST(RtmpLocation, ConnectTellsWhetherTheClientKnowsEnhancedRtmp) {
+  EXPECT_FALSE(read_connect(connect({{"app", "live"}}))->enhanced);
+  for (const char* name : {"fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap", "capsEx"}) {
+    EXPECT_TRUE(read_connect(connect({{"app", "live"}, {name, 4.0}}))->enhanced) << name;
+  }
+}
+
+TEST(RtmpLocation, OnlyWhatNeedsAConnectionEndsTheOpening) {
+  for (const char* name : {"connect", "createStream", "deleteStream", "publish", "play"}) {
+    EXPECT_TRUE(ends_opening(name)) << name;
+  }
+  for (const char* name : {"", "someCall", "_result", "onStatus", "@setDataFrame"}) {
+    EXPECT_FALSE(ends_opening(name)) << name;
+  }
 }
 
 TEST(RtmpLocation, StreamNamesMayNameAVhost) {
@@ -227,8 +270,8 @@ TEST(RtmpLocation, StreamNamesMayNameAVhost) {
 
 TEST(RtmpLocation, StreamNamesThatCannotBeAreRefused) {
   for (const std::string& name :
-       {std::string(kMaxName + 1, 's'), "s?key=" + std::string(4096, 'a'), "s\r\n"s, "s\0"s,
-        "s?vhost=a b"s, "s?vhost=a/b"s, "s?domain=" + std::string(kMaxName + 1, 'a')}) {
+       {std::string(kMaxName + 1, 's'), "s?key=" + std::string(kMaxName, 'a'), "s\r\n"s, "s\0"s,
+        "s?vhost=a b"s, "s?vhost=a/b"s, "s?domain=" + std::string(kMaxVhost + 1, 'a')}) {
     EXPECT_FALSE(read_stream_name(name)) << testing::PrintToString(name);
   }
 }

@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "common/unique_fd.hpp"
+#include "proto/message.hpp"
 #include "tests/support/relay_fixture.hpp"
 #include "worker/rtmp/relay_client.hpp"
 
@@ -218,14 +220,191 @@ TEST_F(Relay, LimitsOfTheVhostAreKept) {
   EXPECT_EQ(fourth->statuses().back(), "NetStream.Play.Start");
 }
 
-TEST_F(Relay, AnUnknownVhostIsRejected) {
+TEST_F(Relay, AnUnknownVhostIsRejectedWhereItIsAskedForByName) {
   VhostSettings vhost;
   vhost.name = "other.test";
   environment.vhosts.replace({vhost});
   auto client = peer();
   std::string bytes(1536, 'c');
-  append_connect(bytes, "live", "rtmp://a.test/live");
+  append_connect(bytes, "live", "rtmp://127.0.0.1/live?vhost=a.test");
   EXPECT_EQ(client->say(bytes), Step::Next::kClose);
+}
+
+TEST_F(Relay, WhoNamedOnlyAnAddressIsServedByTheVhostOfItsStream) {
+  VhostSettings vhost;
+  vhost.name = "a.test";
+  environment.vhosts.replace({vhost});
+  for (const char* url : {"rtmp://127.0.0.1/live", "rtmp://other.test/live"}) {
+    auto client = peer("");
+    client->enter("live", url);
+    EXPECT_EQ(client->command("releaseStream", 0, {std::string("s")}), Step::Next::kContinue);
+    EXPECT_EQ(client->publish("s?vhost=a.test"), Step::Next::kMove);
+    const std::string state = handler.export_state(client->client);
+    auto moved = peer("a.test");
+    ASSERT_TRUE(handler.import_state(moved->client, state));
+    EXPECT_EQ(moved->say({}), Step::Next::kContinue);
+    EXPECT_EQ(hub().find("a.test/live/s")->publisher(), &moved->relay_client());
+  }
+}
+
+TEST_F(Relay, WhoseStreamNamesNoVhostEitherIsRefused) {
+  VhostSettings vhost;
+  vhost.name = "a.test";
+  environment.vhosts.replace({vhost});
+  for (const char* name : {"s", "s?vhost=b.test"}) {
+    auto client = peer("");
+    client->enter("live", "rtmp://127.0.0.1/live");
+    EXPECT_EQ(client->publish(name), Step::Next::kClose) << name;
+    EXPECT_EQ(client->statuses(), std::vector<std::string>{"NetStream.Publish.BadName"});
+  }
+}
+
+TEST_F(Relay, AStreamMayHaveNoNameButItsApps) {
+  auto source = publisher("");
+  auto sink = player("");
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  turn();
+  EXPECT_EQ(sink->received(kVideo).size(), 2U);
+  EXPECT_EQ(source->command("publish", 1, {std::string()}), Step::Next::kContinue);
+  EXPECT_EQ(source->statuses().back(), "NetStream.Unpublish.Success");
+  EXPECT_EQ(source->publish(""), Step::Next::kContinue);
+  EXPECT_EQ(source->statuses(), std::vector<std::string>{"NetStream.Publish.Start"});
+  EXPECT_EQ(hub().kick("a.test/live/"), 2U);
+}
+
+TEST_F(Relay, NamesMayBeVeryLong) {
+  RelayHandler by_stream(environment, ListenerTraits{.key_is_stream = true});
+  const std::string name = std::string(40'000, 's') + "?token=" + std::string(9'000, 't');
+  RelayPeer client(by_stream, "");
+  client.enter();
+  ASSERT_EQ(client.publish(name), Step::Next::kMove);
+  const std::string state = by_stream.export_state(client.client);
+  const std::string key = client.wanted_key();
+  EXPECT_LE(state.size(), channel::kMaxState);
+  EXPECT_LE(key.size(), channel::kMaxKey);
+  RelayPeer moved(by_stream, key);
+  ASSERT_TRUE(moved.adopt(state));
+  EXPECT_EQ(moved.say({}), Step::Next::kContinue);
+  EXPECT_EQ(moved.statuses(), std::vector<std::string>{"NetStream.Publish.Start"});
+  EXPECT_EQ(hub().kick("a.test/live/" + std::string(40'000, 's')), 0U) << "it is told shorter";
+
+  RelayPeer another(by_stream, "");
+  another.enter();
+  EXPECT_EQ(another.publish("t" + name), Step::Next::kMove);
+  EXPECT_NE(another.wanted_key(), key);
+  RelayPeer too_long(by_stream, "");
+  too_long.enter("live", "rtmp://a.test/live?key=" + std::string(30'000, 'k'));
+  EXPECT_EQ(too_long.publish(name), Step::Next::kClose);
+  EXPECT_EQ(too_long.statuses(), std::vector<std::string>{"NetStream.Publish.BadName"});
+}
+
+TEST_F(Relay, SeekAndPlay2AreAnswered) {
+  auto source = publisher();
+  auto other = publisher("t");
+  auto sink = player();
+  sink->received();
+  sink->command("seek", 1, {1000.0});
+  turn();
+  EXPECT_EQ(sink->statuses(), std::vector<std::string>{"NetStream.Seek.Notify"});
+  sink->command("play2", 1, {amf0::Object{{{"streamName", std::string("t")}}, false}});
+  turn();
+  EXPECT_EQ(sink->statuses().back(), "NetStream.Play.Start");
+  EXPECT_EQ(hub().find("a.test/live/t")->players().size(), 1U);
+  EXPECT_TRUE(hub().find("a.test/live/s")->players().empty());
+  source->received();
+  EXPECT_EQ(source->command("seek", 1, {1000.0}), Step::Next::kContinue);
+  EXPECT_EQ(source->statuses(), std::vector<std::string>{"NetStream.Seek.Failed"});
+}
+
+TEST_F(Relay, ConnectTellsWhatOfEnhancedRtmpIsRelayedToWhoAsks) {
+  for (const bool asks : {false, true}) {
+    amf0::Object object{
+        {{"app", std::string("live")}, {"tcUrl", std::string("rtmp://a.test/live")}}, false};
+    if (asks) object.properties.emplace_back("capsEx", 15.0);
+    std::string payload;
+    amf0::write_string(payload, "connect");
+    amf0::write_number(payload, 1);
+    amf0::write(payload, object);
+    std::string bytes(1536, 'c');
+    append_message(bytes, {MessageType::kCommandAmf0, 3, 0, 0, payload}, kDefaultChunkSize);
+    auto client = peer();
+    client->say(bytes);
+    const auto answers = client->received(MessageType::kCommandAmf0);
+    ASSERT_EQ(answers.size(), 1U);
+    const auto result = read_command({MessageType::kCommandAmf0, 3, 0, 0, answers[0].payload});
+    ASSERT_TRUE(result && result->arguments.size() == 2);
+    for (const amf0::Value& argument : result->arguments) {
+      const amf0::Value* video = amf0::find(*argument.object(), "videoFourCcInfoMap");
+      ASSERT_EQ(video != nullptr, asks);
+      if (!asks) continue;
+      EXPECT_EQ(*amf0::find(*video->object(), "hvc1")->number(), 4) << "forwards";
+      EXPECT_NE(amf0::find(*argument.object(), "audioFourCcInfoMap"), nullptr);
+      EXPECT_EQ(*amf0::find(*argument.object(), "capsEx")->number(), 2 + 4 + 8);
+    }
+  }
+}
+
+TEST_F(Relay, MetadataMayBeClearedAndOfAmf3) {
+  const auto late_metadata = [this] {
+    auto sink = player();
+    turn();
+    std::string found;
+    for (const Received& data : sink->received(MessageType::kDataAmf0)) {
+      if (data.payload.find("onMetaData") != std::string::npos) found = data.payload;
+    }
+    return found;
+  };
+  auto source = publisher();
+  std::string name;
+  amf0::write_string(name, "onMetaData");
+  // {"width": 640}
+  const std::string amf3("\x11\x0a\x0b\1\x0bwidth\4\x85\0\1", 14);
+  source->send_media(MessageType::kDataAmf3, 0, std::string(1, '\0') + name + amf3);
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  std::string wanted = name;
+  amf0::write(wanted, amf0::Object{{{"width", 640.0}}, false});
+  EXPECT_EQ(late_metadata(), wanted);
+  std::string clear;
+  amf0::write_string(clear, "@clearDataFrame");
+  std::string other = clear;
+  amf0::write_string(other, "onCuePoint");
+  source->send_media(MessageType::kDataAmf0, 0, other);
+  EXPECT_EQ(late_metadata(), wanted);
+  source->send_media(MessageType::kDataAmf0, 0, clear + name);
+  EXPECT_EQ(late_metadata(), "");
+}
+
+TEST_F(Relay, AnAggregateMayHoldMetadata) {
+  std::string data;
+  amf0::write_string(data, "onMetaData");
+  amf0::write(data, amf0::Object{{{"width", 640.0}}, true});
+  const auto tag = [](MessageType type, std::uint32_t time, std::string_view payload) {
+    std::string bytes(1, static_cast<char>(type));
+    const auto number = [&bytes](std::size_t value) {
+      bytes += static_cast<char>(value >> 16);
+      bytes += static_cast<char>(value >> 8);
+      bytes += static_cast<char>(value);
+    };
+    number(payload.size());
+    number(time);
+    bytes += std::string(4, '\0');
+    bytes += payload;
+    return bytes + std::string(4, '\0');
+  };
+  auto source = publisher();
+  auto sink = player();
+  sink->received();
+  source->send_media(MessageType::kAggregate, 40,
+                     tag(MessageType::kDataAmf0, 1000, data) + tag(kVideo, 1000, avc_header()) +
+                         tag(kVideo, 1000, avc_key_frame("k")) + tag(kVideo, 1040, avc_frame("f")));
+  turn();
+  const auto pictures = sink->received();
+  std::vector<MessageType> types;
+  for (const Received& one : pictures) types.push_back(one.type);
+  EXPECT_EQ(std::count(types.begin(), types.end(), MessageType::kDataAmf0), 1);
+  EXPECT_EQ(std::count(types.begin(), types.end(), kVideo), 3);
 }
 
 TEST_F(Relay, PauseStopsAndUnpauseBeginsWithAKeyFrame) {
@@ -294,7 +473,8 @@ TEST_F(Relay, AnswersOfTheSameTurnAreWrittenBeforeTheClientMoves) {
   EXPECT_EQ(sink->play("s?vhost=b.test"), Step::Next::kWait);
   turn();
   EXPECT_EQ(sink->next(), Step::Next::kMove);
-  EXPECT_EQ(sink->received(MessageType::kCommandAmf0).size(), 1U) << "createStream's";
+  EXPECT_EQ(sink->received(MessageType::kCommandAmf0).size(), 2U)
+      << "createStream's and closeStream's";
 }
 
 TEST_F(Relay, APublisherThatBreaksTheProtocolFreesItsNameAtOnce) {

@@ -94,12 +94,13 @@ TEST(WorkerAnswer, LeavesOutWhatItDoesNotKnowOrWhatHasAnotherType) {
   EXPECT_EQ(stream.numbers, (std::vector<double>{0, 0, 0, 0, 0, 0, 4, 0, 0}));
 }
 
-TEST(WorkerAnswer, AStreamWithoutANameIsNone) {
+TEST(WorkerAnswer, AStreamWithoutVhostOrAppIsNone) {
   for (const auto* odd : {"{}", "1", "null", "[]", R"([{"vhost":"v","app":"a","stream":"s"}])",
-                          R"({"vhost":"v","app":"a"})", R"({"vhost":"v","app":"a","stream":""})",
+                          R"({"vhost":"v"})", R"({"vhost":"v","app":"","stream":"s"})",
                           R"({"vhost":1,"app":"a","stream":"s"})"}) {
     EXPECT_EQ(streams_in(streams_answer(odd)), 0U) << odd;
   }
+  EXPECT_EQ(streams_in(streams_answer(R"({"vhost":"v","app":"a","stream":""})")), 1U);
   EXPECT_EQ(streams_in(streams_answer("{}," + std::string(kStream) + ",3")), 1U);
 }
 

@@ -43,7 +43,7 @@ Found find_connect(std::string_view chunks, ConnectTarget& target) {
         break;
     }
     const auto command = read_command(message);
-    if (!command) continue;
+    if (!command || !ends_opening(command->name)) continue;
     auto read = read_connect(*command);
     if (!read) return Found::kBad;
     target = std::move(*read);

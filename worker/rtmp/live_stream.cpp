@@ -113,9 +113,16 @@ void LiveStream::bound_headers() {
 }
 
 void LiveStream::publish_data(const Message& message, TimePoint now) {
-  std::string_view payload = message.payload;
-  if (message.type == MessageType::kDataAmf3 && payload.starts_with('\0')) payload.remove_prefix(1);
-  payload = strip_set_data_frame(payload);
+  std::string converted;
+  const auto data = data_in_amf0(message.payload, converted);
+  if (!data) return;
+  if (const auto cleared = cleared_data_frame(*data)) {
+    // For who keeps what was set, which is the stream and no player.
+    if (cleared->empty() || *cleared == "onMetaData") metadata_.clear();
+    return;
+  }
+  const std::string_view payload = strip_set_data_frame(*data);
+  if (payload.empty()) return;
   if (const auto metadata = read_metadata(payload)) {
     if (payload.size() <= kMaxHeader) metadata_ = payload;
     if (metadata->width > 0 && metadata->height > 0 && size_.width == 0) {
@@ -147,7 +154,8 @@ void LiveStream::publish_aggregate(const Message& message, TimePoint now) {
     tag.type = static_cast<MessageType>(rest[0] & 0x1f);
     tag.timestamp = message.timestamp + (time - *first);
     tag.payload = rest.substr(kTagHeader, length);
-    if (tag.type == MessageType::kAudio || tag.type == MessageType::kVideo) {
+    if (tag.type == MessageType::kAudio || tag.type == MessageType::kVideo ||
+        tag.type == MessageType::kDataAmf0 || tag.type == MessageType::kDataAmf3) {
       publish(tag, now);
       counters.bytes_in -= length;  // counted with the aggregate
     }

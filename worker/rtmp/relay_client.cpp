@@ -15,7 +15,7 @@
 namespace mpb::rtmp {
 namespace {
 
-constexpr std::size_t kMaxCommand = 64UL * 1024;       // bytes of a message before publishing
+constexpr std::size_t kMaxCommand = 128UL * 1024;      // bytes of a message before publishing
 constexpr std::size_t kMaxMedia = 16UL * 1024 * 1024;  // and then
 
 /// Encoders write small pieces, and with Nagle's algorithm (RFC 896) each waits for the
@@ -71,6 +71,9 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
     const ChunkReader::Result result = reader_.read(bytes, message);
     if (result == ChunkReader::Result::kNeedMore) break;
     step.next = result == ChunkReader::Result::kError ? Next::kReject : on_message(message, out);
+  }
+  if (step.next == Next::kMove && !can_move(bytes.size())) {
+    step.next = refuse_held("Too much was said to take it along to where the stream is.", out);
   }
   step.consumed = given - bytes.size();
   if (step.next == Next::kMove) {
@@ -130,8 +133,12 @@ void RelayClient::on_control(const Message& message, std::string& out) {
 }
 
 void RelayClient::on_media(const Message& message) {
-  NetStream* stream = find_stream(message.stream);
-  if (stream == nullptr || stream->publishing == nullptr) return;
+  const NetStream* stream = publication(message.stream);
+  if (stream == nullptr) return ignore(Ignored::kMedia, message);
+  if (message.type == MessageType::kDataAmf0 || message.type == MessageType::kDataAmf3) {
+    std::string converted;
+    if (!data_in_amf0(message.payload, converted)) return ignore(Ignored::kData, message);
+  }
   active_at_ = hub_.now();
   stream->publishing->publish(message, hub_.now());
   hub_.published(*stream->publishing);
@@ -195,14 +202,25 @@ void RelayClient::move_if_written() {
 }
 
 void RelayClient::use_changed() {
-  bool publishes = false;
-  for (const NetStream& stream : streams_) publishes = publishes || stream.publishing != nullptr;
-  reader_.set_max_message(publishes ? kMaxMedia : kMaxCommand);
+  std::size_t published = 0;
+  std::size_t played = 0;
+  for (const NetStream& stream : streams_) {
+    published += stream.publishing != nullptr ? 1 : 0;
+    played += stream.player ? 1 : 0;
+  }
+  has_published_ = has_published_ || published > 0;
+  many_published_ = many_published_ || published > 1;
+  many_played_ = many_played_ || played > 1;
+  bound_messages();
   connection_->exempt_from_idle(in_use());
   if (in_use() && !std::exchange(prepared_, true)) {
     never_block(connection_->descriptor());
   }
   active_at_ = hub_.now();
+}
+
+void RelayClient::bound_messages() {
+  reader_.set_max_message(has_published_ ? kMaxMedia : kMaxCommand);
 }
 
 }  // namespace mpb::rtmp

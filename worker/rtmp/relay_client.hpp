@@ -2,6 +2,7 @@
 // to be sent.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "worker/handler.hpp"
 #include "worker/rtmp/access.hpp"
 #include "worker/rtmp/hooks.hpp"
+#include "worker/rtmp/ignored.hpp"
 #include "worker/rtmp/live_stream.hpp"
 #include "worker/rtmp/player.hpp"
 
@@ -68,14 +70,18 @@ class RelayClient final : public ClientState {
  private:
   using Next = Step::Next;
 
-  /// A message stream of the client's (createStream).
+  /// What a message stream was last used for.
+  enum class Past : std::uint8_t { kNothing, kNamed, kNameless };
+  /// A message stream of the client's: createStream gave it out, or the client just used it.
   struct NetStream {
     std::uint32_t id = 0;
+    Past past = Past::kNothing;  // of a use that has ended
     LiveStream* publishing = nullptr;
     std::string publishing_parameters;
     std::unique_ptr<Player> player;
     std::string playing_parameters;
     std::optional<TimePoint> waits_since;  // for a publisher
+    [[nodiscard]] bool in_use() const { return publishing != nullptr || player != nullptr; }
   };
   /// A command that cannot be carried out now: elsewhere, or after a hook's answer.
   struct Held {
@@ -100,6 +106,8 @@ class RelayClient final : public ClientState {
   void end_streams();
   /// What the client publishes or plays is another than before: other limits hold for it.
   void use_changed();
+  /// Who has ever published may have a long message on its way, whatever it does now.
+  void bound_messages();
   [[nodiscard]] const VhostSettings& settings();
 
   // relay_commands.cpp
@@ -110,19 +118,42 @@ class RelayClient final : public ClientState {
   void on_receive(const Command& command, Player& player);
   void on_pause(const Command& command, NetStream& stream, std::string& out);
   void on_fc_unpublish(const Command& command, std::string& out);
-  void create_stream(const Command& command, std::string& out);
-  void delete_stream(const Command& command);
+  void on_other_command(const Command& command, const Message& message, std::string& out);
+  bool end_use(const Command& command, const Message& message, std::string& out);
+  void close_stream(NetStream& stream, std::string& out);
   void end_stream(NetStream& stream);
   void stop_publishing(NetStream& stream);
   void stop_playing(NetStream& stream);
-  NetStream* find_stream(std::uint32_t id);
-  [[nodiscard]] bool in_use() const;
+  void on_seek(const Command& command, const Message& message, std::string& out);
   void hold(const Message& message);
+  [[nodiscard]] bool can_move(std::size_t unconsumed) const;
+
+  // relay_streams.cpp
+  NetStream* find_stream(std::uint32_t id);
+  /// Null: the client has too many.
+  NetStream* find_or_make_stream(std::uint32_t id);
+  NetStream* make_stream();
+  /// The publication, or what is played, that a message of stream `id` is of: that stream's, or the
+  /// only one there is if the client has never had several at a time. Null: none.
+  NetStream* publication(std::uint32_t id);
+  NetStream* playing(std::uint32_t id);
+  /// Likewise for what ends a stream.
+  NetStream* stream_to_end(std::uint32_t id);
+  [[nodiscard]] bool in_use() const;
+  void create_stream(const Command& command, std::string& out);
+  void delete_stream(const Command& command);
+  void ignore(Ignored cause, const Message& message);
 
   // relay_permission.cpp
   /// Where a command wants to go that names a stream: kMove when that is not here.
   Next locate(const Command& command, const Message& message, StreamName& name,
               std::string& parameters, std::string& out);
+  /// The client comes to a vhost that did not answer its connect: that is asked now. kReject: it
+  /// was refused, and told so.
+  Next enter_vhost(const std::string& vhost, const Message& message, std::string_view code,
+                   std::string& out);
+  /// The partition that the stream is of.
+  [[nodiscard]] std::string key_of(const StreamName& name) const;
   [[nodiscard]] Reason check(Right right, const StreamName& name,
                              std::string_view parameters) const;
   /// kWait while the hook is asked; else whether it consents is in consent_.
@@ -132,6 +163,8 @@ class RelayClient final : public ClientState {
                                      const std::string& parameters) const;
   Next refuse(const Message& message, const Refusal& refusal, std::string& out);
   void tell_published(Notice::Kind kind, Reason reason, const StreamName& name) const;
+  /// With the code for a name that cannot be had.
+  Next refuse_held(std::string_view why, std::string& out);
 
   // relay_sending.cpp
   void reply(std::string_view bytes, std::string& out);
@@ -151,11 +184,16 @@ class RelayClient final : public ClientState {
   std::size_t handshake_left_;  // bytes of C2 to come
   std::optional<Held> held_;
   ConnectTarget target_;
-  std::string vhost_;  // that serves it; empty before connect was answered
+  bool connected_ = false;  // connect was answered
+  std::string vhost_;       // that serves it; empty: none yet, a stream's name is to say
   std::shared_ptr<const VhostSettings> settings_;
   std::uint64_t settings_version_ = 0;
   std::vector<NetStream> streams_;
   std::uint32_t last_stream_id_ = 0;
+  bool has_published_ = false;   // ever
+  bool many_published_ = false;  // several at a time, ever: it knows what ids are for
+  bool many_played_ = false;     // likewise
+  std::array<bool, kIgnored> told_ignored_{};
 
   Consent consent_ = Consent::kNotAsked;
   Reason consent_reason_ = Reason::kNone;  // of a refusal

@@ -1,4 +1,6 @@
 // RelayClient: what the client asks for.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,7 +10,7 @@
 namespace mpb::rtmp {
 namespace {
 
-constexpr std::size_t kMaxStreams = 32;  // message streams of one client
+constexpr std::size_t kToldName = 255;  // bytes of a client's name in an answer
 constexpr std::string_view kServerId = "mpbroker";
 constexpr std::uint16_t kStreamBegin = 0;
 constexpr std::uint16_t kStreamEof = 1;
@@ -40,59 +42,111 @@ void answer_fc(const Command& command, std::string& answer) {
                    publishes ? "NetStream.Publish.Start" : "NetStream.Play.Start", command.text(1));
 }
 
+/// play2 names its stream in an object. How the one before it is to go over into the new one is not
+/// asked for: a live stream begins when its next key frame comes.
+void play_of(Command& play2) {
+  if (play2.arguments.size() < 2) return;
+  const amf0::Object* options = play2.arguments[1].object();
+  if (options == nullptr) return;
+  const amf0::Value* name = amf0::find(*options, "streamName");
+  if (name == nullptr || name->string() == nullptr) return;
+  play2.name = "play";
+  amf0::Value named = *name;
+  play2.arguments[1] = std::move(named);
+}
+
+/// What a client is told of its stream.
+std::string_view title(const StreamName& name) {
+  return std::string_view(name.stream.empty() ? name.app : name.stream).substr(0, kToldName);
+}
+
+/// Calls that want no more than an answer; what a client answers itself wants none.
+bool is_courtesy(std::string_view command) {
+  return names_stream(command) || command == "_checkbw" || command == "checkBandwidth" ||
+         command == "FCUnsubscribe";
+}
+bool is_answer(std::string_view command) {
+  return command == "_result" || command == "_error" || command == "onStatus";
+}
+
+/// What some send as a command and is data: @setDataFrame and the like. Its payload as data; empty:
+/// it is none.
+std::string data_in(const Command& command) {
+  const bool directs = command.name == "@setDataFrame" || command.name == "@clearDataFrame";
+  if (!directs && command.name != "onMetaData") return {};
+  std::string payload;
+  amf0::write_string(payload, command.name);
+  for (const amf0::Value& argument : command.arguments) {
+    // A command object, which data does not have.
+    if (std::holds_alternative<amf0::Null>(argument)) continue;
+    amf0::write(payload, argument);
+  }
+  return payload;
+}
+
 }  // namespace
-
-RelayClient::NetStream* RelayClient::find_stream(std::uint32_t id) {
-  const auto found = std::find_if(streams_.begin(), streams_.end(),
-                                  [id](const NetStream& stream) { return stream.id == id; });
-  return found == streams_.end() ? nullptr : &*found;
-}
-
-bool RelayClient::in_use() const {
-  return std::any_of(streams_.begin(), streams_.end(), [](const NetStream& stream) {
-    return stream.publishing != nullptr || stream.player != nullptr;
-  });
-}
 
 void RelayClient::hold(const Message& message) {
   held_ = Held{message.type, message.stream, std::string(message.payload)};
 }
 
 RelayClient::Next RelayClient::on_command(const Message& message, std::string& out) {
-  const auto command = read_command(message);
-  if (!command) return Next::kReject;
-  if (vhost_.empty() || command->name == "connect") return on_connect(*command, message, out);
-  if (command->name == "publish") return on_publish(*command, message, out);
-  if (command->name == "play") return on_play(*command, message, out);
-  NetStream* stream = find_stream(message.stream);
+  auto command = read_command(message);
+  if (!command) {
+    ignore(Ignored::kCommand, message);
+    return Next::kContinue;
+  }
+  if (command->name == "play2") play_of(*command);
+  if (command->name == "connect") return on_connect(*command, message, out);
+  if (!connected_) return ends_opening(command->name) ? Next::kReject : Next::kContinue;
+  const bool publishes = command->name == "publish";
+  if (publishes || command->name == "play") {
+    if (end_use(*command, message, out)) return Next::kContinue;
+    return publishes ? on_publish(*command, message, out) : on_play(*command, message, out);
+  }
   if (names_stream(command->name)) {
     StreamName name;
     std::string parameters;
     const Next next = locate(*command, message, name, parameters, out);
     if (next != Next::kContinue) return next;
   }
+  if (const std::string data = data_in(*command); !data.empty()) {
+    on_media(
+        {MessageType::kDataAmf0, message.chunk_stream, message.stream, message.timestamp, data});
+  } else {
+    on_other_command(*command, message, out);
+  }
+  return Next::kContinue;
+}
+
+void RelayClient::on_other_command(const Command& command, const Message& message,
+                                   std::string& out) {
   std::string answer;
-  if (command->name == "createStream") {
-    create_stream(*command, out);
-  } else if (command->name == "deleteStream") {
-    delete_stream(*command);
-  } else if (command->name == "closeStream") {
-    if (stream != nullptr) end_stream(*stream);
-  } else if (command->name == "FCUnpublish") {
-    on_fc_unpublish(*command, out);
-  } else if (command->name == "pause") {
-    if (stream != nullptr && stream->player) on_pause(*command, *stream, out);
-  } else if (command->name == "receiveAudio" || command->name == "receiveVideo") {
-    if (stream != nullptr && stream->player) on_receive(*command, *stream->player);
-  } else if (command->name == "FCPublish" || command->name == "FCSubscribe") {
-    answer_fc(*command, answer);
-  } else if (command->name == "getStreamLength") {
-    append_result(answer, command->transaction, 0.0);
-  } else if (command->transaction != 0) {
-    append_result(answer, command->transaction, std::nullopt);
+  if (command.name == "createStream") {
+    create_stream(command, out);
+  } else if (command.name == "deleteStream") {
+    delete_stream(command);
+  } else if (command.name == "closeStream") {
+    if (NetStream* stream = stream_to_end(message.stream)) close_stream(*stream, out);
+  } else if (command.name == "FCUnpublish") {
+    on_fc_unpublish(command, out);
+  } else if (command.name == "pause") {
+    if (NetStream* stream = playing(message.stream)) on_pause(command, *stream, out);
+  } else if (command.name == "receiveAudio" || command.name == "receiveVideo") {
+    if (NetStream* stream = playing(message.stream)) on_receive(command, *stream->player);
+  } else if (command.name == "seek") {
+    on_seek(command, message, out);
+  } else if (command.name == "FCPublish" || command.name == "FCSubscribe") {
+    answer_fc(command, answer);
+  } else if (command.name == "getStreamLength") {
+    append_result(answer, command.transaction, 0.0);
+  } else if (command.transaction != 0 && is_courtesy(command.name)) {
+    append_result(answer, command.transaction, std::nullopt);
+  } else if (command.transaction != 0 && !is_answer(command.name)) {
+    append_error(answer, command.transaction, "NetConnection.Call.Failed",
+                 "There is no method " + command.name.substr(0, kToldName) + " here.");
   }
   if (!answer.empty()) reply(answer, out);
-  return Next::kContinue;
 }
 
 /// receiveAudio, receiveVideo.
@@ -108,7 +162,7 @@ void RelayClient::on_receive(const Command& command, Player& player) {
 RelayClient::Next RelayClient::on_connect(const Command& command, const Message& message,
                                           std::string& out) {
   auto target = read_connect(command);
-  if (!target || !vhost_.empty()) return Next::kReject;
+  if (!target || connected_) return Next::kReject;
   const std::string vhost = hub_.environment().vhosts.resolve(target->vhost);
   const auto reject = [&](Reason reason, std::string_view why) {
     Notice notice;
@@ -120,7 +174,7 @@ RelayClient::Next RelayClient::on_connect(const Command& command, const Message&
     append_connect_rejected(out, target->transaction, why);
     return Next::kClose;
   };
-  if (vhost.empty()) {
+  if (vhost.empty() && target->names_vhost) {
     return reject(Reason::kVhost, "There is no vhost " + target->vhost + " here.");
   }
   settings_ = hub_.environment().vhosts.find(vhost);
@@ -136,29 +190,12 @@ RelayClient::Next RelayClient::on_connect(const Command& command, const Message&
     std::swap(target_, *target);
     return reject(consent_reason_, consent_text_);
   }
+  connected_ = true;
   vhost_ = vhost;
-  append_connect_success(out, target_.transaction, target_.object_encoding, kServerId);
+  append_connect_success(out, target_.transaction, target_.object_encoding, kServerId,
+                         target_.enhanced);
   use_changed();
   return Next::kContinue;
-}
-
-void RelayClient::create_stream(const Command& command, std::string& out) {
-  std::string answer;
-  if (streams_.size() < kMaxStreams) {
-    streams_.emplace_back().id = ++last_stream_id_;
-    append_result(answer, command.transaction, last_stream_id_);
-  } else {
-    append_error(answer, command.transaction, "NetConnection.Call.Failed", "Too many streams.");
-  }
-  reply(answer, out);
-}
-
-void RelayClient::delete_stream(const Command& command) {
-  const auto number = command.number(1);
-  if (!number || !(*number >= 0) || !(*number <= UINT32_MAX)) return;
-  const auto id = static_cast<std::uint32_t>(*number);
-  if (NetStream* stream = find_stream(id)) end_stream(*stream);
-  std::erase_if(streams_, [id](const NetStream& stream) { return stream.id == id; });
 }
 
 RelayClient::Next RelayClient::on_publish(const Command& command, const Message& message,
@@ -167,17 +204,14 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   std::string parameters;
   const Next located = locate(command, message, name, parameters, out);
   if (located != Next::kContinue) return located;
-  NetStream* stream = find_stream(message.stream);
-  if (stream == nullptr || stream->publishing != nullptr || stream->player) {
+  NetStream* stream = find_or_make_stream(message.stream);
+  if (stream == nullptr || stream->in_use()) {
     return refuse(message, {Reason::kProtocol, kBadName, "The message stream is not free.", &name},
                   out);
   }
   const VhostSettings& limits = settings();
   if (const Reason why = check(Right::kPublish, name, parameters); why != Reason::kNone) {
     return refuse(message, {why, kDenied, access_text(why), &name}, out);
-  }
-  if (name.stream.empty()) {
-    return refuse(message, {Reason::kName, kBadName, "The stream has no name.", &name}, out);
   }
   const LiveStream* live = hub_.find(name.path());
   if (live != nullptr && live->publisher() != nullptr) {
@@ -204,7 +238,7 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   use_changed();
   std::string status;
   append_status(status, stream->id, "status", "NetStream.Publish.Start",
-                "Publishing " + name.stream + ".");
+                fmt::format("Publishing {}.", title(name)));
   reply(status, out);
   return Next::kContinue;
 }
@@ -215,8 +249,8 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   std::string parameters;
   const Next located = locate(command, message, name, parameters, out);
   if (located != Next::kContinue) return located;
-  NetStream* stream = find_stream(message.stream);
-  if (stream == nullptr || stream->publishing != nullptr || name.stream.empty()) {
+  NetStream* stream = find_or_make_stream(message.stream);
+  if (stream == nullptr || stream->publishing != nullptr) {
     const Reason reason = name.stream.empty() ? Reason::kName : Reason::kProtocol;
     return refuse(message, {reason, kNotPlayed, "The message stream is not free.", &name}, out);
   }
@@ -237,9 +271,9 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   std::string answer;
   append_user_control(answer, kStreamBegin, stream->id);
   append_status(answer, stream->id, "status", "NetStream.Play.Reset",
-                "Playing and resetting " + name.stream + ".");
+                fmt::format("Playing and resetting {}.", title(name)));
   append_status(answer, stream->id, "status", "NetStream.Play.Start",
-                "Started playing " + name.stream + ".");
+                fmt::format("Started playing {}.", title(name)));
   append_sample_access(answer, stream->id);
   reply(answer, out);
 
@@ -276,18 +310,19 @@ void RelayClient::on_pause(const Command& command, NetStream& stream, std::strin
   begin_if_possible(*stream.player);
 }
 
-void RelayClient::on_fc_unpublish(const Command& command, std::string& out) {
-  const auto target = read_stream_name(command.text(1));
+/// A live stream has one place to be at: a player that asks for another is told that it is there,
+/// since some take what comes only then.
+void RelayClient::on_seek(const Command& command, const Message& message, std::string& out) {
   std::string answer;
-  append_fc_status(answer, "onFCUnpublish", "NetStream.Unpublish.Success", command.text(1));
-  append_result(answer, command.transaction, std::nullopt);
-  for (NetStream& stream : streams_) {
-    if (!target || stream.publishing == nullptr ||
-        stream.publishing->name().stream != target->stream) {
-      continue;
+  if (const NetStream* stream = playing(message.stream)) {
+    append_status(answer, stream->id, "status", "NetStream.Seek.Notify",
+                  "The stream is live, and goes on where it is.");
+    if (command.transaction != 0) append_result(answer, command.transaction, std::nullopt);
+  } else {
+    append_status(answer, message.stream, "error", "NetStream.Seek.Failed", "Nothing is played.");
+    if (command.transaction != 0) {
+      append_error(answer, command.transaction, "NetStream.Seek.Failed", "Nothing is played.");
     }
-    stop_publishing(stream);
-    append_status(answer, stream.id, "status", "NetStream.Unpublish.Success", "Unpublished.");
   }
   reply(answer, out);
 }
@@ -296,6 +331,7 @@ void RelayClient::stop_publishing(NetStream& stream) {
   LiveStream* live = std::exchange(stream.publishing, nullptr);
   if (live == nullptr) return;
   const std::shared_ptr<const VhostSettings> held = settings_;
+  stream.past = live->name().stream.empty() ? Past::kNameless : Past::kNamed;
   --hub_.use(live->name().vhost).publishers;
   tell_published(Notice::Kind::kUnpublish, end_reason_, live->name());
   const HookSettings& hooks = settings().hooks;
@@ -315,6 +351,7 @@ void RelayClient::stop_playing(NetStream& stream) {
   if (!stream.player) return;
   if (stream.player->shares()) stream.player->finish_message(own_);
   LiveStream& live = stream.player->stream();
+  stream.past = live.name().stream.empty() ? Past::kNameless : Past::kNamed;
   --hub_.use(live.name().vhost).players;
   const HookSettings& hooks = settings().hooks;
   if (!hooks.on_stop.empty()) {

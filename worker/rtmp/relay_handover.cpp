@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proto/byte_order.hpp"
+#include "proto/message.hpp"
 #include "worker/rtmp/relay_client.hpp"
 #include "worker/rtmp/relay_hub.hpp"
 
@@ -12,6 +13,9 @@ namespace {
 
 constexpr char kAddressTag = 'A';  // as rtmp::Classifier gives it
 constexpr char kClientTag = 'S';
+constexpr unsigned kPublishedFlag = 1;
+constexpr unsigned kManyPublishedFlag = 2;
+constexpr unsigned kManyPlayedFlag = 4;
 
 void put(std::string& out, std::string_view text) {
   append_le(out, static_cast<std::uint32_t>(text.size()));
@@ -38,14 +42,27 @@ std::string RelayClient::export_state() const {
   append_le(out, received_);
   append_le(out, acknowledged_);
   append_le(out, last_stream_id_);
+  append_le(out, static_cast<std::uint8_t>((has_published_ ? kPublishedFlag : 0U) |
+                                           (many_published_ ? kManyPublishedFlag : 0U) |
+                                           (many_played_ ? kManyPlayedFlag : 0U)));
   append_le(out, static_cast<std::uint8_t>(streams_.size()));
-  for (const NetStream& stream : streams_) append_le(out, stream.id);
+  for (const NetStream& stream : streams_) {
+    append_le(out, stream.id);
+    append_le(out, static_cast<std::uint8_t>(stream.past));
+  }
   const Held held = held_.value_or(Held{});
   append_le(out, static_cast<std::uint8_t>(held.type));
   append_le(out, held.stream);
   put(out, held.payload);
   reader_.save(out);
   return out;
+}
+
+/// Whether what it has to take along fits into the message that it travels in.
+bool RelayClient::can_move(std::size_t unconsumed) const {
+  const std::size_t state = export_state().size();
+  return key_.size() <= channel::kMaxKey && unconsumed <= channel::kMaxPrefix &&
+         state <= channel::kMaxState && key_.size() + state + unconsumed <= channel::kMaxClient;
 }
 
 bool RelayClient::import_state(std::string_view state) {
@@ -69,17 +86,25 @@ bool RelayClient::import_state(std::string_view state) {
   received_ = in.number<std::uint64_t>();
   acknowledged_ = in.number<std::uint64_t>();
   last_stream_id_ = in.number<std::uint32_t>();
+  const auto flags = in.number<std::uint8_t>();
+  has_published_ = (flags & kPublishedFlag) != 0;
+  many_published_ = (flags & kManyPublishedFlag) != 0;
+  many_played_ = (flags & kManyPlayedFlag) != 0;
   const auto count = in.number<std::uint8_t>();
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
-    streams_.emplace_back().id = in.number<std::uint32_t>();
+    NetStream& stream = streams_.emplace_back();
+    stream.id = in.number<std::uint32_t>();
+    stream.past = static_cast<Past>(in.number<std::uint8_t>());
   }
   Held held;
   held.type = static_cast<MessageType>(in.number<std::uint8_t>());
   held.stream = in.number<std::uint32_t>();
   held.payload = get(in);
-  if (!in.ok() || vhost_.empty()) return false;
+  if (!in.ok()) return false;
+  connected_ = true;
   held_ = std::move(held);
   handshake_left_ = 0;
+  bound_messages();
   return reader_.restore(in.rest());
 }
 

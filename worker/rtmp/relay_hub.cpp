@@ -22,6 +22,20 @@ constexpr std::uint32_t kSecondsOver = 5;  // a publisher may exceed its bitrate
 constexpr Duration kBriskDelivery{8};      // needs no pause
 constexpr int kPauseFactor = 3;            // times what a delivery took beyond that
 constexpr Duration kMaxPause{32};
+constexpr std::size_t kMaxTold = 255;  // bytes of a name that an operator is told as it is
+
+/// A client's name as the operator is told it: in UTF-8, and of a very long one the beginning and a
+/// number that tells it from others.
+std::string told(const std::string& name) {
+  if (name.size() <= kMaxTold) return as_utf8(name);
+  const std::size_t hash = std::hash<std::string>{}(name);
+  return as_utf8(utf8_prefix(name, kMaxTold / 2)) + fmt::format("...#{:016x}", hash);
+}
+
+/// As the members of its description say it, one behind the other.
+std::string told(const StreamName& name) {
+  return told(name.vhost) + '/' + told(name.app) + '/' + told(name.stream);
+}
 
 double rounded(double value) {
   return std::round(value * 10) / 10;
@@ -155,10 +169,11 @@ void RelayHub::end_turn() {
 
 std::size_t RelayHub::kick(const std::string& path) {
   auto found = streams_.find(path);
-  // Or as it is told where it is not UTF-8.
-  if (found == streams_.end() && path.find('%') != std::string::npos) {
-    found = std::find_if(streams_.begin(), streams_.end(),
-                         [&path](const auto& entry) { return as_utf8(entry.first) == path; });
+  // Or as it is told where it is not UTF-8, or very long.
+  if (found == streams_.end() && path.find_first_of("%#") != std::string::npos) {
+    found = std::find_if(streams_.begin(), streams_.end(), [&path](const auto& entry) {
+      return told(entry.second.stream->name()) == path;
+    });
   }
   if (found == streams_.end()) return 0;
   const LiveStream* stream = found->second.stream.get();
@@ -187,7 +202,7 @@ void RelayHub::measure(Entry& entry, double seconds) {
   const bool over = limit > 0 && in * 1000 > static_cast<double>(limit);
   entry.seconds_over = over ? entry.seconds_over + 1 : 0;
   if (entry.seconds_over < kSecondsOver || stream.publisher() == nullptr) return;
-  log_warning("publisher.bitrate")("stream", stream.name().path())("kbps", std::llround(in))(
+  log_warning("publisher.bitrate")("stream", told(stream.name()))("kbps", std::llround(in))(
       "limit_kbps", limit / 1000);
   entry.seconds_over = 0;
   stream.publisher()->tell_refused(Reason::kMaxBitrate);
@@ -220,9 +235,9 @@ std::string RelayHub::describe_streams() const {
     const RelayClient* publisher = stream.publisher();
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - stream.began());
     streams.push_back(boost::json::object{
-        {"vhost", as_utf8(stream.name().vhost)},
-        {"app", as_utf8(stream.name().app)},
-        {"stream", as_utf8(stream.name().stream)},
+        {"vhost", told(stream.name().vhost)},
+        {"app", told(stream.name().app)},
+        {"stream", told(stream.name().stream)},
         {"publisher", publisher != nullptr ? publisher->address() : std::string()},
         {"video", stream.video_codec()},
         {"audio", stream.audio_codec()},
@@ -237,7 +252,8 @@ std::string RelayHub::describe_streams() const {
         {"age_s", age.count()},
     });
   }
-  return boost::json::serialize(boost::json::object{{"streams", std::move(streams)}});
+  return boost::json::serialize(
+      boost::json::object{{"streams", std::move(streams)}, {"ignored", ignored.total()}});
 }
 
 }  // namespace mpb::rtmp

@@ -13,6 +13,7 @@
 #include "common/event_loop.hpp"
 #include "worker/environment.hpp"
 #include "worker/rtmp/hooks.hpp"
+#include "worker/rtmp/ignored.hpp"
 #include "worker/rtmp/live_stream.hpp"
 
 namespace mpb::rtmp {
@@ -53,6 +54,8 @@ class RelayHub {
   void watch(RelayClient& client) { watched_.insert(&client); }
   /// The client is gone.
   void forget(RelayClient& client);
+
+  IgnoredMessages ignored;
 
   struct Usage {
     std::uint32_t players = 0;

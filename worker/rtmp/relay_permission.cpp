@@ -1,34 +1,57 @@
 // RelayClient: where a command leads, and whether the client may go there.
+#include <fmt/format.h>
+
 #include <ctime>
 #include <utility>
 
+#include "proto/message.hpp"
 #include "proto/rtmp/ip_address.hpp"
 #include "worker/rtmp/relay_client.hpp"
 #include "worker/rtmp/relay_hub.hpp"
 
 namespace mpb::rtmp {
+namespace {
+
+bool is_of_publisher(std::string_view command) {
+  return command == "publish" || command == "releaseStream" || command == "FCPublish";
+}
+
+/// For a name that cannot be had.
+std::string_view refusal_code(std::string_view command) {
+  return is_of_publisher(command) ? "NetStream.Publish.BadName" : "NetStream.Play.Failed";
+}
+
+}  // namespace
 
 RelayClient::Next RelayClient::locate(const Command& command, const Message& message,
                                       StreamName& name, std::string& parameters, std::string& out) {
+  const std::string_view code = refusal_code(command.name);
+  const bool announces = command.name != "publish" && command.name != "play";
+  if (command.arguments.size() < 2 || command.arguments[1].string() == nullptr) {
+    if (announces) return Next::kContinue;
+    return refuse(message, {Reason::kName, code, "The stream has no name."}, out);
+  }
   const auto target = read_stream_name(command.text(1));
-  const bool publishes =
-      command.name == "publish" || command.name == "releaseStream" || command.name == "FCPublish";
-  const std::string_view code = publishes ? "NetStream.Publish.BadName" : "NetStream.Play.Failed";
   if (!target) {
-    return refuse(message, {Reason::kName, code, "The stream's name is not one."}, out);
+    return refuse(
+        message,
+        {Reason::kName, code, "The stream's name is too long, or has bytes that no name has."},
+        out);
   }
   const std::string& named = target->vhost.empty() ? target_.vhost : target->vhost;
   name = {named, target_.app, target->stream};
   const std::string vhost = hub_.environment().vhosts.resolve(named);
   if (vhost.empty()) {
-    return refuse(message, {Reason::kVhost, code, "There is no vhost " + named + " here.", &name},
-                  out);
+    if (announces && target->vhost.empty()) return Next::kContinue;
+    const std::string why = "There is no vhost " + named + " here" +
+                            (target->vhost.empty() ? ", and the stream's name names none." : ".");
+    return refuse(message, {Reason::kVhost, code, why, &name}, out);
   }
   name.vhost = vhost;
   parameters = target->parameters;
   if (!parameters.empty() && !target_.parameters.empty()) parameters += '&';
   parameters += target_.parameters;
-  const std::string wanted = traits_.key_is_stream ? name.path() : name.vhost;
+  const std::string wanted = key_of(name);
   if (wanted != key_) {
     if (in_use()) {
       return refuse(
@@ -40,11 +63,34 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
     key_ = wanted;
     return Next::kMove;
   }
-  if (name.vhost != vhost_) {
-    vhost_ = name.vhost;
-    settings_.reset();
-  }
-  return Next::kContinue;
+  return enter_vhost(name.vhost, message,
+                     is_of_publisher(command.name) ? "NetStream.Publish.Denied" : code, out);
+}
+
+RelayClient::Next RelayClient::enter_vhost(const std::string& vhost, const Message& message,
+                                           std::string_view code, std::string& out) {
+  if (vhost == vhost_) return Next::kContinue;
+  const std::string before = std::exchange(vhost_, vhost);
+  settings_.reset();
+  const std::string url = settings().hooks.on_connect;
+  const Next asked = ask(url, "on_connect", {}, target_.parameters, message);
+  if (asked == Next::kContinue) return asked;
+  vhost_ = before;
+  settings_.reset();
+  return asked == Next::kReject ? refuse(message, {consent_reason_, code, consent_text_}, out)
+                                : asked;
+}
+
+std::string RelayClient::key_of(const StreamName& name) const {
+  if (!traits_.key_is_stream) return name.vhost;
+  std::string path = name.path();
+  if (path.size() <= channel::kMaxKey) return path;
+  // Its beginning, and a hash (FNV-1a) of all of it: streams that agree in both share an owner.
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : path) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  const std::string mark = fmt::format("#{:016x}", hash);
+  path.resize(channel::kMaxKey - mark.size());
+  return path + mark;
 }
 
 /// Ends the client, unless it does something else as well.
@@ -101,6 +147,13 @@ void RelayClient::tell_published(Notice::Kind kind, Reason reason, const StreamN
   notice.app = name.app;
   notice.stream = name.stream;
   hub_.environment().tell(notice, connection_->descriptor());
+}
+
+RelayClient::Next RelayClient::refuse_held(std::string_view why, std::string& out) {
+  const Held held = *std::exchange(held_, std::nullopt);
+  const Message message{held.type, kCommandChunkStream, held.stream, 0, held.payload};
+  const auto command = read_command(message);
+  return refuse(message, {Reason::kName, refusal_code(command ? command->name : ""), why}, out);
 }
 
 Reason RelayClient::check(Right right, const StreamName& name, std::string_view parameters) const {
