@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::size_t kMaxStreams = 32;  // message streams of one client
 constexpr std::string_view kServerId = "mpbroker";
-constexpr std::uint16_t kStreamBegin = 0;
-constexpr std::uint16_t kStreamEof = 1;
 
 /// "|RtmpSampleAccess", which Flash players wait for. Not in the chunk stream of data: what a
 /// player takes from the log there counts on the header before. Nothing else as data: FFmpeg makes
@@ -183,6 +181,8 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   stream->publishing = &hub_.find_or_make(name);
   stream->publishing->set_settings(settings_);
   stream->publishing->begin_publishing(*this, hub_.now());
+  // Its players are told.
+  if (!stream->publishing->players().empty()) hub_.published(*stream->publishing);
   stream->publishing_parameters = parameters;
   use_changed();
   std::string status;
@@ -220,6 +220,10 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   append_status(answer, stream->id, "status", "NetStream.Play.Start",
                 "Started playing " + name.stream + ".");
   append_sample_access(answer, stream->id);
+  LiveStream& live = hub_.find_or_make(name);
+  if (live.publisher() != nullptr && live.settings().publish_notify) {
+    append_publish_notify(answer, stream->id, name.stream, true);
+  }
   reply(answer, out);
 
   std::uint32_t ordinal = 0;
@@ -229,7 +233,6 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
     });
   };
   while (taken(ordinal)) ++ordinal;
-  LiveStream& live = hub_.find_or_make(name);
   ++hub_.use(name.vhost).players;
   stream->player = std::make_unique<Player>(live, *this, stream->id, ordinal);
   stream->playing_parameters = parameters;
@@ -282,7 +285,7 @@ void RelayClient::stop_publishing(NetStream& stream) {
                       hook_event("on_unpublish", live->name().stream, stream.publishing_parameters),
                       hooks);
   }
-  live->end_publishing();
+  live->end_publishing(hub_.now());
   // What was kept for players to begin with goes.
   if (!live->players().empty()) hub_.published(*live);
   hub_.release(*live);
