@@ -23,6 +23,9 @@ constexpr auto kQueue = [](auto& v) -> auto& {
 constexpr auto kJitter = [](auto& v) -> auto& {
   return v.jitter;
 };
+constexpr auto kPublishNotify = [](auto& v) -> auto& {
+  return v.publish_notify;
+};
 constexpr auto kPublishAllow = [](auto& v) -> auto& {
   return v.publish.allow;
 };
@@ -182,6 +185,10 @@ constexpr OptionSpec kTable[] = {
      "a player's timestamps: full (from near 0, and smooth where the publisher's jump), zero (from "
      "near 0) or off (the publisher's own)",
      false, set<kJitter, read_jitter>, show<kJitter, format_jitter>},
+    {"publish-notify", kVhost, kDelivery, "yes|no", "no", "",
+     "tell players NetStream.Play.PublishNotify and UnpublishNotify when a publisher begins and "
+     "ends; FFmpeg ends on the latter",
+     false, set<kPublishNotify, read_yes_no>, show<kPublishNotify, format_yes_no>},
 
     {"publish-allow", kVhost, kAccess, "NETWORKS", "", "every address may publish",
      "only these may publish: addresses and networks such as 192.0.2.1,10.0.0.0/8,2001:db8::/32, "

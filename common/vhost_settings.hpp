@@ -69,6 +69,8 @@ struct VhostSettings {
   bool gop_cache = true;
   Duration queue{10'000};  // what a player has not read may be so old
   Jitter jitter = Jitter::kFull;
+  bool publish_notify =
+      false;  // players are told by onStatus, too, when a publisher begins or ends
 
   // access
   AccessRules publish;

@@ -134,6 +134,8 @@ void append_set_peer_bandwidth(std::string& out, std::uint32_t bytes, std::uint8
 void append_acknowledgement(std::string& out, std::uint32_t bytes_received);
 /// User control events (spec 7.1.7): 0 StreamBegin, 1 StreamEOF, 2 StreamDry, 4 StreamIsRecorded,
 /// 6 PingRequest, 7 PingResponse.
+inline constexpr std::uint16_t kStreamBegin = 0;
+inline constexpr std::uint16_t kStreamEof = 1;
 void append_user_control(std::string& out, std::uint16_t event, std::uint32_t value);
 
 }  // namespace mpb::rtmp

@@ -175,6 +175,15 @@ void append_status(std::string& out, std::uint32_t stream, std::string_view leve
   append_command(out, stream, payload, chunk_size);
 }
 
+void append_publish_notify(std::string& out, std::uint32_t stream, std::string_view name,
+                           bool begins) {
+  const std::string_view code =
+      begins ? "NetStream.Play.PublishNotify" : "NetStream.Play.UnpublishNotify";
+  std::string text(name);
+  text += begins ? " is published now." : " is no longer published.";
+  append_status(out, stream, "status", code, text);
+}
+
 void append_fc_status(std::string& out, std::string_view method, std::string_view code,
                       std::string_view description, std::uint32_t chunk_size) {
   std::string payload = begin(method, 0);

@@ -57,6 +57,9 @@ void append_error(std::string& out, double transaction, std::string_view code,
 void append_status(std::string& out, std::uint32_t stream, std::string_view level,
                    std::string_view code, std::string_view description,
                    std::uint32_t chunk_size = kOutChunkSize);
+/// onStatus NetStream.Play.PublishNotify, or UnpublishNotify.
+void append_publish_notify(std::string& out, std::uint32_t stream, std::string_view name,
+                           bool begins);
 /// onFCPublish / onFCUnpublish / onFCSubscribe, as SRS and FMS send them.
 void append_fc_status(std::string& out, std::string_view method, std::string_view code,
                       std::string_view description, std::uint32_t chunk_size = kOutChunkSize);

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,16 +44,17 @@ std::vector<Tag> tags_of(const std::string& clip) {
 
 class RtmpPlayers : public testing::Test {
  protected:
-  void SetUp() override {
+  void start(const std::string& vhosts = {}) {
     BrokerSetup setup;
     setup.config =
         "workers = 2\n[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\n"
-        "handler = relay\n";
+        "handler = relay\n" +
+        vhosts;
     broker = std::make_unique<BrokerProcess>(setup);
     clip = make_clip(folder, Tint::kGreen, 8);  // ffmpeg looks at 5 s before it begins
   }
-  [[nodiscard]] std::string url() const {
-    return "rtmp://127.0.0.1:" + std::to_string(broker->port()) + "/live/s?vhost=a.test";
+  [[nodiscard]] std::string url(const std::string& vhost = "a.test") const {
+    return "rtmp://127.0.0.1:" + std::to_string(broker->port()) + "/live?vhost=" + vhost + "/s";
   }
   bool await_players(std::int64_t count) {
     return eventually([&] {
@@ -83,16 +86,22 @@ class RtmpPlayers : public testing::Test {
     }
     to.send(bytes);
   }
-  std::unique_ptr<ChildProcess> ffmpeg(const std::vector<std::string>& input,
+  std::unique_ptr<ChildProcess> ffmpeg(const std::string& vhost,
+                                       const std::vector<std::string>& input,
                                        const std::vector<std::string>& output) {
     ProgramStart child;
     child.program = "/usr/bin/ffmpeg";
     child.arguments = {"-hide_banner", "-nostdin", "-y"};
     child.arguments.insert(child.arguments.end(), input.begin(), input.end());
-    child.arguments.insert(child.arguments.end(), {"-i", url()});
+    child.arguments.insert(child.arguments.end(), {"-i", url(vhost)});
     child.arguments.insert(child.arguments.end(), output.begin(), output.end());
     child.errors = folder.file("ffmpeg" + std::to_string(++logs) + ".log");
     return std::make_unique<ChildProcess>(child);
+  }
+  static std::uintmax_t file_size(const std::string& path) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    return error ? 0 : size;
   }
   /// How many streams a recording has.
   int streams_in(const std::string& file) {
@@ -108,19 +117,49 @@ class RtmpPlayers : public testing::Test {
 };
 
 TEST_F(RtmpPlayers, FfmpegFindsSoundAndPictureAndNothingElseHoweverOftenMetadataComes) {
+  start();
   const std::string mkv = folder.file("a.mkv");
   const std::string hls = folder.file("a.m3u8");
   std::vector<std::unique_ptr<ChildProcess>> players;
   // With all streams: one without packets would be waited for for ever.
-  players.push_back(ffmpeg({}, {"-map", "0", "-t", "1", "-f", "null", "-"}));
-  players.push_back(ffmpeg({}, {"-map", "0", "-t", "1", "-c", "copy", mkv}));
-  players.push_back(ffmpeg({}, {"-t", "1", "-c", "copy", "-f", "hls", hls}));
+  players.push_back(ffmpeg("a.test", {}, {"-map", "0", "-t", "1", "-f", "null", "-"}));
+  players.push_back(ffmpeg("a.test", {}, {"-map", "0", "-t", "1", "-c", "copy", mkv}));
+  players.push_back(ffmpeg("a.test", {}, {"-t", "1", "-c", "copy", "-f", "hls", hls}));
   ASSERT_TRUE(await_players(3));
   RtmpPeer publisher(broker->port());
   publish_with_metadata_again(publisher);
   for (const auto& player : players) EXPECT_EQ(player->wait_exit(30s), "exit 0");
   EXPECT_EQ(streams_in(mkv), 2);
   EXPECT_EQ(streams_in(hls), 2);
+}
+
+TEST_F(RtmpPlayers, AreToldTheEndAndGoOnOrEndAsTheyChoose) {
+  start("[vhost *.test]\npublish-notify = yes\n[vhost a.test]\n");
+  const auto recording = std::make_unique<Recorder>(folder, url(), 4);
+  const auto told = ffmpeg("b.test", {}, {"-c", "copy", folder.file("told.flv")});
+  RtmpPeer peer(broker->port());
+  ASSERT_TRUE(peer.enter_stream("a.test"));
+  std::string play;
+  rtmp::append_play(play, 1, "s");
+  peer.send(play);
+  const std::string begin("\0\0\0\0\0\1", 6);
+  const std::string eof("\0\1\0\0\0\1", 6);
+  const auto control = [&peer] { return peer.next(rtmp::MessageType::kUserControl); };
+  EXPECT_EQ(control(), begin) << "the play's";
+  auto publisher = std::make_unique<Publisher>(folder, url(), clip);
+  const auto other = std::make_unique<Publisher>(folder, url("b.test"), clip);
+  EXPECT_EQ(control(), begin);
+  // ffmpeg tells its size only when it has begun.
+  ASSERT_TRUE(eventually([&] { return recording->has(10'000); }, 30s)) << recording->log();
+  ASSERT_TRUE(eventually([&] { return file_size(folder.file("told.flv")) > 10'000; }, 30s));
+  publisher->process().signal(SIGKILL);
+  other->process().signal(SIGTERM);
+  EXPECT_EQ(control(), eof);
+  EXPECT_NE(told->wait_exit(30s), "running") << "UnpublishNotify";
+  EXPECT_TRUE(recording->process().running());
+  publisher = std::make_unique<Publisher>(folder, url(), clip);
+  EXPECT_EQ(control(), begin);
+  EXPECT_TRUE(recording->finished()) << recording->log();
 }
 
 }  // namespace

@@ -676,7 +676,7 @@ TEST_F(RelayPlayer, ATrackWhoseKeyFrameComesLaterIsLeftOutUntilThen) {
   video(80, of_track(0, 3, true, "k0"));
   video(80, of_track(1, 3, false, "g1"));
   Screen screen(*stream, client());
-  screen.player.begin(4, screen.out, {});
+  screen.player.begin(stream->log().end() - 4, screen.out, {});
   screen.take();
   EXPECT_EQ(screen.payloads(),
             (Texts{headers[0], headers[1], headers[0], of_track(0, 3, true, "k0")}))

@@ -18,6 +18,14 @@ constexpr auto kVideo = MessageType::kVideo;
 constexpr auto kAudio = MessageType::kAudio;
 using Texts = std::vector<std::string>;
 
+/// User control messages of message stream 1.
+std::string stream_begin() {
+  return {"\0\0\0\0\0\1", 6};
+}
+std::string stream_eof() {
+  return {"\0\1\0\0\0\1", 6};
+}
+
 class Relay : public ::testing::Test, public RelayFixture {};
 
 TEST_F(Relay, AnswersConnectAndCreateStream) {
@@ -118,7 +126,7 @@ TEST_F(Relay, PlayersStayWhenThePublisherLeavesAndGoOnWhenItIsBack) {
   source.reset();
   turn();
   EXPECT_FALSE(sink->finished());
-  EXPECT_TRUE(sink->received().empty());
+  EXPECT_EQ(payloads(sink->received()), Texts{stream_eof()});
   source = publisher();
   source->send_media(kVideo, 0, avc_header('w'));
   source->send_media(kVideo, 0, avc_key_frame("k"));
@@ -127,6 +135,98 @@ TEST_F(Relay, PlayersStayWhenThePublisherLeavesAndGoOnWhenItIsBack) {
   EXPECT_EQ(payloads(after), (std::vector<std::string>{avc_header('w'), avc_key_frame("k")}));
   EXPECT_GT(after.front().timestamp, before.back().timestamp) << "full: the times go on";
   EXPECT_LT(after.front().timestamp, before.back().timestamp + 100);
+}
+
+TEST_F(Relay, PlayersAreToldWhenThePublisherEndsAndWhenItIsBack) {
+  constexpr auto kControl = MessageType::kUserControl;
+  auto waiting = player();
+  EXPECT_EQ(payloads(waiting->received(kControl)), Texts{stream_begin()}) << "with the play";
+  auto source = publisher();
+  turn();
+  EXPECT_EQ(payloads(waiting->received(kControl)), Texts{stream_begin()}) << "there is one";
+  source->command("closeStream", 1);
+  turn();
+  EXPECT_EQ(payloads(waiting->received(kControl)), Texts{stream_eof()}) << "which sent nothing";
+  source->publish("s");
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  turn();
+  EXPECT_EQ(payloads(waiting->received()),
+            (Texts{stream_begin(), avc_header(), avc_key_frame("k")}));
+  source.reset();
+  turn();
+  EXPECT_EQ(payloads(waiting->received()), Texts{stream_eof()});
+  auto late = player();
+  EXPECT_EQ(payloads(late->received(kControl)), Texts{stream_begin()});
+  turn();
+  EXPECT_TRUE(late->received().empty()) << "nothing has ended for it";
+}
+
+TEST_F(Relay, TheEndIsToldBehindTheLastMessage) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  auto sink = player();
+  sink->received();
+  sink->set_room(1'000);
+  const std::string large = avc_frame(std::string(100'000, 'f'));
+  source->send_media(kVideo, 40, large);
+  source->send_media(kVideo, 80, avc_frame("last"));
+  turn();
+  source.reset();
+  turn();
+  sink->drain(SIZE_MAX);
+  turn();
+  EXPECT_EQ(payloads(sink->received()), (Texts{large, avc_frame("last"), stream_eof()}));
+}
+
+TEST_F(Relay, APublisherThatIsFollowedInTheSameTurnHasNotEndedForPlayers) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  auto sink = player();
+  sink->received();
+  source->command("closeStream", 1);
+  source->publish("s");
+  turn();
+  EXPECT_TRUE(sink->received().empty());
+}
+
+TEST_F(Relay, WhoPausesIsToldWhatIsTrueWhenItGoesOn) {
+  auto source = publisher();
+  source->send_media(kVideo, 0, avc_header());
+  source->send_media(kVideo, 0, avc_key_frame("k"));
+  auto sink = player();
+  sink->received();
+  sink->command("pause", 1, {amf0::Value(true), amf0::Value(0.0)});
+  turn();
+  EXPECT_EQ(payloads(sink->received(MessageType::kUserControl)), Texts{stream_eof()});
+  source.reset();
+  turn();
+  EXPECT_TRUE(sink->received().empty());
+  sink->command("pause", 1, {amf0::Value(false), amf0::Value(0.0)});
+  turn();
+  EXPECT_EQ(payloads(sink->received(MessageType::kUserControl)),
+            (Texts{stream_begin(), stream_eof()}));
+}
+
+TEST_F(Relay, PublishNotifyTellsPlayersByStatusToo) {
+  VhostSettings vhost;
+  vhost.name = "a.test";
+  vhost.publish_notify = true;
+  environment.vhosts.replace({vhost});
+  auto early = player();
+  early->received();
+  auto source = publisher();
+  turn();
+  EXPECT_EQ(early->statuses(), Texts{"NetStream.Play.PublishNotify"});
+  auto late = player();
+  EXPECT_EQ(late->statuses(), (Texts{"NetStream.Play.Reset", "NetStream.Play.Start",
+                                     "NetStream.Play.PublishNotify"}));
+  source.reset();
+  turn();
+  EXPECT_EQ(early->statuses(), Texts{"NetStream.Play.UnpublishNotify"});
+  EXPECT_EQ(late->statuses(), Texts{"NetStream.Play.UnpublishNotify"});
 }
 
 TEST_F(Relay, ASecondPublisherIsRefused) {

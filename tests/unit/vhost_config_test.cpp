@@ -92,6 +92,7 @@ TEST(VhostKeys, OfDelivery) {
               "realtime, or merge:TIME with a TIME from 1ms to 10s");
   }
   EXPECT_FALSE(read("gop-cache = no").gop_cache);
+  EXPECT_TRUE(read("publish-notify = yes").publish_notify);
   EXPECT_EQ(expected_by("gop-cache = off"), "one of yes, no");
   EXPECT_EQ(read("queue = 3s").queue, Duration{3'000});
   EXPECT_TRUE(expected_by("queue = 0").starts_with("a duration above 0 such as"));

@@ -19,6 +19,7 @@ const std::map<std::string_view, std::vector<std::string>> kValues{
     {"gop-cache", {"no"}},
     {"queue", {"3s", "1500ms"}},
     {"jitter", {"zero", "off"}},
+    {"publish-notify", {"yes"}},
     {"publish-allow", {"192.0.2.1,10.0.0.0/8,2001:db8::/32,::1,all", "0.0.0.0/0"}},
     {"publish-deny", {"all"}},
     {"play-allow", {"::ffff:192.0.2.1"}},

@@ -23,6 +23,7 @@ constexpr std::size_t index_of(Track track) {
 /// Enhanced multitrack. Times in a lane never depend on what another lane has been given.
 using Lane = std::uint8_t;
 inline constexpr std::size_t kLanes = kTracks + 2 * (kMaxTracks - 1);
+inline constexpr Lane kNoLane = kLanes;
 
 /// `tracks`: as in MediaInfo. Several tracks in one message go where the first of them goes.
 constexpr Lane lane_of(Track track, std::uint8_t tracks = 1) {

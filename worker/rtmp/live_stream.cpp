@@ -29,6 +29,7 @@ void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
   publisher_ = &publisher;
   jitter_ = settings_->jitter;
   log_.restart(jitter_);
+  log_.note(Notice::kBegins, now);
   headers_.clear();
   metadata_.clear();
   video_codec_ = audio_codec_ = {};
@@ -39,8 +40,9 @@ void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
   began_ = last_media_ = now;
 }
 
-void LiveStream::end_publishing() {
+void LiveStream::end_publishing(TimePoint now) {
   publisher_ = nullptr;
+  log_.note(Notice::kEnds, now);
   log_.forget_key_frames();
 }
 
@@ -195,6 +197,7 @@ void LiveStream::trim() {
     log_.trim(needed, settings_->gop_cache);
   }
   delivered_ = log_.end();
+  log_.delivered();
   edge_.reset();
 }
 

@@ -69,7 +69,7 @@ class LiveStream {
 
   /// At most one client publishes at a time.
   void begin_publishing(RelayClient& publisher, TimePoint now);
-  void end_publishing();
+  void end_publishing(TimePoint now);
   [[nodiscard]] RelayClient* publisher() const { return publisher_; }
   /// A message of the publisher's: audio, video or data.
   void publish(const Message& message, TimePoint now);

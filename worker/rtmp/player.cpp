@@ -19,6 +19,14 @@ constexpr std::size_t kMaxCollected = 1024UL * 1024;
 
 }  // namespace
 
+Player::Player(LiveStream& stream, RelayClient& client, std::uint32_t stream_id,
+               std::uint32_t ordinal)
+    : stream_(stream),
+      client_(client),
+      stream_id_(stream_id),
+      ordinal_(ordinal),
+      told_(stream.publisher() != nullptr ? Notice::kBegins : Notice::kNone) {}
+
 std::uint32_t Player::chunk_stream(Lane lane) const {
   return chunk_stream_of(lane) + ordinal_ * kChunkStreamsPerPlayer;
 }
@@ -97,12 +105,35 @@ void Player::begin(std::uint64_t number, std::string& out, TimePoint now) {
   in_step_.reset();
   awaited_ = kAllTracks;
   set_base(number);
+  tell_publisher(out);
   if (!stream_.metadata().empty()) {
     write_first(kMetadataLane, MessageType::kDataAmf0, stream_.metadata(), out);
   }
   for (const Track track : {Track::kVideo, Track::kAudio}) {
     if (wanted_[index_of(track)]) write_headers(track, kAllTracks, out);
   }
+}
+
+void Player::tell(Notice notice, std::string& out) {
+  // Who waits for its first publisher has nothing that could end.
+  if (notice == told_ || (notice == Notice::kEnds && told_ == Notice::kNone)) return;
+  told_ = notice;
+  const bool begins = notice == Notice::kBegins;
+  append_user_control(out, begins ? kStreamBegin : kStreamEof, stream_id_);
+  if (stream_.settings().publish_notify) {
+    append_publish_notify(out, stream_id_, stream_.name().stream, begins);
+  }
+}
+
+void Player::tell_publisher(std::string& out) {
+  tell(stream_.publisher() != nullptr ? Notice::kBegins : Notice::kEnds, out);
+}
+
+/// A notice of the log.
+void Player::heed(Notice notice, std::string& out) {
+  // What another publisher sends cannot be decoded with the frames before.
+  if (notice == Notice::kBegins) awaited_ = kAllTracks;
+  tell(notice, out);
 }
 
 /// The message is the next one, and the picture can be decoded from it on.
@@ -141,6 +172,10 @@ void Player::write_own(std::string& out, std::size_t limit) {
   if (!playing_ || offset_ > 0) return;
   for (; next_ < log.end() && out.size() < limit; ++next_) {
     const LoggedMessage& message = log.at(next_);
+    if (message.notice != Notice::kNone) {
+      heed(message.notice, out);
+      continue;
+    }
     if (starts_video(message)) start_video(message, out);
     if (!wants(message)) {
       in_step_.reset(message.lane);

@@ -26,8 +26,7 @@ class Player {
   /// `ordinal`: how many playing streams the client has already. The first takes its messages from
   /// the log as they lie there; further ones have chunk streams of their own, so each of their
   /// messages is written for them.
-  Player(LiveStream& stream, RelayClient& client, std::uint32_t stream_id, std::uint32_t ordinal)
-      : stream_(stream), client_(client), stream_id_(stream_id), ordinal_(ordinal) {}
+  Player(LiveStream& stream, RelayClient& client, std::uint32_t stream_id, std::uint32_t ordinal);
 
   [[nodiscard]] LiveStream& stream() const { return stream_; }
   [[nodiscard]] RelayClient& client() const { return client_; }
@@ -42,11 +41,14 @@ class Player {
   /// Begins at the log's message `number`: writes what must come first (metadata, sequence headers)
   /// to `out`. Sound is there at once, each track of video from its next key frame on.
   void begin(std::uint64_t number, std::string& out, TimePoint now);
-  /// Gets nothing until begin().
-  void wait() { playing_ = false; }
+  /// A player that waits and does not pause is told whether there is a publisher, if it does not
+  /// know: `out` as in begin().
+  void tell_publisher(std::string& out);
+  /// Gets nothing until begin(). The client is told StreamEOF, or StreamBegin, by who calls it.
   void pause(bool paused) {
     paused_ = paused;
-    wait();
+    playing_ = false;
+    told_ = paused ? Notice::kEnds : Notice::kBegins;
   }
   [[nodiscard]] bool paused() const { return paused_; }
   /// receiveAudio, receiveVideo. Sound that is wanted again begins with its headers, video with its
@@ -81,7 +83,8 @@ class Player {
   [[nodiscard]] bool wants(const LoggedMessage& message) const;
   [[nodiscard]] bool starts_video(const LoggedMessage& message) const;
   [[nodiscard]] bool needs_own(const LoggedMessage& message) const {
-    return !shares() || message.absolute || !in_step_[message.lane];
+    return !shares() || message.notice != Notice::kNone || message.absolute ||
+           !in_step_[message.lane];
   }
   [[nodiscard]] std::uint32_t chunk_stream(Lane lane) const;
   [[nodiscard]] bool before_base(std::uint32_t timestamp) const;
@@ -91,6 +94,8 @@ class Player {
   void write_first(Lane lane, MessageType type, std::string_view payload, std::string& out);
   void write_headers(Track track, std::uint8_t tracks, std::string& out);
   void start_video(const LoggedMessage& message, std::string& out);
+  void heed(Notice notice, std::string& out);
+  void tell(Notice notice, std::string& out);
 
   LiveStream& stream_;
   RelayClient& client_;
@@ -102,6 +107,7 @@ class Player {
   std::bitset<kLanes> in_step_;        // got the message before, in each lane
   std::uint8_t awaited_ = kAllTracks;  // tracks of video that begin with their next key frame
   std::array<bool, kTracks> wanted_{{true, true, true, true}};  // receiveAudio, receiveVideo
+  Notice told_ = Notice::kNone;                                 // the client, of a publisher
   bool playing_ = false;
   bool paused_ = false;
   TimePoint began_{};

@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t kToldName = 255;  // bytes of a client's name in an answer
 constexpr std::string_view kServerId = "mpbroker";
-constexpr std::uint16_t kStreamBegin = 0;
-constexpr std::uint16_t kStreamEof = 1;
 constexpr std::string_view kBadName = "NetStream.Publish.BadName";
 constexpr std::string_view kDenied = "NetStream.Publish.Denied";
 constexpr std::string_view kNotPlayed = "NetStream.Play.Failed";
@@ -232,6 +230,8 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   stream->publishing = &hub_.find_or_make(name);
   stream->publishing->set_settings(settings_);
   stream->publishing->begin_publishing(*this, hub_.now());
+  // Its players are told.
+  if (!stream->publishing->players().empty()) hub_.published(*stream->publishing);
   stream->publishing_parameters = parameters;
   end_reason_ = Reason::kEnded;
   tell_published(Notice::Kind::kPublish, Reason::kNone, name);
@@ -275,6 +275,10 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
   append_status(answer, stream->id, "status", "NetStream.Play.Start",
                 fmt::format("Started playing {}.", title(name)));
   append_sample_access(answer, stream->id);
+  LiveStream& live = hub_.find_or_make(name);
+  if (live.publisher() != nullptr && live.settings().publish_notify) {
+    append_publish_notify(answer, stream->id, name.stream, true);
+  }
   reply(answer, out);
 
   std::uint32_t ordinal = 0;
@@ -284,7 +288,6 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
     });
   };
   while (taken(ordinal)) ++ordinal;
-  LiveStream& live = hub_.find_or_make(name);
   ++hub_.use(name.vhost).players;
   stream->player = std::make_unique<Player>(live, *this, stream->id, ordinal);
   stream->playing_parameters = parameters;
@@ -340,7 +343,7 @@ void RelayClient::stop_publishing(NetStream& stream) {
                       hook_event("on_unpublish", live->name().stream, stream.publishing_parameters),
                       hooks);
   }
-  live->end_publishing();
+  live->end_publishing(hub_.now());
   // What was kept for players to begin with goes.
   if (!live->players().empty()) hub_.published(*live);
   hub_.release(*live);

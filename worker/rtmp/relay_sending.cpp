@@ -105,8 +105,15 @@ bool RelayClient::flush() {
 }
 
 void RelayClient::begin_if_possible(Player& player) {
+  if (player.paused()) return;
   const auto entrance = player.stream().entrance();
-  if (!entrance || player.paused()) return;
+  if (!entrance) {
+    std::string told;
+    player.tell_publisher(told);
+    if (told.empty()) return;
+    append_own(told);
+    return hub_.flush_later(*this);
+  }
   append_own({});
   if (cut_) return;
   player.begin(*entrance, own_, hub_.now());

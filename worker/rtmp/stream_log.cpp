@@ -82,8 +82,24 @@ void StreamLog::append(const Content& content, std::uint32_t timestamp, std::str
   if (content.track == Track::kVideo && !content.header) note_frame(content, end() - 1);
 }
 
+void StreamLog::note(Notice notice, TimePoint now) {
+  const bool untold = !messages_.empty() && end() > delivered_ &&
+                      messages_.back().notice == Notice::kEnds && notice == Notice::kBegins;
+  if (untold) {
+    messages_.back().notice = Notice::kBegins;
+    return;
+  }
+  LoggedMessage message;
+  message.notice = notice;
+  message.segment = first_segment_ + (segments_.empty() ? 0 : segments_.size() - 1);
+  message.arrived = now;
+  bytes_ += sizeof message;
+  messages_.push_back(message);
+}
+
 /// The message is behind the entrance.
 void StreamLog::note_entrance_time(const LoggedMessage& message) {
+  if (message.lane == kNoLane) return;
   std::optional<std::uint32_t>& time = entrance_time_[message.lane];
   if (entrance_ && !time) time = message.timestamp - message.delta;
 }

@@ -32,6 +32,10 @@ struct Content {
   bool header = false;  // what a decoder needs before frames, or knows itself: no frame
 };
 
+/// What became of the publisher, where that stands among the messages. Each player is told with a
+/// message of its own.
+enum class Notice : std::uint8_t { kNone, kBegins, kEnds };
+
 struct LoggedMessage {
   std::uint64_t segment = 0;    // where its chunks are
   std::uint32_t offset = 0;     // in the segment
@@ -40,8 +44,9 @@ struct LoggedMessage {
   std::uint32_t timestamp = 0;  // ms; of metadata: the stream's time when it came
   std::uint32_t delta = 0;      // ms since the message before in its lane
   Content content;
-  Lane lane = 0;
-  bool absolute = false;  // its time is not `delta` behind the message before: a jump
+  Lane lane = kNoLane;
+  Notice notice = Notice::kNone;  // if any, there is nothing else: no bytes, no time
+  bool absolute = false;          // its time is not `delta` behind the message before: a jump
   TimePoint arrived{};
 };
 
@@ -58,6 +63,11 @@ class StreamLog {
   /// `timestamp`: the publisher's.
   void append(const Content& content, std::uint32_t timestamp, std::string_view payload,
               TimePoint now);
+  /// A publisher begins or ends here. One that begins at once where the one before ended in the
+  /// same delivery takes its place: nobody is told.
+  void note(Notice notice, TimePoint now);
+  /// The players have got what is here.
+  void delivered() { delivered_ = end(); }
   /// Nobody can start with the pictures that are here.
   void forget_key_frames();
   /// Nor with those of the track whose latest key frame is the oldest.
@@ -128,6 +138,7 @@ class StreamLog {
   std::array<std::optional<std::uint32_t>, kLanes> entrance_time_{};
   std::array<std::uint32_t, kLanes> lane_time_{};  // of the last message in each
   std::array<bool, kLanes> lane_began_{};
+  std::uint64_t delivered_ = 0;  // the end when players got what was here
   Timeline timeline_;
   std::uint32_t last_time_ = 0;  // of the last frame
 };
