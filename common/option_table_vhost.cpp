@@ -68,6 +68,9 @@ constexpr auto kHookTimeout = [](auto& v) -> auto& {
 constexpr auto kHookFailure = [](auto& v) -> auto& {
   return v.hooks.fail_open;
 };
+constexpr auto kPublisher = [](auto& v) -> auto& {
+  return v.publisher_yields;
+};
 constexpr auto kMaxPlayers = [](auto& v) -> auto& {
   return v.max_players;
 };
@@ -228,6 +231,10 @@ constexpr OptionSpec kTable[] = {
      "a client whose callback is not answered is let in (open) or refused (closed)", false,
      set<kHookFailure, read_hook_failure>, show<kHookFailure, format_hook_failure>},
 
+    {"publisher", kVhost, kLimits, "first|silent:TIME|last", "silent:3s", "",
+     "which publisher has a stream that another one wants as well: the first, also if it has "
+     "vanished; the first unless nothing came from it for TIME; or the last",
+     false, set<kPublisher, read_publisher>, show<kPublisher, format_publisher>},
     {"max-players", kVhost, kLimits, "N", "0", "",
      "players of the vhost at once, in one worker; 0: no limit", false,
      set_number<kMaxPlayers, 0, kMaxCount>, show_number<kMaxPlayers>},

@@ -30,6 +30,7 @@ class Environment {
   EventLoop& loop;
   VhostTable vhosts;
   std::uint16_t slot = 0;
+  std::uint64_t gop_memory = 0;  // bytes that may be kept for players to begin with; 0: no limit
 
   /// The worker's one object of type T, made with T(Environment&) when first asked for: what the
   /// handlers of several listeners share.

@@ -248,6 +248,16 @@ TEST(VhostKeys, OfLimits) {
   }
 }
 
+TEST(VhostKeys, OfThePublisherThatHasAStream) {
+  EXPECT_EQ(VhostSettings().publisher_yields, Duration{3'000});
+  EXPECT_EQ(read("publisher = first").publisher_yields, std::nullopt);
+  EXPECT_EQ(read("publisher = last").publisher_yields, Duration{0});
+  EXPECT_EQ(read("publisher = silent:500ms").publisher_yields, Duration{500});
+  for (const char* value : {"", "silent", "silent:", "silent:0", "silent:3", "second", "last:3s"}) {
+    EXPECT_TRUE(expected_by(std::string("publisher = ") + value).starts_with("first, last, or"));
+  }
+}
+
 TEST(VhostKeys, OfForwarding) {
   const VhostSettings vhost = read(
       "upstream = 192.0.2.1:1935\nupstream = [2001:db8::1]:1935  backup\n"

@@ -34,6 +34,7 @@ const std::map<std::string_view, std::vector<std::string>> kValues{
     {"on-stop", {"http://localhost:1/x"}},
     {"hook-timeout", {"1ms"}},
     {"hook-failure", {"open"}},
+    {"publisher", {"first", "last", "silent:1500ms"}},
     {"max-players", {"1000000000"}},
     {"max-publishers", {"1"}},
     {"max-bitrate", {"6Mbit", "800kbit", "1001bit"}},
