@@ -69,6 +69,9 @@ Status VhostSet::change(std::string_view name, std::span<const std::string> assi
   if (!done) {
     return usage_error(fmt::format("vhost {}: {}", *normalised, done.error().text));
   }
+  if (const Status sound = check_vhost(changed); !sound) {
+    return usage_error(fmt::format("vhost {}: {}", *normalised, sound.error().text));
+  }
   if (is_new) {
     vhosts_.push_back(std::move(changed));
   } else {

@@ -11,6 +11,9 @@ namespace mpb {
 namespace {
 
 // Each value is named by a function that gives its place in a VhostSettings, const or not.
+constexpr auto kHandler = [](auto& v) -> auto& {
+  return v.handler;
+};
 constexpr auto kMerge = [](auto& v) -> auto& {
   return v.merge;
 };
@@ -162,6 +165,7 @@ std::vector<std::string> show_upstreams(const VhostSettings& vhost) {
 }
 
 constexpr auto kVhost = OptionScope::kVhost;
+constexpr std::string_view kService = "Vhost: who serves it";
 constexpr std::string_view kDelivery = "Vhost: delivery";
 constexpr std::string_view kAccess = "Vhost: access";
 constexpr std::string_view kHooks = "Vhost: HTTP callbacks";
@@ -172,6 +176,10 @@ constexpr std::int64_t kMaxFails = 1'000'000;
 
 // The defaults are those of common/vhost_settings.hpp; the tests compare the two.
 constexpr OptionSpec kTable[] = {
+    {"handler", kVhost, kService, "relay|forward", "", "the listener's",
+     "what serves the vhost's clients: relay (a live server) or forward (to its upstreams)", false,
+     set<kHandler, read_vhost_handler>, show<kHandler, format_vhost_handler>},
+
     {"latency", kVhost, kDelivery, "realtime|merge:TIME", "realtime", "",
      "what players get goes out at once, or is gathered for TIME (1ms to 10s) and costs less CPU",
      false, set<kMerge, read_latency>, show<kMerge, format_latency>},

@@ -10,7 +10,9 @@ void VhostTable::replace(std::vector<VhostSettings> vhosts) {
   ++version_;
   Map exact;
   Map wildcards;
+  has_handlers_ = false;
   for (VhostSettings& vhost : vhosts) {
+    has_handlers_ = has_handlers_ || vhost.handler != VhostHandler::kListeners;
     const bool wildcard = vhost.name.starts_with('*');
     const Map& before = wildcard ? wildcards_ : exact_;
     std::string key = wildcard ? vhost.name.substr(1) : vhost.name;

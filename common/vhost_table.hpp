@@ -28,6 +28,9 @@ class VhostTable {
   /// defaults. Held by the caller, they outlive a reload. Never null.
   [[nodiscard]] std::shared_ptr<const VhostSettings> find(std::string_view name) const;
 
+  /// Whether some say themselves which handler serves them.
+  [[nodiscard]] bool has_handlers() const { return has_handlers_; }
+
   /// Grows with each replace(): who keeps settings looks again when it has changed.
   [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] std::size_t size() const { return exact_.size() + wildcards_.size(); }
@@ -48,6 +51,7 @@ class VhostTable {
   Map wildcards_;  // by what is behind the "*": ".example.com"
   Settings defaults_;
   std::uint64_t version_ = 0;
+  bool has_handlers_ = false;
 };
 
 }  // namespace mpb

@@ -142,7 +142,6 @@ Result<Jitter> read_jitter(std::string_view text) {
 }
 
 Result<VhostHandler> read_vhost_handler(std::string_view text) {
-  if (text.empty()) return VhostHandler::kListeners;
   return choose(text, kVhostHandlers);
 }
 

@@ -18,6 +18,7 @@ struct ListenerTraits {
   bool key_is_stream = false;   // key = vhost/app/stream
   bool proxy_protocol = false;  // prefix = proxy
   bool srs_real_ip = false;     // prefix = srs-real-ip
+  bool forwards = false;        // handler = forward, for vhosts without a handler of their own
 };
 
 /// One for each worker process; outlives everything that is made with it.

@@ -17,6 +17,7 @@ namespace {
 const std::map<std::string_view, std::vector<std::string>> kValues{
     {"latency", {"merge:350ms", "merge:10s"}},
     {"gop-cache", {"no"}},
+    {"handler", {"relay", "forward"}},
     {"queue", {"3s", "1500ms"}},
     {"jitter", {"zero", "off"}},
     {"publish-allow", {"192.0.2.1,10.0.0.0/8,2001:db8::/32,::1,all", "0.0.0.0/0"}},

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proto/rtmp/ip_address.hpp"
+#include "worker/rtmp/handler_choice.hpp"
 #include "worker/rtmp/relay_client.hpp"
 #include "worker/rtmp/relay_hub.hpp"
 
@@ -19,6 +20,13 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
   name.vhost = hub_.environment().vhosts.resolve(named);
   if (name.vhost.empty()) {
     return refuse(message, code, "There is no vhost " + named + " here.", out);
+  }
+  if (name.vhost != vhost_ && forwards(hub_.environment(), traits_, name.vhost)) {
+    return refuse(message, code,
+                  "Vhost " + name.vhost +
+                      " is served by another server: name it in connect (rtmp://" + name.vhost +
+                      "/...).",
+                  out);
   }
   name.app = target_.app;
   name.stream = target->stream;
