@@ -28,7 +28,8 @@ struct OptionTarget {
 };
 
 struct OptionSpec {
-  std::string_view name;  // unique in its scope; as in a file; on the command line with -- before it
+  std::string_view
+      name;  // unique in its scope; as in a file; on the command line with -- before it
   OptionScope scope;
   std::string_view group;          // heading in --help
   std::string_view placeholder;    // of its value; empty: a switch

@@ -253,7 +253,8 @@ TEST(VhostKeys, OfTheHandler) {
   EXPECT_EQ(read("handler = relay").handler, VhostHandler::kRelay);
   EXPECT_EQ(read("handler = forward\nupstream = 192.0.2.1:1").handler, VhostHandler::kForward);
   EXPECT_EQ(expected_by("handler = echo"), "one of relay, forward");
-  EXPECT_NE(error_of(in_vhost("handler = forward")).find("there is no upstream"), std::string::npos);
+  EXPECT_NE(error_of(in_vhost("handler = forward")).find("there is no upstream"),
+            std::string::npos);
 }
 
 TEST(VhostKeys, OfThePublisherThatHasAStream) {

@@ -12,6 +12,7 @@
 #include "common/event_loop.hpp"
 #include "common/vhost_settings.hpp"
 #include "worker/environment.hpp"
+#include "worker/rtmp/failure_reports.hpp"
 
 namespace mpb::rtmp {
 
@@ -94,6 +95,8 @@ class Hooks final : private EventHandler {
   void settle(std::uint64_t ticket, HookAnswer answer, std::string_view why);
   [[nodiscard]] std::string report() const;
   void report_failure(const Request& request, std::string_view why);
+  void write(const FailureReports::Line& line);
+  void report_later();
 
   Environment& environment_;
   std::string server_id_;
@@ -102,7 +105,8 @@ class Hooks final : private EventHandler {
   std::unordered_map<std::uint64_t, Request> requests_;
   std::uint64_t last_ticket_ = 0;
   HookCounters counters_;
-  std::optional<TimePoint> last_report_;
+  FailureReports reports_;
+  std::optional<EventLoop::TimerId> report_timer_;
 };
 
 }  // namespace mpb::rtmp

@@ -22,7 +22,10 @@ Undecided* undecided(const Client& client) {
 }  // namespace
 
 RtmpHandler::RtmpHandler(Environment& environment, const ListenerTraits& traits)
-    : environment_(environment), traits_(traits), relay_(environment, traits), forward_(environment) {}
+    : environment_(environment),
+      traits_(traits),
+      relay_(environment, traits),
+      forward_(environment) {}
 
 Handler& RtmpHandler::the_listeners() {
   return traits_.forwards ? static_cast<Handler&>(forward_) : relay_;
