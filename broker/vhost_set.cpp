@@ -23,11 +23,26 @@ Error told_of(std::string_view name, const Status& why) {
   return usage_error(fmt::format("vhost {}: {}", name, why.error().text));
 }
 
-std::size_t forwards(const VhostSettings& vhost) {
-  return vhost.upstreams.empty() ? 0 : 1;
+}  // namespace
+
+void VhostSet::Totals::add(const Vhost& vhost) {
+  ++vhosts;
+  size += vhost.text.size();
+  if (vhost.settings.handler == VhostHandler::kRelay) {
+    ++relayed;
+  } else if (!vhost.settings.upstreams.empty()) {
+    ++forwarded;
+  }
 }
 
-}  // namespace
+void VhostSet::Totals::take(const Vhost& vhost) {
+  Totals one;
+  one.add(vhost);
+  vhosts -= one.vhosts;
+  size -= one.size;
+  relayed -= one.relayed;
+  forwarded -= one.forwarded;
+}
 
 VhostSet::Vhost* VhostSet::find(std::string_view name) {
   const auto found = places_.find(std::string(name));
@@ -40,17 +55,16 @@ VhostSet::Vhost& VhostSet::put(VhostSettings settings, std::string text) {
     places_[settings.name] = vhosts_.size();
     vhost = &vhosts_.emplace_back();
   }
-  size_ += text.size() - vhost->text.size();
-  forwarding_ += forwards(settings) - forwards(vhost->settings);
+  if (!vhost->text.empty()) totals_.take(*vhost);
   *vhost = {std::move(settings), std::move(text)};
+  totals_.add(*vhost);
   return *vhost;
 }
 
 void VhostSet::take(std::string_view name) {
   const auto found = places_.find(std::string(name));
   Vhost& gone = vhosts_[found->second];
-  size_ -= gone.text.size();
-  forwarding_ -= forwards(gone.settings);
+  totals_.take(gone);
   if (&gone != &vhosts_.back()) {
     places_[vhosts_.back().settings.name] = found->second;
     gone = std::move(vhosts_.back());
@@ -85,15 +99,15 @@ std::optional<VhostChange> VhostSet::replace(std::vector<VhostSettings> vhosts) 
   return change;
 }
 
-Status VhostSet::check(std::size_t vhosts, std::size_t size, std::size_t forwarding,
-                       const Settings& settings) {
-  if (vhosts > kMaxVhosts) {
+Status VhostSet::check(const Totals& totals, const Settings& settings) {
+  if (totals.vhosts > kMaxVhosts) {
     return usage_error(fmt::format("expected at most {} vhosts", kMaxVhosts));
   }
-  if (size > kMaxVhostsText) {
+  if (totals.size > kMaxVhostsText) {
     return usage_error(fmt::format("expected at most {} bytes for all vhosts", kMaxVhostsText));
   }
-  if (forwarding > 0 || !settings.worker_program.empty()) return {};
+  const bool all_relayed = totals.vhosts > 0 && totals.relayed == totals.vhosts;
+  if (totals.forwarded > 0 || all_relayed || !settings.worker_program.empty()) return {};
   for (const ListenerSettings& listener : settings.listeners) {
     if (forwards_to_nowhere(listener, {})) {
       return usage_error(
@@ -109,11 +123,11 @@ Result<VhostChange> VhostSet::change(std::string_view name,
   const auto normalised = normalise(name);
   if (!normalised) return normalised.error();
   const Vhost* known = find(*normalised);
-  const Vhost before = known != nullptr ? *known : Vhost{};
-  VhostSettings changed = before.settings;
+  VhostSettings changed = known != nullptr ? known->settings : VhostSettings{};
   changed.name = *normalised;
   Status done = unset_in_vhost(changed, unset);
   if (done) done = change_vhost(changed, assignments);
+  if (done) done = check_vhost(changed);
   Result<std::vector<Warning>> warnings;
   if (done) {
     warnings = judge_changes(changed, assignments, settings);
@@ -122,12 +136,15 @@ Result<VhostChange> VhostSet::change(std::string_view name,
   if (!done) {
     return told_of(*normalised, done);
   }
-  std::string text = VhostFormat().section(changed);
-  const Status accepted =
-      check(vhosts_.size() + (known == nullptr ? 1 : 0), size_ + text.size() - before.text.size(),
-            forwarding_ + forwards(changed) - forwards(before.settings), settings);
+  Vhost after{std::move(changed), {}};
+  after.text = VhostFormat().section(after.settings);
+  Totals totals = totals_;
+  if (known != nullptr) totals.take(*known);
+  totals.add(after);
+  const Status accepted = check(totals, settings);
   if (!accepted) return told_of(*normalised, accepted);
-  return VhostChange{{put(std::move(changed), std::move(text)).text}, {}, *std::move(warnings)};
+  const Vhost& there = put(std::move(after.settings), std::move(after.text));
+  return VhostChange{{there.text}, {}, *std::move(warnings)};
 }
 
 Result<VhostChange> VhostSet::remove(std::string_view name, const Settings& settings) {
@@ -135,8 +152,9 @@ Result<VhostChange> VhostSet::remove(std::string_view name, const Settings& sett
   if (!normalised) return normalised.error();
   const Vhost* known = find(*normalised);
   if (known == nullptr) return usage_error(fmt::format("there is no vhost '{}'", *normalised));
-  const Status accepted = check(vhosts_.size() - 1, size_ - known->text.size(),
-                                forwarding_ - forwards(known->settings), settings);
+  Totals totals = totals_;
+  totals.take(*known);
+  const Status accepted = check(totals, settings);
   if (!accepted) return told_of(*normalised, accepted);
   take(*normalised);
   return VhostChange{{}, {*normalised + '\n'}, {}};

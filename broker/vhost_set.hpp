@@ -44,19 +44,26 @@ class VhostSet {
     VhostSettings settings;
     std::string text;  // its section
   };
+  /// What bounds and rules are about, of all vhosts.
+  struct Totals {
+    std::size_t vhosts = 0;
+    std::size_t size = 0;       // of their texts
+    std::size_t relayed = 0;    // how many say so themselves
+    std::size_t forwarded = 0;  // how many others have upstreams
+
+    void add(const Vhost& vhost);
+    void take(const Vhost& vhost);
+  };
 
   /// Null: there is none of that name (normalised).
   Vhost* find(std::string_view name);
   Vhost& put(VhostSettings settings, std::string text);
   void take(std::string_view name);
-  /// Whether there may be so many vhosts, bytes of text and vhosts with upstreams.
-  [[nodiscard]] static Status check(std::size_t vhosts, std::size_t size, std::size_t forwarding,
-                                    const Settings& settings);
+  [[nodiscard]] static Status check(const Totals& totals, const Settings& settings);
 
   std::vector<Vhost> vhosts_;
   std::unordered_map<std::string, std::size_t> places_;  // in vhosts_, by name
-  std::size_t size_ = 0;                                 // of all texts
-  std::size_t forwarding_ = 0;                           // how many have upstreams
+  Totals totals_;
 };
 
 }  // namespace mpb

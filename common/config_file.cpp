@@ -157,13 +157,13 @@ void add_section(SettingsBuilder& builder, const IniSection& section, std::strin
 }
 
 Result<const OptionSpec*> find_key(std::string_view key, OptionScope scope) {
+  if (const OptionSpec* own = find_option(key, scope)) return own;
   const OptionSpec* spec = find_option(key);
   if (spec == nullptr) {
     const std::string_view nearest = nearest_option(key, std::array{scope});
     if (nearest.empty()) return usage_error("unknown key; --help lists the known ones");
     return usage_error(fmt::format("unknown key; did you mean {}?", nearest));
   }
-  if (spec->scope == scope) return spec;
   switch (spec->scope) {
     case OptionScope::kListener:
       return usage_error("belongs to a listener: expected in a [listener NAME] section");

@@ -258,6 +258,14 @@ const OptionSpec* find_option(std::string_view name) {
   return found == table.end() ? nullptr : &*found;
 }
 
+const OptionSpec* find_option(std::string_view name, OptionScope scope) {
+  const auto table = option_table();
+  const auto found = std::find_if(table.begin(), table.end(), [&](const OptionSpec& spec) {
+    return spec.name == name && spec.scope == scope;
+  });
+  return found == table.end() ? nullptr : &*found;
+}
+
 std::string_view nearest_option(std::string_view name, std::span<const OptionScope> scopes) {
   constexpr std::size_t kMaxMistyped = 40;
   if (name.size() > kMaxMistyped) return {};

@@ -28,7 +28,8 @@ struct OptionTarget {
 };
 
 struct OptionSpec {
-  std::string_view name;  // unique; as in a file; on the command line with -- before it
+  std::string_view
+      name;  // unique in its scope; as in a file; on the command line with -- before it
   OptionScope scope;
   std::string_view group;          // heading in --help
   std::string_view placeholder;    // of its value; empty: a switch
@@ -50,8 +51,9 @@ std::span<const OptionSpec> option_table();
 /// Those of them whose scope is kVhost.
 std::span<const OptionSpec> vhost_option_table();
 
-/// nullptr when there is no such option.
+/// nullptr when there is no such option. Of a listener's and a vhost's of the same name the former.
 const OptionSpec* find_option(std::string_view name);
+const OptionSpec* find_option(std::string_view name, OptionScope scope);
 
 /// The option of a scope in `scopes` whose name is nearest to a mistyped `name`; empty when none is
 /// near.

@@ -11,6 +11,9 @@ namespace mpb {
 namespace {
 
 // Each value is named by a function that gives its place in a VhostSettings, const or not.
+constexpr auto kHandler = [](auto& v) -> auto& {
+  return v.handler;
+};
 constexpr auto kMerge = [](auto& v) -> auto& {
   return v.merge;
 };
@@ -70,6 +73,9 @@ constexpr auto kHookTimeout = [](auto& v) -> auto& {
 };
 constexpr auto kHookFailure = [](auto& v) -> auto& {
   return v.hooks.fail_open;
+};
+constexpr auto kPublisher = [](auto& v) -> auto& {
+  return v.publisher_yields;
 };
 constexpr auto kMaxPlayers = [](auto& v) -> auto& {
   return v.max_players;
@@ -162,6 +168,7 @@ std::vector<std::string> show_upstreams(const VhostSettings& vhost) {
 }
 
 constexpr auto kVhost = OptionScope::kVhost;
+constexpr std::string_view kService = "Vhost: who serves it";
 constexpr std::string_view kDelivery = "Vhost: delivery";
 constexpr std::string_view kAccess = "Vhost: access";
 constexpr std::string_view kHooks = "Vhost: HTTP callbacks";
@@ -172,6 +179,10 @@ constexpr std::int64_t kMaxFails = 1'000'000;
 
 // The defaults are those of common/vhost_settings.hpp; the tests compare the two.
 constexpr OptionSpec kTable[] = {
+    {"handler", kVhost, kService, "relay|forward", "", "the listener's",
+     "what serves the vhost's clients: relay (a live server) or forward (to its upstreams)", false,
+     set<kHandler, read_vhost_handler>, show<kHandler, format_vhost_handler>},
+
     {"latency", kVhost, kDelivery, "realtime|merge:TIME", "realtime", "",
      "what players get goes out at once, or is gathered for TIME (1ms to 10s) and costs less CPU",
      false, set<kMerge, read_latency>, show<kMerge, format_latency>},
@@ -235,6 +246,10 @@ constexpr OptionSpec kTable[] = {
      "a client whose callback is not answered is let in (open) or refused (closed)", false,
      set<kHookFailure, read_hook_failure>, show<kHookFailure, format_hook_failure>},
 
+    {"publisher", kVhost, kLimits, "first|silent:TIME|last", "silent:3s", "",
+     "which publisher has a stream that another one wants as well: the first, also if it has "
+     "vanished; the first unless nothing came from it for TIME; or the last",
+     false, set<kPublisher, read_publisher>, show<kPublisher, format_publisher>},
     {"max-players", kVhost, kLimits, "N", "0", "",
      "players of the vhost at once, in one worker; 0: no limit", false,
      set_number<kMaxPlayers, 0, kMaxCount>, show_number<kMaxPlayers>},

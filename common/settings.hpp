@@ -88,6 +88,8 @@ struct Settings {
   std::string group;                   // empty: the user's own group
   std::uint32_t max_keys = 4'000'000;  // bound of the routing table
 
+  std::uint64_t gop_memory = 0;  // bytes a worker may keep for players to begin with; 0: no bound
+
   // clients
   Duration header_timeout{10'000};  // first byte to routed; 0: none
   Duration idle_timeout{0};         // 0: none

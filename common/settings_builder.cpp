@@ -11,6 +11,12 @@
 
 namespace mpb {
 
+namespace {
+
+constexpr std::string_view kOfVhost = "vhost ";
+
+}  // namespace
+
 std::string shown_value(const OptionSpec& spec, std::string_view value) {
   if (spec.is_secret()) return "...";
   if (spec.placeholder != "URL") return printable(value);
@@ -105,9 +111,11 @@ OptionTarget SettingsBuilder::target_of(const Assignment& assignment) {
   return target;
 }
 
-/// Of an option that has been applied. Each route is known by its key, an upstream by its address.
+/// Of an option that has been applied. Each route is known by its key, an upstream by its address;
+/// a vhost's options are apart from those of a listener of the same name.
 SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment, OptionTarget target) {
   std::string option(assignment.spec->name);
+  if (assignment.spec->scope == OptionScope::kVhost) option.insert(0, kOfVhost);
   if (!assignment.spec->repeatable) return {assignment.section, std::move(option)};
   if (target.vhost != nullptr) {
     option.append(" ").append(target.vhost->upstreams.back().address);
@@ -144,6 +152,7 @@ Result<Settings> SettingsBuilder::finish(std::string_view source, bool single_pr
     note(check_upstreams(listener));
     note(check_pins(listener));
   }
+  if (problems_.empty()) check_vhosts();
   judge_options();
   const Status status = problems_.status();
   if (!status) return status.error();

@@ -40,6 +40,9 @@ inline constexpr std::size_t kMaxVhosts = 100'000;
 bool forwards_to_nowhere(const ListenerSettings& listener,
                          const std::vector<VhostSettings>& vhosts);
 
+/// What must hold between the settings of one vhost.
+Status check_vhost(const VhostSettings& vhost);
+
 class SettingsBuilder {
  public:
   /// `where` is told when there is a listener of that name already.
@@ -97,6 +100,7 @@ class SettingsBuilder {
   void check_addresses(std::string_view source);
   [[nodiscard]] Status check_protocol(const ListenerSettings& listener) const;
   [[nodiscard]] Status check_upstreams(const ListenerSettings& listener) const;
+  void check_vhosts();
   [[nodiscard]] Status check_pins(const ListenerSettings& listener) const;
   void warn_of_backlogs(const Settings& settings);
   void judge_options();

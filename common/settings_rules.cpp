@@ -43,9 +43,19 @@ std::string protocol_names() {
 
 bool forwards_to_nowhere(const ListenerSettings& listener,
                          const std::vector<VhostSettings>& vhosts) {
-  return listener.protocol == kRtmp && listener.handler == kForward &&
-         std::all_of(vhosts.begin(), vhosts.end(),
-                     [](const VhostSettings& vhost) { return vhost.upstreams.empty(); });
+  if (listener.protocol != kRtmp || listener.handler != kForward) return false;
+  const auto relayed = [](const VhostSettings& vhost) {
+    return vhost.handler == VhostHandler::kRelay;
+  };
+  if (!vhosts.empty() && std::ranges::all_of(vhosts, relayed)) return false;
+  return std::ranges::all_of(vhosts, [&](const VhostSettings& vhost) {
+    return relayed(vhost) || vhost.upstreams.empty();
+  });
+}
+
+Status check_vhost(const VhostSettings& vhost) {
+  if (vhost.handler != VhostHandler::kForward || !vhost.upstreams.empty()) return {};
+  return usage_error("there is no upstream: expected upstream = ADDRESS as well");
 }
 
 std::string SettingsBuilder::describe_global(std::string_view option,
@@ -151,6 +161,18 @@ Status SettingsBuilder::check_upstreams(const ListenerSettings& listener) const 
   return usage_error(
       fmt::format("{}: there is no upstream: expected upstream = ADDRESS in a [vhost NAME] section",
                   describe(*written(listener.name, "handler"))));
+}
+
+/// Among what cannot be read there may be what is missing: not to be asked then.
+void SettingsBuilder::check_vhosts() {
+  for (const VhostSettings& vhost : settings_.vhosts) {
+    const Status sound = check_vhost(vhost);
+    if (sound) continue;
+    const auto where = written_.find(Key{vhost.name, "vhost handler"});
+    problems_.add(fmt::format("{}: {}",
+                              where != written_.end() ? describe(where->second) : vhost.name,
+                              sound.error().text));
+  }
 }
 
 /// In a single process every key is served by it.

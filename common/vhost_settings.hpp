@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,11 +59,20 @@ struct Upstream {
   friend bool operator==(const Upstream&, const Upstream&) = default;
 };
 
+/// Which of rtmp's handlers serves the clients of a vhost.
+enum class VhostHandler : std::uint8_t {
+  kListeners,  // the one of the listener they came to
+  kRelay,
+  kForward,
+};
+
 /// How an upstream is told the client's address.
 enum class UpstreamPrefix : std::uint8_t { kNone, kProxyV1, kProxyV2, kSrsRealIp };
 
 struct VhostSettings {
   std::string name;  // normalised; "*.example.com" for every name that ends with ".example.com"
+
+  VhostHandler handler = VhostHandler::kListeners;
 
   // delivery
   Duration merge{0};  // latency = realtime (0) or merge:TIME: what players get goes out so often
@@ -76,6 +86,10 @@ struct VhostSettings {
   AccessRules publish;
   AccessRules play;
   HookSettings hooks;
+
+  /// A publisher that has sent nothing for so long gives way to another one; 0: at once, nothing:
+  /// never.
+  std::optional<Duration> publisher_yields{3'000};
 
   // limits; 0: none
   std::uint32_t max_players = 0;

@@ -3,6 +3,13 @@
 #include <utility>
 
 namespace mpb {
+namespace {
+
+std::size_t names_handler(const VhostSettings& vhost) {
+  return vhost.handler == VhostHandler::kListeners ? 0 : 1;
+}
+
+}  // namespace
 
 VhostTable::VhostTable() : defaults_(std::make_shared<const VhostSettings>()) {}
 
@@ -10,7 +17,9 @@ void VhostTable::replace(std::vector<VhostSettings> vhosts) {
   ++version_;
   Map exact;
   Map wildcards;
+  own_handlers_ = 0;
   for (VhostSettings& vhost : vhosts) {
+    own_handlers_ += names_handler(vhost);
     const bool wildcard = vhost.name.starts_with('*');
     const Map& before = wildcard ? wildcards_ : exact_;
     std::string key = wildcard ? vhost.name.substr(1) : vhost.name;
@@ -33,12 +42,17 @@ void VhostTable::change(std::vector<VhostSettings> set, std::span<const std::str
   ++version_;
   for (const std::string& name : removed) {
     const auto [map, key] = place_of(name);
-    map->erase(key);
+    const auto known = map->find(key);
+    if (known == map->end()) continue;
+    own_handlers_ -= names_handler(*known->second);
+    map->erase(known);
   }
   for (VhostSettings& vhost : set) {
     auto [map, key] = place_of(vhost.name);
     Settings& place = (*map)[std::move(key)];
     if (place && *place == vhost) continue;
+    if (place) own_handlers_ -= names_handler(*place);
+    own_handlers_ += names_handler(vhost);
     place = std::make_shared<const VhostSettings>(std::move(vhost));
   }
 }

@@ -33,6 +33,9 @@ class VhostTable {
   /// defaults. Held by the caller, they outlive a reload. Never null.
   [[nodiscard]] std::shared_ptr<const VhostSettings> find(std::string_view name) const;
 
+  /// Whether some say themselves which handler serves them.
+  [[nodiscard]] bool has_handlers() const { return own_handlers_ > 0; }
+
   /// Grows with each replace() and change(): who keeps settings looks again when it has changed.
   [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] std::size_t size() const { return exact_.size() + wildcards_.size(); }
@@ -55,6 +58,7 @@ class VhostTable {
   Map wildcards_;  // by what is behind the "*": ".example.com"
   Settings defaults_;
   std::uint64_t version_ = 0;
+  std::size_t own_handlers_ = 0;  // how many say which handler serves them
 };
 
 }  // namespace mpb

@@ -17,12 +17,17 @@ namespace {
 constexpr Duration kLongestMerge{10'000};
 constexpr std::string_view kRealtime = "realtime";
 constexpr std::string_view kMerge = "merge:";
+constexpr std::string_view kFirst = "first";
+constexpr std::string_view kSilent = "silent:";
+constexpr std::string_view kLast = "last";
 constexpr std::string_view kAll = "all";
 constexpr std::string_view kBackup = "backup";
 constexpr std::size_t kMappedBits = 96;  // of the prefix that maps IPv4 into IPv6
 
 constexpr std::array<Choice<Jitter>, 3> kJitters{
     {{"full", Jitter::kFull}, {"zero", Jitter::kZero}, {"off", Jitter::kOff}}};
+constexpr std::array<Choice<VhostHandler>, 2> kVhostHandlers{
+    {{"relay", VhostHandler::kRelay}, {"forward", VhostHandler::kForward}}};
 constexpr std::array<Choice<bool>, 2> kYesNo{{{"yes", true}, {"no", false}}};
 constexpr std::array<Choice<bool>, 2> kOpenClosed{{{"open", true}, {"closed", false}}};
 constexpr std::array<Choice<UpstreamPrefix>, 4> kUpstreamPrefixes{
@@ -136,6 +141,20 @@ Result<Jitter> read_jitter(std::string_view text) {
   return choose(text, kJitters);
 }
 
+Result<VhostHandler> read_vhost_handler(std::string_view text) {
+  return choose(text, kVhostHandlers);
+}
+
+Result<std::optional<Duration>> read_publisher(std::string_view text) {
+  if (text == kFirst) return std::optional<Duration>();
+  if (text == kLast) return std::optional(Duration{0});
+  if (text.starts_with(kSilent)) {
+    const auto time = read_duration(text.substr(kSilent.size()), false);
+    if (time) return std::optional(*time);
+  }
+  return usage_error("expected first, last, or silent:TIME with a TIME above 0 such as silent:3s");
+}
+
 Result<std::vector<Network>> read_networks(std::string_view text) {
   std::vector<Network> networks;
   while (true) {
@@ -228,6 +247,16 @@ std::string format_latency(Duration latency) {
 
 std::string format_jitter(Jitter jitter) {
   return word_for(jitter, kJitters);
+}
+
+std::string format_vhost_handler(VhostHandler handler) {
+  return handler == VhostHandler::kListeners ? std::string() : word_for(handler, kVhostHandlers);
+}
+
+std::string format_publisher(std::optional<Duration> yields) {
+  if (!yields) return std::string(kFirst);
+  if (yields->count() == 0) return std::string(kLast);
+  return fmt::format("{}{}", kSilent, format_duration(*yields));
 }
 
 std::string format_network(const Network& network) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ Result<std::string> read_vhost_name(std::string_view text);
 /// 0: realtime.
 Result<Duration> read_latency(std::string_view text);
 Result<Jitter> read_jitter(std::string_view text);
+/// "relay" or "forward".
+Result<VhostHandler> read_vhost_handler(std::string_view text);
+/// "first", "silent:TIME" or "last"; see VhostSettings::publisher_yields.
+Result<std::optional<Duration>> read_publisher(std::string_view text);
 /// "ADDRESS[/BITS],...".
 Result<std::vector<Network>> read_networks(std::string_view text);
 /// What can stand in a URL as the value of a parameter.
@@ -42,6 +47,8 @@ Result<UpstreamPrefix> read_upstream_prefix(std::string_view text);
 
 std::string format_latency(Duration latency);
 std::string format_jitter(Jitter jitter);
+std::string format_vhost_handler(VhostHandler handler);
+std::string format_publisher(std::optional<Duration> yields);
 std::string format_network(const Network& network);
 std::string format_networks(const std::vector<Network>& networks);
 std::string format_yes_no(bool yes);

@@ -19,6 +19,7 @@ struct ListenerTraits {
   bool key_is_stream = false;   // key = vhost/app/stream
   bool proxy_protocol = false;  // prefix = proxy
   bool srs_real_ip = false;     // prefix = srs-real-ip
+  bool forwards = false;        // handler = forward, for vhosts without a handler of their own
 };
 
 /// One for each worker process; outlives everything that is made with it.
@@ -31,7 +32,8 @@ class Environment {
   EventLoop& loop;
   VhostTable vhosts;
   std::uint16_t slot = 0;
-  Notices notices;  // see tell()
+  std::uint64_t gop_memory = 0;  // bytes that may be kept for players to begin with; 0: no limit
+  Notices notices;               // see tell()
 
   /// Tells the operator of a client: events `publish`, `unpublish` and `refused`, bounded in rate
   /// for each vhost and reason. Keys and other secrets are not among what is told. `socket`: the

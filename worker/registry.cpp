@@ -7,8 +7,7 @@
 
 #include "proto/rtmp/classifier.hpp"
 #include "worker/echo_handler.hpp"
-#include "worker/rtmp/forward.hpp"
-#include "worker/rtmp/relay_handler.hpp"
+#include "worker/rtmp/rtmp_handler.hpp"
 
 namespace mpb {
 namespace {
@@ -48,10 +47,11 @@ Registry Registry::with_defaults() {
   registry.add_handler("ping", "echo", [](auto&, auto&) { return std::make_unique<PingEcho>(); });
   registry.add_protocol("rtmp", "relay", make_rtmp_classifier);
   registry.add_handler("rtmp", "relay", [](Environment& environment, const ListenerTraits& traits) {
-    return std::make_unique<rtmp::RelayHandler>(environment, traits);
+    return std::make_unique<rtmp::RtmpHandler>(environment, traits);
   });
-  registry.add_handler("rtmp", "forward", [](Environment& environment, const ListenerTraits&) {
-    return std::make_unique<rtmp::Forward>(environment);
+  registry.add_handler("rtmp", "forward", [](Environment& environment, ListenerTraits traits) {
+    traits.forwards = true;
+    return std::make_unique<rtmp::RtmpHandler>(environment, traits);
   });
   return registry;
 }

@@ -171,6 +171,58 @@ TEST_F(RtmpForward, TheOperatorSeesHowTheUpstreamsAre) {
   }
 }
 
+TEST_F(RtmpForward, OnePortRelaysOneVhostAndForwardsAnother) {
+  const NginxRtmp nginx;
+  for (const bool by_default : {false, true}) {
+    BrokerSetup setup;
+    setup.config = std::string("workers = 3\n[listener rtmp]\nlisten = 127.0.0.1:PORT\n") +
+                   "protocol = rtmp\nhandler = " + (by_default ? "forward" : "relay") +
+                   "\n[vhost a.test]\nupstream = " + nginx.address() + "\n" +
+                   (by_default ? "" : "handler = forward\n") + "[vhost b.test]\n" +
+                   (by_default ? "handler = relay\n" : "");
+    broker = std::make_unique<BrokerProcess>(setup);
+    const std::string relayed =
+        "rtmp://127.0.0.1:" + std::to_string(broker->port()) + "/live?vhost=b.test/s";
+    const std::string red = make_clip(folder, Tint::kRed);
+    const auto forwarded_publisher = publish();
+    Publisher relayed_publisher(folder, relayed, red);
+    Recorder forwarded(folder, url(), 1);
+    Recorder direct(folder, url_at(nginx), 1);
+    Recorder here(folder, relayed, 1);
+    expect_clip(forwarded);
+    expect_clip(direct);
+    ASSERT_TRUE(here.finished()) << here.log();
+    EXPECT_TRUE(begins_with(folder, here.file(), Tint::kRed));
+    const auto streams = broker->request({{"command", "streams"}}).at("streams").as_array();
+    ASSERT_EQ(streams.size(), 1U);
+    EXPECT_EQ(streams.at(0).at("vhost").as_string(), "b.test");
+    EXPECT_EQ(broker->request({{"command", "upstreams"}}).at("clients").as_int64(), 1);
+  }
+}
+
+TEST_F(RtmpForward, AnotherHandlerHoldsForNewClients) {
+  const NginxRtmp nginx;
+  BrokerSetup setup;
+  setup.config =
+      "workers = 2\n[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\n[vhost a.test]\n";
+  broker = std::make_unique<BrokerProcess>(setup);
+  Publisher stays(folder, url("first"), clip);
+  Recorder before(folder, url("first"), 1);
+  expect_clip(before);
+  const auto set = [this](std::vector<std::string> assignments) {
+    assignments.insert(assignments.begin(),
+                       {"--control-socket", broker->control_path(), "vhost", "a.test"});
+    return run("mpctl", assignments);
+  };
+  EXPECT_NE(set({"handler=forward"}).exit, "exit 0") << "it has no upstream";
+  const Outcome outcome = set({"handler=forward", "upstream=" + nginx.address()});
+  ASSERT_EQ(outcome.exit, "exit 0") << outcome.err;
+  const auto publisher = publish();
+  Recorder player(folder, url_at(nginx), 1);
+  expect_clip(player);
+  EXPECT_TRUE(stays.process().running()) << stays.log();
+}
+
 TEST_F(RtmpForward, AVhostWithoutUpstreamsSaysSo) {
   start("[vhost b.test]\nupstream = 127.0.0.1:1935\n");
   EXPECT_TRUE(is_refused_with("Vhost a.test has no upstream server configured"));

@@ -165,6 +165,26 @@ TEST_F(RtmpRelay, ASecondPublisherIsRefusedWhicheverWorkerAcceptsIt) {
   expect_clip(*again, red, Tint::kRed);
 }
 
+TEST_F(RtmpRelay, AnEncoderThatFellSilentIsReplacedByTheNextWhicheverWorkerAcceptsThat) {
+  start(3, "key = vhost/app/stream\n[vhost a.test]\npublisher = silent:500ms\n");
+  const std::string red = make_clip(folder, Tint::kRed);
+  const auto first = publish(url("a.test"), red);
+  // Longer than what the first one sends.
+  const auto player = record(url("a.test"), 5);
+  ASSERT_TRUE(eventually([&] { return player->has(20'000); }));
+  first->process().signal(SIGSTOP);  // as good as a network that is gone
+  std::unique_ptr<Publisher> second;
+  ASSERT_TRUE(eventually([&] {
+    if (!second || !second->process().running()) second = publish(url("a.test"), red);
+    return second->log().find("frame=") != std::string::npos;
+  }));
+  ASSERT_TRUE(player->finished()) << player->log();
+  EXPECT_TRUE(begins_with(folder, player->file(), Tint::kRed));
+  EXPECT_TRUE(second->process().running()) << second->log();
+  first->process().signal(SIGCONT);
+  EXPECT_NE(first->process().wait_exit(20s), "running") << "its connection was ended";
+}
+
 TEST_F(RtmpRelay, AKilledWorkerTakesOnlyItsOwnVhosts) {
   start(2, "route = a.test=0\nroute = b.test=1\n");
   const std::string red = make_clip(folder, Tint::kRed);

@@ -75,7 +75,8 @@ TEST(OptionTable, KeysOfVhostsShowTheirDefaults) {
 
 TEST(OptionTable, NamesAreUniqueAndFound) {
   for (const OptionSpec& spec : option_table()) {
-    EXPECT_EQ(find_option(spec.name), &spec);
+    EXPECT_EQ(find_option(spec.name, spec.scope), &spec);
+    EXPECT_NE(find_option(spec.name), nullptr);
     EXPECT_EQ(spec.apply == nullptr, spec.scope == OptionScope::kCommandLine) << spec.name;
   }
   EXPECT_EQ(find_option("nothing"), nullptr);

@@ -249,6 +249,25 @@ TEST(VhostKeys, OfLimits) {
   }
 }
 
+TEST(VhostKeys, OfTheHandler) {
+  EXPECT_EQ(VhostSettings().handler, VhostHandler::kListeners);
+  EXPECT_EQ(read("handler = relay").handler, VhostHandler::kRelay);
+  EXPECT_EQ(read("handler = forward\nupstream = 192.0.2.1:1").handler, VhostHandler::kForward);
+  EXPECT_EQ(expected_by("handler = echo"), "one of relay, forward");
+  EXPECT_NE(error_of(in_vhost("handler = forward")).find("there is no upstream"),
+            std::string::npos);
+}
+
+TEST(VhostKeys, OfThePublisherThatHasAStream) {
+  EXPECT_EQ(VhostSettings().publisher_yields, Duration{3'000});
+  EXPECT_EQ(read("publisher = first").publisher_yields, std::nullopt);
+  EXPECT_EQ(read("publisher = last").publisher_yields, Duration{0});
+  EXPECT_EQ(read("publisher = silent:500ms").publisher_yields, Duration{500});
+  for (const char* value : {"", "silent", "silent:", "silent:0", "silent:3", "second", "last:3s"}) {
+    EXPECT_TRUE(expected_by(std::string("publisher = ") + value).starts_with("first, last, or"));
+  }
+}
+
 TEST(VhostKeys, OfForwarding) {
   const VhostSettings vhost = read(
       "upstream = 192.0.2.1:1935\nupstream = [2001:db8::1]:1935  backup\n"

@@ -17,6 +17,7 @@ namespace {
 const std::map<std::string_view, std::vector<std::string>> kValues{
     {"latency", {"merge:350ms", "merge:10s"}},
     {"gop-cache", {"no"}},
+    {"handler", {"relay", "forward"}},
     {"queue", {"3s", "1500ms"}},
     {"jitter", {"zero", "off"}},
     {"publish-notify", {"yes"}},
@@ -35,6 +36,7 @@ const std::map<std::string_view, std::vector<std::string>> kValues{
     {"on-stop", {"http://localhost:1/x"}},
     {"hook-timeout", {"1ms"}},
     {"hook-failure", {"open"}},
+    {"publisher", {"first", "last", "silent:1500ms"}},
     {"max-players", {"1000000000"}},
     {"max-publishers", {"1"}},
     {"max-bitrate", {"6Mbit", "800kbit", "1001bit"}},

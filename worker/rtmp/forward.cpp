@@ -28,29 +28,6 @@ ForwardState& state_of(Client& client) {
   return static_cast<ForwardState&>(*client.state);  // NOLINT(*-downcast): no other is put there
 }
 
-enum class Found : std::uint8_t { kConnect, kNeedMore, kBad };
-
-Found find_connect(std::string_view chunks, ConnectTarget& target) {
-  ChunkReader reader(channel::kMaxPrefix);
-  for (;;) {
-    Message message;
-    switch (reader.read(chunks, message)) {
-      case ChunkReader::Result::kNeedMore:
-        return Found::kNeedMore;
-      case ChunkReader::Result::kError:
-        return Found::kBad;
-      case ChunkReader::Result::kMessage:
-        break;
-    }
-    const auto command = read_command(message);
-    if (!command || !ends_opening(command->name)) continue;
-    auto read = read_connect(*command);
-    if (!read) return Found::kBad;
-    target = std::move(*read);
-    return Found::kConnect;
-  }
-}
-
 std::string peer_address(int socket) {
   Endpoint peer;
   peer.length = sizeof peer.address;
@@ -60,6 +37,33 @@ std::string peer_address(int socket) {
 }
 
 }  // namespace
+
+FoundConnect find_connect(std::string_view bytes, ConnectTarget& target) {
+  if (bytes.size() < kHandshakeBlock) return FoundConnect::kNeedMore;
+  bytes.remove_prefix(kHandshakeBlock);
+  ChunkReader reader(channel::kMaxPrefix);
+  for (;;) {
+    Message message;
+    switch (reader.read(bytes, message)) {
+      case ChunkReader::Result::kNeedMore:
+        return FoundConnect::kNeedMore;
+      case ChunkReader::Result::kError:
+        return FoundConnect::kBad;
+      case ChunkReader::Result::kMessage:
+        break;
+    }
+    const auto command = read_command(message);
+    if (!command || !ends_opening(command->name)) continue;
+    auto read = read_connect(*command);
+    if (!read) return FoundConnect::kBad;
+    target = std::move(*read);
+    return FoundConnect::kConnect;
+  }
+}
+
+bool Forward::has(const Client& client) {
+  return dynamic_cast<const ForwardState*>(client.state.get()) != nullptr;
+}
 
 Forward::Forward(Environment& environment)
     : environment_(environment), upstreams_(environment.shared<Upstreams>()) {}
@@ -72,13 +76,12 @@ bool Forward::import_state(Client& client, std::string_view state) {
 
 Step Forward::on_bytes(Client& client, std::string_view bytes, std::string& out) {
   ConnectTarget target;
-  if (bytes.size() < kHandshakeBlock) return {};
-  switch (find_connect(bytes.substr(kHandshakeBlock), target)) {
-    case Found::kNeedMore:
+  switch (find_connect(bytes, target)) {
+    case FoundConnect::kNeedMore:
       return {};
-    case Found::kBad:
+    case FoundConnect::kBad:
       return {Step::Next::kReject};
-    case Found::kConnect:
+    case FoundConnect::kConnect:
       break;
   }
   ForwardState& state = state_of(client);

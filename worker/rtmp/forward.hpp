@@ -1,12 +1,19 @@
 // `forward`: clients are served by the upstreams of their vhost, other RTMP servers.
 #pragma once
 
+#include <cstdint>
+
+#include "proto/rtmp/location.hpp"
 #include "worker/environment.hpp"
 #include "worker/handler.hpp"
 
 namespace mpb::rtmp {
 
 class Upstreams;
+
+enum class FoundConnect : std::uint8_t { kConnect, kNeedMore, kBad };
+/// Looks for connect in what a client sent, from C2 on.
+FoundConnect find_connect(std::string_view bytes, ConnectTarget& target);
 
 /// Takes a client's socket over once its connect is whole (worker/rtmp/forwarded_client.hpp). What
 /// the client sent goes to the upstream as it came, but for the handshake, which is played anew.
@@ -18,6 +25,9 @@ class Forward final : public Handler {
   bool import_state(Client& client, std::string_view state) override;
   void describe(const Client& client, Notice& notice) const override;
   void on_close(Client& client) override;
+
+  /// Whether this handler has the client.
+  [[nodiscard]] static bool has(const Client& client);
 
  private:
   Environment& environment_;

@@ -21,7 +21,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxRequests = 1'024;  // under way or waiting
-constexpr Duration kReportInterval{10'000};  // of failures to the log
+constexpr Duration kReportInterval{10'000};  // between two lines about one URL
+constexpr std::size_t kMaxReportedUrls = 256;
 
 constexpr std::string_view kRefused = "refused by the server's hook";
 constexpr std::string_view kUnavailable = "the server cannot ask its hook: try again later";
@@ -84,7 +85,10 @@ HookAnswer read_hook_answer(unsigned status, std::string_view body) {
   return value.get_int64() == 0 ? HookAnswer::kConsent : HookAnswer::kRefusal;
 }
 
-Hooks::Hooks(Environment& environment) : environment_(environment), server_id_(host_name()) {
+Hooks::Hooks(Environment& environment)
+    : environment_(environment),
+      server_id_(host_name()),
+      reports_(kReportInterval, kMaxReportedUrls) {
   environment.answer("hooks", [this](std::string_view) { return report(); });
 }
 
@@ -92,6 +96,7 @@ Hooks::~Hooks() {
   for (const auto& [ticket, request] : requests_) {
     if (request.late) environment_.loop.cancel(*request.late);
   }
+  if (report_timer_) environment_.loop.cancel(*report_timer_);
   if (watch_.active()) environment_.loop.remove(watch_, poster_->descriptor());
 }
 
@@ -204,11 +209,27 @@ std::string Hooks::report() const {
 }
 
 void Hooks::report_failure(const Request& request, std::string_view why) {
-  const TimePoint now = environment_.loop.now();
-  if (last_report_ && now - *last_report_ < kReportInterval) return;
-  last_report_ = now;
-  log_warning("hook.failed")("action", request.action)("url", request.url)("why", why)(
-      "failures", counters_.failed)("clients", request.fail_open ? "let in" : "refused");
+  HookFailure failure{request.action, std::string(why), request.fail_open};
+  if (const auto line = reports_.note(request.url, std::move(failure), environment_.loop.now())) {
+    write(*line);
+  }
+  report_later();
+}
+
+void Hooks::write(const FailureReports::Line& line) {
+  log_warning("hook.failed")("action", line.failure.action)("url", line.url)(
+      "why", line.failure.why)("failures", counters_.failed)(
+      "clients", line.failure.let_in ? "let in" : "refused")("suppressed", line.suppressed);
+}
+
+/// Failures that were only counted are told even if no other follows.
+void Hooks::report_later() {
+  if (report_timer_) return;
+  report_timer_ = environment_.loop.after(kReportInterval, [this] {
+    report_timer_.reset();
+    for (const FailureReports::Line& line : reports_.due(environment_.loop.now())) write(line);
+    if (reports_.has_more()) report_later();
+  });
 }
 
 }  // namespace mpb::rtmp

@@ -13,6 +13,7 @@
 #include "common/vhost_settings.hpp"
 #include "proto/notice.hpp"
 #include "worker/environment.hpp"
+#include "worker/rtmp/failure_reports.hpp"
 
 namespace mpb::rtmp {
 
@@ -97,6 +98,8 @@ class Hooks final : private EventHandler {
               Reason failure = Reason::kHookFailed);
   [[nodiscard]] std::string report() const;
   void report_failure(const Request& request, std::string_view why);
+  void write(const FailureReports::Line& line);
+  void report_later();
 
   Environment& environment_;
   std::string server_id_;
@@ -105,7 +108,8 @@ class Hooks final : private EventHandler {
   std::unordered_map<std::uint64_t, Request> requests_;
   std::uint64_t last_ticket_ = 0;
   HookCounters counters_;
-  std::optional<TimePoint> last_report_;
+  FailureReports reports_;
+  std::optional<EventLoop::TimerId> report_timer_;
 };
 
 }  // namespace mpb::rtmp

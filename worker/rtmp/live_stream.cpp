@@ -29,7 +29,7 @@ void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
   publisher_ = &publisher;
   jitter_ = settings_->jitter;
   log_.restart(jitter_);
-  log_.note(Notice::kBegins, now);
+  log_.note(Publication::kBegins, now);
   headers_.clear();
   metadata_.clear();
   video_codec_ = audio_codec_ = {};
@@ -42,7 +42,7 @@ void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
 
 void LiveStream::end_publishing(TimePoint now) {
   publisher_ = nullptr;
-  log_.note(Notice::kEnds, now);
+  log_.note(Publication::kEnds, now);
   log_.forget_key_frames();
 }
 

@@ -25,7 +25,7 @@ Player::Player(LiveStream& stream, RelayClient& client, std::uint32_t stream_id,
       client_(client),
       stream_id_(stream_id),
       ordinal_(ordinal),
-      told_(stream.publisher() != nullptr ? Notice::kBegins : Notice::kNone) {}
+      told_(stream.publisher() != nullptr ? Publication::kBegins : Publication::kNone) {}
 
 std::uint32_t Player::chunk_stream(Lane lane) const {
   return chunk_stream_of(lane) + ordinal_ * kChunkStreamsPerPlayer;
@@ -114,11 +114,12 @@ void Player::begin(std::uint64_t number, std::string& out, TimePoint now) {
   }
 }
 
-void Player::tell(Notice notice, std::string& out) {
+void Player::tell(Publication publication, std::string& out) {
   // Who waits for its first publisher has nothing that could end.
-  if (notice == told_ || (notice == Notice::kEnds && told_ == Notice::kNone)) return;
-  told_ = notice;
-  const bool begins = notice == Notice::kBegins;
+  if (publication == told_ || (publication == Publication::kEnds && told_ == Publication::kNone))
+    return;
+  told_ = publication;
+  const bool begins = publication == Publication::kBegins;
   append_user_control(out, begins ? kStreamBegin : kStreamEof, stream_id_);
   if (stream_.settings().publish_notify) {
     append_publish_notify(out, stream_id_, stream_.name().stream, begins);
@@ -126,14 +127,14 @@ void Player::tell(Notice notice, std::string& out) {
 }
 
 void Player::tell_publisher(std::string& out) {
-  tell(stream_.publisher() != nullptr ? Notice::kBegins : Notice::kEnds, out);
+  tell(stream_.publisher() != nullptr ? Publication::kBegins : Publication::kEnds, out);
 }
 
-/// A notice of the log.
-void Player::heed(Notice notice, std::string& out) {
+/// A publication of the log.
+void Player::heed(Publication publication, std::string& out) {
   // What another publisher sends cannot be decoded with the frames before.
-  if (notice == Notice::kBegins) awaited_ = kAllTracks;
-  tell(notice, out);
+  if (publication == Publication::kBegins) awaited_ = kAllTracks;
+  tell(publication, out);
 }
 
 /// The message is the next one, and the picture can be decoded from it on.
@@ -172,8 +173,8 @@ void Player::write_own(std::string& out, std::size_t limit) {
   if (!playing_ || offset_ > 0) return;
   for (; next_ < log.end() && out.size() < limit; ++next_) {
     const LoggedMessage& message = log.at(next_);
-    if (message.notice != Notice::kNone) {
-      heed(message.notice, out);
+    if (message.publication != Publication::kNone) {
+      heed(message.publication, out);
       continue;
     }
     if (starts_video(message)) start_video(message, out);

@@ -48,7 +48,7 @@ class Player {
   void pause(bool paused) {
     paused_ = paused;
     playing_ = false;
-    told_ = paused ? Notice::kEnds : Notice::kBegins;
+    told_ = paused ? Publication::kEnds : Publication::kBegins;
   }
   [[nodiscard]] bool paused() const { return paused_; }
   /// receiveAudio, receiveVideo. Sound that is wanted again begins with its headers, video with its
@@ -83,7 +83,7 @@ class Player {
   [[nodiscard]] bool wants(const LoggedMessage& message) const;
   [[nodiscard]] bool starts_video(const LoggedMessage& message) const;
   [[nodiscard]] bool needs_own(const LoggedMessage& message) const {
-    return !shares() || message.notice != Notice::kNone || message.absolute ||
+    return !shares() || message.publication != Publication::kNone || message.absolute ||
            !in_step_[message.lane];
   }
   [[nodiscard]] std::uint32_t chunk_stream(Lane lane) const;
@@ -94,8 +94,8 @@ class Player {
   void write_first(Lane lane, MessageType type, std::string_view payload, std::string& out);
   void write_headers(Track track, std::uint8_t tracks, std::string& out);
   void start_video(const LoggedMessage& message, std::string& out);
-  void heed(Notice notice, std::string& out);
-  void tell(Notice notice, std::string& out);
+  void heed(Publication publication, std::string& out);
+  void tell(Publication publication, std::string& out);
 
   LiveStream& stream_;
   RelayClient& client_;
@@ -107,7 +107,7 @@ class Player {
   std::bitset<kLanes> in_step_;        // got the message before, in each lane
   std::uint8_t awaited_ = kAllTracks;  // tracks of video that begin with their next key frame
   std::array<bool, kTracks> wanted_{{true, true, true, true}};  // receiveAudio, receiveVideo
-  Notice told_ = Notice::kNone;                                 // the client, of a publisher
+  Publication told_ = Publication::kNone;                       // the client, of a publisher
   bool playing_ = false;
   bool paused_ = false;
   TimePoint began_{};

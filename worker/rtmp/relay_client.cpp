@@ -42,6 +42,7 @@ RelayClient::RelayClient(RelayHub& hub, const ListenerTraits& traits, Client& cl
       key_(client.key),
       reader_(kMaxCommand),
       handshake_left_(kHandshakeBlock),
+      heard_at_(hub.now()),
       active_at_(hub.now()) {
   hub_.watch(*this);
 }
@@ -59,6 +60,9 @@ void RelayClient::end_streams() {
 Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& out) {
   key_ = client.key;
   const std::size_t given = bytes.size();
+  // Bytes, not messages: a slow link may need long for one.
+  if (given > std::exchange(unread_, given)) heard_at_ = hub_.now();
+  if (replaced_) return {Next::kWait, given};
   Step step;
   if (bytes.size() < handshake_left_) return step;
   bytes.remove_prefix(std::exchange(handshake_left_, 0));
@@ -76,6 +80,7 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
     step.next = refuse_held("Too much was said to take it along to where the stream is.", out);
   }
   step.consumed = given - bytes.size();
+  unread_ = bytes.size();
   if (step.next == Next::kMove) {
     step.key = key_;
     if (own_.empty()) return step;
@@ -154,7 +159,15 @@ void RelayClient::acknowledge(std::size_t bytes, std::string& out) {
   reply(message, out);
 }
 
-Reason RelayClient::silent_too_long(TimePoint now) {
+Reason RelayClient::silent_for(Duration silence) const {
+  if (silence.count() == 0) return true;
+  if (hub_.now() - heard_at_ < silence) return false;
+  // A worker that could not run for a while has yet to read what came meanwhile.
+  int unread = 0;
+  return ::ioctl(connection_->descriptor(), FIONREAD, &unread) != 0 || unread == 0;
+}
+
+bool RelayClient::silent_too_long(TimePoint now) {
   if (held_)
     return Reason::kNone;  // it is on its way, or a hook is asked: those have limits of their own
   const VhostSettings& limits = settings();

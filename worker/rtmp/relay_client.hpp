@@ -43,6 +43,12 @@ class RelayClient final : public ClientState {
   /// What a proxy told, else the socket's peer: "192.0.2.1:1234"; empty for a unix socket.
   [[nodiscard]] const std::string& address() const { return address_; }
 
+  /// Whether no byte came from it for at least `silence`.
+  [[nodiscard]] bool silent_for(Duration silence) const;
+  /// `successor` publishes `live` from now on: ends that publication, which its players do not
+  /// notice, and the connection unless the client does something else as well.
+  void give_way(LiveStream& live, const RelayClient& successor);
+
   /// Sends what is there until the socket takes no more. False: the connection is broken.
   bool flush();
   /// The socket took less than there was: on_writable comes before the next flush.
@@ -123,6 +129,8 @@ class RelayClient final : public ClientState {
   void close_stream(NetStream& stream, std::string& out);
   void end_stream(NetStream& stream);
   void stop_publishing(NetStream& stream);
+  /// Counts and tells that the stream is no longer published from here.
+  LiveStream* leave_publication(NetStream& stream);
   void stop_playing(NetStream& stream);
   void on_seek(const Command& command, const Message& message, std::string& out);
   void hold(const Message& message);
@@ -212,7 +220,10 @@ class RelayClient final : public ClientState {
   bool cut_ = false;        // it reads too little: is about to be closed
   bool leaving_ = false;    // it moves when own_ is written
   bool prepared_ = false;   // its socket never blocks, and probes a silent peer
+  bool replaced_ = false;   // another one publishes in its place: is about to be closed
   std::uint64_t sent_ = 0;  // bytes, ever
+  std::size_t unread_ = 0;  // bytes that on_bytes() was given and left
+  TimePoint heard_at_{};    // when the last byte came
   TimePoint active_at_{};   // when it last did something that counts against silence
 };
 

@@ -211,12 +211,15 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   if (const Reason why = check(Right::kPublish, name, parameters); why != Reason::kNone) {
     return refuse(message, {why, kDenied, access_text(why), &name}, out);
   }
-  const LiveStream* live = hub_.find(name.path());
-  if (live != nullptr && live->publisher() != nullptr) {
+  LiveStream* live = hub_.find(name.path());
+  RelayClient* const before = live != nullptr ? live->publisher() : nullptr;
+  const auto yields = limits.publisher_yields;
+  if (before != nullptr && !(yields && before->silent_for(*yields))) {
     return refuse(message, {Reason::kTaken, kBadName, "The stream is published already.", &name},
                   out);
   }
-  if (limits.max_publishers > 0 && hub_.usage(name.vhost).publishers >= limits.max_publishers) {
+  const std::uint32_t others = hub_.usage(name.vhost).publishers - (before != nullptr ? 1 : 0);
+  if (limits.max_publishers > 0 && others >= limits.max_publishers) {
     return refuse(message,
                   {Reason::kMaxPublishers, kDenied, "The vhost has too many publishers.", &name},
                   out);
@@ -227,6 +230,7 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
     return refuse(message, {consent_reason_, kDenied, consent_text_, &name}, out);
   }
   ++hub_.use(name.vhost).publishers;
+  if (before != nullptr) before->give_way(*live, *this);
   stream->publishing = &hub_.find_or_make(name);
   stream->publishing->set_settings(settings_);
   stream->publishing->begin_publishing(*this, hub_.now());
@@ -330,9 +334,9 @@ void RelayClient::on_seek(const Command& command, const Message& message, std::s
   reply(answer, out);
 }
 
-void RelayClient::stop_publishing(NetStream& stream) {
+LiveStream* RelayClient::leave_publication(NetStream& stream) {
   LiveStream* live = std::exchange(stream.publishing, nullptr);
-  if (live == nullptr) return;
+  if (live == nullptr) return nullptr;
   const std::shared_ptr<const VhostSettings> held = settings_;
   stream.past = live->name().stream.empty() ? Past::kNameless : Past::kNamed;
   --hub_.use(live->name().vhost).publishers;
@@ -343,11 +347,33 @@ void RelayClient::stop_publishing(NetStream& stream) {
                       hook_event("on_unpublish", live->name().stream, stream.publishing_parameters),
                       hooks);
   }
+  return live;
+}
+
+void RelayClient::stop_publishing(NetStream& stream) {
+  LiveStream* const live = leave_publication(stream);
+  if (live == nullptr) return;
   live->end_publishing(hub_.now());
   // What was kept for players to begin with goes.
   if (!live->players().empty()) hub_.published(*live);
   hub_.release(*live);
   use_changed();
+}
+
+void RelayClient::give_way(LiveStream& live, const RelayClient& successor) {
+  const auto stream = std::ranges::find(streams_, &live, &NetStream::publishing);
+  if (stream == streams_.end()) return;
+  end_reason_ = Reason::kReplaced;
+  leave_publication(*stream);
+  use_changed();
+  std::string status;
+  append_status(status, stream->id, "status", "NetStream.Unpublish.Success",
+                "Another publisher has taken over.");
+  append_own(status);
+  hub_.flush_later(*this);
+  if (in_use() || held_ || &successor == this) return;
+  replaced_ = true;
+  hub_.finish_later(*this);
 }
 
 void RelayClient::stop_playing(NetStream& stream) {

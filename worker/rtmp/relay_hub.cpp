@@ -200,7 +200,8 @@ void RelayHub::measure(Entry& entry, double seconds) {
   rate(stream.counters.bytes_out, entry.out_before, entry.out_kbps);
   const std::uint64_t limit = stream.settings().max_bitrate;
   const bool over = limit > 0 && in * 1000 > static_cast<double>(limit);
-  entry.seconds_over = over ? entry.seconds_over + 1 : 0;
+  const bool same = std::exchange(entry.publisher_came, stream.began()) == stream.began();
+  entry.seconds_over = over && same ? entry.seconds_over + 1 : 0;
   if (entry.seconds_over < kSecondsOver || stream.publisher() == nullptr) return;
   log_warning("publisher.bitrate")("stream", told(stream.name()))("kbps", std::llround(in))(
       "limit_kbps", limit / 1000);

@@ -78,6 +78,7 @@ class RelayHub {
     std::uint64_t in_before = 0;
     std::uint64_t out_before = 0;
     std::uint32_t seconds_over = 0;  // the bitrate limit
+    TimePoint publisher_came{};      // the one whose seconds those are
   };
 
   void end_turn();

@@ -6,6 +6,7 @@
 
 #include "proto/message.hpp"
 #include "proto/rtmp/ip_address.hpp"
+#include "worker/rtmp/handler_choice.hpp"
 #include "worker/rtmp/relay_client.hpp"
 #include "worker/rtmp/relay_hub.hpp"
 
@@ -48,6 +49,12 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
     return refuse(message, {Reason::kVhost, code, why, &name}, out);
   }
   name.vhost = vhost;
+  if (vhost != vhost_ && forwards(hub_.environment(), traits_, vhost)) {
+    const std::string why = "Vhost " + vhost +
+                            " is served by another server: name it in connect (rtmp://" + vhost +
+                            "/...).";
+    return refuse(message, {Reason::kVhost, code, why, &name}, out);
+  }
   parameters = target->parameters;
   if (!parameters.empty() && !target_.parameters.empty()) parameters += '&';
   parameters += target_.parameters;

@@ -82,15 +82,16 @@ void StreamLog::append(const Content& content, std::uint32_t timestamp, std::str
   if (content.track == Track::kVideo && !content.header) note_frame(content, end() - 1);
 }
 
-void StreamLog::note(Notice notice, TimePoint now) {
+void StreamLog::note(Publication publication, TimePoint now) {
   const bool untold = !messages_.empty() && end() > delivered_ &&
-                      messages_.back().notice == Notice::kEnds && notice == Notice::kBegins;
+                      messages_.back().publication == Publication::kEnds &&
+                      publication == Publication::kBegins;
   if (untold) {
-    messages_.back().notice = Notice::kBegins;
+    messages_.back().publication = Publication::kBegins;
     return;
   }
   LoggedMessage message;
-  message.notice = notice;
+  message.publication = publication;
   message.segment = first_segment_ + (segments_.empty() ? 0 : segments_.size() - 1);
   message.arrived = now;
   bytes_ += sizeof message;

@@ -34,7 +34,7 @@ struct Content {
 
 /// What became of the publisher, where that stands among the messages. Each player is told with a
 /// message of its own.
-enum class Notice : std::uint8_t { kNone, kBegins, kEnds };
+enum class Publication : std::uint8_t { kNone, kBegins, kEnds };
 
 struct LoggedMessage {
   std::uint64_t segment = 0;    // where its chunks are
@@ -45,8 +45,8 @@ struct LoggedMessage {
   std::uint32_t delta = 0;      // ms since the message before in its lane
   Content content;
   Lane lane = kNoLane;
-  Notice notice = Notice::kNone;  // if any, there is nothing else: no bytes, no time
-  bool absolute = false;          // its time is not `delta` behind the message before: a jump
+  Publication publication = Publication::kNone;  // if any, there is nothing else: no bytes, no time
+  bool absolute = false;  // its time is not `delta` behind the message before: a jump
   TimePoint arrived{};
 };
 
@@ -65,7 +65,7 @@ class StreamLog {
               TimePoint now);
   /// A publisher begins or ends here. One that begins at once where the one before ended in the
   /// same delivery takes its place: nobody is told.
-  void note(Notice notice, TimePoint now);
+  void note(Publication publication, TimePoint now);
   /// The players have got what is here.
   void delivered() { delivered_ = end(); }
   /// Nobody can start with the pictures that are here.

@@ -1,0 +1,90 @@
+#include "worker/rtmp/rtmp_handler.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "worker/rtmp/handler_choice.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+/// A client whose connect has not been read, and what its next handler must know of it.
+struct Undecided final : ClientState {
+  explicit Undecided(std::string_view state) : imported(state) {}
+  std::string imported;
+};
+
+Undecided* undecided(const Client& client) {
+  return dynamic_cast<Undecided*>(client.state.get());
+}
+
+}  // namespace
+
+RtmpHandler::RtmpHandler(Environment& environment, const ListenerTraits& traits)
+    : environment_(environment),
+      traits_(traits),
+      relay_(environment, traits),
+      forward_(environment) {}
+
+Handler& RtmpHandler::the_listeners() {
+  return traits_.forwards ? static_cast<Handler&>(forward_) : relay_;
+}
+
+Handler& RtmpHandler::handler_of(const Client& client) {
+  return Forward::has(client) ? static_cast<Handler&>(forward_) : relay_;
+}
+
+Handler* RtmpHandler::choose(const Client& client, std::string_view bytes) {
+  if (!environment_.vhosts.has_handlers()) return &the_listeners();
+  ConnectTarget target;
+  switch (find_connect(bytes, target)) {
+    case FoundConnect::kNeedMore:
+      return nullptr;
+    case FoundConnect::kBad:
+      return &the_listeners();  // who says so in its own way
+    case FoundConnect::kConnect:
+      break;
+  }
+  const std::string vhost =
+      client.key.empty() ? environment_.vhosts.resolve(target.vhost) : std::string(client.key);
+  if (vhost.empty()) return &the_listeners();  // likewise
+  return forwards(environment_, traits_, vhost) ? static_cast<Handler*>(&forward_) : &relay_;
+}
+
+Step RtmpHandler::on_bytes(Client& client, std::string_view bytes, std::string& out) {
+  Undecided* const waiting = undecided(client);
+  if (client.state && waiting == nullptr) return handler_of(client).on_bytes(client, bytes, out);
+  Handler* const chosen = choose(client, bytes);
+  if (chosen == nullptr) return {};
+  if (waiting != nullptr) {
+    const std::string imported = std::move(waiting->imported);
+    client.state.reset();
+    if (!chosen->import_state(client, imported)) return {Step::Next::kReject};
+  }
+  return chosen->on_bytes(client, bytes, out);
+}
+
+void RtmpHandler::on_writable(Client& client) {
+  if (client.state) handler_of(client).on_writable(client);
+}
+
+std::string RtmpHandler::export_state(const Client& client) {
+  if (const Undecided* waiting = undecided(client)) return waiting->imported;
+  return handler_of(client).export_state(client);
+}
+
+bool RtmpHandler::import_state(Client& client, std::string_view state) {
+  // A client that moves once its connect was answered was the relay's.
+  constexpr char kRelayed = 'S';
+  if (state.starts_with(kRelayed)) return relay_.import_state(client, state);
+  if (!state.starts_with('A')) return false;
+  client.state = std::make_unique<Undecided>(state);
+  return true;
+}
+
+void RtmpHandler::on_close(Client& client) {
+  if (client.state && undecided(client) == nullptr) handler_of(client).on_close(client);
+}
+
+}  // namespace mpb::rtmp

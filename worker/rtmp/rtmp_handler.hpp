@@ -1,0 +1,35 @@
+// Protocol rtmp: `relay` or `forward` serves a client, as the vhost says that its connect names.
+#pragma once
+
+#include "worker/environment.hpp"
+#include "worker/handler.hpp"
+#include "worker/rtmp/forward.hpp"
+#include "worker/rtmp/relay_handler.hpp"
+
+namespace mpb::rtmp {
+
+class RtmpHandler final : public Handler {
+ public:
+  /// `traits` has the listener's choice, for vhosts without one of their own.
+  RtmpHandler(Environment& environment, const ListenerTraits& traits);
+
+  Step on_bytes(Client& client, std::string_view bytes, std::string& out) override;
+  void on_writable(Client& client) override;
+  std::string export_state(const Client& client) override;
+  bool import_state(Client& client, std::string_view state) override;
+  void on_close(Client& client) override;
+
+ private:
+  /// Of a client that has one.
+  Handler& handler_of(const Client& client);
+  /// Of one whose connect is there. Null: it is not.
+  Handler* choose(const Client& client, std::string_view bytes);
+  Handler& the_listeners();
+
+  Environment& environment_;
+  ListenerTraits traits_;
+  RelayHandler relay_;
+  Forward forward_;
+};
+
+}  // namespace mpb::rtmp
