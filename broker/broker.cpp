@@ -149,12 +149,14 @@ Status Broker::open_control(UniqueFd inherited) {
 
 void Broker::keep_up_sockets() {
   if (stopping_) return;
+  turn_away_.end();  // sockets may be replaced
   for (const std::uint16_t number : listeners_.keep_up(loop_.now())) {
     const ListenerSet::Listener& listener = *listeners_.find(number);
     supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
       worker.offer(ListenerSet::offer(listener, accepts(slot)));
     });
   }
+  if (service_.state == ServiceState::kDown) turn_away();
   control_.keep_up();
 }
 
@@ -236,7 +238,9 @@ void Broker::update_service() {
 
 void Broker::turn_away() {
   std::vector<int> sockets;
-  for (const auto& [number, listener] : listeners_.all()) sockets.push_back(listener.socket.get());
+  for (const auto& [number, listener] : listeners_.all()) {
+    sockets.push_back(listener.socket->descriptor());
+  }
   turn_away_.begin(sockets);
 }
 

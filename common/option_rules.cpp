@@ -145,17 +145,27 @@ bool proxy_is_the_source(const Option& o, const Facts& f) {
   return f.behind_proxy && o.value != "0";
 }
 
-bool only_forwarded(const Option&, const Facts& f) {
-  return f.forwards && !f.relays && !f.own_program;
+bool relayed(const VhostSettings& vhost, const Facts& f) {
+  return vhost.handler == VhostHandler::kListeners
+             ? f.relays
+             : f.rtmp && vhost.handler == VhostHandler::kRelay;
+}
+bool forwarded(const VhostSettings& vhost, const Facts& f) {
+  return vhost.handler == VhostHandler::kListeners
+             ? f.forwards
+             : f.rtmp && vhost.handler == VhostHandler::kForward;
+}
+bool only_forwarded(const Option& o, const Facts& f) {
+  return forwarded(*o.vhost, f) && !relayed(*o.vhost, f) && !f.own_program;
 }
 bool also_forwarded(const Option& o, const Facts& f) {
-  return f.forwards && !o.vhost->upstreams.empty();
+  return forwarded(*o.vhost, f) && !o.vhost->upstreams.empty();
 }
-bool nobody_relays(const Option&, const Facts& f) {
-  return !f.relays && !f.own_program;
+bool nobody_relays(const Option& o, const Facts& f) {
+  return !relayed(*o.vhost, f) && !f.own_program;
 }
-bool nobody_forwards(const Option&, const Facts& f) {
-  return !f.forwards && !f.own_program;
+bool nobody_forwards(const Option& o, const Facts& f) {
+  return !forwarded(*o.vhost, f) && !f.own_program;
 }
 bool forwards_to_itself(const Option& o, const Facts& f) {
   const auto upstream = read_upstream(o.value);
@@ -204,12 +214,12 @@ constexpr Finding kSingle{kIdle, "a single process has no broker or workers"};
 constexpr Finding kNoKeys{kIdle, "clients of this listener belong to no worker"};
 constexpr Finding kForwardOpen{
     kDanger,
-    "every listener forwards, to upstreams that nobody asks this: expected it there, or "
+    "its clients are forwarded, to upstreams that nobody asks this: expected it there, or "
     "handler relay"};
 constexpr Finding kForwardBeside{
     kDoubtful, "it does not hold for clients that are forwarded to the vhost's upstreams"};
-constexpr Finding kNoRelay{kIdle, "no listener has protocol rtmp with handler relay"};
-constexpr Finding kNoForward{kIdle, "no listener has protocol rtmp with handler forward"};
+constexpr Finding kNoRelay{kIdle, "no listener relays clients of the vhost"};
+constexpr Finding kNoForward{kIdle, "no listener forwards clients of the vhost"};
 constexpr Finding kNoExtra{kIdle, "there are no extra workers without max-workers above workers"};
 constexpr Finding kNoOwners{kIdle, "no listener has clients whose keys have owners"};
 constexpr Finding kNoUpstream{kIdle, "the vhost has no upstream"};
@@ -324,6 +334,8 @@ constexpr Rule kRules[] = {
      queue_below_merge,
      {kDoubtful, "latency gathers for longer: players are always too late"}},
     {"jitter", nobody_relays, kNoRelay},
+    {"publish-notify", nobody_relays, kNoRelay},
+    {"publisher", nobody_relays, kNoRelay},
     {"max-players", nobody_relays, kNoRelay},
     {"max-publishers", nobody_relays, kNoRelay},
     {"max-bitrate", nobody_relays, kNoRelay},

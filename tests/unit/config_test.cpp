@@ -286,29 +286,12 @@ TEST(Config, BadValues) {
     EXPECT_TRUE(error.starts_with(std::string("mp.ini:1: ") + line)) << error;
     EXPECT_NE(error.find(": expected "), std::string::npos) << error;
   }
-  for (const char* line : {"listen = localhost:1",
-                           "protocol =",
-                           "protocol = a/b",
-                           "handler =",
-                           "handler = a b",
-                           "sticky = true",
-                           "overflow = drop",
-                           "policy =",
-                           "backlog = 0",
-                           "backlog = 65536",
-                           "mode = 0888",
-                           "mode = 1777",
-                           "mode = rw",
-                           "key = app",
-                           "prefix = proxy-v1",
-                           "route = k",
-                           "route = =1",
-                           "route = k=",
-                           "route = k=1,",
-                           "route = k=1,1",
-                           "route = k=1000",
-                           "route = k=-1",
-                           "route = k=x"}) {
+  for (const char* line :
+       {"protocol =",      "protocol = a/b", "handler =",    "handler = a b",     "sticky = true",
+        "overflow = drop", "policy =",       "backlog = 0",  "backlog = 65536",   "mode = 0888",
+        "mode = 1777",     "mode = rw",      "key = app",    "prefix = proxy-v1", "route = k",
+        "route = =1",      "route = k=",     "route = k=1,", "route = k=1,1",     "route = k=1000",
+        "route = k=-1",    "route = k=x"}) {
     const std::string error = error_of(listener(line));
     EXPECT_TRUE(error.starts_with(std::string("mp.ini:3: [listener l] ") + line)) << error;
     EXPECT_NE(error.find(": expected "), std::string::npos) << error;

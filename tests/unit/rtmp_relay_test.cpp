@@ -629,9 +629,9 @@ TEST_F(Relay, OnlyPlayersWithoutAPublisherAreToldThatThereIsNone) {
   auto sink = player();
   auto& client = sink->relay_client();
   const TimePoint later = hub().now() + Duration{6'000};
-  EXPECT_FALSE(client.silent_too_long(later));
+  EXPECT_EQ(client.silent_too_long(later), Reason::kNone);
   source.reset();
-  EXPECT_TRUE(client.silent_too_long(later));
+  EXPECT_EQ(client.silent_too_long(later), Reason::kPlayWait);
   EXPECT_EQ(sink->statuses().back(), "NetStream.Play.StreamNotFound");
 }
 

@@ -92,12 +92,12 @@ TEST(VhostSet, AChangeIsJudgedAsAFileIs) {
   const Texts before = set.texts();
   const auto open = set.change("a.test", Texts{"publish-key=s3cret"}, {}, forwarding());
   ASSERT_FALSE(open) << "nobody would ask for it";
-  EXPECT_TRUE(open.error().text.starts_with("vhost a.test: publish-key = ...: every listener"));
+  EXPECT_TRUE(open.error().text.starts_with("vhost a.test: publish-key = ...: its clients are"));
   EXPECT_EQ(set.texts(), before);
   const auto idle = set.change("a.test", Texts{"jitter=off", "latency=realtime"}, {}, forwarding());
   ASSERT_TRUE(idle);
-  ASSERT_EQ(idle->size(), 1U) << "not of a default";
-  EXPECT_TRUE(idle->front().text().starts_with("jitter = off: no listener has protocol rtmp"));
+  ASSERT_EQ(idle->warnings.size(), 1U) << "not of a default";
+  EXPECT_TRUE(idle->warnings.front().text().starts_with("jitter = off: no listener relays"));
 }
 
 TEST(VhostSet, AListenerThatForwardsKeepsItsLastUpstream) {

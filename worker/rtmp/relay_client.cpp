@@ -159,7 +159,7 @@ void RelayClient::acknowledge(std::size_t bytes, std::string& out) {
   reply(message, out);
 }
 
-Reason RelayClient::silent_for(Duration silence) const {
+bool RelayClient::silent_for(Duration silence) const {
   if (silence.count() == 0) return true;
   if (hub_.now() - heard_at_ < silence) return false;
   // A worker that could not run for a while has yet to read what came meanwhile.
@@ -167,7 +167,7 @@ Reason RelayClient::silent_for(Duration silence) const {
   return ::ioctl(connection_->descriptor(), FIONREAD, &unread) != 0 || unread == 0;
 }
 
-bool RelayClient::silent_too_long(TimePoint now) {
+Reason RelayClient::silent_too_long(TimePoint now) {
   if (held_)
     return Reason::kNone;  // it is on its way, or a hook is asked: those have limits of their own
   const VhostSettings& limits = settings();
