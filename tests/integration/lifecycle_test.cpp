@@ -115,7 +115,7 @@ TEST(Lifecycle, LogLinesAreLogfmtWithThePriorityUnderSystemd) {
            std::string::npos;
   })) << read_file(start.errors);
   broker.signal(SIGTERM);
-  EXPECT_EQ(broker.wait_exit(10s), "exit 0");
+  EXPECT_EQ(broker.wait_exit(kPatience), "exit 0");
 }
 
 }  // namespace
