@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "common/option_values.hpp"
+#include "common/signals.hpp"
 
 namespace mpb {
 namespace {
@@ -98,9 +99,12 @@ Status resolve_listeners(std::vector<ListenerSettings>& listeners, Duration limi
   // A thread that name servers keep waiting is left to itself.
   std::promise<Result<Lookups>> promise;
   std::future<Result<Lookups>> answer = promise.get_future();
-  std::thread([named, promise = std::move(promise)]() mutable {
-    promise.set_value(look_up(named));
-  }).detach();
+  {
+    const AllSignalsBlocked in_the_thread;
+    std::thread([named, promise = std::move(promise)]() mutable {
+      promise.set_value(look_up(named));
+    }).detach();
+  }
   if (answer.wait_for(limit) != std::future_status::ready) {
     return unavailable_error(fmt::format("listen = {}: no name server answers within {}",
                                          named.front().listen, format_duration(limit)));
