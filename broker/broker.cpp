@@ -149,14 +149,18 @@ Status Broker::open_control(UniqueFd inherited) {
 
 void Broker::keep_up_sockets() {
   if (stopping_) return;
-  turn_away_.end();  // sockets may be replaced
-  for (const std::uint16_t number : listeners_.keep_up(loop_.now())) {
+  bool let_go = false;
+  const auto renewed = listeners_.keep_up(loop_.now(), [&] {
+    let_go = true;
+    turn_away_.end();
+  });
+  if (let_go && service_.state == ServiceState::kDown) turn_away();
+  for (const std::uint16_t number : renewed) {
     const ListenerSet::Listener& listener = *listeners_.find(number);
     supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
       worker.offer(ListenerSet::offer(listener, accepts(slot)));
     });
   }
-  if (service_.state == ServiceState::kDown) turn_away();
   control_.keep_up();
 }
 

@@ -138,7 +138,8 @@ Result<ListenerSet::Change> ListenerSet::apply(const Settings& settings) {
   return change;
 }
 
-std::vector<std::uint16_t> ListenerSet::keep_up(TimePoint now) {
+std::vector<std::uint16_t> ListenerSet::keep_up(TimePoint now,
+                                                const std::function<void()>& let_go) {
   constexpr std::size_t kAtOnce = 64;
   std::vector<std::uint16_t> renewed;
   auto next = listeners_.lower_bound(kept_up_);
@@ -146,7 +147,7 @@ std::vector<std::uint16_t> ListenerSet::keep_up(TimePoint now) {
     if (next == listeners_.end()) next = listeners_.begin();
     auto& [number, listener] = *next++;
     kept_up_ = static_cast<std::uint16_t>(number + 1);
-    if (listener.upkeep.run(*listener.socket, listener.settings.name, now)) {
+    if (listener.upkeep.run(*listener.socket, listener.settings.name, now, let_go)) {
       renewed.push_back(number);
     }
   }

@@ -41,8 +41,9 @@ class ListenerSet {
   Result<Change> apply(const Settings& settings);
 
   /// Puts right what others have done to some of the sockets; all have their turn. The numbers of
-  /// listeners that have another socket now: workers are to be told.
-  std::vector<std::uint16_t> keep_up(TimePoint now);
+  /// listeners that have another socket now: workers are to be told. `let_go` is called before a
+  /// socket is closed for that.
+  std::vector<std::uint16_t> keep_up(TimePoint now, const std::function<void()>& let_go = {});
 
   /// Listens no more, and removes the paths of unix sockets; what is known of the listeners stays.
   void close_sockets();

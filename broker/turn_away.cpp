@@ -1,11 +1,11 @@
 #include "broker/turn_away.hpp"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 
 #include "common/log.hpp"
+#include "common/socket_options.hpp"
 #include "common/unique_fd.hpp"
 
 namespace mpb {
@@ -37,8 +37,7 @@ class TurnAway::Door final : private EventHandler {
 
  private:
   void watch() {
-    // Whoever shares the socket may have made it blocking.
-    ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
+    mend_flags(socket_);
     const auto added = loop_.add(socket_, EPOLLIN, *this);
     if (!added) return pause();
     watch_ = *added;
@@ -61,6 +60,8 @@ class TurnAway::Door final : private EventHandler {
         case EAGAIN:
           return;
         case EINTR:
+          mend_flags(socket_);  // it may have waited: see common/turn_guard.hpp
+          continue;
         case ECONNABORTED:
         case EPROTO:
         case EPERM:

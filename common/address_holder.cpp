@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <set>
@@ -18,9 +20,8 @@
 namespace mpb {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kBudget{200};
-constexpr std::string_view kListening = "0A";  // states of /proc/net/tcp
+constexpr std::chrono::milliseconds kBudget{200};  // of the CPU
+constexpr std::string_view kListening = "0A";      // states of /proc/net/tcp
 constexpr std::string_view kTimeWait = "06";
 
 /// An address as /proc/net/tcp writes it: each four bytes as a number of this machine.
@@ -167,17 +168,23 @@ bool holds(pid_t pid, const std::set<std::string>& inodes) {
   return false;
 }
 
+std::chrono::nanoseconds cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 }  // namespace
 
 AddressHolders find_address_holders(const Endpoint& endpoint) {
-  const auto until = Clock::now() + kBudget;
+  const auto until = cpu_time() + kBudget;
   const Sockets sockets =
       endpoint.family() == AF_UNIX ? find_unix_sockets(endpoint) : find_tcp_sockets(endpoint);
   AddressHolders holders;
   if (sockets.inodes.empty()) return holders;
   const Folder processes = open_folder("/proc");
   while (const dirent* entry = processes ? ::readdir(processes.get()) : nullptr) {
-    if (Clock::now() > until) break;
+    if (cpu_time() > until) break;
     const pid_t pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
     if (pid > 0 && holds(pid, sockets.inodes)) holders.processes.push_back(describe(pid));
   }

@@ -22,7 +22,7 @@ struct AddressHolders {
   std::optional<uid_t> user;             // of one that may not, or is none of this machine's
 };
 
-/// Takes 200 ms at most.
+/// Takes 200 ms of the CPU at most.
 AddressHolders find_address_holders(const Endpoint& endpoint);
 
 }  // namespace mpb

@@ -29,6 +29,37 @@ void warn_of_other_address(const ListenerSettings& listener, const ListeningSock
       "why", "the service manager passed a socket of the listener's name: that one is used");
 }
 
+struct Adopted {
+  std::vector<ListenerSocket> sockets;
+  std::vector<bool> served;  // by the listener's addresses
+  bool by_name = false;      // the unit has said where to listen, whatever the listener says
+};
+
+Result<Adopted> adopt_all(const ListenerSettings& listener, const SocketSetup& setup,
+                          std::vector<ClaimedSocket> claimed) {
+  Adopted adopted;
+  adopted.served.resize(listener.endpoints.size());
+  for (ClaimedSocket& claim : claimed) {
+    auto socket = share(ListeningSocket::adopt(std::move(claim.socket), setup));
+    if (!socket) return socket.error();
+    if (claim.endpoint) {
+      adopted.served[*claim.endpoint] = true;
+      adopted.sockets.push_back({listener.endpoints[*claim.endpoint], *socket});
+    } else {
+      adopted.by_name = true;
+      warn_of_other_address(listener, **socket);
+      adopted.sockets.push_back({(*socket)->address(), *socket});
+    }
+  }
+  return adopted;
+}
+
+Result<SharedSocket> find_or_open(const Endpoint& endpoint, const SocketSetup& setup,
+                                  const SocketFinder& find) {
+  if (SharedSocket found = find(endpoint)) return found;
+  return share(ListeningSocket::open(endpoint, setup));
+}
+
 }  // namespace
 
 SocketSetup socket_setup(const ListenerSettings& listener, const Settings& settings) {
@@ -64,38 +95,20 @@ Result<std::vector<ListenerSocket>> open_listener(const ListenerSettings& listen
                                                   const SocketSetup& setup,
                                                   std::vector<ClaimedSocket> claimed,
                                                   const SocketFinder& find) {
-  std::vector<ListenerSocket> sockets;
-  std::vector<bool> served(listener.endpoints.size());
-  bool by_name = false;
-  for (ClaimedSocket& claim : claimed) {
-    auto adopted = share(ListeningSocket::adopt(std::move(claim.socket), setup));
-    if (!adopted) return adopted.error();
-    if (claim.endpoint) {
-      served[*claim.endpoint] = true;
-      sockets.push_back({listener.endpoints[*claim.endpoint], *adopted});
-    } else {
-      by_name = true;
-      warn_of_other_address(listener, **adopted);
-      sockets.push_back({(*adopted)->address(), *adopted});
-    }
-  }
-  if (by_name) return sockets;  // the unit has said where to listen
+  auto adopted = adopt_all(listener, setup, std::move(claimed));
+  if (!adopted) return adopted.error();
+  std::vector<ListenerSocket> sockets = std::move(adopted->sockets);
+  if (adopted->by_name) return sockets;
   std::optional<Error> lacking;
   for (std::size_t i = 0; i < listener.endpoints.size(); ++i) {
-    if (served[i]) continue;
-    const Endpoint& endpoint = listener.endpoints[i];
-    if (SharedSocket found = find(endpoint)) {
-      sockets.push_back({endpoint, std::move(found)});
+    if (adopted->served[i]) continue;
+    auto socket = find_or_open(listener.endpoints[i], setup, find);
+    if (socket) {
+      sockets.push_back({listener.endpoints[i], *std::move(socket)});
       continue;
     }
-    auto opened = share(ListeningSocket::open(endpoint, setup));
-    if (opened) {
-      sockets.push_back({endpoint, *std::move(opened)});
-    } else if (listener.endpoints.size() > 1 && machine_lacks(opened.error())) {
-      lacking = opened.error();
-    } else {
-      return opened.error();
-    }
+    lacking = socket.error();
+    if (listener.endpoints.size() == 1 || !machine_lacks(*lacking)) return *lacking;
   }
   if (lacking && sockets.empty()) return *lacking;
   if (lacking) log_warning("address.left_out")("listener", listener.name)("why", lacking->text);

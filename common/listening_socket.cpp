@@ -108,7 +108,11 @@ bool ListeningSocket::listens_again(std::string& changed) {
     return false;  // a unix socket stays shut down
   }
   if (revive_listener(socket, setup_.backlog)) add(changed, "shutdown");
-  return is_listening(socket);
+  // A port that the kernel chose is given back when a socket is shut down.
+  const auto bound = local_endpoint(socket);
+  const bool here = bound && *bound == address_;
+  if (!here) add(changed, "address");
+  return here && is_listening(socket);
 }
 
 ListeningSocket::Upkeep ListeningSocket::keep_up() {

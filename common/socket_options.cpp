@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
@@ -69,6 +70,11 @@ std::optional<std::string> read_option(int socket, const Option& option) {
   socklen_t size = bytes.size();
   if (::getsockopt(socket, option.level, option.number, bytes.data(), &size) != 0) {
     return std::nullopt;
+  }
+  // Switched off, it still tells how long it was.
+  const bool is_linger = option.level == SOL_SOCKET && option.number == SO_LINGER;
+  if (is_linger && std::count(bytes.begin(), bytes.begin() + sizeof(int), '\0') == sizeof(int)) {
+    bytes.fill('\0');
   }
   return std::string(bytes.data(), size);
 }

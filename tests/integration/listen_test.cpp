@@ -193,10 +193,12 @@ TEST(AddressInUse, ByAnOrphanedWorkerSaysSo) {
   const pid_t worker = broker.worker_pid(0);
   Client client(broker.port());
   ASSERT_EQ(client.claim(1), kHello);
+  ASSERT_EQ(::kill(worker, SIGSTOP), 0);  // so that it does not see its broker's end
   broker.signal(SIGKILL);
   ASSERT_EQ(broker.wait_exit(), "signal 9");
   const Outcome next = run("mpbroker", {"--listen", "127.0.0.1:" + std::to_string(broker.port())});
   EXPECT_EQ(next.exit, "exit 1");
+  ::kill(worker, SIGCONT);
   const std::string pid = std::to_string(worker);
   for (const std::string& part : {"mpworker (pid " + pid + ")", "kill " + pid}) {
     EXPECT_NE(next.err.find(part), std::string::npos) << part << " in " << next.err;

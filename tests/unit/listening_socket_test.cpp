@@ -66,6 +66,12 @@ class SharedTcp : public ::testing::Test {
   ListeningSocket socket =
       *ListeningSocket::open(parse_endpoint("127.0.0.1:0").value(), SocketSetup{});
   int fd() const { return socket.descriptor(); }
+  /// As one that was told which port to take.
+  void keep_its_port() {
+    const Endpoint address = socket.address();
+    socket.close();
+    socket = *ListeningSocket::open(address, SocketSetup{});
+  }
 };
 
 TEST_F(SharedTcp, IsLeftAloneWhileNobodyTouchesIt) {
@@ -121,6 +127,7 @@ TEST_F(SharedTcp, WhatCannotBeUndoneTakesAnotherSocket) {
 }
 
 TEST_F(SharedTcp, ShutDownItListensAgainAndClientsCanSend) {
+  keep_its_port();
   for (int times = 1; times <= 2; ++times) {
     // The second time marks the socket so that clients would inherit it.
     for (int i = 0; i < times; ++i) ::shutdown(fd(), SHUT_RDWR);
@@ -131,7 +138,17 @@ TEST_F(SharedTcp, ShutDownItListensAgainAndClientsCanSend) {
   }
 }
 
+TEST_F(SharedTcp, ShutDownOnAPortThatTheKernelChoseItIsMadeAnew) {
+  const Endpoint before = socket.address();
+  ::shutdown(fd(), SHUT_RDWR);
+  ASSERT_TRUE(socket.keep_up().spoilt);
+  ASSERT_TRUE(socket.renew());
+  EXPECT_TRUE(socket.address() == before);
+  EXPECT_TRUE(serves(socket));
+}
+
 TEST_F(SharedTcp, ConnectedElsewhereItListensAgain) {
+  keep_its_port();
   const UniqueFd other = *listen_on(parse_endpoint("127.0.0.1:0").value(), 1);
   const Endpoint target = local_endpoint(other.get()).value();
   ::shutdown(fd(), SHUT_RDWR);
