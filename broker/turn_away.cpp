@@ -1,11 +1,11 @@
 #include "broker/turn_away.hpp"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <set>
 
-#include "common/log.hpp"
+#include "common/socket_options.hpp"
 #include "common/unique_fd.hpp"
 
 namespace mpb {
@@ -37,8 +37,7 @@ class TurnAway::Door final : private EventHandler {
 
  private:
   void watch() {
-    // Whoever shares the socket may have made it blocking.
-    ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
+    mend_flags(socket_);
     const auto added = loop_.add(socket_, EPOLLIN, *this);
     if (!added) return pause();
     watch_ = *added;
@@ -60,7 +59,9 @@ class TurnAway::Door final : private EventHandler {
       switch (errno) {
         case EAGAIN:
           return;
-        case EINTR:
+        case EINTR:  // it waited for a client: see turn_guard.hpp
+          mend_flags(socket_);
+          continue;
         case ECONNABORTED:
         case EPROTO:
         case EPERM:
@@ -84,7 +85,9 @@ TurnAway::~TurnAway() = default;
 
 void TurnAway::begin(const std::vector<int>& sockets) {
   end();
-  for (const int socket : sockets) doors_.push_back(std::make_unique<Door>(loop_, socket, count_));
+  // Listeners may share one.
+  for (const int socket : std::set<int>(sockets.begin(), sockets.end()))
+    doors_.push_back(std::make_unique<Door>(loop_, socket, count_));
 }
 
 void TurnAway::end() {
