@@ -3,8 +3,9 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <set>
 
-#include "common/log.hpp"
+#include "common/socket_options.hpp"
 #include "common/socket_options.hpp"
 #include "common/unique_fd.hpp"
 
@@ -59,8 +60,8 @@ class TurnAway::Door final : private EventHandler {
       switch (errno) {
         case EAGAIN:
           return;
-        case EINTR:
-          mend_flags(socket_);  // it may have waited: see common/turn_guard.hpp
+        case EINTR:  // it waited for a client: see turn_guard.hpp
+          mend_flags(socket_);
           continue;
         case ECONNABORTED:
         case EPROTO:
@@ -85,7 +86,9 @@ TurnAway::~TurnAway() = default;
 
 void TurnAway::begin(const std::vector<int>& sockets) {
   end();
-  for (const int socket : sockets) doors_.push_back(std::make_unique<Door>(loop_, socket, count_));
+  // Listeners may share one.
+  for (const int socket : std::set<int>(sockets.begin(), sockets.end()))
+    doors_.push_back(std::make_unique<Door>(loop_, socket, count_));
 }
 
 void TurnAway::end() {

@@ -65,6 +65,11 @@ class DeadlineList {
   }
   /// The next to expire; null: none.
   [[nodiscard]] T* first() { return list_.empty() ? nullptr : &static_cast<T&>(list_.front()); }
+  /// Calls `visit(T&)` for each, which may take that one off the list.
+  template <class F>
+  void for_each(F&& visit) {
+    for (auto item = list_.begin(); item != list_.end();) visit(static_cast<T&>(*item++));
+  }
   [[nodiscard]] std::optional<TimePoint> next() const {
     if (list_.empty()) return std::nullopt;
     return list_.front().when_;

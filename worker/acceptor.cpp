@@ -78,7 +78,9 @@ void Acceptor::accept_clients() {
 
 void Acceptor::admit(UniqueFd client) {
   Session& session = worker_.clients.take();
-  if (!worker_.clients.admit_source(session, client.get(), worker_.settings.clients_per_source)) {
+  const bool admitted =
+      worker_.clients.admit_source(session, client.get(), worker_.settings.clients_per_source);
+  if (!admitted && !worker_.clients.may_hold_back()) {
     ++service_.counters.accepted;
     ++service_.counters.rejected_source;
     Notice notice;
@@ -87,7 +89,7 @@ void Acceptor::admit(UniqueFd client) {
     worker_.clients.give_back(session);
     return;
   }
-  session.begin(worker_, service_, std::move(client));
+  session.begin(worker_, service_, std::move(client), !admitted);
 }
 
 bool Acceptor::mend() {

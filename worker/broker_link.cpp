@@ -107,7 +107,7 @@ void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
       worker_.clients.admit_source(session, datagram.fd.get(), worker_.settings.clients_per_source);
   dont_linger(datagram.fd.get());
   session.adopt(worker_, *service, std::move(datagram.fd), message);
-  if (!admitted) session.turn_away();
+  if (!admitted) session.hold_back();
   acks_.push_back(message.delivery);
   to_resume_.push_back(&session);
   remember_adoption(message);

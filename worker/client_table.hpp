@@ -24,6 +24,11 @@ class ClientTable {
   /// have no address and no limit.
   bool admit_source(const Session& session, int fd, std::uint32_t limit);
   void forget_source(const Session& session);
+  /// Clients over the limit of their address that wait for another to leave, which may be known
+  /// already but for the reading.
+  [[nodiscard]] bool may_hold_back() const { return held_back_ < kMostHeldBack; }
+  void add_held_back() { ++held_back_; }
+  void remove_held_back() { --held_back_; }
 
   /// All client descriptors here.
   [[nodiscard]] std::uint32_t held() const { return held_; }
@@ -56,6 +61,7 @@ class ClientTable {
 
  private:
   static constexpr std::size_t kChunk = 64;
+  static constexpr std::uint32_t kMostHeldBack = 64;
   using Chunk = std::array<Session, kChunk>;
   using Address = std::array<std::uint8_t, 16>;
   struct AddressHash {
@@ -66,6 +72,7 @@ class ClientTable {
   std::vector<Session*> free_;
   std::unordered_map<Address, std::uint32_t, AddressHash> per_source_;
   std::unordered_map<const Session*, Address> sources_;
+  std::uint32_t held_back_ = 0;
   std::uint32_t held_ = 0;
   std::uint32_t routed_ = 0;
   std::uint32_t descriptor_cap_ = 0;

@@ -14,7 +14,7 @@
 
 namespace mpb {
 
-void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd) {
+void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd, bool held_back) {
   worker_ = &worker;
   service_ = &service;
   fd_ = std::move(fd);
@@ -23,6 +23,27 @@ void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd) {
   client_.connection = this;
   ++service.counters.clients;
   ++service.counters.accepted;
+  if (held_back) return wait_for_source();
+  read_once();
+}
+
+void Session::wait_for_source() {
+  state_ = State::kHeldBack;
+  worker_->clients.add_held_back();
+  set_deadline();
+}
+
+void Session::leave_source_wait() {
+  DeadlineList<Session>::stop(*this);
+  worker_->clients.remove_held_back();
+}
+
+void Session::try_source() {
+  const auto limit = worker_->settings.clients_per_source;
+  if (!worker_->clients.admit_source(*this, fd_.get(), limit)) return;
+  leave_source_wait();
+  if (shared_) return take_over();
+  state_ = State::kClassifying;
   read_once();
 }
 
@@ -48,13 +69,12 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
 
 void Session::resume() {
   if (state_ != State::kAdopted) return;
+  if (std::exchange(too_many_, false)) return wait_for_source();
+  take_over();
+}
+
+void Session::take_over() {
   state_ = State::kServing;
-  if (turned_away_) {
-    ++service_->counters.rejected_source;
-    tell_refused(Reason::kClientsPerSource, client_.key);
-    if (import_state()) dismiss(kSourceFull, service_->classifier->source_reply());
-    return;
-  }
   if (!import_state()) return;
   const std::string carried = std::exchange(input_, {});
   consume(carried);
@@ -323,6 +343,16 @@ void Session::refuse() {
   ++service_->counters.rejected_busy;
   tell_refused(Reason::kBusy, wanted_);
   dismiss(kServerFull, service_->classifier->busy_reply());
+}
+
+/// One that was just accepted has not said what it speaks, and is closed without a word.
+void Session::refuse_source() {
+  ++service_->counters.rejected_source;
+  tell_refused(Reason::kClientsPerSource, client_.key);
+  if (!shared_) return close();
+  leave_source_wait();
+  state_ = State::kServing;
+  if (import_state()) dismiss(kSourceFull, service_->classifier->source_reply());
 }
 
 void Session::dismiss(std::string_view why, std::string_view otherwise) {

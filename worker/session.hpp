@@ -30,6 +30,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
     kMoving,       // its last answers are being written, then it is offered to the broker
     kParked,       // offered to the broker; its descriptor is left alone
     kWaiting,      // in a single process that is full: for a place
+    kHeldBack,     // too many from its address: for one of them to leave
     kAdopted,      // delivered here; not to be touched before its Ack is out
     kClosing,      // its last answer is being written
     kLingering,    // answered for the last time; reads on so that the answer is not reset away
@@ -45,16 +46,19 @@ class Session final : private EventHandler, public Deadline, private Connection 
   [[nodiscard]] std::uint64_t handoff_id() const { return handoff_; }
   void set_handoff_id(std::uint64_t id) { handoff_ = id; }
 
-  /// A client that was just accepted: reads at once what is already there.
-  void begin(WorkerContext& worker, Service& service, UniqueFd fd);
+  /// A client that was just accepted: reads at once what is already there, unless too many from
+  /// its address are here.
+  void begin(WorkerContext& worker, Service& service, UniqueFd fd, bool held_back);
   /// A client that the broker delivered: waits for resume().
   void adopt(WorkerContext& worker, Service& service, UniqueFd fd,
              const channel::Deliver& delivery);
   /// The Ack of an adopted, or the Keep of a parked client is out: goes on with its bytes.
   void resume();
 
-  /// An adopted client that has too many from its address here: refused once it may be spoken to.
-  void turn_away() { turned_away_ = true; }
+  /// An adopted client that has too many from its address here: held back once it may be spoken to.
+  void hold_back() { too_many_ = true; }
+  /// Of one that is held back: it goes on if another has left meanwhile.
+  void try_source();
 
   /// There is a place for one that waits: it is served, beginning with its bytes.
   void admit();
@@ -104,6 +108,11 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool write_reply(const Verdict& verdict);
 
   void park();
+  void wait_for_source();
+  void leave_source_wait();
+  void refuse_source();
+  /// An adopted client is served from now on.
+  void take_over();
   /// In a single process, which has nobody else for it.
   void wait_for_room(std::string key, std::string_view rest);
   /// Counts and tells why the client is refused. `key`: what it asked for; views need not last.
@@ -159,7 +168,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool idle_exempt_ = false;  // see exempt_from_idle()
   bool called_for_ = false;   // the handler is to be called, even if no bytes are there
   bool yielded_ = false;      // the handler has more to do with input_ once the output is written
-  bool turned_away_ = false;  // see turn_away()
+  bool too_many_ = false;     // see hold_back()
   bool header_due_ = false;   // the header deadline runs and must not be restarted
 };
 

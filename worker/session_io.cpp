@@ -188,6 +188,7 @@ void Session::set_deadline() {
   if (state_ == State::kLingering) return deadlines.linger.restart(*this, now);
   if (state_ == State::kParked) return deadlines.route.restart(*this, now);
   if (state_ == State::kWaiting) return deadlines.room.restart(*this, now);
+  if (state_ == State::kHeldBack) return deadlines.source.restart(*this, now);
   if (!output_.empty() || blocked_) return deadlines.send.restart(*this, now);
   if (idle_exempt_ || waiting_) return DeadlineList<Session>::stop(*this);
   deadlines.idle.restart(*this, now);
@@ -200,6 +201,8 @@ void Session::expire() {
       return worker_->handoffs->withdraw(*this) ? refuse() : close_unsettled();
     case State::kWaiting:
       return refuse();
+    case State::kHeldBack:
+      return refuse_source();
     case State::kLingering:
       break;
     case State::kClassifying:
@@ -228,6 +231,7 @@ void Session::close() {
   if (state_ == State::kFree) return;
   const bool handed_off = state_ == State::kParked;
   if (handed_off) worker_->handoffs->forget(*this);
+  if (state_ == State::kHeldBack) leave_source_wait();
   if (service_->handler) service_->handler->on_close(client_);
   if (shared_) {
     worker_->loop.remove(watch_, fd_.get());
@@ -252,7 +256,7 @@ void Session::close() {
   output_ = std::string();
   client_ = Client{};
   attempts_ = stage_ = 0;
-  counted_ = shared_ = yielded_ = turned_away_ = header_due_ = false;
+  counted_ = shared_ = yielded_ = too_many_ = header_due_ = false;
   blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
   worker.clients.give_back(*this);
 }

@@ -279,9 +279,10 @@ void Worker::drain(Duration deadline) {
 /// Those who came first, as far as there are places now.
 void Worker::admit_waiting() {
   while (Session* session = context_.deadlines.room.first()) {
-    if (!session->has_room()) return;
+    if (!session->has_room()) break;
     session->admit();
   }
+  context_.deadlines.source.for_each([](Session& session) { session.try_source(); });
 }
 
 void Worker::end_turn() {

@@ -40,6 +40,7 @@ struct SessionDeadlines {
   DeadlineList<Session> linger{Duration{1'000}};
   // A single process that is full may have yet to read that a client has left.
   DeadlineList<Session> room{Duration{200}};
+  DeadlineList<Session> source{Duration{200}};  // the same of its address's part
 
   void configure(const WorkerSettings& settings) {
     header.set_wait(settings.header_timeout);
@@ -47,8 +48,8 @@ struct SessionDeadlines {
     send.set_wait(settings.send_timeout);
     route.set_wait(settings.route_timeout);
   }
-  [[nodiscard]] std::array<DeadlineList<Session>*, 6> all() {
-    return {&header, &idle, &send, &route, &linger, &room};
+  [[nodiscard]] std::array<DeadlineList<Session>*, 7> all() {
+    return {&header, &idle, &send, &route, &linger, &room, &source};
   }
 };
 

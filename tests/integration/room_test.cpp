@@ -62,6 +62,27 @@ TEST(Room, OfLeavingClientsStartsNoExtraWorker) {
   EXPECT_FALSE(broker.status().has(2));
 }
 
+/// What it sent last may hide the end of a client that left.
+TEST(Room, OfAnAddressIsFound) {
+  for (const char* workers : {"2", "1", "0"}) {
+    const BrokerProcess broker({"--workers", workers, "--clients-per-source", "5"});
+    std::deque<Client> clients;
+    for (int i = 0; i < 5; ++i) {
+      clients.emplace_back(broker.port());
+      ASSERT_EQ(clients.back().claim(1), kHello);
+    }
+    for (int round = 0; round < kRounds; ++round) {
+      clients.front().send(message_bytes("bye"));
+      clients.pop_front();
+      clients.emplace_back(broker.port());
+      ASSERT_EQ(clients.back().claim(1), kHello) << "round " << round;
+    }
+    Client sixth(broker.port());
+    const std::string end = sixth.claim(1);
+    EXPECT_TRUE(end == kEof || end == kReset || end == kBusy) << end;
+  }
+}
+
 TEST(Room, ThatThereIsNoneIsToldSoon) {
   for (const char* workers : {"2", "0"}) {
     const BrokerProcess broker(
