@@ -39,8 +39,11 @@ bool is_unix(const ListenerSettings& listener) {
 }
 
 /// Its clients belong to nobody: who forwards looks at no stream's name.
-bool keyless(const ListenerSettings& listener) {
-  return listener.protocol == "ping" || (forwards(listener) && listener.key_is_stream);
+bool keyless(const ListenerSettings& listener, const Settings& settings) {
+  if (listener.protocol == "ping") return true;
+  return forwards(listener) && listener.key_is_stream &&
+         std::none_of(settings.vhosts.begin(), settings.vhosts.end(),
+                      [](const VhostSettings& v) { return v.handler == VhostHandler::kRelay; });
 }
 
 /// Of mpworker; a worker program of the operator's own may make something else of it.
@@ -106,8 +109,8 @@ bool of_unix(const Option& o, const Facts&) {
 bool abstract_socket(const Option& o, const Facts&) {
   return o.listener->listen.starts_with(kAbstract);
 }
-bool without_keys(const Option& o, const Facts&) {
-  return keyless(*o.listener);
+bool without_keys(const Option& o, const Facts& f) {
+  return keyless(*o.listener, f.settings);
 }
 bool leaves_no_choice(const Option& o, const Facts&) {
   const std::vector<Pin>& pins = o.listener->pins;
@@ -167,11 +170,18 @@ bool nobody_relays(const Option& o, const Facts& f) {
 bool nobody_forwards(const Option& o, const Facts& f) {
   return !forwarded(*o.vhost, f) && !f.own_program;
 }
+/// Back to a listener that forwards the vhost's clients.
 bool forwards_to_itself(const Option& o, const Facts& f) {
   const auto upstream = read_upstream(o.value);
-  const auto endpoint = upstream ? parse_endpoint(upstream->address) : Result<Endpoint>(Error{});
-  return endpoint && std::find(f.forwarding.begin(), f.forwarding.end(), endpoint->to_string()) !=
-                         f.forwarding.end();
+  const auto address = upstream ? parse_endpoint(upstream->address) : Result<Endpoint>(Error{});
+  if (!address) return false;
+  const std::string wanted = address->to_string();
+  return std::any_of(f.rtmp_listeners.begin(), f.rtmp_listeners.end(), [&](const auto& listener) {
+    const bool comes_here = o.vhost->handler == VhostHandler::kListeners
+                                ? listener.forwards
+                                : o.vhost->handler == VhostHandler::kForward;
+    return comes_here && listener.address == wanted;
+  });
 }
 bool no_upstream(const Option& o, const Facts&) {
   return o.vhost->upstreams.empty();
@@ -378,13 +388,15 @@ RuleFacts::RuleFacts(const Settings& of) : settings(of), own_program(!of.worker_
     rtmp = rtmp || listener.protocol == kRtmp;
     relays = relays || mpb::relays(listener);
     forwards = forwards || mpb::forwards(listener);
-    keys = keys || (listener.sticky && !keyless(listener));
+    keys = keys || (listener.sticky && !keyless(listener, of));
     sources = sources || !is_unix(listener);
     const bool prefixed = listener.prefix != ClientPrefix::kNone;
     behind_proxy = behind_proxy || prefixed;
     relays_unix = relays_unix || (mpb::relays(listener) && is_unix(listener) && !prefixed);
     const auto address = address_of(listener);
-    if (mpb::forwards(listener) && address) forwarding.push_back(address->to_string());
+    if (listener.protocol == kRtmp && address) {
+      rtmp_listeners.push_back({address->to_string(), mpb::forwards(listener)});
+    }
   }
   rules_by_address = std::any_of(of.vhosts.begin(), of.vhosts.end(), [](const VhostSettings& v) {
     return limits_addresses(v.publish) || limits_addresses(v.play);

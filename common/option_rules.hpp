@@ -32,12 +32,16 @@ class RuleFacts {
   bool rtmp = false;         // some listener speaks it; likewise:
   bool relays = false;
   bool forwards = false;
-  bool keys = false;                    // its clients' keys have owners
-  bool sources = false;                 // its clients have addresses
-  bool behind_proxy = false;            // these are a proxy's
-  bool relays_unix = false;             // to clients that have no address
-  bool rules_by_address = false;        // of some vhost
-  std::vector<std::string> forwarding;  // addresses of listeners that forward
+  bool keys = false;              // its clients' keys have owners
+  bool sources = false;           // its clients have addresses
+  bool behind_proxy = false;      // these are a proxy's
+  bool relays_unix = false;       // to clients that have no address
+  bool rules_by_address = false;  // of some vhost
+  struct Address {
+    std::string address;
+    bool forwards = false;  // unless a vhost says otherwise
+  };
+  std::vector<Address> rtmp_listeners;
 };
 
 /// An option that was written with another value than its default. `listener` and `vhost` are there

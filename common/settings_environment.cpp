@@ -55,7 +55,8 @@ void SettingsBuilder::warn_of_backlogs(const Settings& settings) {
   const std::optional<int> most = longest_backlog();
   for (const ListenerSettings& listener : settings.listeners) {
     const Assignment* backlog = written(listener.name, "backlog");
-    if (backlog == nullptr || !most || listener.backlog <= *most) continue;
+    if (backlog == nullptr || backlog->value == backlog->spec->default_value) continue;
+    if (!most || listener.backlog <= *most) continue;
     warn(*backlog, fmt::format("the kernel cuts it to net.core.somaxconn = {}", *most),
          Gravity::kDoubtful);
   }

@@ -130,7 +130,8 @@ Result<std::vector<Warning>> judge_changes(const VhostSettings& vhost,
     return warnings;
   }
   for (const std::string_view assignment : assignments) {
-    const OptionSpec& spec = *find_option(assignment.substr(0, assignment.find('=')));
+    const OptionSpec& spec =
+        *find_option(assignment.substr(0, assignment.find('=')), OptionScope::kVhost);
     const std::string value = read_ini_value(assignment.substr(assignment.find('=') + 1)).value();
     if (!spec.default_value.empty() && value == spec.default_value) continue;
     const Finding* finding = judge({spec.name, value, nullptr, &vhost}, facts);

@@ -78,6 +78,9 @@ TEST(OptionRules, WhatEndangersIsAnError) {
       {"[listener f]\nlisten = 127.0.0.1:9\nprotocol = rtmp\nhandler = forward\n" +
            vhost(kUpstream),
        "upstream = 127.0.0.1:9: a listener that forwards has this address"},
+      {"[listener r]\nlisten = 127.0.0.1:9\nprotocol = rtmp\n" +
+           vhost("handler = forward\n" + kUpstream),
+       "upstream = 127.0.0.1:9: a listener that forwards has this address"},
   });
 }
 
@@ -101,6 +104,7 @@ TEST(OptionRules, WhatHardlyIsMeantIsAWarning) {
       {kRelay + kForward + vhost(kUpstream + "handler = relay\npublish-key = s") + "[vhost b]\n" +
            kUpstream,
        "upstream = 127.0.0.1:9: no listener forwards clients of the vhost"},
+      {"[listener r]\nlisten = 127.0.0.1:9\nprotocol = rtmp\n" + kForward + vhost(kUpstream), ""},
       {kUnixRelay + vhost("publish-deny = 10.0.0.0/8"), "clients of a unix socket have no address"},
       {kUnixRelay + vhost("publish-deny = all"), ""},
       {kRelay + vhost("publish-allow = 10.0.0.0/8\npublish-deny = all"), "everybody is refused"},
