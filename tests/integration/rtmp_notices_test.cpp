@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <boost/json/serialize.hpp>
+#include <boost/json/array.hpp>
 
 #include "proto/rtmp/command.hpp"
 #include "tests/integration/harness/broker_process.hpp"
@@ -161,6 +161,36 @@ TEST_F(RtmpNotices, WhoSaysNothingOrNonsenseIsTold) {
   Client wrong(broker->port());
   wrong.send("GET / HTTP/1.1\r\n\r\n");
   EXPECT_EQ(events->await("refused").at("reason").as_string(), "protocol");
+}
+
+/// It has a place in the stream's figures, whichever limit ends it.
+TEST_F(RtmpNotices, APlayerThatReadsNothingForTheSendTimeLimitIsCountedAsCut) {
+  BrokerSetup setup;
+  setup.arguments = {"--send-timeout", "500ms"};
+  setup.config = config("", "[vhost a.test]\nqueue = 10m\n");
+  broker = std::make_unique<BrokerProcess>(setup);
+  ASSERT_EQ(publish("a.test", "s"), "NetStream.Publish.Start");
+  RtmpPeer player(broker->port());
+  ASSERT_TRUE(player.enter_stream("a.test"));
+  std::string play;
+  rtmp::append_play(play, 1, "s");
+  player.send(play);
+  ASSERT_EQ(player.status(), "NetStream.Play.Reset");
+  std::uint32_t time = 0;
+  const auto send_video = [&](const std::string& payload) {
+    std::string bytes;
+    rtmp::append_message(bytes, {rtmp::MessageType::kVideo, 6, 1, time += 40, payload}, 128);
+    peers.front()->send(bytes);
+  };
+  send_video(std::string("\x17\0\0\0\0", 5) + "config");
+  const auto is_cut = [&] {
+    send_video(std::string("\x17\1\0\0\0", 5) + std::string(256 * 1024, 'k'));
+    const json::object report = broker->request({{"command", "streams"}});
+    return report.at("streams").as_array().at(0).at("cut").to_number<std::int64_t>() == 1;
+  };
+  EXPECT_TRUE(eventually(is_cut, 30s));
+  const auto closed = [](const WorkerStatus& worker) { return worker.closed.slow; };
+  EXPECT_EQ(broker->status().sum(closed), 1);
 }
 
 }  // namespace

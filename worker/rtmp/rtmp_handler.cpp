@@ -35,6 +35,10 @@ Handler& RtmpHandler::handler_of(const Client& client) {
   return Forward::has(client) ? static_cast<Handler&>(forward_) : relay_;
 }
 
+const Handler& RtmpHandler::handler_of(const Client& client) const {
+  return Forward::has(client) ? static_cast<const Handler&>(forward_) : relay_;
+}
+
 Handler* RtmpHandler::choose(const Client& client, std::string_view bytes) {
   if (!environment_.vhosts.has_handlers()) return &the_listeners();
   ConnectTarget target;
@@ -81,6 +85,24 @@ bool RtmpHandler::import_state(Client& client, std::string_view state) {
   if (!state.starts_with('A')) return false;
   client.state = std::make_unique<Undecided>(state);
   return true;
+}
+
+std::string RtmpHandler::refusal(const Client& client, std::string_view why) {
+  if (!client.state || undecided(client) != nullptr) return {};
+  return handler_of(client).refusal(client, why);
+}
+
+void RtmpHandler::on_slow(Client& client) {
+  if (client.state && undecided(client) == nullptr) handler_of(client).on_slow(client);
+}
+
+void RtmpHandler::describe(const Client& client, Notice& notice) const {
+  if (!client.state) return;
+  if (const Undecided* waiting = undecided(client)) {
+    notice.address = std::string_view(waiting->imported).substr(1);
+    return;
+  }
+  handler_of(client).describe(client, notice);
 }
 
 void RtmpHandler::on_close(Client& client) {

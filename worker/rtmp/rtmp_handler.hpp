@@ -17,11 +17,15 @@ class RtmpHandler final : public Handler {
   void on_writable(Client& client) override;
   std::string export_state(const Client& client) override;
   bool import_state(Client& client, std::string_view state) override;
+  std::string refusal(const Client& client, std::string_view why) override;
+  void on_slow(Client& client) override;
+  void describe(const Client& client, Notice& notice) const override;
   void on_close(Client& client) override;
 
  private:
   /// Of a client that has one.
   Handler& handler_of(const Client& client);
+  [[nodiscard]] const Handler& handler_of(const Client& client) const;
   /// Of one whose connect is there. Null: it is not.
   Handler* choose(const Client& client, std::string_view bytes);
   Handler& the_listeners();
