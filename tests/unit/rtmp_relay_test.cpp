@@ -407,6 +407,9 @@ TEST_F(Relay, NamesMayBeVeryLong) {
   ASSERT_TRUE(moved.adopt(state));
   EXPECT_EQ(moved.say({}), Step::Next::kContinue);
   EXPECT_EQ(moved.statuses(), std::vector<std::string>{"NetStream.Publish.Start"});
+  const auto* responder = environment.responder("streams");
+  ASSERT_NE(responder, nullptr);
+  EXPECT_LT((*responder)("").size(), 2'000U) << "an operator is told its beginning";
   EXPECT_EQ(hub().kick("a.test/live/" + std::string(40'000, 's')), 1U);
 
   RelayPeer another(by_stream, "");
