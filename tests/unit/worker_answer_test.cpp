@@ -95,9 +95,9 @@ TEST(WorkerAnswer, LeavesOutWhatItDoesNotKnowOrWhatHasAnotherType) {
 }
 
 TEST(WorkerAnswer, AStreamWithoutVhostOrAppIsNone) {
-  for (const auto* odd : {"{}", "1", "null", "[]", R"([{"vhost":"v","app":"a","stream":"s"}])",
-                          R"({"vhost":"v"})", R"({"vhost":"v","app":"","stream":"s"})",
-                          R"({"vhost":1,"app":"a","stream":"s"})"}) {
+  for (const auto* odd :
+       {"{}", "1", "null", "[]", R"([{"vhost":"v","app":"a","stream":"s"}])", R"({"vhost":"v"})",
+        R"({"vhost":"v","app":"","stream":"s"})", R"({"vhost":1,"app":"a","stream":"s"})"}) {
     EXPECT_EQ(streams_in(streams_answer(odd)), 0U) << odd;
   }
   EXPECT_EQ(streams_in(streams_answer(R"({"vhost":"v","app":"a","stream":""})")), 1U);

@@ -27,6 +27,23 @@ std::string_view get(ByteReader& in) {
   return in.bytes(size);
 }
 
+/// `part`, which often stands in `whole`: tokens are long, and there is not room for any number.
+void put_part(std::string& out, std::string_view whole, std::string_view part) {
+  const auto at = whole.find(part);
+  append_le(out, static_cast<std::uint8_t>(at != std::string_view::npos));
+  if (at == std::string_view::npos) return put(out, part);
+  append_le(out, static_cast<std::uint32_t>(at));
+  append_le(out, static_cast<std::uint32_t>(part.size()));
+}
+
+std::optional<std::string_view> get_part(ByteReader& in, std::string_view whole) {
+  if (in.number<std::uint8_t>() == 0) return get(in);
+  const auto at = in.number<std::uint32_t>();
+  const auto size = in.number<std::uint32_t>();
+  if (at > whole.size() || size > whole.size() - at) return std::nullopt;
+  return whole.substr(at, size);
+}
+
 }  // namespace
 
 std::string RelayClient::export_state() const {
@@ -35,7 +52,7 @@ std::string RelayClient::export_state() const {
   put(out, target_.vhost);
   put(out, target_.app);
   put(out, target_.tc_url);
-  put(out, target_.parameters);
+  put_part(out, target_.tc_url, target_.parameters);
   append_le(out, static_cast<std::uint8_t>(target_.object_encoding == 3 ? 3 : 0));
   put(out, vhost_);
   append_le(out, ack_window_);
@@ -79,7 +96,9 @@ bool RelayClient::import_state(std::string_view state) {
   target_.vhost = get(in);
   target_.app = get(in);
   target_.tc_url = get(in);
-  target_.parameters = get(in);
+  const auto parameters = get_part(in, target_.tc_url);
+  if (!parameters) return false;
+  target_.parameters = *parameters;
   target_.object_encoding = in.number<std::uint8_t>();
   vhost_ = get(in);
   ack_window_ = in.number<std::uint32_t>();
