@@ -135,7 +135,8 @@ TEST_F(RtmpPlayers, FfmpegFindsSoundAndPictureAndNothingElseHoweverOftenMetadata
 
 TEST_F(RtmpPlayers, AreToldTheEndAndGoOnOrEndAsTheyChoose) {
   start("[vhost *.test]\npublish-notify = yes\n[vhost a.test]\n");
-  const auto recording = std::make_unique<Recorder>(folder, url(), 4);
+  const auto recording =
+      std::make_unique<Recorder>(folder, url(), 10);  // longer than one publisher
   const auto told = ffmpeg("b.test", {}, {"-c", "copy", folder.file("told.flv")});
   RtmpPeer peer(broker->port());
   ASSERT_TRUE(peer.enter_stream("a.test"));
@@ -149,7 +150,6 @@ TEST_F(RtmpPlayers, AreToldTheEndAndGoOnOrEndAsTheyChoose) {
   auto publisher = std::make_unique<Publisher>(folder, url(), clip);
   const auto other = std::make_unique<Publisher>(folder, url("b.test"), clip);
   EXPECT_EQ(control(), begin);
-  // ffmpeg tells its size only when it has begun.
   ASSERT_TRUE(eventually([&] { return recording->has(10'000); }, 30s)) << recording->log();
   ASSERT_TRUE(eventually([&] { return file_size(folder.file("told.flv")) > 10'000; }, 30s));
   publisher->process().signal(SIGKILL);
