@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 9> kStreamNumbers{
 
 constexpr std::array<std::string_view, 1> kStreamTotals{"ignored"};
 
-constexpr std::array<std::string_view, 2> kUpstreamTexts{"vhost", "address"};
+constexpr std::array<std::string_view, 3> kUpstreamTexts{"vhost", "address", "why"};
 constexpr std::array<std::string_view, 4> kUpstreamNumbers{"clients", "served", "failed",
                                                            "failures_in_a_row"};
 constexpr std::array<std::string_view, 2> kUpstreamFlags{"backup", "out"};
