@@ -140,9 +140,9 @@ TEST(Inquiry, TotalsAreAddedUpAndUpstreamsHaveTheirWorker) {
   answer(inquiry, 2, R"({"unknown":true})");
   EXPECT_EQ(json::serialize(inquiry.list_report()),
             R"({"ok":true,"upstreams":[)"
-            R"({"vhost":"v","address":"b","clients":2,"served":0,"failed":0,)"
+            R"({"vhost":"v","address":"b","why":"","clients":2,"served":0,"failed":0,)"
             R"("failures_in_a_row":0,"backup":false,"out":false,"slot":0},)"
-            R"({"vhost":"v","address":"b","clients":0,"served":1,"failed":0,)"
+            R"({"vhost":"v","address":"b","why":"","clients":0,"served":1,"failed":0,)"
             R"("failures_in_a_row":0,"backup":false,"out":true,"slot":1}],)"
             R"("clients":1000000000000002,"unserved":2})");
 }

@@ -185,13 +185,13 @@ TEST(WorkerAnswer, StreamsAreBoundedInNumber) {
 
 TEST(WorkerAnswer, ReadsUpstreamsAndTheirTotals) {
   const auto content = content_of(
-      R"({"clients":4,"upstreams":[{"vhost":"a.test","address":"192.0.2.1:1","backup":true,)"
+      R"({"clients":4,"upstreams":[{"vhost":"a.test","address":"192.0.2.1:1","why":"no","backup":true,)"
       R"("out":1,"failures_in_a_row":2,"served":3,"failed":5,"clients":4,"x":true},)"
       R"({"vhost":"a.test"}],"unserved":-1,"served":9})",
       SIZE_MAX, "upstreams");
   ASSERT_TRUE(content && content->entries && content->entries->size() == 1);
   const AnswerEntry& upstream = content->entries->front();
-  EXPECT_EQ(upstream.texts, (std::vector<std::string>{"a.test", "192.0.2.1:1"}));
+  EXPECT_EQ(upstream.texts, (std::vector<std::string>{"a.test", "192.0.2.1:1", "no"}));
   EXPECT_EQ(upstream.numbers, (std::vector<double>{4, 3, 5, 2}));
   EXPECT_EQ(upstream.flags, (std::vector<bool>{true, false}));
   EXPECT_EQ(content->totals, (std::vector<double>{4, 0}));
