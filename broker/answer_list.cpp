@@ -12,8 +12,9 @@ namespace json = boost::json;
 
 constexpr std::array<std::string_view, 6> kStreamTexts{"vhost",     "app",   "stream",
                                                        "publisher", "video", "audio"};
-constexpr std::array<std::string_view, 9> kStreamNumbers{
-    "width", "height", "fps", "kbps_in", "kbps_out", "players", "drops", "cut", "age_s"};
+constexpr std::array<std::string_view, 11> kStreamNumbers{
+    "width", "height", "fps",   "kbps_in",    "kbps_out", "players",
+    "drops", "cut",    "age_s", "kept_bytes", "given_up"};
 
 constexpr std::array<std::string_view, 1> kStreamTotals{"ignored"};
 

@@ -125,7 +125,7 @@ class MessageProperty : public test::SeededTest {
         [&] {
           encode(out,
                  Configure{any<U16>(), any<U16>(), any<U32>(), any<U32>(), any<U32>(), any<U32>(),
-                           any<U32>(), any<U32>(), any<U32>(), any<U32>(), any<U32>()});
+                           any<U32>(), any<U32>(), any<U32>(), any<U32>(), any<U32>(), any<U64>()});
         },
         [&] {
           encode(out, Listen{any<U16>(), any<U16>(), any<U16>(), name, protocol, handler});

@@ -88,7 +88,7 @@ TEST(Inquiry, EveryMemberIsThereAndNothingElse) {
             R"({"ok":true,"streams":[{"vhost":"v","app":"a","stream":"s","publisher":"",)"
             R"("video":"","audio":"","width":0,"height":0,"fps":2.997E1,)"
             R"("kbps_in":1.8446744073709552E19,"kbps_out":0,"players":2,"drops":0,"cut":0,)"
-            R"("age_s":0,"slot":1}],"ignored":0})");
+            R"("age_s":0,"kept_bytes":0,"given_up":0,"slot":1}],"ignored":0})");
 }
 
 TEST(Inquiry, WhoDoesNotAnswerIsNamed) {

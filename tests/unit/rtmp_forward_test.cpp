@@ -171,7 +171,7 @@ class RtmpForwardTest : public testing::Test {
     environment_.vhosts.replace({vhost});
   }
 
-  void configure(std::vector<mpb::Upstream> upstreams, Duration timeout = kPatience) {
+  void configure_as(std::vector<mpb::Upstream> upstreams, Duration timeout = kPatience) {
     VhostSettings vhost;
     vhost.name = "a.test";
     vhost.upstreams = std::move(upstreams);
@@ -323,13 +323,13 @@ TEST_F(RtmpForwardTest, WithoutAnUpstreamConfiguredItSaysSo) {
 
 TEST_F(RtmpForwardTest, AnUpstreamMayHaveAName) {
   Upstream upstream;
-  configure({{upstream.address_as("localhost")}});
+  configure_as({{upstream.address_as("localhost")}});
   settle(upstream);
 }
 
 TEST_F(RtmpForwardTest, TheAddressesOfANameAreTriedInTurn) {
   Upstream upstream;
-  configure({{upstream.address_as("origin.test")}});
+  configure_as({{upstream.address_as("origin.test")}});
   names().look_up_by([](const std::string&) -> NameResolver::Looked {
     return {{parse_endpoint("[::1]:0").value(), parse_endpoint("127.0.0.1:0").value()}, {}};
   });
@@ -338,7 +338,7 @@ TEST_F(RtmpForwardTest, TheAddressesOfANameAreTriedInTurn) {
 
 TEST_F(RtmpForwardTest, TheNextIsTriedWhenANameCannotBeLookedUpAndTheOperatorSeesWhy) {
   Upstream upstream;
-  configure({{"origin.test:1935"}, {upstream.address(), true}});
+  configure_as({{"origin.test:1935"}, {upstream.address(), true}});
   names().look_up_by([](const std::string&) -> NameResolver::Looked {
     return {{}, {"no such name", true}};
   });
@@ -349,7 +349,7 @@ TEST_F(RtmpForwardTest, TheNextIsTriedWhenANameCannotBeLookedUpAndTheOperatorSee
 
 TEST_F(RtmpForwardTest, ALookUpMayTakeAsLongAsAnUpstreamMayBeforeTheNextIsTried) {
   Upstream upstream;
-  configure({{"origin.test:1935"}, {upstream.address(), true}}, Duration{50});
+  configure_as({{"origin.test:1935"}, {upstream.address(), true}}, Duration{300});
   std::promise<void> open;
   names().look_up_by(
       [opened = open.get_future().share()](const std::string&) -> NameResolver::Looked {

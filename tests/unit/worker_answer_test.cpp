@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kStream =
     R"({"vhost":"a.test","app":"live","stream":"s","publisher":"192.0.2.1:5","video":"avc1",)"
     R"("audio":"mp4a","width":1280,"height":720,"fps":29.97,"kbps_in":2500,"kbps_out":5000,)"
-    R"("players":2,"drops":3,"cut":1,"age_s":60})";
+    R"("players":2,"drops":3,"cut":1,"age_s":60,"kept_bytes":70,"given_up":8})";
 
 std::string streams_answer(std::string_view streams) {
   return "{\"streams\":[" + std::string(streams) + "]}";
@@ -44,7 +44,8 @@ void expect_whole_stream(const AnswerContent& content) {
   const AnswerEntry& stream = content.entries->front();
   EXPECT_EQ(stream.texts,
             (std::vector<std::string>{"a.test", "live", "s", "192.0.2.1:5", "avc1", "mp4a"}));
-  EXPECT_EQ(stream.numbers, (std::vector<double>{1280, 720, 29.97, 2500, 5000, 2, 3, 1, 60}));
+  EXPECT_EQ(stream.numbers,
+            (std::vector<double>{1280, 720, 29.97, 2500, 5000, 2, 3, 1, 60, 70, 8}));
   EXPECT_FALSE(content.truncated);
 }
 
