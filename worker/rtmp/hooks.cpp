@@ -94,10 +94,10 @@ Hooks::Hooks(Environment& environment)
   environment.answer("hooks", [this](std::string_view) { return report(); });
 }
 
+/// Whom it asks for names ends with it, before or after.
 Hooks::~Hooks() {
   for (const auto& [ticket, request] : requests_) {
     if (request.late) environment_.loop.cancel(*request.late);
-    if (request.look_up) names_.cancel(*request.look_up);
   }
   if (report_timer_) environment_.loop.cancel(*report_timer_);
   if (watch_.active()) environment_.loop.remove(watch_, poster_->descriptor());
