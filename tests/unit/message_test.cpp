@@ -119,7 +119,7 @@ TEST(Message, AFixedPayloadMustFitExactly) {
 // --- each kind -----------------------------------------------------------------------------------
 
 TEST(Message, ConfigureKeepsEveryField) {
-  const Configure sent{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  const Configure sent{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 12};
   std::string payload = "\x01\0\x02\0"s;
   for (std::uint32_t field = 3; field <= 11; ++field) append_le(payload, field);
   append_le(payload, std::uint64_t{12});
