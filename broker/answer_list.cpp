@@ -12,12 +12,13 @@ namespace json = boost::json;
 
 constexpr std::array<std::string_view, 6> kStreamTexts{"vhost",     "app",   "stream",
                                                        "publisher", "video", "audio"};
-constexpr std::array<std::string_view, 9> kStreamNumbers{
-    "width", "height", "fps", "kbps_in", "kbps_out", "players", "drops", "cut", "age_s"};
+constexpr std::array<std::string_view, 11> kStreamNumbers{
+    "width", "height", "fps",   "kbps_in",    "kbps_out", "players",
+    "drops", "cut",    "age_s", "kept_bytes", "given_up"};
 
 constexpr std::array<std::string_view, 1> kStreamTotals{"ignored"};
 
-constexpr std::array<std::string_view, 2> kUpstreamTexts{"vhost", "address"};
+constexpr std::array<std::string_view, 3> kUpstreamTexts{"vhost", "address", "why"};
 constexpr std::array<std::string_view, 4> kUpstreamNumbers{"clients", "served", "failed",
                                                            "failures_in_a_row"};
 constexpr std::array<std::string_view, 2> kUpstreamFlags{"backup", "out"};

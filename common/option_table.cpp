@@ -76,6 +76,16 @@ Status set_answer_timeout(OptionTarget target, std::string_view value) {
   return {};
 }
 
+template <auto Member>
+Status set_size(OptionTarget target, std::string_view value) {
+  const auto size = parse_size(value);
+  if (!size) {
+    return usage_error("expected a size such as 512MiB or 4GiB, whole and with its unit, or 0");
+  }
+  field<Member>(target) = *size;
+  return {};
+}
+
 Status set_listen(OptionTarget target, std::string_view value) {
   const auto endpoint = parse_endpoint(value);
   if (!endpoint && !is_listen_name(value)) {
@@ -194,6 +204,10 @@ constexpr OptionSpec kTable[] = {
      set<&S::group, read_account>},
     {"max-keys", kGlobal, kWorkers, "N", "4000000", "", "keys with an owner at once", false,
      set_integer<&S::max_keys, 1, kMaxKeys>},
+    {"gop-memory", kGlobal, kWorkers, "SIZE", "0", "",
+     "what a worker may keep of its streams for players to begin with, beside the bound of each "
+     "stream: 512MiB, 4GiB; 0: no bound",
+     false, set_size<&S::gop_memory>},
 
     {"header-timeout", kGlobal, kClients, "TIME", "10s", "",
      "from a client's first byte until its key is known; 0: no limit", false,

@@ -226,7 +226,7 @@ constexpr OptionSpec kTable[] = {
      set<kPlaySecret, read_secret>, show_text<kPlaySecret>},
 
     {"on-connect", kVhost, kHooks, "URL", "", "nobody is asked",
-     "http://HOST[:PORT]/PATH that is asked whether a client may connect; HOST is localhost or an "
+     "http://HOST[:PORT]/PATH that is asked whether a client may connect; HOST is a name or an "
      "address",
      false, set<kOnConnect, read_hook_url>, show_text<kOnConnect>},
     {"on-publish", kVhost, kHooks, "URL", "", "nobody is asked",
@@ -270,8 +270,8 @@ constexpr OptionSpec kTable[] = {
      set<kPlayWait, read_time>, show<kPlayWait, format_duration>},
 
     {"upstream", kVhost, kForward, "ADDRESS[ backup]", "", "none",
-     "a server that clients are forwarded to, in turn: 192.0.2.1:1935, [2001:db8::1]:1935 or "
-     "unix:/path; a backup only when all others are down; may be repeated",
+     "a server that clients are forwarded to, in turn: origin.example.com:1935, 192.0.2.1:1935, "
+     "[2001:db8::1]:1935 or unix:/path; a backup only when all others are down; may be repeated",
      true, add_upstream, show_upstreams},
     {"upstream-prefix", kVhost, kForward, "none|proxy-v1|proxy-v2|srs-real-ip", "none", "",
      "how upstreams are told the client's address", false,

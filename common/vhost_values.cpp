@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "common/choice.hpp"
+#include "common/host_name.hpp"
 #include "common/http_url.hpp"
 #include "common/option_values.hpp"
 
@@ -195,13 +196,13 @@ Result<std::string> read_hook_url(std::string_view text) {
   const bool odd = text.find_first_of("\"\\") != std::string_view::npos;
   if (url && !odd && text.size() <= kMaxHookUrl) {
     const bool bracketed = url->authority.starts_with('[');
-    if (bracketed ? is_ipv6(url->host) : is_ipv4(url->host) || url->host == "localhost") {
+    if (bracketed ? is_ipv6(url->host) : is_ipv4(url->host) || is_host_name(url->host)) {
       return std::string(text);
     }
   }
   return usage_error(fmt::format(
       "expected http://HOST[:PORT]/PATH of at most {} visible ASCII characters, no '#', '\"' or "
-      "'\\' among them, HOST being localhost or an address such as 127.0.0.1 or [::1]",
+      "'\\' among them, HOST being a name or an address such as 127.0.0.1 or [::1]",
       kMaxHookUrl));
 }
 
@@ -230,10 +231,11 @@ Result<Upstream> read_upstream(std::string_view text) {
       endpoint && (endpoint->family() == AF_UNIX
                        ? address.starts_with("unix:")
                        : !address.starts_with(':') && !endpoint->to_string().ends_with(":0"));
+  if (parse_host_and_port(address)) return upstream;
   if (reachable && std::all_of(address.begin(), address.end(), fits)) return upstream;
   return usage_error(
-      "expected an address such as 192.0.2.1:1935, [2001:db8::1]:1935 or unix:/path, and then "
-      "perhaps the word backup");
+      "expected an address such as 192.0.2.1:1935, [2001:db8::1]:1935, origin.example.com:1935 or "
+      "unix:/path, and then perhaps the word backup");
 }
 
 Result<UpstreamPrefix> read_upstream_prefix(std::string_view text) {

@@ -23,13 +23,14 @@ std::string upstreams_text(const boost::json::object& answer) {
                {"TRIES"},
                {"FAILED"},
                {"IN A ROW"},
-               {"WORKER"}});
+               {"WORKER"},
+               {"LAST FAILURE", Align::kLeft}});
   for_each_object(member_array(answer, "upstreams"), [&](const boost::json::object& upstream) {
     table.add({text(upstream, "vhost"), text(upstream, "address"), state(upstream),
                count_text(upstream, "clients"),
                fmt::to_string(number(upstream, "served") + number(upstream, "failed")),
                count_text(upstream, "failed"), count_text(upstream, "failures_in_a_row"),
-               count_text(upstream, "slot")});
+               count_text(upstream, "slot"), text(upstream, "why")});
   });
   return fmt::format("{}{} clients; {} could not be served\n", table.to_string(),
                      number(answer, "clients"), number(answer, "unserved"));

@@ -33,7 +33,7 @@ std::size_t client_size(const T& m) {
 }  // namespace
 
 void encode(std::string& out, const Configure& m) {
-  append_header(out, Type::kConfigure, 40, 0, m.flags);
+  append_header(out, Type::kConfigure, 48, 0, m.flags);
   append_le(out, m.slot);
   append_le(out, m.max_attempts);
   for (const std::uint32_t field :
@@ -41,6 +41,7 @@ void encode(std::string& out, const Configure& m) {
         m.route_timeout_ms, m.key_linger_ms, m.drain_timeout_ms, m.clients_per_source}) {
     append_le(out, field);
   }
+  append_le(out, m.gop_memory);
 }
 
 void encode(std::string& out, const Listen& m) {

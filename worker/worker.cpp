@@ -29,6 +29,7 @@ WorkerSettings from_message(const channel::Configure& m) {
   settings.route_timeout = Duration{m.route_timeout_ms};
   settings.key_linger = Duration{m.key_linger_ms};
   settings.drain_timeout = Duration{m.drain_timeout_ms};
+  settings.gop_memory = m.gop_memory;
   return settings;
 }
 
@@ -48,6 +49,7 @@ WorkerSettings from_options(const Settings& options) {
   settings.route_timeout = options.route_timeout;
   settings.key_linger = options.key_linger;
   settings.drain_timeout = options.drain_timeout;
+  settings.gop_memory = options.gop_memory;
   return settings;
 }
 
@@ -144,6 +146,7 @@ void Worker::reconfigure(const Settings& settings) {
 void Worker::configure(const WorkerSettings& settings) {
   context_.settings = settings;
   environment_.slot = settings.slot;
+  environment_.gop_memory = settings.gop_memory;
   context_.deadlines.configure(settings);
   context_.keys.set_linger(settings.key_linger);
 }

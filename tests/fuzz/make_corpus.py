@@ -77,7 +77,7 @@ CONTROL = {
 
 KEYS = key(1, 2, b"room") + key(3, 4, b"")
 MESSAGE = {
-    "configure": datagram(0x01, struct.pack("<HH9I", *range(1, 12))),
+    "configure": datagram(0x01, struct.pack("<HH9IQ", *range(1, 13))),
     "listen": datagram(0x02, struct.pack("<HHHH", 1, 4, 7, 4) + b"maincontrolecho", 7, 1),
     "unlisten": datagram(0x03, number=7),
     "start": datagram(0x04),

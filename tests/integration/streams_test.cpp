@@ -54,7 +54,7 @@ TEST(Streams, OfAllWorkersAreTold) {
   EXPECT_EQ(second, json::parse(R"({"vhost":"a.test","app":"live","stream":"s1",
       "publisher":"192.0.2.1:0","video":"avc1","audio":"mp4a","width":1280,"height":720,
       "fps":29.97,"kbps_in":2500,"kbps_out":5000,"players":2,"drops":3,"cut":1,"age_s":3661,
-      "slot":1})"));
+      "kept_bytes":0,"given_up":0,"slot":1})"));
   const Outcome as_table = mpctl(broker, {"streams"});
   ASSERT_EQ(as_table.exit, "exit 0") << as_table.err;
   for (const char* part : {"VHOST", "s0", "s1", "avc1+mp4a", "1280x720", "29.97", "1h1m",

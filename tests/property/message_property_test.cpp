@@ -123,9 +123,9 @@ class MessageProperty : public test::SeededTest {
     std::string out;
     const std::array<std::function<void()>, 13> kinds{
         [&] {
-          encode(out,
-                 Configure{any<U16>(), any<U16>(), any<U32>(), any<U32>(), any<U32>(), any<U32>(),
-                           any<U32>(), any<U32>(), any<U32>(), any<U32>(), any<U32>()});
+          encode(out, Configure{any<U16>(), any<U16>(), any<U32>(), any<U32>(), any<U32>(),
+                                any<U32>(), any<U32>(), any<U32>(), any<U32>(), any<U32>(),
+                                any<U32>(), any<U16>(), any<U64>()});
         },
         [&] {
           encode(out, Listen{any<U16>(), any<U16>(), any<U16>(), name, protocol, handler});

@@ -263,6 +263,16 @@ TEST_F(HooksTest, ANameIsLookedUp) {
   EXPECT_TRUE(ask(url).allowed);
 }
 
+TEST_F(HooksTest, TheAddressesOfANameAreTriedInTurn) {
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  std::string url = server.url();
+  url.replace(url.find("127.0.0.1"), 9, "hooks.test");
+  environment_->shared<NameResolver>().look_up_by([](const std::string&) -> NameResolver::Looked {
+    return {{parse_endpoint("[::1]:0").value(), parse_endpoint("127.0.0.1:0").value()}, {}};
+  });
+  EXPECT_TRUE(ask(url).allowed);
+}
+
 TEST_F(HooksTest, ANameThatIsNoneIsAFailure) {
   EXPECT_FALSE(ask("http://name.invalid:1/", settings_of(Duration{500}, false)).allowed);
 }

@@ -88,7 +88,7 @@ TEST(Inquiry, EveryMemberIsThereAndNothingElse) {
             R"({"ok":true,"streams":[{"vhost":"v","app":"a","stream":"s","publisher":"",)"
             R"("video":"","audio":"","width":0,"height":0,"fps":2.997E1,)"
             R"("kbps_in":1.8446744073709552E19,"kbps_out":0,"players":2,"drops":0,"cut":0,)"
-            R"("age_s":0,"slot":1}],"ignored":0})");
+            R"("age_s":0,"kept_bytes":0,"given_up":0,"slot":1}],"ignored":0})");
 }
 
 TEST(Inquiry, WhoDoesNotAnswerIsNamed) {
@@ -140,9 +140,9 @@ TEST(Inquiry, TotalsAreAddedUpAndUpstreamsHaveTheirWorker) {
   answer(inquiry, 2, R"({"unknown":true})");
   EXPECT_EQ(json::serialize(inquiry.list_report()),
             R"({"ok":true,"upstreams":[)"
-            R"({"vhost":"v","address":"b","clients":2,"served":0,"failed":0,)"
+            R"({"vhost":"v","address":"b","why":"","clients":2,"served":0,"failed":0,)"
             R"("failures_in_a_row":0,"backup":false,"out":false,"slot":0},)"
-            R"({"vhost":"v","address":"b","clients":0,"served":1,"failed":0,)"
+            R"({"vhost":"v","address":"b","why":"","clients":0,"served":1,"failed":0,)"
             R"("failures_in_a_row":0,"backup":false,"out":true,"slot":1}],)"
             R"("clients":1000000000000002,"unserved":2})");
 }

@@ -112,16 +112,17 @@ TEST(Message, AFixedPayloadMustFitExactly) {
   EXPECT_EQ(why(datagram(0x11, "abc")), "payload too short");
   EXPECT_EQ(why(datagram(0x11, "abcde")), "payload too long");
   EXPECT_EQ(why(datagram(0x04, "a")), "payload too long");
-  EXPECT_EQ(why(datagram(0x01, std::string(39, '\0'))), "payload too short");
-  EXPECT_EQ(why(datagram(0x01, std::string(41, '\0'))), "payload too long");
+  EXPECT_EQ(why(datagram(0x01, std::string(47, '\0'))), "payload too short");
+  EXPECT_EQ(why(datagram(0x01, std::string(49, '\0'))), "payload too long");
 }
 
 // --- each kind -----------------------------------------------------------------------------------
 
 TEST(Message, ConfigureKeepsEveryField) {
-  const Configure sent{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  const Configure sent{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 12};
   std::string payload = "\x01\0\x02\0"s;
   for (std::uint32_t field = 3; field <= 11; ++field) append_le(payload, field);
+  append_le(payload, std::uint64_t{12});
   EXPECT_EQ(encoded(sent), datagram(0x01, payload));
   const auto got = expect<Configure>(encoded(sent));
   EXPECT_EQ(got.slot, 1);
@@ -133,6 +134,7 @@ TEST(Message, ConfigureKeepsEveryField) {
   EXPECT_EQ(got.send_timeout_ms, 7U);
   EXPECT_EQ(got.route_timeout_ms, 8U);
   EXPECT_EQ(got.key_linger_ms, 9U);
+  EXPECT_EQ(got.gop_memory, 12U);
   EXPECT_EQ(got.drain_timeout_ms, 10U);
   EXPECT_EQ(got.clients_per_source, 11U);
 }

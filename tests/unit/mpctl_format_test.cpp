@@ -377,12 +377,12 @@ TEST(MpctlStreams, TellsWhatIsMissing) {
 TEST(MpctlUpstreams, AreShownAsEachWorkerSeesThem) {
   const std::string text = upstreams_text(object(R"({"ok":true,"upstreams":[
     {"vhost":"a.test","address":"192.0.2.1:1935","clients":3,"served":7,"failed":2,
-     "failures_in_a_row":0,"backup":false,"out":false,"slot":0},
+     "failures_in_a_row":0,"backup":false,"out":false,"slot":0,"why":"refused"},
     {"vhost":"b.test","address":"\u001b[2J","failures_in_a_row":4,"backup":true,"out":true,
      "slot":1},
     {"vhost":"c.test","backup":true}],"clients":3,"unserved":5})"));
   EXPECT_EQ(cells_of(text, "a.test"),
-            (Words{"a.test", "192.0.2.1:1935", "up", "3", "9", "2", "0", "0"}));
+            (Words{"a.test", "192.0.2.1:1935", "up", "3", "9", "2", "0", "0", "refused"}));
   EXPECT_EQ(cells_of(text, "b.test"),
             (Words{"b.test", "\\x1b[2J", "out", "0", "0", "0", "4", "1"}));
   EXPECT_EQ(cells_of(text, "c.test"), (Words{"c.test", "-", "backup", "0", "0", "0", "0", "0"}));

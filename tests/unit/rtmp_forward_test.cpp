@@ -6,6 +6,7 @@
 
 #include <array>
 #include <functional>
+#include <future>
 #include <memory>
 #include <random>
 
@@ -52,6 +53,10 @@ class Upstream {
   }
   [[nodiscard]] std::string address() const {
     return local_endpoint(listener_.get()).value().to_string();
+  }
+  /// Its address under another name.
+  [[nodiscard]] std::string address_as(const std::string& host) const {
+    return host + address().substr(address().rfind(':'));
   }
   void stop_listening() { listener_.reset(); }
 
@@ -165,6 +170,15 @@ class RtmpForwardTest : public testing::Test {
     vhost.upstream_timeout = timeout;
     environment_.vhosts.replace({vhost});
   }
+
+  void configure_as(std::vector<mpb::Upstream> upstreams, Duration timeout = kPatience) {
+    VhostSettings vhost;
+    vhost.name = "a.test";
+    vhost.upstreams = std::move(upstreams);
+    vhost.upstream_timeout = timeout;
+    environment_.vhosts.replace({vhost});
+  }
+  NameResolver& names() { return environment_.shared<NameResolver>(); }
 
   /// What a session does with C2 and what follows it.
   Step::Next give(const std::string& request) {
@@ -305,6 +319,45 @@ TEST_F(RtmpForwardTest, NobodyAnswers) {
 TEST_F(RtmpForwardTest, WithoutAnUpstreamConfiguredItSaysSo) {
   EXPECT_EQ(give(request_), Step::Next::kClose);
   EXPECT_EQ(rejection_in(out_), "Vhost a.test has no upstream server configured");
+}
+
+TEST_F(RtmpForwardTest, AnUpstreamMayHaveAName) {
+  Upstream upstream;
+  configure_as({{upstream.address_as("localhost")}});
+  settle(upstream);
+}
+
+TEST_F(RtmpForwardTest, TheAddressesOfANameAreTriedInTurn) {
+  Upstream upstream;
+  configure_as({{upstream.address_as("origin.test")}});
+  names().look_up_by([](const std::string&) -> NameResolver::Looked {
+    return {{parse_endpoint("[::1]:0").value(), parse_endpoint("127.0.0.1:0").value()}, {}};
+  });
+  settle(upstream);
+}
+
+TEST_F(RtmpForwardTest, TheNextIsTriedWhenANameCannotBeLookedUpAndTheOperatorSeesWhy) {
+  Upstream upstream;
+  configure_as({{"origin.test:1935"}, {upstream.address(), true}});
+  names().look_up_by([](const std::string&) -> NameResolver::Looked {
+    return {{}, {"no such name", true}};
+  });
+  settle(upstream);
+  const std::string report = (*environment_.responder("upstreams"))({});
+  EXPECT_NE(report.find("cannot look up origin.test: no such name"), std::string::npos) << report;
+}
+
+TEST_F(RtmpForwardTest, ALookUpMayTakeAsLongAsAnUpstreamMayBeforeTheNextIsTried) {
+  Upstream upstream;
+  configure_as({{"origin.test:1935"}, {upstream.address(), true}}, Duration{300});
+  std::promise<void> open;
+  names().look_up_by(
+      [opened = open.get_future().share()](const std::string&) -> NameResolver::Looked {
+        opened.wait();
+        return {};
+      });
+  settle(upstream);
+  open.set_value();
 }
 
 TEST_F(RtmpForwardTest, TheUpstreamIsToldTheAddressByProxyV1) {

@@ -21,7 +21,7 @@ VhostSettings settings_of(std::vector<Upstream> upstreams) {
 class UpstreamSetTest : public testing::Test {
  protected:
   void fail_often(UpstreamSet& set, std::size_t number) const {
-    for (int i = 0; i < 3; ++i) set.failed(number, now_);
+    for (int i = 0; i < 3; ++i) set.failed(number, "refused", now_);
   }
 
   TimePoint now_ = TimePoint{} + std::chrono::hours{1};
@@ -81,10 +81,10 @@ TEST_F(UpstreamSetTest, ABackupServesOnlyWhileAllOthersAreOut) {
 
 TEST_F(UpstreamSetTest, FailuresInARowTakeOneOutForThePause) {
   UpstreamSet set(settings_of({{"a"}, {"b"}}));
-  EXPECT_FALSE(set.failed(0, now_));
-  EXPECT_FALSE(set.failed(0, now_));
+  EXPECT_FALSE(set.failed(0, "refused", now_));
+  EXPECT_FALSE(set.failed(0, "refused", now_));
   EXPECT_FALSE(set.is_out(0, now_));
-  EXPECT_TRUE(set.failed(0, now_));
+  EXPECT_TRUE(set.failed(0, "refused", now_));
   for (int i = 0; i < 4; ++i) EXPECT_EQ(set.pick(now_, {}), 1U);
   EXPECT_TRUE(set.is_out(0, now_ + Duration{9'999}));
   EXPECT_FALSE(set.is_out(0, now_ + Duration{10'000}));
@@ -93,8 +93,8 @@ TEST_F(UpstreamSetTest, FailuresInARowTakeOneOutForThePause) {
 TEST_F(UpstreamSetTest, ASuccessStartsTheCountOver) {
   UpstreamSet set(settings_of({{"a"}}));
   for (int i = 0; i < 5; ++i) {
-    EXPECT_FALSE(set.failed(0, now_));
-    EXPECT_FALSE(set.failed(0, now_));
+    EXPECT_FALSE(set.failed(0, "refused", now_));
+    EXPECT_FALSE(set.failed(0, "refused", now_));
     EXPECT_FALSE(set.succeeded(0));
   }
   EXPECT_EQ(set.members()[0].served, 5U);
@@ -107,18 +107,18 @@ TEST_F(UpstreamSetTest, AfterThePauseOneFailureIsEnoughAndOneSuccessToo) {
   EXPECT_FALSE(set.pick(now_, {}));
   now_ += Duration{10'000};
   EXPECT_EQ(set.pick(now_, {}), 0U);
-  EXPECT_TRUE(set.failed(0, now_));
+  EXPECT_TRUE(set.failed(0, "refused", now_));
   EXPECT_FALSE(set.pick(now_, {}));
   now_ += Duration{10'000};
   EXPECT_TRUE(set.succeeded(0));
-  EXPECT_FALSE(set.failed(0, now_));
+  EXPECT_FALSE(set.failed(0, "refused", now_));
   EXPECT_EQ(set.pick(now_, {}), 0U);
 }
 
 TEST_F(UpstreamSetTest, FailuresOfClientsThatBeganEarlierDoNotProlongThePause) {
   UpstreamSet set(settings_of({{"a"}}));
   fail_often(set, 0);
-  EXPECT_FALSE(set.failed(0, now_ + Duration{9'000}));
+  EXPECT_FALSE(set.failed(0, "refused", now_ + Duration{9'000}));
   EXPECT_FALSE(set.is_out(0, now_ + Duration{10'000}));
 }
 
@@ -132,12 +132,40 @@ TEST_F(UpstreamSetTest, AReloadKeepsWhatIsKnownOfAnAddress) {
   EXPECT_FALSE(after.is_out(1, now_));
 }
 
+std::vector<Endpoint> addresses_of(std::initializer_list<const char*> texts) {
+  std::vector<Endpoint> addresses;
+  for (const char* text : texts) addresses.push_back(parse_endpoint(text).value());
+  return addresses;
+}
+
+std::vector<std::string> texts_of(const std::vector<Endpoint>& addresses) {
+  std::vector<std::string> texts;
+  for (const Endpoint& address : addresses) texts.push_back(address.to_string());
+  return texts;
+}
+
+TEST_F(UpstreamSetTest, TheAddressesOfANameTakeTurnsAndThoseThatFailedComeLast) {
+  using Texts = std::vector<std::string>;
+  UpstreamSet set(settings_of({{"origin.test:1935", false}}));
+  const auto addresses = addresses_of({"192.0.2.1:1935", "[2001:db8::1]:1935", "192.0.2.3:1935"});
+  EXPECT_EQ(texts_of(set.arrange(0, addresses, now_)), texts_of(addresses));
+  EXPECT_EQ(texts_of(set.arrange(0, addresses, now_)),
+            (Texts{"[2001:db8::1]:1935", "192.0.2.3:1935", "192.0.2.1:1935"}));
+  set.address_failed(0, addresses[2], now_);
+  EXPECT_EQ(texts_of(set.arrange(0, addresses, now_)),
+            (Texts{"192.0.2.1:1935", "[2001:db8::1]:1935", "192.0.2.3:1935"}));
+  now_ += Duration{10'000};
+  set.arrange(0, addresses, now_);
+  set.arrange(0, addresses, now_);
+  EXPECT_EQ(texts_of(set.arrange(0, addresses, now_)).front(), "192.0.2.3:1935");
+}
+
 TEST_F(UpstreamSetTest, ZeroFailuresMeansOne) {
   VhostSettings settings = settings_of({{"a"}});
   settings.upstream_fails = 0;
   UpstreamSet set(settings);
   EXPECT_EQ(set.pick(now_, {}), 0U);
-  EXPECT_TRUE(set.failed(0, now_));
+  EXPECT_TRUE(set.failed(0, "refused", now_));
 }
 
 }  // namespace

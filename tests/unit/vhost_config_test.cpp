@@ -189,13 +189,13 @@ TEST(VhostKeys, OfHttpCallbacks) {
       read(
           "on-connect = http://127.0.0.1:8085/api/v1/clients\non-publish = http://[::1]:80/\n"
           "on-play = http://localhost:1/x?y=z\non-unpublish = http://10.0.0.1:65535/u\n"
-          "on-stop = http://localhost/s\nhook-timeout = 1500ms\nhook-failure = open")
+          "on-stop = http://hooks.example.com/s\nhook-timeout = 1500ms\nhook-failure = open")
           .hooks;
   EXPECT_EQ(hooks.on_connect, "http://127.0.0.1:8085/api/v1/clients");
   EXPECT_EQ(hooks.on_publish, "http://[::1]:80/");
   EXPECT_EQ(hooks.on_play, "http://localhost:1/x?y=z");
   EXPECT_EQ(hooks.on_unpublish, "http://10.0.0.1:65535/u");
-  EXPECT_EQ(hooks.on_stop, "http://localhost/s");
+  EXPECT_EQ(hooks.on_stop, "http://hooks.example.com/s");
   EXPECT_EQ(hooks.timeout, Duration{1'500});
   EXPECT_TRUE(hooks.fail_open);
   for (const char* key : {"on-connect", "on-publish", "on-play", "on-unpublish", "on-stop"}) {
@@ -204,7 +204,7 @@ TEST(VhostKeys, OfHttpCallbacks) {
               "mp.ini:4: [vhost a.test] " + head +
                   "https://127.0.0.1:1/x: there is no TLS: expected http://HOST[:PORT]/PATH");
     for (const char* value :
-         {"", "127.0.0.1:1/x", "http://", "http:///x", "http://example.com:80/x",
+         {"", "127.0.0.1:1/x", "http://", "http:///x", "http://1.2.3:80/x", "http://-a.test/x",
           "http://127.0.0.1:0/x", "http://127.0.0.1:65536/x", "http://:80/x", "http://unix:/x",
           "http://::1:80/x", "http://127.0.0.1:1/a b", "http://127.0.0.1:1/a\"b",
           "ftp://127.0.0.1:1/x"}) {
@@ -271,11 +271,12 @@ TEST(VhostKeys, OfThePublisherThatHasAStream) {
 TEST(VhostKeys, OfForwarding) {
   const VhostSettings vhost = read(
       "upstream = 192.0.2.1:1935\nupstream = [2001:db8::1]:1935  backup\n"
-      "upstream = unix:/run/srs.sock backup\nupstream-prefix = proxy-v2\n"
+      "upstream = unix:/run/srs.sock backup\nupstream = origin.example.com:1935\nupstream-prefix = proxy-v2\n"
       "upstream-timeout = 1s\nupstream-fails = 1\nupstream-pause = 0");
   EXPECT_EQ(vhost.upstreams, (std::vector<Upstream>{{"192.0.2.1:1935", false},
                                                     {"[2001:db8::1]:1935", true},
-                                                    {"unix:/run/srs.sock", true}}));
+                                                    {"unix:/run/srs.sock", true},
+                                                    {"origin.example.com:1935", false}}));
   EXPECT_EQ(vhost.upstream_prefix, UpstreamPrefix::kProxyV2);
   EXPECT_EQ(vhost.upstream_timeout, Duration{1'000});
   EXPECT_EQ(vhost.upstream_fails, 1U);
@@ -283,7 +284,7 @@ TEST(VhostKeys, OfForwarding) {
   EXPECT_EQ(read("upstream-prefix = proxy-v1").upstream_prefix, UpstreamPrefix::kProxyV1);
   EXPECT_EQ(read("upstream-prefix = srs-real-ip").upstream_prefix, UpstreamPrefix::kSrsRealIp);
   for (const char* value :
-       {"", "backup", "localhost:1935", "192.0.2.1", ":1935", "192.0.2.1:0", "192.0.2.1:1935 spare",
+       {"", "backup", "localhost", "192.0.2.1", "192.0.2:1935", "a..b:1935", "a.test:0", ":1935", "192.0.2.1:0", "192.0.2.1:1935 spare",
         "192.0.2.1:1935 backup backup", "/run/x.sock", "unix:", "unix:/a b", "::1:1935"}) {
     EXPECT_TRUE(expected_by(std::string("upstream = ") + value)
                     .starts_with("an address such as 192.0.2.1:1935"));

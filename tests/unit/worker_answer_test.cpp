@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kStream =
     R"({"vhost":"a.test","app":"live","stream":"s","publisher":"192.0.2.1:5","video":"avc1",)"
     R"("audio":"mp4a","width":1280,"height":720,"fps":29.97,"kbps_in":2500,"kbps_out":5000,)"
-    R"("players":2,"drops":3,"cut":1,"age_s":60})";
+    R"("players":2,"drops":3,"cut":1,"age_s":60,"kept_bytes":70,"given_up":8})";
 
 std::string streams_answer(std::string_view streams) {
   return "{\"streams\":[" + std::string(streams) + "]}";
@@ -44,7 +44,8 @@ void expect_whole_stream(const AnswerContent& content) {
   const AnswerEntry& stream = content.entries->front();
   EXPECT_EQ(stream.texts,
             (std::vector<std::string>{"a.test", "live", "s", "192.0.2.1:5", "avc1", "mp4a"}));
-  EXPECT_EQ(stream.numbers, (std::vector<double>{1280, 720, 29.97, 2500, 5000, 2, 3, 1, 60}));
+  EXPECT_EQ(stream.numbers,
+            (std::vector<double>{1280, 720, 29.97, 2500, 5000, 2, 3, 1, 60, 70, 8}));
   EXPECT_FALSE(content.truncated);
 }
 
@@ -185,13 +186,13 @@ TEST(WorkerAnswer, StreamsAreBoundedInNumber) {
 
 TEST(WorkerAnswer, ReadsUpstreamsAndTheirTotals) {
   const auto content = content_of(
-      R"({"clients":4,"upstreams":[{"vhost":"a.test","address":"192.0.2.1:1","backup":true,)"
+      R"({"clients":4,"upstreams":[{"vhost":"a.test","address":"192.0.2.1:1","why":"no","backup":true,)"
       R"("out":1,"failures_in_a_row":2,"served":3,"failed":5,"clients":4,"x":true},)"
       R"({"vhost":"a.test"}],"unserved":-1,"served":9})",
       SIZE_MAX, "upstreams");
   ASSERT_TRUE(content && content->entries && content->entries->size() == 1);
   const AnswerEntry& upstream = content->entries->front();
-  EXPECT_EQ(upstream.texts, (std::vector<std::string>{"a.test", "192.0.2.1:1"}));
+  EXPECT_EQ(upstream.texts, (std::vector<std::string>{"a.test", "192.0.2.1:1", "no"}));
   EXPECT_EQ(upstream.numbers, (std::vector<double>{4, 3, 5, 2}));
   EXPECT_EQ(upstream.flags, (std::vector<bool>{true, false}));
   EXPECT_EQ(content->totals, (std::vector<double>{4, 0}));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/endpoint.hpp"
+#include "common/host_name.hpp"
 #include "common/log.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/prefix.hpp"
@@ -62,6 +63,7 @@ void ForwardedClient::leave() {
   stop_timer();
   client_side_.unwatch();
   upstream_side_.unwatch();
+  if (search_ && search_->look_up) upstreams_.names.cancel(*search_->look_up);
   search_.reset();
   upstream_.reset();
   seat_.reset();
@@ -86,35 +88,88 @@ void ForwardedClient::stop_timer() {
 
 // ---- until an upstream has answered
 
+/// The next address of the upstream, else those of the next upstream.
 void ForwardedClient::try_next() {
   if (!client_side_.watch(connection_.descriptor(), 0)) return end();
-  while (const auto number = search_->set->pick(upstreams_.loop.now(), search_->tried)) {
-    search_->tried.push_back(*number);
-    switch (dial(*number)) {
-      case Dialled::kBegun:
-        return;
-      case Dialled::kNoDescriptor:
-        return refuse(Reason::kBusy, "Out of descriptors");
-      case Dialled::kFailed:
-        break;
+  for (;;) {
+    while (search_->next_address < search_->addresses.size()) {
+      switch (dial(search_->addresses[search_->next_address++])) {
+        case Dialled::kBegun:
+          return;
+        case Dialled::kNoDescriptor:
+          return refuse(Reason::kBusy, "Out of descriptors");
+        case Dialled::kFailed:
+          break;
+      }
     }
+    if (!search_->tried.empty()) {
+      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why);
+    }
+    const auto number = search_->set->pick(upstreams_.loop.now(), search_->tried);
+    if (!number) break;
+    search_->tried.push_back(*number);
+    if (!find_addresses(*number)) return;
   }
   refuse(Reason::kUpstream,
          fmt::format("No upstream server of vhost {} answers", search_->request.vhost));
 }
 
-ForwardedClient::Dialled ForwardedClient::dial(std::size_t number) {
+bool ForwardedClient::find_addresses(std::size_t number) {
+  search_->addresses.clear();
+  search_->next_address = 0;
+  const std::string& address = search_->set->members()[number].upstream.address;
+  if (const auto literal = parse_endpoint(address)) {
+    search_->addresses = {*literal};
+    return true;
+  }
+  const auto named = parse_host_and_port(address);
+  if (!named) {
+    search_->why = "it is no address";
+    return true;
+  }
+  const auto learn = [this, number](const NameResolver::Found& found) {
+    if (!found) {
+      search_->why = found.error().text;
+      return;
+    }
+    search_->addresses = search_->set->arrange(number, *found, upstreams_.loop.now());
+  };
+  if (const auto known = upstreams_.names.find(named->host, named->port)) {
+    learn(*known);
+    return true;
+  }
+  search_->look_up =
+      upstreams_.names.wait(named->host, named->port, search_->request.settings->upstream_timeout,
+                            [this, learn](const NameResolver::Found& found) {
+                              search_->look_up.reset();
+                              learn(found);
+                              try_next();
+                            });
+  return false;
+}
+
+ForwardedClient::Dialled ForwardedClient::dial(const Endpoint& address) {
   const ForwardRequest& request = search_->request;
   UpstreamDial& dial = search_->dial.emplace(upstream_prefix(), request.bytes, upstreams_.random);
-  const Status begun = dial.begin(search_->set->members()[number].upstream.address);
+  const Status begun = dial.begin(address);
   if (!begun && out_of_descriptors(begun.error())) return Dialled::kNoDescriptor;
   if (!begun) {
-    upstreams_.note_failure(*search_->set, number, begun.error().text);
+    address_failed(begun.error().text);
     return Dialled::kFailed;
   }
   if (!upstream_side_.watch(dial.socket(), dial.interest())) return Dialled::kNoDescriptor;
   restart_timer(request.settings->upstream_timeout, &ForwardedClient::on_dial_timeout);
   return Dialled::kBegun;
+}
+
+void ForwardedClient::address_failed(std::string_view why) {
+  const std::size_t number = search_->tried.back();
+  const Endpoint& address = search_->addresses[search_->next_address - 1];
+  search_->set->address_failed(number, address, upstreams_.loop.now());
+  search_->why = search_->addresses.size() == 1 ? std::string(why)
+                                                : fmt::format("{}: {}", address.to_string(), why);
+  const auto named = parse_host_and_port(search_->set->members()[number].upstream.address);
+  if (named) upstreams_.names.doubt(named->host);
 }
 
 std::string ForwardedClient::upstream_prefix() const {
@@ -163,7 +218,7 @@ void ForwardedClient::on_dial_timeout() {
 }
 
 void ForwardedClient::give_up_on(std::string_view why) {
-  upstreams_.note_failure(*search_->set, search_->tried.back(), why);
+  address_failed(why);
   stop_timer();
   upstream_side_.unwatch();
   try_next();

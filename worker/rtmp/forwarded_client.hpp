@@ -64,14 +64,21 @@ class ForwardedClient final : public ClientState {
   struct Search {
     ForwardRequest request;
     std::shared_ptr<UpstreamSet> set;
-    std::vector<std::size_t> tried;  // the last one is being tried
+    std::vector<std::size_t> tried;        // the last one is being tried
+    std::vector<Endpoint> addresses;       // of that one, which are tried in turn
+    std::size_t next_address = 0;          // behind the one that is being tried
+    std::string why;                       // the address before did not serve
+    std::optional<std::uint64_t> look_up;  // of its name
     std::optional<UpstreamDial> dial;
   };
 
   enum class Dialled : std::uint8_t { kBegun, kFailed, kNoDescriptor };
 
   void try_next();
-  Dialled dial(std::size_t number);
+  /// False: it has to wait for a name's addresses.
+  bool find_addresses(std::size_t number);
+  Dialled dial(const Endpoint& address);
+  void address_failed(std::string_view why);
   void on_dial_event(std::uint32_t events);
   void give_up_on(std::string_view why);
   [[nodiscard]] std::string upstream_prefix() const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <utility>
@@ -87,11 +88,13 @@ HookAnswer read_hook_answer(unsigned status, std::string_view body) {
 
 Hooks::Hooks(Environment& environment)
     : environment_(environment),
+      names_(environment.shared<NameResolver>()),
       server_id_(host_name()),
       reports_(kReportInterval, kMaxReportedUrls) {
   environment.answer("hooks", [this](std::string_view) { return report(); });
 }
 
+/// Whom it asks for names ends with it, before or after.
 Hooks::~Hooks() {
   for (const auto& [ticket, request] : requests_) {
     if (request.late) environment_.loop.cancel(*request.late);
@@ -114,6 +117,11 @@ void Hooks::tell(const std::string& url, const HookEvent& event, const HookSetti
 void Hooks::cancel(std::uint64_t ticket) {
   const auto found = requests_.find(ticket);
   if (found == requests_.end()) return;
+  if (found->second.look_up) {
+    names_.cancel(*found->second.look_up);
+    requests_.erase(found);
+    return;
+  }
   found->second.cancelled = true;
   found->second.done = {};
   if (!found->second.late) poster_->cancel(ticket);
@@ -152,7 +160,43 @@ Status Hooks::send(std::uint64_t ticket, const std::string& url, std::string doc
   Result<HttpUrl> parsed = parse_http_url(url);
   if (!parsed) return parsed.error();
   if (const Status started = start(); !started) return started.error();
-  poster_->post({ticket, std::move(*parsed), std::move(document), timeout});
+  const bool is_v6 = parsed->host.find(':') != std::string::npos;
+  const auto literal = parse_endpoint(
+      fmt::format(fmt::runtime(is_v6 ? "[{}]:{}" : "{}:{}"), parsed->host, parsed->port));
+  HttpPost post{ticket, std::move(*parsed), {}, std::move(document), timeout};
+  if (!literal) {
+    const auto port = static_cast<std::uint16_t>(std::stoul(post.url.port));
+    return send_to_name(std::move(post), port);
+  }
+  post.addresses = {*literal};
+  poster_->post(std::move(post));
+  return {};
+}
+
+Status Hooks::send_to_name(HttpPost post, std::uint16_t port) {
+  Request& request = requests_.at(post.ticket);
+  const std::string name = request.host = post.url.host;
+  if (auto known = names_.find(name, port)) {
+    if (!*known) return known->error();
+    post.addresses = **std::move(known);
+    poster_->post(std::move(post));
+    return {};
+  }
+  const Duration limit = post.timeout;
+  request.look_up = names_.wait(
+      name, port, limit,
+      [this, began = environment_.loop.now(),
+       post = std::move(post)](const NameResolver::Found& found) mutable {
+        requests_.at(post.ticket).look_up.reset();
+        const auto passed = std::chrono::ceil<Duration>(environment_.loop.now() - began);
+        if (!found) {
+          return settle(post.ticket, HookAnswer::kFailure, found.error().text,
+                        passed < post.timeout ? Reason::kHookFailed : Reason::kHookTimeout);
+        }
+        post.timeout = std::max(post.timeout - passed, Duration{1});
+        post.addresses = *found;
+        poster_->post(std::move(post));
+      });
   return {};
 }
 
@@ -172,6 +216,7 @@ Status Hooks::start() {
 
 void Hooks::on_events(std::uint32_t) {
   for (const HttpReply& reply : poster_->take_replies()) {
+    if (reply.status == 0 && !reply.connected) names_.doubt(requests_.at(reply.ticket).host);
     const HookAnswer answer =
         reply.status == 0 ? HookAnswer::kFailure : read_hook_answer(reply.status, reply.body);
     settle(reply.ticket, answer, answer == HookAnswer::kFailure ? why_failed(reply) : "",

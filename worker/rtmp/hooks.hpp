@@ -13,11 +13,13 @@
 #include "common/vhost_settings.hpp"
 #include "proto/notice.hpp"
 #include "worker/environment.hpp"
+#include "worker/name_resolver.hpp"
 #include "worker/rtmp/failure_reports.hpp"
 
 namespace mpb::rtmp {
 
 class HttpPoster;
+struct HttpPost;
 
 /// What happened, as the web server is told.
 struct HookEvent {
@@ -87,12 +89,16 @@ class Hooks final : private EventHandler {
     bool cancelled = false;
     Done done;                               // null: nobody waits for the answer
     std::optional<EventLoop::TimerId> late;  // it is not sent, and settled by this timer
+    std::optional<std::uint64_t> look_up;    // of its host, before it is sent
+    std::string host;                        // that was looked up
   };
 
   void on_events(std::uint32_t events) override;
   std::uint64_t post(const std::string& url, const HookEvent& event, const HookSettings& settings,
                      Done done);
   Status send(std::uint64_t ticket, const std::string& url, std::string document, Duration timeout);
+  /// Looks up the host, then sends.
+  Status send_to_name(HttpPost post, std::uint16_t port);
   Status start();
   void settle(std::uint64_t ticket, HookAnswer answer, std::string_view why,
               Reason failure = Reason::kHookFailed);
@@ -102,6 +108,7 @@ class Hooks final : private EventHandler {
   void report_later();
 
   Environment& environment_;
+  NameResolver& names_;
   std::string server_id_;
   std::unique_ptr<HttpPoster> poster_;  // null before the first request
   Watch watch_;

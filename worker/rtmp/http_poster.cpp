@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -53,11 +54,9 @@ class HttpPoster::Engine {
   void start() {
     thread_ = start_thread([this] { context_.run(); });
   }
-  /// False: a name look-up is under way, for which the destructor waits.
-  bool stop() {
+  void stop() {
     context_.stop();
     thread_.join();
-    return look_ups_ == 0;
   }
   void submit(HttpPost post);
   void cancel(std::uint64_t ticket);
@@ -80,8 +79,6 @@ class HttpPoster::Engine {
   void forget(const Exchange& exchange) {
     std::erase_if(waiting_, [&](const auto& one) { return one.get() == &exchange; });
   }
-  void look_up_begins() { ++look_ups_; }
-  void look_up_ended() { --look_ups_; }
   void slot_is_free() {
     --in_flight_;
     start_waiting();
@@ -99,7 +96,6 @@ class HttpPoster::Engine {
       asio::make_work_guard(context_);
   std::deque<std::shared_ptr<Exchange>> waiting_;
   std::size_t in_flight_ = 0;
-  std::size_t look_ups_ = 0;
   std::thread thread_;
 };
 
@@ -111,7 +107,6 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
       : engine_(engine),
         post_(std::move(post)),
         deadline_(engine.context(), deadline),
-        resolver_(engine.context()),
         stream_(engine.context()) {
     parser_.body_limit(kMaxReplyBody);
   }
@@ -124,16 +119,9 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
     });
   }
 
-  void start() {
-    error_code error;
-    const asio::ip::address address = asio::ip::make_address(post_.url.host, error);
-    if (error) return look_up();
-    const auto port = static_cast<std::uint16_t>(std::stoul(post_.url.port));
-    connect(tcp::resolver::results_type::create(tcp::endpoint(address, port), post_.url.host,
-                                                post_.url.port));
-  }
+  void start() { connect(); }
 
-  void fail(std::string why) { reply({post_.ticket, 0, {}, std::move(why), false}); }
+  void fail(std::string why) { reply({post_.ticket, 0, {}, std::move(why), false, connected_}); }
 
  private:
   void expire() {
@@ -142,28 +130,34 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
            0,
            {},
            fmt::format("no answer within {}", format_duration(post_.timeout)),
-           true});
-    resolver_.cancel();
+           true,
+           connected_});
     stream_.close();
   }
 
-  void look_up() {
-    engine_.look_up_begins();
-    resolver_.async_resolve(
-        post_.url.host, post_.url.port, tcp::resolver::numeric_service,
-        [self = shared_from_this()](error_code error, const tcp::resolver::results_type& found) {
-          self->engine_.look_up_ended();
-          if (self->ended(error, "cannot look up its name")) return;
-          self->connect(found);
-        });
-  }
-
-  void connect(const tcp::resolver::results_type& endpoints) {
-    stream_.async_connect(endpoints,
-                          [self = shared_from_this()](error_code error, const tcp::endpoint&) {
-                            if (self->ended(error, "cannot connect")) return;
-                            self->write();
-                          });
+  /// To the next address. What time is left is shared among those that have not been tried.
+  void connect() {
+    const Endpoint& address = post_.addresses[next_++];
+    tcp::endpoint endpoint;
+    std::memcpy(endpoint.data(), address.data(), address.length);
+    endpoint.resize(address.length);
+    const std::size_t left = post_.addresses.size() - next_;
+    if (left > 0) {
+      const auto time = deadline_.expiry() - std::chrono::steady_clock::now();
+      stream_.expires_after(time / static_cast<int>(left + 1));
+    } else {
+      stream_.expires_never();
+    }
+    stream_.async_connect(endpoint, [self = shared_from_this(), left](error_code error) {
+      if (error && left > 0 && !self->replied_) {
+        self->stream_.close();
+        return self->connect();
+      }
+      if (self->ended(error, "cannot connect")) return;
+      self->connected_ = true;
+      self->stream_.expires_never();
+      self->write();
+    });
   }
 
   void write() {
@@ -183,13 +177,18 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void read() {
-    http::async_read(
-        stream_, buffer_, parser_, [self = shared_from_this()](error_code error, std::size_t) {
-          if (self->ended(error, "no HTTP answer")) return;
-          auto& message = self->parser_.get();
-          self->reply({self->post_.ticket, message.result_int(), std::move(message.body()), {}});
-          self->engine_.slot_is_free();
-        });
+    http::async_read(stream_, buffer_, parser_,
+                     [self = shared_from_this()](error_code error, std::size_t) {
+                       if (self->ended(error, "no HTTP answer")) return;
+                       auto& message = self->parser_.get();
+                       self->reply({self->post_.ticket,
+                                    message.result_int(),
+                                    std::move(message.body()),
+                                    {},
+                                    false,
+                                    true});
+                       self->engine_.slot_is_free();
+                     });
   }
 
   /// Nothing comes after this operation: it failed, or nobody waits for the answer any more.
@@ -210,7 +209,8 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
   HttpPost post_;
   bool replied_ = false;
   asio::steady_timer deadline_;
-  tcp::resolver resolver_;
+  std::size_t next_ = 0;  // of the addresses
+  bool connected_ = false;
   boost::beast::tcp_stream stream_;
   http::request<http::string_body> request_;
   http::response_parser<http::string_body> parser_;
@@ -245,17 +245,12 @@ void HttpPoster::Engine::start_waiting() {
   }
 }
 
-HttpPoster::HttpPoster() : engine_(std::make_shared<Engine>()) {
+HttpPoster::HttpPoster() : engine_(std::make_unique<Engine>()) {
   engine_->start();
 }
 
 HttpPoster::~HttpPoster() {
-  if (engine_->stop()) return;
-  try {
-    start_thread([engine = std::move(engine_)] {}).detach();
-  } catch (const std::system_error&) {
-    // No thread to wait in: then this one waits, when the function that was to run is destroyed.
-  }
+  engine_->stop();
 }
 
 void HttpPoster::post(HttpPost post) {

@@ -1,5 +1,4 @@
-// Posts documents to web servers, in a thread of its own, so that a slow name look-up or server
-// never holds up the loop.
+// Posts documents to web servers, in a thread of its own.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/endpoint.hpp"
 #include "common/http_url.hpp"
 #include "common/units.hpp"
 
@@ -15,8 +15,9 @@ namespace mpb::rtmp {
 struct HttpPost {
   std::uint64_t ticket = 0;  // comes back in the reply; the caller's own number
   HttpUrl url;
-  std::string json;    // the body
-  Duration timeout{};  // from post() to the whole answer
+  std::vector<Endpoint> addresses;  // of its host, to be tried in turn
+  std::string json;                 // the body
+  Duration timeout{};               // from post() to the whole answer
 };
 
 struct HttpReply {
@@ -25,6 +26,7 @@ struct HttpReply {
   std::string body;        // at most kMaxReplyBody bytes; of a longer one there is no answer
   std::string error;       // why there was none
   bool timed_out = false;  // that is why
+  bool connected = false;  // to one of the addresses
 };
 
 inline constexpr std::size_t kMaxReplyBody = 64 * 1024;
@@ -36,7 +38,7 @@ class HttpPoster {
   /// Starts the thread. Throws std::runtime_error (or what derives from it) when the system has no
   /// thread or descriptor for it.
   HttpPoster();
-  /// Abandons what is under way. Never waits for a server, nor for a name look-up.
+  /// Abandons what is under way. Never waits for a server.
   ~HttpPoster();
   HttpPoster(const HttpPoster&) = delete;
   HttpPoster& operator=(const HttpPoster&) = delete;
@@ -54,7 +56,7 @@ class HttpPoster {
   class Engine;
   class Exchange;
 
-  std::shared_ptr<Engine> engine_;
+  std::unique_ptr<Engine> engine_;
 };
 
 }  // namespace mpb::rtmp

@@ -186,9 +186,26 @@ std::optional<std::uint64_t> LiveStream::entrance() const {
   return edge_;
 }
 
-void LiveStream::trim() {
+std::uint64_t LiveStream::first_needed() const {
   std::uint64_t needed = log_.end();
   for (const Player* player : players_) needed = std::min(needed, player->position());
+  return needed;
+}
+
+std::uint64_t LiveStream::spare_bytes() const {
+  const std::uint64_t messages = log_.end() - log_.begin();
+  const std::uint64_t spare = std::max(first_needed(), log_.begin()) - log_.begin();
+  return messages == 0 ? 0 : log_.memory() * spare / messages;
+}
+
+void LiveStream::give_up_spare() {
+  log_.forget_key_frames();
+  log_.trim(first_needed(), false);
+  ++counters.given_up;
+}
+
+void LiveStream::trim() {
+  const std::uint64_t needed = first_needed();
   log_.trim(needed, settings_->gop_cache);
   while (const auto key_frame = log_.key_frame()) {
     const bool large = log_.bytes() > kMaxLog && *key_frame == log_.begin();

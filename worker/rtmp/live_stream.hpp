@@ -45,8 +45,9 @@ struct StreamName {
 struct StreamCounters {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
-  std::uint64_t drops = 0;  // messages that slow players did not get
-  std::uint64_t cut = 0;    // players that were too slow
+  std::uint64_t drops = 0;     // messages that slow players did not get
+  std::uint64_t cut = 0;       // players that were too slow
+  std::uint64_t given_up = 0;  // times that it gave up what it kept, for want of memory
 };
 
 class LiveStream {
@@ -84,6 +85,12 @@ class LiveStream {
   /// The players have got what is there: drops what none needs any more.
   void trim();
 
+  /// Bytes that are kept only for players to begin with, about.
+  [[nodiscard]] std::uint64_t spare_bytes() const;
+  /// Gives them up: who comes waits for the next key frame.
+  void give_up_spare();
+  std::uint64_t accounted = 0;  // of its log's bytes; the hub's own
+
   /// When its players get what is there; the hub's own.
   enum class Delivery : std::uint8_t { kNone, kScheduled, kDue };
   Delivery delivery = Delivery::kNone;
@@ -99,6 +106,8 @@ class LiveStream {
   [[nodiscard]] TimePoint last_media() const { return last_media_; }
 
  private:
+  /// The first message that a player has yet to get.
+  [[nodiscard]] std::uint64_t first_needed() const;
   void publish_media(Track track, const Message& message, const MediaInfo& info, TimePoint now);
   void publish_data(const Message& message, TimePoint now);
   void publish_aggregate(const Message& message, TimePoint now);

@@ -22,6 +22,7 @@ constexpr std::uint32_t kSecondsOver = 5;  // a publisher may exceed its bitrate
 constexpr Duration kBriskDelivery{8};      // needs no pause
 constexpr int kPauseFactor = 3;            // times what a delivery took beyond that
 constexpr Duration kMaxPause{32};
+constexpr Duration kMemoryLineInterval{60'000};
 constexpr std::size_t kMaxTold = 255;  // bytes of a name that an operator is told as it is
 
 /// A client's name as the operator is told it: in UTF-8, and of a very long one the beginning and a
@@ -85,6 +86,7 @@ LiveStream& RelayHub::find_or_make(const StreamName& name) {
 void RelayHub::release(LiveStream& stream) {
   if (stream.publisher() != nullptr || !stream.players().empty()) return;
   if (stream.delivery == LiveStream::Delivery::kDue) std::erase(due_, &stream);
+  memory_.change(stream.accounted, 0);
   const std::string vhost = stream.name().vhost;
   streams_.erase(stream.name().path());
   const Usage used = usage(vhost);
@@ -142,6 +144,7 @@ void RelayHub::deliver(LiveStream& stream) {
 }
 
 void RelayHub::end_turn() {
+  memory_.set_limit(environment_.gop_memory);
   while (!due_.empty() || !to_flush_.empty() || !to_finish_.empty()) {
     while (!due_.empty()) {
       LiveStream* stream = due_.back();
@@ -149,7 +152,9 @@ void RelayHub::end_turn() {
       stream->delivery = LiveStream::Delivery::kNone;
       if (!stream->players().empty()) deliver(*stream);
       stream->trim();
+      account(*stream);
     }
+    if (memory_.is_full()) make_room();
     for (RelayClient* client : std::exchange(to_flush_, {})) {
       if (client->blocked()) continue;
       if (client->flush()) {
@@ -165,6 +170,33 @@ void RelayHub::end_turn() {
       client->finish();
     }
   }
+}
+
+void RelayHub::account(LiveStream& stream) {
+  const std::uint64_t bytes = stream.log().memory();
+  memory_.change(std::exchange(stream.accounted, bytes), bytes);
+}
+
+void RelayHub::make_room() {
+  std::vector<LiveStream*> streams;
+  std::vector<std::uint64_t> spare;
+  for (const auto& [path, entry] : streams_) {
+    streams.push_back(entry.stream.get());
+    spare.push_back(entry.stream->spare_bytes());
+  }
+  const std::uint64_t before = memory_.used();
+  const std::vector<std::size_t> chosen = memory_.choose(spare);
+  for (const std::size_t number : chosen) {
+    streams[number]->give_up_spare();
+    account(*streams[number]);
+  }
+  memory_.gave_up();
+  given_up_untold_ += chosen.size();
+  if (now() < next_memory_line_) return;
+  next_memory_line_ = now() + kMemoryLineInterval;
+  log_warning("gop_memory.full")("limit", environment_.gop_memory)("bytes", before)(
+      "left", memory_.used())("given_up", std::exchange(given_up_untold_, 0))(
+      "help", "players of these streams wait for the next key frame; raise gop-memory");
 }
 
 std::size_t RelayHub::kick(const std::string& path) {
@@ -250,6 +282,8 @@ std::string RelayHub::describe_streams() const {
         {"players", stream.players().size()},
         {"drops", stream.counters.drops},
         {"cut", stream.counters.cut},
+        {"kept_bytes", stream.log().memory()},
+        {"given_up", stream.counters.given_up},
         {"age_s", age.count()},
     });
   }

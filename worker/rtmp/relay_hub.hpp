@@ -15,6 +15,7 @@
 #include "worker/rtmp/hooks.hpp"
 #include "worker/rtmp/ignored.hpp"
 #include "worker/rtmp/live_stream.hpp"
+#include "worker/rtmp/media_memory.hpp"
 
 namespace mpb::rtmp {
 
@@ -82,6 +83,9 @@ class RelayHub {
   };
 
   void end_turn();
+  void account(LiveStream& stream);
+  /// Streams give up what they keep for newcomers, until the worker's bound is kept.
+  void make_room();
   void deliver(LiveStream& stream);
   void make_due(LiveStream& stream);
   [[nodiscard]] Duration time_to_delivery(const LiveStream& stream) const;
@@ -91,6 +95,9 @@ class RelayHub {
 
   Environment& environment_;
   SegmentFile segment_file_;  // outlives the streams
+  MediaMemory memory_;
+  std::uint64_t given_up_untold_ = 0;  // streams that gave up since the last line about it
+  TimePoint next_memory_line_{};
   std::unordered_map<std::string, Entry> streams_;
   std::vector<LiveStream*> due_;
   std::unordered_set<RelayClient*> to_flush_;

@@ -52,7 +52,10 @@ Handler* RtmpHandler::choose(const Client& client, std::string_view bytes) {
   }
   const std::string vhost =
       client.key.empty() ? environment_.vhosts.resolve(target.vhost) : std::string(client.key);
-  if (vhost.empty()) return &the_listeners();  // likewise
+  if (vhost.empty()) {
+    // One that names none may do so with its streams, and only the relay hears of those.
+    return target.names_vhost ? &the_listeners() : &relay_;
+  }
   return forwards(environment_, traits_, vhost) ? static_cast<Handler*>(&forward_) : &relay_;
 }
 

@@ -48,6 +48,7 @@ class Segment {
   ~Segment();
 
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t room() const { return capacity_ - size_; }
   /// No more than there is room for.
   void append(std::string_view bytes);

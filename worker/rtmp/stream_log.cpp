@@ -53,7 +53,7 @@ void StreamLog::set_time(LoggedMessage& message, std::uint32_t timestamp) {
 Segment& StreamLog::segment_for(std::size_t size) {
   if (segments_.empty() || segments_.back().room() < size) {
     const std::size_t usual = std::clamp(bytes_ / 4, kSmallestSegment, kLargestSegment);
-    segments_.emplace_back(file_, std::max(usual, size));
+    capacity_ += segments_.emplace_back(file_, std::max(usual, size)).capacity();
   }
   return segments_.back();
 }
@@ -200,6 +200,7 @@ void StreamLog::trim(std::uint64_t number, bool keep_key_frame) {
   const std::uint64_t needed =
       messages_.empty() ? first_segment_ + segments_.size() : messages_.front().segment;
   while (first_segment_ < needed && segments_.size() > 1) {
+    capacity_ -= segments_.front().capacity();
     segments_.pop_front();
     ++first_segment_;
   }

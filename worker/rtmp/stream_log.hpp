@@ -106,6 +106,10 @@ class StreamLog {
   void trim(std::uint64_t number, bool keep_key_frame);
   /// Bytes that the messages take up, with what is known of each.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  /// Memory that is held for them, whole segments.
+  [[nodiscard]] std::size_t memory() const {
+    return capacity_ + messages_.size() * sizeof(LoggedMessage);
+  }
 
  private:
   /// Of a track of video.
@@ -131,6 +135,7 @@ class StreamLog {
   std::deque<Segment> segments_;
   std::uint64_t first_segment_ = 0;
   std::size_t bytes_ = 0;
+  std::size_t capacity_ = 0;  // of the segments
   std::array<KeyFrames, kMaxTracks> key_frames_{};
   std::optional<std::uint64_t> entrance_;  // see key_frame()
   // time_before() there; not yet found for lanes that have sent nothing since: it is their

@@ -26,21 +26,19 @@ UpstreamDial::UpstreamDial(std::string_view prefix, std::string_view request,
   out_ += make_hello(HandshakeScheme::kDigest1, random);
 }
 
-Status UpstreamDial::begin(const std::string& address) {
-  const auto endpoint = parse_endpoint(address);
-  if (!endpoint) return endpoint.error();
-  socket_.reset(::socket(endpoint->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Status UpstreamDial::begin(const Endpoint& address) {
+  socket_.reset(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket_) return system_error("socket");
   if (!may_assist_a_client(socket_.get())) {
     socket_.reset();
     errno = EMFILE;
     return system_error("socket");
   }
-  if (endpoint->family() != AF_UNIX) {
+  if (address.family() != AF_UNIX) {
     const int on = 1;
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
-  if (::connect(socket_.get(), endpoint->data(), endpoint->length) != 0 && errno != EINPROGRESS) {
+  if (::connect(socket_.get(), address.data(), address.length) != 0 && errno != EINPROGRESS) {
     return system_error("connect");
   }
   return {};

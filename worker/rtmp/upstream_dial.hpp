@@ -26,7 +26,7 @@ class UpstreamDial {
   UpstreamDial(std::string_view prefix, std::string_view request, std::mt19937_64& random);
 
   /// An error of kind kSystem with out_of_descriptors() is ours, not the upstream's.
-  Status begin(const std::string& address);
+  Status begin(const Endpoint& address);
   Progress on_events(std::uint32_t events);
 
   [[nodiscard]] std::uint32_t interest() const;

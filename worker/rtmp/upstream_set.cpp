@@ -48,11 +48,32 @@ bool UpstreamSet::succeeded(std::size_t number) {
   ++member.served;
   const bool was_out = std::exchange(member.failures, 0) >= fails_;
   member.out_until = TimePoint{};
+  member.why.clear();
   return was_out;
 }
 
-bool UpstreamSet::failed(std::size_t number, TimePoint now) {
+std::vector<Endpoint> UpstreamSet::arrange(std::size_t number, std::vector<Endpoint> addresses,
+                                           TimePoint now) {
   Member& member = members_[number];
+  if (addresses.size() < 2) return addresses;
+  const auto first = static_cast<std::ptrdiff_t>(member.turn++ % addresses.size());
+  std::rotate(addresses.begin(), addresses.begin() + first, addresses.end());
+  std::erase_if(member.out_addresses, [now](const auto& out) { return out.second <= now; });
+  std::ranges::stable_partition(addresses, [&member](const Endpoint& address) {
+    return !member.out_addresses.contains(address.to_string());
+  });
+  return addresses;
+}
+
+void UpstreamSet::address_failed(std::size_t number, const Endpoint& address, TimePoint now) {
+  constexpr std::size_t kMaxOut = 64;
+  auto& out = members_[number].out_addresses;
+  if (out.size() < kMaxOut) out[address.to_string()] = now + pause_;
+}
+
+bool UpstreamSet::failed(std::size_t number, std::string_view why, TimePoint now) {
+  Member& member = members_[number];
+  member.why = why;
   ++member.failed;
   if (member.failures < UINT32_MAX) ++member.failures;
   // Clients that began before it was out fail later: that does not make the pause longer.

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/endpoint.hpp"
 #include "common/event_loop.hpp"
 #include "common/vhost_settings.hpp"
 
@@ -24,6 +27,9 @@ class UpstreamSet {
     TimePoint out_until{};
     std::uint64_t served = 0;  // clients that it answered
     std::uint64_t failed = 0;  // clients that it did not
+    std::string why;           // of the last failure, if nothing was well since
+    std::size_t turn = 0;      // of its addresses
+    std::map<std::string, TimePoint> out_addresses;  // those that did not serve, until when
     // That it serves now; clients may outlive the set.
     std::shared_ptr<std::uint64_t> clients = std::make_shared<std::uint64_t>(0);
   };
@@ -38,10 +44,15 @@ class UpstreamSet {
   /// Counts a client of the upstream's for as long as what it gives is held.
   std::shared_ptr<void> seat(std::size_t number);
 
+  /// The addresses of an upstream that has several, in the order in which to try them: they take
+  /// turns, those that did not serve within the last `upstream_pause` coming last.
+  std::vector<Endpoint> arrange(std::size_t number, std::vector<Endpoint> addresses, TimePoint now);
+  void address_failed(std::size_t number, const Endpoint& address, TimePoint now);
+
   /// True when it had been out: it is back.
   bool succeeded(std::size_t number);
   /// True when that takes it out.
-  bool failed(std::size_t number, TimePoint now);
+  bool failed(std::size_t number, std::string_view why, TimePoint now);
 
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   [[nodiscard]] bool is_out(std::size_t number, TimePoint now) const {

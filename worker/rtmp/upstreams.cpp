@@ -16,7 +16,10 @@ constexpr Duration kLogInterval{1'000};
 }  // namespace
 
 Upstreams::Upstreams(Environment& environment)
-    : loop(environment.loop), random(std::random_device{}()), environment_(environment) {
+    : loop(environment.loop),
+      names(environment.shared<NameResolver>()),
+      random(std::random_device{}()),
+      environment_(environment) {
   environment.answer("upstreams", [this](std::string_view) { return report(); });
 }
 
@@ -53,7 +56,7 @@ void Upstreams::note_success(UpstreamSet& set, std::size_t number) {
 void Upstreams::note_failure(UpstreamSet& set, std::size_t number, std::string_view why) {
   const std::string& address = set.members()[number].upstream.address;
   log_debug("upstream.failed")("address", address)("why", why);
-  if (!set.failed(number, loop.now())) return;
+  if (!set.failed(number, why, loop.now())) return;
   log_warning("upstream.out")("address", address)("failures", set.members()[number].failures)("why",
                                                                                               why);
 }
@@ -76,6 +79,7 @@ std::string Upstreams::report() const {
       boost::json::object& item = list.emplace_back(boost::json::object{}).as_object();
       item["vhost"] = section;
       item["address"] = member.upstream.address;
+      item["why"] = member.why;
       item["clients"] = *member.clients;
       item["backup"] = member.upstream.backup;
       item["out"] = entry.set->is_out(number, loop.now());

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "worker/environment.hpp"
+#include "worker/name_resolver.hpp"
 #include "worker/rtmp/splice_path.hpp"
 #include "worker/rtmp/upstream_set.hpp"
 
@@ -40,6 +41,7 @@ class Upstreams {
   void remove_client();
 
   EventLoop& loop;
+  NameResolver& names;
   PipePool pipes;
   std::mt19937_64 random;  // of handshakes
 

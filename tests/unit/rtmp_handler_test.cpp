@@ -1,0 +1,97 @@
+// Which handler gets a client of an rtmp listener.
+#include "worker/rtmp/rtmp_handler.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/relay_fixture.hpp"
+
+namespace mpb::rtmp {
+namespace {
+
+class RtmpHandlerTest : public ::testing::Test {
+ protected:
+  /// A listener's handler; relay.test and forward.test have their own, plain.test has none.
+  RtmpHandler& listener(bool forwards) {
+    VhostSettings relayed;
+    relayed.name = "relay.test";
+    relayed.handler = VhostHandler::kRelay;
+    VhostSettings forwarded;
+    forwarded.name = "forward.test";
+    forwarded.handler = VhostHandler::kForward;
+    forwarded.upstreams = {{"192.0.2.1:1935"}};
+    VhostSettings plain;
+    plain.name = "plain.test";
+    plain.upstreams = {{"192.0.2.1:1935"}};
+    environment.vhosts.replace({relayed, forwarded, plain});
+    ListenerTraits traits;
+    traits.forwards = forwards;
+    handlers.push_back(std::make_unique<RtmpHandler>(environment, traits));
+    return *handlers.back();
+  }
+  static bool is_forwarded(RtmpHandler& handler, const std::string& vhost) {
+    RelayPeer peer(handler, vhost);
+    peer.enter("live", "rtmp://" + vhost + "/live");
+    return Forward::has(peer.client);
+  }
+
+  EventLoop loop;
+  Environment environment{loop};
+  std::vector<std::unique_ptr<RtmpHandler>> handlers;
+};
+
+TEST_F(RtmpHandlerTest, TheVhostsOwnWinsOverTheListeners) {
+  for (const bool forwards : {false, true}) {
+    RtmpHandler& handler = listener(forwards);
+    EXPECT_FALSE(is_forwarded(handler, "relay.test"));
+    EXPECT_TRUE(is_forwarded(handler, "forward.test"));
+    EXPECT_EQ(is_forwarded(handler, "plain.test"), forwards);
+  }
+}
+
+TEST_F(RtmpHandlerTest, WithoutAnyOfTheirOwnTheListenersHoldsForAll) {
+  for (const bool forwards : {false, true}) {
+    RtmpHandler& handler = listener(forwards);
+    VhostSettings vhost;
+    vhost.name = "a.test";
+    vhost.upstreams = {{"192.0.2.1:1935"}};
+    environment.vhosts.replace({vhost});
+    EXPECT_EQ(is_forwarded(handler, "a.test"), forwards);
+  }
+}
+
+TEST_F(RtmpHandlerTest, WhatAProxyToldIsKeptUntilItIsDecided) {
+  RtmpHandler& handler = listener(false);
+  for (const std::string vhost : {"relay.test", "forward.test"}) {
+    RelayPeer peer(handler, vhost);
+    ASSERT_TRUE(handler.import_state(peer.client, "A192.0.2.7:5"));
+    EXPECT_EQ(handler.export_state(peer.client), "A192.0.2.7:5");
+    peer.enter("live", "rtmp://" + vhost + "/live");
+    ASSERT_EQ(Forward::has(peer.client), vhost == "forward.test");
+    if (vhost == "relay.test") {
+      EXPECT_EQ(peer.relay_client().address(), "192.0.2.7:5");
+    }
+  }
+  RelayPeer odd(handler, "relay.test");
+  EXPECT_FALSE(handler.import_state(odd.client, "?"));
+}
+
+TEST_F(RtmpHandlerTest, AClientThatNamesNoVhostIsAskedForItByTheRelay) {
+  RtmpHandler& handler = listener(true);
+  RelayPeer peer(handler, "");
+  peer.enter("live", "rtmp://192.0.2.9/live");
+  EXPECT_FALSE(Forward::has(peer.client));
+  peer.received();
+  EXPECT_EQ(peer.publish("s?vhost=relay.test"), Step::Next::kMove);
+}
+
+TEST_F(RtmpHandlerTest, AForwardedVhostMustBeNamedInConnect) {
+  RtmpHandler& handler = listener(false);
+  RelayPeer peer(handler, "relay.test");
+  peer.enter("live", "rtmp://relay.test/live");
+  peer.received();
+  EXPECT_EQ(peer.publish("s?vhost=forward.test"), Step::Next::kClose);
+  EXPECT_EQ(peer.statuses(), std::vector<std::string>{"NetStream.Publish.BadName"});
+}
+
+}  // namespace
+}  // namespace mpb::rtmp
