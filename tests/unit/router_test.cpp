@@ -161,8 +161,8 @@ TEST_F(RouterTest, AWorkerThatIsGoneOwnsNothing) {
 }
 
 TEST_F(RouterTest, AKeyThatAPinTookAwayIsNoMoreAmongItsOwners) {
-  const RouteDecision on_its_way = send("a", 1);
   arrive(send("b", 1));
+  const RouteDecision on_its_way = send("a", 1);
   ASSERT_EQ(router_->pin(kSpace, "a", {2}).size(), 1U);
   EXPECT_EQ(router_->keys_of(1), 1U);
   EXPECT_EQ(decide("a", 0).slot, 2);

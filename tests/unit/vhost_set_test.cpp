@@ -142,7 +142,7 @@ TEST(VhostSet, OfManyOnlyWhatIsDifferentIsTold) {
   ASSERT_TRUE(change);
   EXPECT_EQ(told(*change),
             "set [vhost v7.test]\nmax-players = 5\n[vhost v8.test]\nmax-players = 5\n"
-            "[vhost v100.test]\nmax-players = 9\nremoved v200.test\nnew.test\n");
+            "[vhost v100.test]\nmax-players = 9\nremoved new.test\nv200.test\n");
 }
 
 TEST(VhostSet, WhatIsToldOneByOneAddsUpToTheWhole) {
