@@ -15,6 +15,7 @@
 #include "proto/rtmp/handshake.hpp"
 #include "proto/rtmp/prefix.hpp"
 #include "tests/support/descriptors.hpp"
+#include "worker/name_resolver.hpp"
 #include "worker/rtmp/forward.hpp"
 
 namespace mpb::rtmp {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/relay_fixture.hpp"
+#include "worker/rtmp/relay_client.hpp"
 
 namespace mpb::rtmp {
 namespace {
