@@ -44,7 +44,7 @@ TEST(MediaMemory, WhatPlayersNeedIsNotAskedForAgainAndAgain) {
 
 class MediaMemoryOfStreams : public ::testing::Test, public RelayFixture {
  protected:
-  MediaMemoryOfStreams() : limit_(environment.gop_memory = 100'000) {}
+  MediaMemoryOfStreams() : limit_(environment.gop_memory = 60'000) {}
   std::unique_ptr<RelayPeer> stream(const std::string& name, std::size_t bytes) {
     auto source = publisher(name);
     source->send_media(MessageType::kVideo, 0, avc_header());
