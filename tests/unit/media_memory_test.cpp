@@ -44,7 +44,7 @@ TEST(MediaMemory, WhatPlayersNeedIsNotAskedForAgainAndAgain) {
 
 class MediaMemoryOfStreams : public ::testing::Test, public RelayFixture {
  protected:
-  MediaMemoryOfStreams() : limit_(environment.gop_memory = 100'000) {}
+  MediaMemoryOfStreams() : limit_(environment.gop_memory = 60'000) {}
   std::unique_ptr<RelayPeer> stream(const std::string& name, std::size_t bytes) {
     auto source = publisher(name);
     source->send_media(MessageType::kVideo, 0, avc_header());
@@ -67,6 +67,7 @@ TEST_F(MediaMemoryOfStreams, TheLargestGivesUpAndItsPlayersGoOn) {
   EXPECT_EQ(sink->received(MessageType::kVideo).size(), 2U);
   const auto third = stream("third", 20'000);
   EXPECT_EQ(live("large").counters.given_up, 1U);
+  EXPECT_EQ(live("large").log().memory(), 0U);
   EXPECT_FALSE(live("large").log().key_frame());
   EXPECT_TRUE(live("small").log().key_frame());
   EXPECT_TRUE(live("third").log().key_frame());

@@ -150,7 +150,7 @@ TEST(Message, ConfigureTellsWhatTheBrokerTakes) {
   Configure sent;
   EXPECT_EQ(expect<Configure>(encoded(sent)).flags, 0);
   sent.flags = Configure::kTakesNotices;
-  EXPECT_EQ(encoded(sent), datagram(0x01, std::string(40, '\0'), 0, 1));
+  EXPECT_EQ(encoded(sent), datagram(0x01, std::string(48, '\0'), 0, 1));
   EXPECT_EQ(expect<Configure>(encoded(sent)).flags, Configure::kTakesNotices);
 }
 

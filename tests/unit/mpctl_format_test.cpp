@@ -384,8 +384,9 @@ TEST(MpctlUpstreams, AreShownAsEachWorkerSeesThem) {
   EXPECT_EQ(cells_of(text, "a.test"),
             (Words{"a.test", "192.0.2.1:1935", "up", "3", "9", "2", "0", "0", "refused"}));
   EXPECT_EQ(cells_of(text, "b.test"),
-            (Words{"b.test", "\\x1b[2J", "out", "0", "0", "0", "4", "1"}));
-  EXPECT_EQ(cells_of(text, "c.test"), (Words{"c.test", "-", "backup", "0", "0", "0", "0", "0"}));
+            (Words{"b.test", "\\x1b[2J", "out", "0", "0", "0", "4", "1", "-"}));
+  EXPECT_EQ(cells_of(text, "c.test"),
+            (Words{"c.test", "-", "backup", "0", "0", "0", "0", "0", "-"}));
   EXPECT_TRUE(contains(text, "\n3 clients; 5 could not be served\n")) << text;
   EXPECT_TRUE(contains(upstreams_text(object("{}")), "\n0 clients; 0 could not be served\n"));
 }

@@ -92,7 +92,7 @@ TEST(WorkerAnswer, LeavesOutWhatItDoesNotKnowOrWhatHasAnotherType) {
   ASSERT_TRUE(content && content->entries && content->entries->size() == 1);
   const AnswerEntry& stream = content->entries->front();
   EXPECT_EQ(stream.texts, (std::vector<std::string>{"v", "a", "s", "", "", ""}));
-  EXPECT_EQ(stream.numbers, (std::vector<double>{0, 0, 0, 0, 0, 0, 4, 0, 0}));
+  EXPECT_EQ(stream.numbers, (std::vector<double>{0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0}));
 }
 
 TEST(WorkerAnswer, AStreamWithoutVhostOrAppIsNone) {
