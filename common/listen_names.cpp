@@ -11,11 +11,28 @@
 #include <thread>
 
 #include "common/host_name.hpp"
-#include "common/units.hpp"
+#include "common/option_values.hpp"
 #include "common/signals.hpp"
+#include "common/units.hpp"
 
 namespace mpb {
 namespace {
+
+constexpr std::size_t kMaxHost = 253;
+
+bool is_host(std::string_view host) {
+  if (host.empty() || host.size() > kMaxHost || host.front() == '.' || host.front() == '-') {
+    return false;
+  }
+  const bool allowed = std::all_of(host.begin(), host.end(), [](char c) {
+    return is_letter_or_digit(c) || c == '.' || c == '-' || c == '_';
+  });
+  // What ends in a number is a mistyped address.
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const std::string_view last = host.substr(host.rfind('.') + 1);
+  return allowed &&
+         !std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
 
 using Lookups = std::vector<std::vector<Endpoint>>;
 
@@ -38,7 +55,7 @@ Result<Lookups> look_up(const std::vector<ListenerSettings>& listeners) {
 
 bool is_listen_name(std::string_view text) {
   const auto colon = text.rfind(':');
-  return colon != std::string_view::npos && is_host_name(text.substr(0, colon)) &&
+  return colon != std::string_view::npos && is_host(text.substr(0, colon)) &&
          parse_integer(text.substr(colon + 1), 0, 65535).has_value();
 }
 

@@ -67,6 +67,7 @@ TEST_F(MediaMemoryOfStreams, TheLargestGivesUpAndItsPlayersGoOn) {
   EXPECT_EQ(sink->received(MessageType::kVideo).size(), 2U);
   const auto third = stream("third", 20'000);
   EXPECT_EQ(live("large").counters.given_up, 1U);
+  EXPECT_EQ(live("large").log().memory(), 0U);
   EXPECT_FALSE(live("large").log().key_frame());
   EXPECT_TRUE(live("small").log().key_frame());
   EXPECT_TRUE(live("third").log().key_frame());

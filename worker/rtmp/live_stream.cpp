@@ -201,6 +201,7 @@ std::uint64_t LiveStream::spare_bytes() const {
 void LiveStream::give_up_spare() {
   log_.forget_key_frames();
   log_.trim(first_needed(), false);
+  log_.shrink();
   ++counters.given_up;
 }
 

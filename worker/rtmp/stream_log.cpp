@@ -185,6 +185,13 @@ void StreamLog::append_absolute(std::string& out, const LoggedMessage& message,
                  kOutChunkSize);
 }
 
+void StreamLog::shrink() {
+  if (!messages_.empty()) return;
+  first_segment_ += segments_.size();
+  segments_.clear();
+  capacity_ = 0;
+}
+
 void StreamLog::trim(std::uint64_t number, bool keep_key_frame) {
   if (keep_key_frame && entrance_) number = std::min(number, *entrance_);
   number = std::min(number, end());

@@ -104,6 +104,8 @@ class StreamLog {
 
   /// Drops what is before `number`, and before the latest key frame if that is to be kept.
   void trim(std::uint64_t number, bool keep_key_frame);
+  /// Gives back the memory that a log without messages holds for the next ones.
+  void shrink();
   /// Bytes that the messages take up, with what is known of each.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// Memory that is held for them, whole segments.
