@@ -1,5 +1,6 @@
 #include "worker/rtmp/hooks.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <future>
@@ -424,6 +425,17 @@ TEST_F(HooksTest, WithoutDescriptorsItIsAFailureAndGoesOnLater) {
   }
   HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
   EXPECT_TRUE(ask(server.url()).allowed);
+}
+
+TEST_F(HooksTest, WithTooFewDescriptorsItIsAFailureToo) {
+  hooks();
+  for (int left = 1; left <= 4; ++left) {
+    std::vector<UniqueFd> spare;
+    for (int i = 0; i < left; ++i) spare.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const test::NoMoreDescriptors none;
+    spare.clear();
+    EXPECT_FALSE(ask("http://127.0.0.1:1/").allowed) << left;
+  }
 }
 
 TEST_F(HooksTest, WithoutARequestThereIsNoThread) {

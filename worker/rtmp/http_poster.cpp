@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -48,11 +49,14 @@ class HttpPoster::Engine {
  public:
   Engine() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (!event_) throw std::runtime_error(system_error("eventfd").text);
+    // The context takes its descriptors with the first socket: here, where somebody can be told
+    // that there are none, not in the thread.
+    const tcp::socket first(context_);
   }
 
   // For the caller's thread.
   void start() {
-    thread_ = start_thread([this] { context_.run(); });
+    thread_ = start_thread([this] { run(); });
   }
   void stop() {
     context_.stop();
@@ -85,6 +89,17 @@ class HttpPoster::Engine {
   }
 
  private:
+  /// What Asio throws (it starts a thread for look-ups, and there may be none) costs the post that
+  /// it was for its answer: its deadline says so. The others go on.
+  void run() {
+    while (!context_.stopped()) {
+      try {
+        context_.run();
+      } catch (const std::exception&) {
+        continue;
+      }
+    }
+  }
   void start_waiting();
 
   UniqueFd event_;
