@@ -230,7 +230,7 @@ TEST_F(RtmpHostile, APublishersPartialMessagesAreBoundedTogether) {
   bomber->send(bytes);
   const std::string quarter(4 * kMegabyte, 'x');
   for (std::uint32_t id = 3; id < 63 && !bomber->ended(); ++id) {
-    bomber->send(chunk_header(id, 16 * kMegabyte, MessageType::kVideo) + quarter);
+    bomber->send(chunk_header(id, 16 * kMegabyte - 1, MessageType::kVideo) + quarter);
   }
   EXPECT_TRUE(bomber->sees_end());
   expect_bounded(100 * kMegabyte);
