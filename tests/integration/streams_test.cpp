@@ -93,14 +93,14 @@ TEST(Streams, AMalformedKickIsRefused) {
         json::object{{"command", "kick"}, {"stream", "/" + std::string(5000, '/')}}}) {
     const json::object answer = broker.request(request);
     EXPECT_FALSE(answer.at("ok").as_bool());
-    EXPECT_NE(answer.at("error").as_string().find("VHOST/APP/STREAM"), std::string::npos);
+    EXPECT_NE(answer.at("error").as_string().find("'stream' must be"), std::string::npos);
   }
 }
 
 TEST(Streams, WorkersThatHaveNoneSayNothingAndCauseNoDelay) {
   const BrokerProcess broker({"--workers", "2"});
   const json::object report = broker.request({{"command", "streams"}});
-  EXPECT_EQ(report, json::parse(R"({"ok":true,"streams":[]})").as_object());
+  EXPECT_EQ(report, json::parse(R"({"ok":true,"streams":[],"ignored":0})").as_object());
   EXPECT_EQ(mpctl(broker, {"kick", kStream}).exit, "exit 1");
 }
 
@@ -154,7 +154,7 @@ TEST(Streams, ThePythonWorkerSaysThatItDoesNotKnow) {
   const BrokerProcess broker(
       {"--workers", "1", "--worker-program", MPB_SOURCE_DIR "/examples/python_worker.py"});
   const json::object report = broker.request({{"command", "streams"}});
-  EXPECT_EQ(report, json::parse(R"({"ok":true,"streams":[]})").as_object());
+  EXPECT_EQ(report, json::parse(R"({"ok":true,"streams":[],"ignored":0})").as_object());
 }
 
 TEST(Streams, TheSingleProcessHasNobodyToAsk) {
