@@ -6,7 +6,6 @@
 #include <set>
 
 #include "common/socket_options.hpp"
-#include "common/socket_options.hpp"
 #include "common/unique_fd.hpp"
 
 namespace mpb {

@@ -271,7 +271,8 @@ TEST(VhostKeys, OfThePublisherThatHasAStream) {
 TEST(VhostKeys, OfForwarding) {
   const VhostSettings vhost = read(
       "upstream = 192.0.2.1:1935\nupstream = [2001:db8::1]:1935  backup\n"
-      "upstream = unix:/run/srs.sock backup\nupstream = origin.example.com:1935\nupstream-prefix = proxy-v2\n"
+      "upstream = unix:/run/srs.sock backup\nupstream = origin.example.com:1935\nupstream-prefix = "
+      "proxy-v2\n"
       "upstream-timeout = 1s\nupstream-fails = 1\nupstream-pause = 0");
   EXPECT_EQ(vhost.upstreams, (std::vector<Upstream>{{"192.0.2.1:1935", false},
                                                     {"[2001:db8::1]:1935", true},
@@ -284,8 +285,9 @@ TEST(VhostKeys, OfForwarding) {
   EXPECT_EQ(read("upstream-prefix = proxy-v1").upstream_prefix, UpstreamPrefix::kProxyV1);
   EXPECT_EQ(read("upstream-prefix = srs-real-ip").upstream_prefix, UpstreamPrefix::kSrsRealIp);
   for (const char* value :
-       {"", "backup", "localhost", "192.0.2.1", "192.0.2:1935", "a..b:1935", "a.test:0", ":1935", "192.0.2.1:0", "192.0.2.1:1935 spare",
-        "192.0.2.1:1935 backup backup", "/run/x.sock", "unix:", "unix:/a b", "::1:1935"}) {
+       {"", "backup", "localhost", "192.0.2.1", "192.0.2:1935", "a..b:1935", "a.test:0", ":1935",
+        "192.0.2.1:0", "192.0.2.1:1935 spare", "192.0.2.1:1935 backup backup", "/run/x.sock",
+        "unix:", "unix:/a b", "::1:1935"}) {
     EXPECT_TRUE(expected_by(std::string("upstream = ") + value)
                     .starts_with("an address such as 192.0.2.1:1935"));
   }
