@@ -276,11 +276,11 @@ TEST(Message, NoticeKeepsEveryField) {
   sent.app = "live";
   sent.stream = "s";
   sent.key = "k";
-  EXPECT_EQ(encoded(sent),
-            datagram(0x1a,
-                     "\x02\x1b\x03\0\x04\x03\x02\x01\x0b\0\x06\0\x04\0\x01\0\x01\0\0\0"
-                     "192.0.2.1:5a.testlivesk"s));
-  const auto got = expect<Notice>(encoded(sent));
+  const std::string wire = encoded(sent);
+  EXPECT_EQ(wire, datagram(0x1a,
+                           "\x02\x1b\x03\0\x04\x03\x02\x01\x0b\0\x06\0\x04\0\x01\0\x01\0\0\0"
+                           "192.0.2.1:5a.testlivesk"s));
+  const auto got = expect<Notice>(wire);
   EXPECT_EQ(got.kind, sent.kind);
   EXPECT_EQ(got.reason, sent.reason);
   EXPECT_EQ(got.action, sent.action);
