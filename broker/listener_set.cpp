@@ -129,10 +129,7 @@ Result<ListenerSet::Change> ListenerSet::apply(const Settings& settings) {
   listeners_.clear();
   for (Listener& listener : fresh) {
     listener.socket->set_up(socket_setup(listener.settings, settings));
-    if (listener.socket->path_state() == OwnedPath::State::kReplaced) {
-      log_warning("listener.path_taken")("listener", listener.settings.name)(
-          "address", listener.address)("why", "another server has put its socket there");
-    }
+    warn_of_taken_path(listener.settings.name, *listener.socket);
     listeners_.emplace(listener.number, std::move(listener));
   }
   return change;
