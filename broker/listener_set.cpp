@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "common/listen_flags.hpp"
-#include "common/log.hpp"
 
 namespace mpb {
 namespace {

@@ -266,6 +266,7 @@ TEST_F(UnixSocket, ItLeavesWhatTookItsPlace) {
   EXPECT_EQ(first->path_state(), OwnedPath::State::kGone);
   const auto second = open();
   EXPECT_EQ(first->path_state(), OwnedPath::State::kReplaced);
+  EXPECT_TRUE(accept_from(*second)) << "a connection asks whether it lives";
   first.reset();
   EXPECT_TRUE(serves(*second));
 }
