@@ -215,8 +215,12 @@ void Broker::announce_ready() {
     if (!workers_.online(slot)) return;
   }
   announced_ = true;
-  notify_service_manager(
-      fmt::format("READY=1\nSTATUS={} workers online", workers_.count(WorkerState::kOnline)));
+  tell_online("READY=1\n");
+}
+
+void Broker::tell_online(std::string_view first) {
+  told_online_ = workers_.count(WorkerState::kOnline);
+  notify_service_manager(fmt::format("{}STATUS={} workers online", first, told_online_));
 }
 
 std::string Broker::service_trouble() const {
@@ -234,7 +238,11 @@ void Broker::update_service() {
   service_seen_ = workers_.changes();
   const ServiceView before = std::exchange(
       service_, view_service(workers_, settings_.workers, settings_.acceptor_count()));
-  if (service_.state == before.state) return;
+  if (service_.state == before.state) {
+    const bool changed = told_online_ != workers_.count(WorkerState::kOnline);
+    if (announced_ && changed && service_.state == ServiceState::kRunning) tell_online();
+    return;
+  }
   if (service_.state == ServiceState::kDown) turn_away();
   if (before.state == ServiceState::kDown) turn_away_.end();
   tell_service();
@@ -252,9 +260,9 @@ void Broker::tell_service() {
   const std::string why = service_trouble();
   events_.emit(why.empty() ? LogLevel::kInfo : LogLevel::kError, "state",
                {{"state", to_string(service_.state)}, {"why", why}});
+  if (why.empty()) return tell_online();
   notify_service_manager(
-      why.empty() ? fmt::format("STATUS={} workers online", workers_.count(WorkerState::kOnline))
-                  : fmt::format("STATUS=The service is {}: {}", to_string(service_.state), why));
+      fmt::format("STATUS=The service is {}: {}", to_string(service_.state), why));
 }
 
 void Broker::stop() {

@@ -105,6 +105,8 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   void update_service();
   void turn_away();
   void tell_service();
+  /// To the service manager; `first` stands before it.
+  void tell_online(std::string_view first = {});
   /// Why the state of service is not running; empty: it is.
   [[nodiscard]] std::string service_trouble() const;
   void feed_watchdog(Duration interval);
@@ -131,6 +133,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   TimePoint started_ = Clock::now();
   PinSet pins_;
   bool announced_ = false;
+  std::size_t told_online_ = 0;  // workers, as the service manager knows
   bool wait_timer_armed_ = false;
   bool stopping_ = false;
 };

@@ -76,7 +76,9 @@ void ControlSocket::unwatch() {
 }
 
 Status ControlSocket::restore_path() {
-  if (!listener_ || listener_->path_state() != OwnedPath::State::kGone) return {};
+  if (!listener_) return {};
+  warn_of_taken_path("control-socket", *listener_);
+  if (listener_->path_state() != OwnedPath::State::kGone) return {};
   return open(listener_->address().path());
 }
 

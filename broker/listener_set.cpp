@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "common/listen_flags.hpp"
-#include "common/log.hpp"
 
 namespace mpb {
 namespace {
@@ -129,10 +128,7 @@ Result<ListenerSet::Change> ListenerSet::apply(const Settings& settings) {
   listeners_.clear();
   for (Listener& listener : fresh) {
     listener.socket->set_up(socket_setup(listener.settings, settings));
-    if (listener.socket->path_state() == OwnedPath::State::kReplaced) {
-      log_warning("listener.path_taken")("listener", listener.settings.name)(
-          "address", listener.address)("why", "another server has put its socket there");
-    }
+    warn_of_taken_path(listener.settings.name, *listener.socket);
     listeners_.emplace(listener.number, std::move(listener));
   }
   return change;

@@ -14,7 +14,7 @@ RestartDecision RestartPolicy::on_exit(const WorkerExit& exit, std::mt19937_64& 
   const Duration delay = std::min<Duration>(rules_.first * (1LL << doublings), rules_.longest);
   const auto jitter =
       static_cast<std::int64_t>(random() % (static_cast<std::uint64_t>(delay.count()) / 4 + 1));
-  if (!exit.was_ready) without_ready_ += exit.ran + delay;
+  without_ready_ += exit.was_ready ? delay : exit.ran + delay;
   return {false, delay + Duration{jitter}};
 }
 

@@ -37,13 +37,13 @@ class RestartPolicy {
   /// The record is clean again: somebody asked for another try.
   void forgive();
   [[nodiscard]] std::uint32_t failures() const { return failures_; }
-  /// It did not get ready for so long that nobody should wait for it.
+  /// It did not get ready for so long, or will not be tried for so long, that nobody should wait.
   [[nodiscard]] bool hopeless() const { return without_ready_ >= rules_.patience; }
 
  private:
   RestartRules rules_;
   std::uint32_t failures_ = 0;  // since it last ran long enough
-  Duration without_ready_{0};   // failed starts in a row, and the delays behind them
+  Duration without_ready_{0};   // failed starts in a row, and the delays before the next one
 };
 
 }  // namespace mpb

@@ -135,7 +135,8 @@ pid_t parent_of(pid_t pid) {
 bool is_worker(pid_t pid, const std::string& program) {
   std::ifstream file(fmt::format("/proc/{}/environ", pid), std::ios::binary);
   const std::string environment{std::istreambuf_iterator<char>(file), {}};
-  return program == "mpworker" || environment.find("MPBROKER_CHANNEL=") != std::string::npos;
+  if (environment.empty()) return program == "mpworker";
+  return environment.find("MPBROKER_CHANNEL=") != std::string::npos;
 }
 
 AddressHolder describe(pid_t pid) {

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "common/owned_path.hpp"
 #include "common/units.hpp"
 
 namespace mpb {
@@ -64,21 +65,11 @@ std::string unix_name(const Endpoint& endpoint) {
   return "unix:" + text;
 }
 
-/// True when a socket at a unix path is served by nobody: a dead server left it behind. A file of
-/// another kind refuses connections too, but is not ours to remove.
-bool is_stale(const Endpoint& endpoint) {
-  struct stat status {};
-  if (::lstat(endpoint.path().c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-  UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  return probe && ::connect(probe.get(), endpoint.data(), endpoint.length) != 0 &&
-         errno == ECONNREFUSED;
-}
-
 Status bind_to(int socket, const Endpoint& endpoint) {
   if (::bind(socket, endpoint.data(), endpoint.length) == 0) return {};
   const int refused = errno;
   const std::string name = endpoint.to_string();
-  if (refused != EADDRINUSE || endpoint.family() != AF_UNIX || !is_stale(endpoint)) {
+  if (refused != EADDRINUSE || endpoint.family() != AF_UNIX || !is_left_behind(endpoint)) {
     errno = refused;
     return system_error("cannot listen on " + name);
   }

@@ -115,6 +115,13 @@ Result<std::vector<ListenerSocket>> open_listener(const ListenerSettings& listen
   return sockets;
 }
 
+void warn_of_taken_path(std::string_view listener, const ListeningSocket& socket) {
+  if (socket.path_state() != OwnedPath::State::kReplaced) return;
+  log_warning("listener.path_taken")("listener", listener)("address", socket.address().to_string())(
+      "why", "another server's socket, or a file that is no socket, is there by now")(
+      "help", "if it is not wanted there, move it away and reload");
+}
+
 bool ListenerUpkeep::run(ListeningSocket& socket, std::string_view listener, TimePoint now,
                          const std::function<void()>& let_go) {
   const ListeningSocket::Upkeep upkeep = socket.keep_up();

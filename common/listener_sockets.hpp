@@ -40,6 +40,9 @@ Result<std::vector<ListenerSocket>> open_listener(const ListenerSettings& listen
                                                   std::vector<ClaimedSocket> claimed,
                                                   const SocketFinder& find);
 
+/// When something else has taken the place of its path: nobody finds the socket there.
+void warn_of_taken_path(std::string_view listener, const ListeningSocket& socket);
+
 /// Puts a socket right that others share, and tells the log of it, once a minute at most.
 class ListenerUpkeep {
  public:

@@ -139,7 +139,9 @@ Status ListeningSocket::renew() {
 }
 
 OwnedPath::State ListeningSocket::path_state() const {
-  return path_ ? path_->state() : OwnedPath::State::kOurs;
+  const auto state = path_ ? path_->state() : OwnedPath::State::kOurs;
+  const bool free = state == OwnedPath::State::kReplaced && is_left_behind(address_);
+  return free ? OwnedPath::State::kGone : state;
 }
 
 void ListeningSocket::close() {

@@ -1,6 +1,11 @@
 #include "common/owned_path.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include <cerrno>
+
+#include "common/unique_fd.hpp"
 
 namespace mpb {
 
@@ -21,6 +26,14 @@ OwnedPath::State OwnedPath::state() const {
 
 OwnedPath::~OwnedPath() {
   if (!path_.empty() && state() == State::kOurs) ::unlink(path_.c_str());
+}
+
+bool is_left_behind(const Endpoint& endpoint) {
+  struct stat status {};
+  if (::lstat(endpoint.path().c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  return probe && ::connect(probe.get(), endpoint.data(), endpoint.length) != 0 &&
+         errno == ECONNREFUSED;
 }
 
 }  // namespace mpb

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "common/endpoint.hpp"
+
 namespace mpb {
 
 class OwnedPath {
@@ -30,5 +32,9 @@ class OwnedPath {
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };
+
+/// True when a socket at a unix path is served by nobody: a dead server left it behind. A file of
+/// another kind refuses connections too, but is not ours to remove.
+bool is_left_behind(const Endpoint& endpoint);
 
 }  // namespace mpb

@@ -12,7 +12,8 @@ namespace mpb {
 namespace {
 
 constexpr std::array kEnding{SIGTERM, SIGINT};
-constexpr std::array kOfWrites{SIGPIPE, SIGXFSZ, SIGTTOU};
+// SIGIO: of a socket that another process shares and has made to raise it.
+constexpr std::array kIgnored{SIGPIPE, SIGXFSZ, SIGTTOU, SIGIO};
 
 template <class... Numbers>
 sigset_t set_of(const Numbers&... numbers) {
@@ -29,7 +30,7 @@ void end_before_anything_began(int) {
 }  // namespace
 
 void prepare_signals() {
-  for (const int number : kOfWrites) std::signal(number, SIG_IGN);
+  for (const int number : kIgnored) std::signal(number, SIG_IGN);
   // Who ignores it never learns how a child ended, and passes that on to the programs it starts.
   std::signal(SIGCHLD, SIG_DFL);
   for (const int number : kEnding) std::signal(number, end_before_anything_began);
@@ -41,7 +42,7 @@ void restore_signals(bool hold_requests) {
   const sigset_t held = set_of(SIGTERM, SIGINT, SIGHUP);
   const sigset_t none = set_of();
   ::sigprocmask(SIG_BLOCK, &held, nullptr);
-  for (const int number : kOfWrites) std::signal(number, SIG_DFL);
+  for (const int number : kIgnored) std::signal(number, SIG_DFL);
   for (const int number : kEnding) std::signal(number, SIG_DFL);
   ::sigprocmask(SIG_SETMASK, hold_requests ? &held : &none, nullptr);
 }

@@ -12,6 +12,7 @@ namespace mpb {
 /// For the first line of main. A signal that asks for something is not lost and does not act by
 /// default: SIGTERM and SIGINT end the program, which has nothing to clear away yet, with 0; SIGHUP
 /// waits. Signals that a write may raise are ignored, it fails instead: SIGPIPE, SIGXFSZ, SIGTTOU.
+/// So is SIGIO, which others who share a socket may ask for.
 void prepare_signals();
 
 /// For a process that becomes another program by execve(2): what prepare_signals changed is as by

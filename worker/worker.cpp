@@ -127,7 +127,9 @@ void Worker::keep_up_sockets() {
 
 void Worker::restore_paths() {
   for (auto& [number, listener] : listeners_) {
-    if (!listener.socket || listener.socket->path_state() != OwnedPath::State::kGone) continue;
+    if (!listener.socket) continue;
+    warn_of_taken_path(listener.service.name, *listener.socket);
+    if (listener.socket->path_state() != OwnedPath::State::kGone) continue;
     if (const Status renewed = listener.socket->renew(); !renewed) {
       LogLine line(LogLevel::kError, "listener.failed");
       add_error(line("listener", listener.service.name), renewed.error());

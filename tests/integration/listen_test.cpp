@@ -120,6 +120,37 @@ TEST_F(UnixPath, OfASuccessorStays) {
   EXPECT_TRUE(greets(unix_at(path)));
 }
 
+TEST_F(UnixPath, ThatAFileHasTakenIsToldAndTheFileStays) {
+  for (const char* workers : {"1", "0"}) {
+    BrokerSetup begin = setup();
+    begin.arguments = {"--workers", workers};
+    BrokerProcess broker(begin);
+    ASSERT_TRUE(eventually([&] { return greets(unix_at(path)); }));
+    std::filesystem::remove(path);
+    { const std::ofstream file(path); }
+    broker.signal(SIGHUP);
+    EXPECT_TRUE(eventually(
+        [&] { return broker.log().find("event=listener.path_taken") != std::string::npos; }));
+    broker.signal(SIGTERM);
+    EXPECT_EQ(broker.wait_exit(), "exit 0");
+    EXPECT_TRUE(std::filesystem::is_regular_file(path));
+    std::filesystem::remove(path);
+  }
+}
+
+TEST_F(UnixPath, ASignalThatASharedSocketRaisesEndsNobody) {
+  for (const char* workers : {"1", "0"}) {
+    BrokerSetup begin = setup();
+    begin.arguments = {"--workers", workers};
+    BrokerProcess broker(begin);
+    ASSERT_TRUE(eventually([&] { return greets(unix_at(path)); }));
+    broker.signal(SIGIO);
+    EXPECT_TRUE(greets(unix_at(path)));
+    broker.signal(SIGTERM);
+    EXPECT_EQ(broker.wait_exit(), "exit 0");
+  }
+}
+
 TEST_F(UnixPath, OfASingleProcessIsMadeAgainAndGoesWithIt) {
   BrokerSetup alone = setup();
   alone.arguments = {"--workers", "0"};
@@ -132,6 +163,17 @@ TEST_F(UnixPath, OfASingleProcessIsMadeAgainAndGoesWithIt) {
   broker.signal(SIGTERM);
   EXPECT_EQ(broker.wait_exit(), "exit 0");
   EXPECT_FALSE(exists(path));
+}
+
+TEST(AddressInUse, ByASingleProcessIsNotByWorkersWhoseBrokerDied) {
+  BrokerSetup alone;
+  alone.arguments = {"--workers", "0"};
+  const BrokerProcess first(alone);
+  const Outcome second =
+      run("mpbroker", {"--listen", "127.0.0.1:" + std::to_string(first.port()), "--workers", "1"});
+  EXPECT_EQ(second.exit, "exit 1");
+  EXPECT_NE(second.err.find("mpworker (pid "), std::string::npos) << second.err;
+  EXPECT_EQ(second.err.find("died"), std::string::npos) << second.err;
 }
 
 TEST(AbstractName, IsServedAndShown) {

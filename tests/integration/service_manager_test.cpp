@@ -111,6 +111,18 @@ TEST(ServiceManagerTest, TheWatchdogIsFedWhileTheBrokerLives) {
   }
 }
 
+TEST(ServiceManagerTest, IsToldHowManyWorkersAreOnline) {
+  ServiceManager manager;
+  BrokerSetup setup;
+  setup.environment = {"NOTIFY_SOCKET=" + manager.path()};
+  const BrokerProcess broker(setup);
+  ASSERT_TRUE(manager.is_told("STATUS=2 workers online")) << manager.told();
+  manager.forget();
+  ::kill(broker.processes().back(), SIGKILL);
+  EXPECT_TRUE(manager.is_told("STATUS=1 workers online")) << manager.told();
+  EXPECT_TRUE(manager.is_told("STATUS=2 workers online")) << manager.told();
+}
+
 TEST(ServiceManagerTest, IsToldThatNobodyServesAndTheWatchdogIsNotFed) {
   ServiceManager manager;
   const TempFolder folder;

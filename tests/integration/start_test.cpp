@@ -105,7 +105,7 @@ std::uint64_t bit(int number) {
 
 /// Blocked none, ignored none of those that mpbroker ignores.
 bool finds_defaults(const std::string& status) {
-  const std::uint64_t ours = bit(SIGPIPE) | bit(SIGXFSZ) | bit(SIGTTOU) | bit(SIGTERM);
+  const std::uint64_t ours = bit(SIGPIPE) | bit(SIGXFSZ) | bit(SIGTTOU) | bit(SIGIO) | bit(SIGTERM);
   return signals_in(status, "SigBlk") == 0 && (signals_in(status, "SigIgn") & ours) == 0;
 }
 

@@ -266,8 +266,21 @@ TEST_F(UnixSocket, ItLeavesWhatTookItsPlace) {
   EXPECT_EQ(first->path_state(), OwnedPath::State::kGone);
   const auto second = open();
   EXPECT_EQ(first->path_state(), OwnedPath::State::kReplaced);
+  EXPECT_TRUE(accept_from(*second)) << "a connection asks whether it lives";
   first.reset();
   EXPECT_TRUE(serves(*second));
+}
+
+TEST_F(UnixSocket, WhatADeadServerLeftInItsPlaceDoesNotTakeIt) {
+  const auto first = open();
+  std::filesystem::remove(path);
+  {
+    const UniqueFd dead(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::bind(dead.get(), endpoint.data(), endpoint.length), 0);
+  }
+  EXPECT_EQ(first->path_state(), OwnedPath::State::kGone);
+  ASSERT_TRUE(first->renew());
+  EXPECT_TRUE(serves(*first));
 }
 
 TEST_F(UnixSocket, AServerThatLivesOrAFileIsLeftAloneAndNamed) {

@@ -42,6 +42,8 @@ TEST_F(RestartPolicyTest, IsHopelessOnceItWasNotReadyForLong) {
   EXPECT_FALSE(policy_.hopeless());
   policy_.on_exit(kFailedStart, random_);
   EXPECT_TRUE(policy_.hopeless());
+  policy_.forgive();
+  policy_.on_exit(kFailedStart, random_);
   policy_.on_exit(kSoonAfterReady, random_);
   EXPECT_FALSE(policy_.hopeless()) << "it was ready meanwhile";
 }
@@ -53,8 +55,12 @@ TEST_F(RestartPolicyTest, OneStartThatTookLongIsEnough) {
   EXPECT_FALSE(policy_.hopeless());
 }
 
-TEST_F(RestartPolicyTest, ACrashLoopBehindReadyIsNotHopeless) {
-  for (int i = 0; i < 20; ++i) policy_.on_exit(kSoonAfterReady, random_);
+TEST_F(RestartPolicyTest, ACrashLoopBehindReadyIsHopelessWhileItsPausesAreLong) {
+  for (int i = 0; i < 5; ++i) policy_.on_exit(kSoonAfterReady, random_);  // the last pause: 1.6 s
+  EXPECT_FALSE(policy_.hopeless());
+  policy_.on_exit(kSoonAfterReady, random_);
+  EXPECT_TRUE(policy_.hopeless()) << "nobody should wait 3.2 s for its next try";
+  policy_.on_exit(kAfterLong, random_);
   EXPECT_FALSE(policy_.hopeless());
 }
 
