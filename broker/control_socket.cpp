@@ -22,6 +22,9 @@ constexpr int kAcceptsPerTurn = 16;
 constexpr unsigned kOwnerOnly = 0600;
 constexpr std::string_view kTooMany =
     "{\"ok\":false,\"error\":\"too many control connections: close others or try again\"}\n";
+constexpr std::string_view kNotYours =
+    R"({"ok":false,"error":"no permission: an abstract socket serves mpbroker's user and root"})"
+    "\n";
 constexpr std::string_view kNoDescriptors =
     "{\"ok\":false,\"error\":\"no descriptors are left for control connections: close others, run "
     "fewer workers, or raise the limit of open files\"}\n";
@@ -118,7 +121,7 @@ void ControlSocket::on_events(std::uint32_t) {
 }
 
 void ControlSocket::admit(UniqueFd client) {
-  if (!may_ask(client.get())) return;
+  if (!may_ask(client.get())) return tell(client, kNotYours);
   if (connections_.size() >= limits_.connections) return tell(client, kTooMany);
   if (!may_stay_open(client.get())) return tell(client, kNoDescriptors);
   auto connection = std::make_shared<ControlConnection>(

@@ -88,6 +88,25 @@ bool is_removal(const boost::json::object& request) {
   return remove != nullptr && remove->is_bool() && remove->get_bool();
 }
 
+/// What only a start sets stays as it is; the operator is told.
+std::vector<Warning> keep_what_a_start_sets(const Settings& now, Settings& fresh) {
+  std::vector<Warning> warnings;
+  if (fresh.control_socket != now.control_socket) {
+    warnings.push_back(
+        {fmt::format("control-socket = {}", fresh.control_socket),
+         fmt::format("it stays '{}' until mpbroker is started again", now.control_socket),
+         Gravity::kDoubtful});
+    fresh.control_socket = now.control_socket;
+  }
+  if (fresh.max_keys != now.max_keys) {
+    warnings.push_back({fmt::format("max-keys = {}", fresh.max_keys),
+                        fmt::format("it stays {} until mpbroker is started again", now.max_keys),
+                        Gravity::kDoubtful});
+    fresh.max_keys = now.max_keys;
+  }
+  return warnings;
+}
+
 }  // namespace
 
 void Broker::on_request(const boost::json::object& request, Reply reply) {
@@ -271,6 +290,8 @@ Result<std::vector<Warning>> Broker::reload() {
   };
   tell("RELOADING=1");
   auto fresh = read_options_();
+  std::vector<Warning> kept;
+  if (fresh) kept = keep_what_a_start_sets(settings_, fresh->settings);
   const Status done = fresh ? apply(std::move(fresh->settings)) : fresh.error();
   if (!done) {
     const auto lines = lines_of(done.error().text);
@@ -285,6 +306,7 @@ Result<std::vector<Warning>> Broker::reload() {
     tell("READY=1\nSTATUS=Reload failed, nothing was changed: " + lines.front());
     return done.error();
   }
+  fresh->warnings.insert(fresh->warnings.end(), kept.begin(), kept.end());
   log_warnings(fresh->warnings);
   events_.emit(LogLevel::kInfo, "reload", {{"ok", true}});
   tell("READY=1\nSTATUS=Reloaded");

@@ -19,6 +19,16 @@ Result<std::string> normalise(std::string_view name) {
   return usage_error(fmt::format("vhost '{}': {}", printable(name), read.error().text));
 }
 
+/// A key that is set and unset at once could be meant either way.
+Status check_apart(std::span<const std::string> assignments, std::span<const std::string> unset) {
+  for (const std::string_view assignment : assignments) {
+    const std::string_view key = assignment.substr(0, assignment.find('='));
+    if (std::find(unset.begin(), unset.end(), key) == unset.end()) continue;
+    return usage_error(fmt::format("{}: set and unset at once", printable(key)));
+  }
+  return {};
+}
+
 Error told_of(std::string_view name, const Status& why) {
   return usage_error(fmt::format("vhost {}: {}", name, why.error().text));
 }
@@ -125,7 +135,8 @@ Result<VhostChange> VhostSet::change(std::string_view name,
   const Vhost* known = find(*normalised);
   VhostSettings changed = known != nullptr ? known->settings : VhostSettings{};
   changed.name = *normalised;
-  Status done = unset_in_vhost(changed, unset);
+  Status done = check_apart(assignments, unset);
+  if (done) done = unset_in_vhost(changed, unset);
   if (done) done = change_vhost(changed, assignments);
   if (done) done = check_vhost(changed);
   Result<std::vector<Warning>> warnings;
@@ -157,7 +168,13 @@ Result<VhostChange> VhostSet::remove(std::string_view name, const Settings& sett
   const Status accepted = check(totals, settings);
   if (!accepted) return told_of(*normalised, accepted);
   take(*normalised);
-  return VhostChange{{}, {*normalised + '\n'}, {}};
+  VhostChange change{{}, {*normalised + '\n'}, {}};
+  if (vhosts_.empty()) {
+    change.warnings.push_back({"vhost " + *normalised,
+                               "it was the last one: now every name is a vhost, and open to all",
+                               Gravity::kDoubtful});
+  }
+  return change;
 }
 
 std::vector<std::string> VhostSet::texts() const {

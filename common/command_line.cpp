@@ -121,6 +121,17 @@ Result<CommandLine> collect(const po::parsed_options& parsed) {
   return line;
 }
 
+/// "--name=" in two words, as which Boost.Program_options takes an empty value.
+std::vector<std::string> words_of(std::span<const char* const> args) {
+  std::vector<std::string> words;
+  for (const std::string_view arg : args) {
+    const bool empty_value = arg.starts_with("--") && arg.find('=') == arg.size() - 1;
+    words.emplace_back(empty_value ? arg.substr(0, arg.size() - 1) : arg);
+    if (empty_value) words.emplace_back();
+  }
+  return words;
+}
+
 }  // namespace
 
 Result<CommandLine> read_command_line(std::span<const char* const> args) {
@@ -129,10 +140,7 @@ Result<CommandLine> read_command_line(std::span<const char* const> args) {
   const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
   try {
     const po::options_description options = all_options();
-    return collect(po::command_line_parser(std::vector<std::string>(own.begin(), own.end()))
-                       .options(options)
-                       .style(style)
-                       .run());
+    return collect(po::command_line_parser(words_of(own)).options(options).style(style).run());
   } catch (const po::unknown_option& error) {
     return unknown_option(error.get_option_name());
   } catch (const po::error& error) {

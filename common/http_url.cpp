@@ -71,4 +71,10 @@ Result<HttpUrl> parse_http_url(std::string_view text) {
   return url;
 }
 
+std::string without_query(std::string_view url) {
+  const auto query = url.find('?');
+  std::string shown(url.substr(0, query));
+  return query == std::string_view::npos ? shown : shown + "?...";
+}
+
 }  // namespace mpb

@@ -20,4 +20,7 @@ struct HttpUrl {
 /// refused.
 Result<HttpUrl> parse_http_url(std::string_view text);
 
+/// As messages show it: a token may stand behind '?'.
+std::string without_query(std::string_view url);
+
 }  // namespace mpb

@@ -1,6 +1,7 @@
 #include "common/listen_error.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,7 +69,9 @@ Error explain_use(const Endpoint& endpoint, Error error) {
   if (holders.user) error.text += fmt::format(" by a process of user {}", *holders.user);
   return with_help(std::move(error),
                    endpoint.family() == AF_UNIX
-                       ? fmt::format("'fuser {}' as root names the program that has it", path)
+                       ? fmt::format("'fuser {}' as root names the program that has it; when it "
+                                     "names none, remove the file",
+                                     path)
                        : fmt::format("'ss -tlnp sport = :{}' as root names the program that has it",
                                      endpoint.port()));
 }
@@ -90,6 +93,12 @@ Error explain_access(const Endpoint& endpoint, Error error) {
           first));
 }
 
+/// [fe80::...], which needs an interface that no address names here.
+bool is_link_local(const Endpoint& endpoint) {
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&endpoint.address);
+  return endpoint.family() == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
+}
+
 }  // namespace
 
 Error explain_listen_error(const Endpoint& endpoint, Error error) {
@@ -105,6 +114,13 @@ Error explain_listen_error(const Endpoint& endpoint, Error error) {
                                    "lists them): wait for the network, or listen on every address "
                                    "with {}:{}",
                                    endpoint.family() == AF_INET6 ? "[::]" : "", endpoint.port()));
+    case EINVAL:
+      if (!is_link_local(endpoint)) return error;
+      return with_help(std::move(error),
+                       fmt::format("a link-local address (fe80::...) means nothing without its "
+                                   "interface, which cannot be given: listen on another address "
+                                   "of the machine, or on every one with [::]:{}",
+                                   endpoint.port()));
     case EAFNOSUPPORT:
       return with_help(std::move(error), "this machine does not know this kind of address");
     case ENOENT:

@@ -1,5 +1,8 @@
 #include "common/option_rules.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -31,6 +34,50 @@ bool forwards(const ListenerSettings& listener) {
 std::optional<Endpoint> address_of(const ListenerSettings& listener) {
   const auto endpoint = parse_endpoint(listener.listen);
   return endpoint ? std::optional(*endpoint) : std::nullopt;
+}
+
+/// Those that a text means whatever this machine's names and interfaces are.
+std::vector<Endpoint> sure_addresses(std::string_view text) {
+  constexpr std::string_view kLocalhost = "localhost:";
+  std::vector<std::string> texts{std::string(text)};
+  if (text.starts_with(kLocalhost)) {
+    const std::string port(text.substr(kLocalhost.size()));
+    texts = {"127.0.0.1:" + port, "[::1]:" + port};
+  }
+  std::vector<Endpoint> addresses;
+  for (const std::string& one : texts) {
+    if (auto endpoint = parse_endpoint(one)) addresses.push_back(*endpoint);
+  }
+  return addresses;
+}
+
+/// 127.0.0.0/8 or [::1].
+bool is_loopback(const Endpoint& endpoint) {
+  if (endpoint.family() == AF_INET) {
+    constexpr unsigned kNet = 127;
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&endpoint.address);
+    return ntohl(v4->sin_addr.s_addr) >> 24 == kNet;
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&endpoint.address);
+  return endpoint.family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+/// Whether who connects to `to` meets a listener of `at`. To connect to every address (0.0.0.0) is
+/// to connect to this machine.
+bool meets(const Endpoint& at, const Endpoint& to) {
+  if (at == to) return true;
+  if (at.family() != to.family() || at.port() != to.port()) return false;
+  return (at.is_wildcard() && is_loopback(to)) || (to.is_wildcard() && is_loopback(at));
+}
+
+bool meets(std::string_view listen, std::string_view upstream) {
+  if (listen == upstream) return true;
+  const std::vector<Endpoint> ours = sure_addresses(listen);
+  const std::vector<Endpoint> theirs = sure_addresses(upstream);
+  return std::any_of(ours.begin(), ours.end(), [&](const Endpoint& at) {
+    return std::any_of(theirs.begin(), theirs.end(),
+                       [&](const Endpoint& to) { return meets(at, to); });
+  });
 }
 
 bool is_unix(const ListenerSettings& listener) {
@@ -148,6 +195,15 @@ bool proxy_is_the_source(const Option& o, const Facts& f) {
   return f.behind_proxy && o.value != "0";
 }
 
+bool nobody_asks(const Option&, const Facts& f) {
+  return f.settings.control_socket.empty();
+}
+bool keeps_no_streams(const Option&, const Facts& f) {
+  const auto relays = [](const VhostSettings& v) { return v.handler == VhostHandler::kRelay; };
+  return !f.own_program && !f.relays &&
+         !(f.rtmp && std::any_of(f.settings.vhosts.begin(), f.settings.vhosts.end(), relays));
+}
+
 bool relayed(const VhostSettings& vhost, const Facts& f) {
   return vhost.handler == VhostHandler::kListeners
              ? f.relays
@@ -173,14 +229,12 @@ bool nobody_forwards(const Option& o, const Facts& f) {
 /// Back to a listener that forwards the vhost's clients.
 bool forwards_to_itself(const Option& o, const Facts& f) {
   const auto upstream = read_upstream(o.value);
-  const auto address = upstream ? parse_endpoint(upstream->address) : Result<Endpoint>(Error{});
-  if (!address) return false;
-  const std::string wanted = address->to_string();
+  if (!upstream) return false;
   return std::any_of(f.rtmp_listeners.begin(), f.rtmp_listeners.end(), [&](const auto& listener) {
     const bool comes_here = o.vhost->handler == VhostHandler::kListeners
                                 ? listener.forwards
                                 : o.vhost->handler == VhostHandler::kForward;
-    return comes_here && listener.address == wanted;
+    return comes_here && meets(listener.address, upstream->address);
   });
 }
 bool no_upstream(const Option& o, const Facts&) {
@@ -194,6 +248,15 @@ bool no_asking_hook(const Option& o, const Facts&) {
 }
 bool queue_below_merge(const Option& o, const Facts&) {
   return o.vhost->queue <= o.vhost->merge;
+}
+/// The queue that was left at its default; queue_below_merge is about one that was written.
+bool merge_above_queue(const Option& o, const Facts&) {
+  return o.vhost->queue == VhostSettings{}.queue && o.vhost->queue <= o.vhost->merge;
+}
+bool closed_before_it_yields(const Option& o, const Facts&) {
+  const auto& yields = o.vhost->publisher_yields;
+  return yields && o.vhost->publish_timeout > Duration::zero() &&
+         *yields >= o.vhost->publish_timeout;
 }
 bool publish_denied_to_all(const Option& o, const Facts&) {
   return has_all(o.vhost->publish.deny);
@@ -297,6 +360,8 @@ constexpr Rule kRules[] = {
     {"ping-interval", single, kSingle},
     {"ping-limit", single, kSingle},
     {"answer-timeout", single, kSingle},
+    {"answer-timeout", nobody_asks, {kIdle, "without control-socket nobody can ask workers"}},
+    {"gop-memory", keeps_no_streams, {kIdle, "no listener relays RTMP streams"}},
     {"route-timeout", single, kSingle},
     {"control-socket", single, kSingle},
     {"clients-per-source", no_sources, {kIdle, "clients of unix sockets have no address"}},
@@ -338,6 +403,9 @@ constexpr Rule kRules[] = {
     {"hook-failure", no_asking_hook, {kIdle, "the vhost asks nobody"}},
 
     {"latency", nobody_relays, kNoRelay},
+    {"latency",
+     merge_above_queue,
+     {kDoubtful, "queue, which is 10s by default, is no longer: players are always too late"}},
     {"gop-cache", nobody_relays, kNoRelay},
     {"queue", nobody_relays, kNoRelay},
     {"queue",
@@ -346,6 +414,9 @@ constexpr Rule kRules[] = {
     {"jitter", nobody_relays, kNoRelay},
     {"publish-notify", nobody_relays, kNoRelay},
     {"publisher", nobody_relays, kNoRelay},
+    {"publisher",
+     closed_before_it_yields,
+     {kIdle, "publish-timeout closes a silent publisher before that"}},
     {"max-players", nobody_relays, kNoRelay},
     {"max-publishers", nobody_relays, kNoRelay},
     {"max-bitrate", nobody_relays, kNoRelay},
@@ -393,9 +464,8 @@ RuleFacts::RuleFacts(const Settings& of) : settings(of), own_program(!of.worker_
     const bool prefixed = listener.prefix != ClientPrefix::kNone;
     behind_proxy = behind_proxy || prefixed;
     relays_unix = relays_unix || (mpb::relays(listener) && is_unix(listener) && !prefixed);
-    const auto address = address_of(listener);
-    if (listener.protocol == kRtmp && address) {
-      rtmp_listeners.push_back({address->to_string(), mpb::forwards(listener)});
+    if (listener.protocol == kRtmp) {
+      rtmp_listeners.push_back({listener.listen, mpb::forwards(listener)});
     }
   }
   rules_by_address = std::any_of(of.vhosts.begin(), of.vhosts.end(), [](const VhostSettings& v) {

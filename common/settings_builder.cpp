@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/http_url.hpp"
 #include "common/ini_value.hpp"
 #include "common/option_values.hpp"
 #include "common/vhost_values.hpp"
@@ -22,8 +23,7 @@ std::string shown_value(const OptionSpec& spec, std::string_view value) {
   if (spec.placeholder != "URL") return printable(value);
   // A password stands before '@', a token behind '?'.
   if (value.find('@') != std::string_view::npos) return "...";
-  const auto query = value.find('?');
-  return printable(value.substr(0, query)) + (query == std::string_view::npos ? "" : "?...");
+  return printable(without_query(value));
 }
 
 std::string describe(const Assignment& assignment) {

@@ -25,6 +25,15 @@ std::optional<std::string> fixed_address(const ListenerSettings& listener) {
   return text;
 }
 
+/// Whether one of the two has every address of the other's port.
+bool covers(std::string_view one, std::string_view other) {
+  if (one.substr(one.rfind(':') + 1) != other.substr(other.rfind(':') + 1)) return false;
+  const auto a = parse_endpoint(one);
+  const auto b = parse_endpoint(other);
+  return a && b && a->family() == b->family() && a->port() != 0 && a->port() == b->port() &&
+         (a->is_wildcard() || b->is_wildcard());
+}
+
 constexpr std::string_view kRtmp = "rtmp";
 constexpr std::string_view kForward = "forward";
 
@@ -124,8 +133,12 @@ void SettingsBuilder::check_addresses(std::string_view source) {
     }
     const auto address = fixed_address(listener);
     if (!address) continue;
-    const auto [other, added] = taken.try_emplace(*address, describe(*listen));
-    if (!added) {
+    const auto other = std::ranges::find_if(taken, [&](const auto& one) {
+      return one.first == *address || covers(one.first, *address);
+    });
+    if (other == taken.end()) {
+      taken.emplace(*address, describe(*listen));
+    } else {
       problems_.add(fmt::format("{}: the address is taken by '{}': expected another one",
                                 describe(*listen), other->second));
     }

@@ -26,6 +26,22 @@ Result<const OptionSpec*> read_vhost_key(std::string_view key) {
   return usage_error(fmt::format("{}: {}", printable(key), spec.error().text));
 }
 
+/// What a file with such a vhost would be refused for, whichever change has led to it.
+Status judge_dangers(const VhostSettings& vhost, const RuleFacts& facts) {
+  const VhostSettings defaults;
+  for (const OptionSpec& spec : vhost_option_table()) {
+    const Values values = spec.show(vhost);
+    if (values == spec.show(defaults)) continue;
+    for (const std::string& value : values) {
+      const Finding* finding = judge({spec.name, value, nullptr, &vhost}, facts);
+      if (finding == nullptr || finding->gravity != Gravity::kDanger) continue;
+      return usage_error(
+          fmt::format("{} = {}: {}", spec.name, shown_value(spec, value), finding->why));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 void TextPacker::add(std::string_view text) {
@@ -77,7 +93,7 @@ Result<std::vector<VhostSettings>> parse_vhosts(std::string_view text, std::stri
 
 Status change_vhost(VhostSettings& vhost, std::span<const std::string> assignments) {
   Settings unused;
-  std::set<std::string_view> cleared;  // keys that can be repeated, once they were given
+  std::set<std::string_view> given;
   for (const std::string& assignment : assignments) {
     const std::string_view text = assignment;
     const auto equals = text.find('=');
@@ -91,7 +107,11 @@ Status change_vhost(VhostSettings& vhost, std::span<const std::string> assignmen
     };
     const auto value = read_ini_value(written);
     if (!value) return fail(value.error().text);
-    if ((*spec)->repeatable && cleared.insert((*spec)->name).second) vhost.upstreams.clear();
+    const bool first = given.insert((*spec)->name).second;
+    if (!first && !(*spec)->repeatable) {
+      return usage_error(fmt::format("{}: given twice", (*spec)->name));
+    }
+    if (first && (*spec)->repeatable) vhost.upstreams.clear();
     const Status applied = (*spec)->apply({unused, nullptr, &vhost}, *value);
     if (!applied) return fail(applied.error().text);
   }
@@ -129,6 +149,7 @@ Result<std::vector<Warning>> judge_changes(const VhostSettings& vhost,
     warnings.push_back({"vhost " + vhost.name, std::string(unused->why), unused->gravity});
     return warnings;
   }
+  if (const Status sound = judge_dangers(vhost, facts); !sound) return sound.error();
   for (const std::string_view assignment : assignments) {
     const OptionSpec& spec =
         *find_option(assignment.substr(0, assignment.find('=')), OptionScope::kVhost);
@@ -136,11 +157,8 @@ Result<std::vector<Warning>> judge_changes(const VhostSettings& vhost,
     if (!spec.default_value.empty() && value == spec.default_value) continue;
     const Finding* finding = judge({spec.name, value, nullptr, &vhost}, facts);
     if (finding == nullptr) continue;
-    const std::string option = fmt::format("{} = {}", spec.name, shown_value(spec, value));
-    if (finding->gravity == Gravity::kDanger) {
-      return usage_error(fmt::format("{}: {}", option, finding->why));
-    }
-    warnings.push_back({option, std::string(finding->why), finding->gravity});
+    warnings.push_back({fmt::format("{} = {}", spec.name, shown_value(spec, value)),
+                        std::string(finding->why), finding->gravity});
   }
   return warnings;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include <algorithm>
@@ -19,6 +20,11 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 64 * 1024 * 1024;
 
+bool is_other_file(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode);
+}
+
 Error connect_error(const std::string& path) {
   const int code = errno;
   const auto explain = [&](std::string_view why) {
@@ -30,6 +36,9 @@ Error connect_error(const std::string& path) {
       return explain(
           "there is no such socket: is mpbroker running, with this path as its --control-socket?");
     case ECONNREFUSED:
+      if (is_other_file(path)) {
+        return explain("it is no socket: expected the --control-socket of mpbroker");
+      }
       return explain("nobody serves it: mpbroker is not running");
     case EACCES:
     case EPERM:

@@ -75,7 +75,9 @@ Result<std::string> read_socket(const po::variables_map& values, const char* var
   std::string path = from_variable ? variable : kDefaultSocket;
   if (given(values, "control-socket")) path = values["control-socket"].as<std::string>();
   if (const auto endpoint = parse_endpoint("unix:" + path); !endpoint) {
-    return usage_error("--control-socket: " + endpoint.error().text);
+    return usage_error(fmt::format(
+        "{}: {}", given(values, "control-socket") ? "--control-socket" : "$MPBROKER_CONTROL_SOCKET",
+        endpoint.error().text));
   }
   return path;
 }
@@ -127,6 +129,11 @@ Result<Options> read_options(const std::vector<std::string>& arguments,
   try {
     po::store(po::command_line_parser(arguments).options(all).positional(order).style(kStyle).run(),
               values);
+  } catch (const po::unknown_option& error) {
+    // What follows = may be a secret: of who wrote --publish-key=SECRET for publish-key=SECRET.
+    const std::string option = error.get_option_name();
+    return usage_error(
+        fmt::format("{}: unknown option; --help lists them", option.substr(0, option.find('='))));
   } catch (const po::error& error) {
     return usage_error(error.what());
   }

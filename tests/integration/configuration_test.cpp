@@ -126,6 +126,17 @@ TEST_F(Configuration, AllThatIsWrongIsToldEverywhere) {
   serves();
 }
 
+TEST_F(Configuration, WhatNeedsARestartIsToldAtEachReload) {
+  broker.write_config("max-keys = 5\n" + std::string(kBase));
+  for (int i = 0; i < 2; ++i) {
+    const Outcome outcome = mpctl({"reload"});
+    EXPECT_EQ(outcome.exit, "exit 0");
+    EXPECT_NE(outcome.err.find("max-keys = 5: it stays 4000000 until mpbroker is started again"),
+              std::string::npos)
+        << outcome.err;
+  }
+}
+
 TEST_F(Configuration, AnEmptySecretUnsetsNothing) {
   ASSERT_EQ(mpctl({"vhost", "a.test", "publish-key=one"}).exit, "exit 0");
   for (const char* set : {"publish-key=", "publish-key=\"\"", "publish-allow=", "on-publish="}) {

@@ -111,6 +111,10 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
       {listener("handler = relay"),
        "mp.ini:3: [listener l] handler = relay: expected one of echo for protocol control (others "
        "need a worker-program that knows them)"},
+      {"[listener l]\nlisten = :1\n[listener m]\nlisten = 127.0.0.1:1\n",
+       "mp.ini:4: [listener m] listen = 127.0.0.1:1: the address is taken by 'mp.ini:2: [listener "
+       "l] "
+       "listen = :1': expected another one"},
       {listener("[listener m]\nlisten = 0.0.0.0:1"),
        "mp.ini:4: [listener m] listen = 0.0.0.0:1: the address is taken by 'mp.ini:2: [listener l] "
        "listen = :1': expected another one"},

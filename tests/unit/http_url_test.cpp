@@ -53,5 +53,10 @@ TEST(HttpUrl, WhatIsNoneIsRefusedWithItsReason) {
   }
 }
 
+TEST(HttpUrl, IsShownWithoutWhatMayBeAToken) {
+  EXPECT_EQ(without_query("http://a.test/x"), "http://a.test/x");
+  EXPECT_EQ(without_query("http://a.test/x?token=s3cret"), "http://a.test/x?...");
+}
+
 }  // namespace
 }  // namespace mpb

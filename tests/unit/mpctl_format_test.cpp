@@ -135,6 +135,11 @@ TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {
                                  {"status", "--control-socket", std::string(200, 'x')}};
   for (const Words& words : wrong) EXPECT_FALSE(refusal_of(words).empty());
   EXPECT_FALSE(read_options({}, nullptr));
+  EXPECT_EQ(refusal_of({"vhost", "a.test", "--play-key=s3cret"}),
+            "--play-key: unknown option; --help lists them");
+  const auto long_path = read_options({"status"}, std::string(200, 'x').c_str());
+  ASSERT_FALSE(long_path);
+  EXPECT_TRUE(contains(long_path.error().text, "$MPBROKER_CONTROL_SOCKET: "));
   EXPECT_TRUE(contains(refusal_of({"frob\x1b[2J"}), "frob\\x1b[2J"));
   for (const char* words : {"play-key s3cret", "play-key=s3cret\xff"}) {
     EXPECT_FALSE(contains(refusal_of({"vhost", "a.test", words}), "s3cret"));

@@ -84,6 +84,34 @@ TEST(OptionRules, WhatEndangersIsAnError) {
   });
 }
 
+/// A listener that forwards to `upstream`.
+std::string forwarding(const std::string& listen, const std::string& upstream) {
+  return "[listener f]\nlisten = " + listen + "\nprotocol = rtmp\nhandler = forward\n" +
+         vhost("upstream = " + upstream);
+}
+
+TEST(OptionRules, WhoForwardsToItselfIsToldHoweverTheAddressIsWritten) {
+  const std::string told = "its clients would go round for ever";
+  expect_errors({
+      {forwarding(":9", "127.0.0.1:9"), told},
+      {forwarding("*:9", "127.1.2.3:9"), told},
+      {forwarding("0.0.0.0:9", "localhost:9"), told},
+      {forwarding("[::]:9", "[::1]:9"), told},
+      {forwarding("[::]:9", "localhost:9"), told},
+      {forwarding("localhost:9", "127.0.0.1:9"), told},
+      {forwarding("127.0.0.1:9", "0.0.0.0:9"), told},
+      {forwarding("here.test:9", "here.test:9"), told},
+      {forwarding("unix:/x", "unix:/x"), told},
+  });
+  expect_warnings({
+      {forwarding(":9", "127.0.0.1:10"), ""},
+      {forwarding(":9", "192.0.2.1:9"), ""},
+      {forwarding(":9", "[::1]:9"), ""},
+      {forwarding("127.0.0.2:9", "127.0.0.1:9"), ""},
+      {forwarding(":0", "127.0.0.1:9"), ""},
+  });
+}
+
 TEST(OptionRules, WhatHardlyIsMeantIsAWarning) {
   expect_warnings({
       {listener("r", "protocol = rtmp\noverflow = spill"),
@@ -108,12 +136,23 @@ TEST(OptionRules, WhatHardlyIsMeantIsAWarning) {
       {kUnixRelay + vhost("publish-deny = 10.0.0.0/8"), "clients of a unix socket have no address"},
       {kUnixRelay + vhost("publish-deny = all"), ""},
       {kRelay + vhost("publish-allow = 10.0.0.0/8\npublish-deny = all"), "everybody is refused"},
-      {kRelay + vhost("latency = merge:2s\nqueue = 1s"), "players are always too late"},
+      {kRelay + vhost("latency = merge:2s\nqueue = 1s"), "queue = 1s: latency gathers for longer"},
+      {kRelay + vhost("latency = merge:10s"), "latency = merge:10s: queue, which is 10s"},
+      {kRelay + vhost("latency = merge:9s"), ""},
   });
 }
 
 TEST(OptionRules, WhatDoesNothingIsAWarning) {
   expect_warnings({
+      {"gop-memory = 1GiB\n" + kControl, "gop-memory = 1GiB: no listener relays RTMP streams"},
+      {"gop-memory = 1GiB\n" + kForward + vhost(kUpstream), "no listener relays RTMP streams"},
+      {"gop-memory = 1GiB\n" + kForward + vhost(kUpstream) + "[vhost b]\nhandler = relay\n", ""},
+      {"gop-memory = 1GiB\n" + kRelay, ""},
+      {"answer-timeout = 5s\n" + kControl, "without control-socket nobody can ask"},
+      {"answer-timeout = 5s\ncontrol-socket = /x\n" + kControl, ""},
+      {kRelay + vhost("publisher = silent:30s"), "publish-timeout closes a silent publisher"},
+      {kRelay + vhost("publisher = silent:30s\npublish-timeout = 0"), ""},
+      {kRelay + vhost("publisher = last"), ""},
       {kControl + vhost("publish-key = s"),
        "mp.ini:4: [vhost a.test]: no listener has protocol rtmp"},
       {kControl + vhost(""), "no listener has protocol rtmp"},

@@ -63,6 +63,8 @@ TEST(VhostSet, OneIsRemoved) {
   const auto again = set.remove("b.test", {});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().text, "there is no vhost 'b.test'");
+  EXPECT_TRUE(set.remove("a.test", {})->warnings.empty());
+  EXPECT_EQ(set.remove("c.test", {})->warnings.size(), 1U) << "the door is open now";
 }
 
 TEST(VhostSet, AnErrorChangesNothing) {
@@ -98,6 +100,31 @@ TEST(VhostSet, AChangeIsJudgedAsAFileIs) {
   ASSERT_TRUE(idle);
   ASSERT_EQ(idle->warnings.size(), 1U) << "not of a default";
   EXPECT_TRUE(idle->warnings.front().text().starts_with("jitter = off: no listener relays"));
+}
+
+TEST(VhostSet, AChangeThatOpensWhatWasSetBeforeIsRefused) {
+  VhostSet set;
+  VhostSettings guarded = vhost("a.test");
+  guarded.publish.key = "s3cret";
+  set.replace({guarded});
+  const Texts before = set.texts();
+  Settings relaying = forwarding();
+  relaying.listeners.front().handler = "relay";
+  const auto open =
+      set.change("a.test", Texts{"handler=forward", "upstream=127.0.0.1:1"}, {}, relaying);
+  ASSERT_FALSE(open) << "the upstream does not ask for the key";
+  EXPECT_TRUE(open.error().text.starts_with("vhost a.test: publish-key = ...: its clients are"));
+  EXPECT_EQ(set.texts(), before);
+  EXPECT_TRUE(set.change("a.test", Texts{"handler=forward", "upstream=127.0.0.1:1"},
+                         Texts{"publish-key"}, relaying));
+}
+
+TEST(VhostSet, AKeyIsNotSetAndUnsetAtOnce) {
+  VhostSet set;
+  set.replace({vhost("a.test")});
+  const auto both = set.change("a.test", Texts{"play-key=s3cret"}, Texts{"play-key"}, {});
+  ASSERT_FALSE(both);
+  EXPECT_EQ(both.error().text, "vhost a.test: play-key: set and unset at once");
 }
 
 TEST(VhostSet, AListenerThatForwardsKeepsItsLastUpstream) {

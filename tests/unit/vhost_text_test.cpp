@@ -167,6 +167,13 @@ TEST(ChangeVhost, SetsKeysAsAFileDoes) {
   EXPECT_EQ(vhost.merge, Duration{1'000}) << "an error changes nothing";
 }
 
+TEST(ChangeVhost, AKeyIsGivenOnce) {
+  VhostSettings vhost = named("a.test");
+  const Status done = change_vhost(vhost, std::vector<std::string>{"play-key=a", "play-key=b"});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().text, "play-key: given twice");
+}
+
 TEST(ChangeVhost, UpstreamsTakeThePlaceOfAllThereWere) {
   VhostSettings vhost = named("a.test");
   vhost.upstreams = {{"[::1]:1", false}, {"[::1]:2", false}};

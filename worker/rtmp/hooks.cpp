@@ -13,6 +13,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "common/http_url.hpp"
 #include "common/log.hpp"
 #include "worker/rtmp/http_poster.hpp"
 
@@ -262,7 +263,7 @@ void Hooks::report_failure(const Request& request, std::string_view why) {
 }
 
 void Hooks::write(const FailureReports::Line& line) {
-  log_warning("hook.failed")("action", line.failure.action)("url", line.url)(
+  log_warning("hook.failed")("action", line.failure.action)("url", without_query(line.url))(
       "why", line.failure.why)("failures", counters_.failed)(
       "clients", line.failure.let_in ? "let in" : "refused")("suppressed", line.suppressed);
 }
