@@ -111,6 +111,27 @@ TEST_F(RelayOddities, WhoPublishedSeveralAtATimeMeansTheIdsItNames) {
   EXPECT_EQ(pictures(*sink).size(), 2U);
 }
 
+TEST_F(RelayOddities, EachOfSeveralStreamsIsMeantByItsId) {
+  const Codes names{"s", "t", "u", "v"};
+  auto source = guest();
+  auto all = guest();
+  for (std::uint32_t id = 1; id <= names.size(); ++id) {
+    publish_on(*source, id, names[id - 1]);
+    play_on(*all, id, names[id - 1]);
+  }
+  for (std::uint32_t id = 1; id <= names.size(); ++id) {
+    source->say(picture(id));
+    EXPECT_EQ(pictures(*all).size(), 2U) << id;
+  }
+  EXPECT_EQ(hub().ignored.total(), 0U);
+  all->statuses();
+  for (std::uint32_t id = 1; id <= names.size(); ++id) {
+    all->command("pause", id, {true, 0.0});
+    turn();
+    EXPECT_EQ(all->statuses(), Codes{"NetStream.Pause.Notify"}) << id;
+  }
+}
+
 TEST_F(RelayOddities, DataThatCannotBeReadIsCountedAndReachesNobody) {
   auto source = publisher();
   auto sink = player();

@@ -267,12 +267,14 @@ TEST_F(RelayPlayer, MetadataStandsAtZeroWheneverItComesAndFromTheLog) {
   }
 }
 
-TEST_F(RelayPlayer, GetsTheHeadersOfEveryCodecAsLastSent) {
+TEST_F(RelayPlayer, GetsTheHeadersOfEveryTrackAsLastSent) {
   const std::string metadata = metadata_of(640);
   send(MessageType::kDataAmf0, 0, metadata);
   video(0, avc_header('1'));
   send(kAudio, 0, aac_header());
   send(kAudio, 0, opus_header());
+  const std::string second_track("\x96\0avc1\1config", 13);
+  video(0, second_track);
   video(0, hevc_header());
   video(0, avc_header('2'));
   video(80, avc_key_frame("k"));
@@ -286,8 +288,30 @@ TEST_F(RelayPlayer, GetsTheHeadersOfEveryCodecAsLastSent) {
   Screen second(*stream, client());
   ASSERT_TRUE(second.begin());
   second.take();
-  EXPECT_EQ(second.payloads(), (Texts{metadata, hevc_header(), avc_header('2'), aac_header(),
-                                      opus_header(), avc_key_frame("k")}));
+  EXPECT_EQ(second.payloads(),
+            (Texts{metadata, second_track, avc_header('2'), opus_header(), avc_key_frame("k")}));
+}
+
+TEST_F(RelayPlayer, GetsNoHeaderOfACodecThatIsSentNoLonger) {
+  const std::string mp3("\x2f\xff\xfb", 3);
+  video(0, avc_header());
+  send(kAudio, 0, aac_header());
+  video(0, avc_key_frame("1"));
+  send(kAudio, 0, aac_frame("a"));
+  send(kAudio, 20, mp3);
+  stream->trim();
+  Screen within(*stream, client());
+  ASSERT_TRUE(within.begin());
+  within.take();
+  EXPECT_EQ(within.payloads(),
+            (Texts{avc_header(), aac_header(), avc_key_frame("1"), aac_frame("a"), mp3}));
+  video(40, avc_key_frame("2"));
+  send(kAudio, 40, mp3);
+  stream->trim();
+  Screen behind(*stream, client());
+  ASSERT_TRUE(behind.begin());
+  behind.take();
+  EXPECT_EQ(behind.payloads(), (Texts{avc_header(), avc_key_frame("2"), mp3}));
 }
 
 TEST_F(RelayPlayer, HeadersThatAreNoneTakeUpNoMemory) {

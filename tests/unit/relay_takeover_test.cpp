@@ -269,6 +269,22 @@ TEST_F(RelayTakeover, ARefusalByTheHookLeavesTheFirstAlone) {
   EXPECT_EQ(hub().find("a.test/live/s")->publisher(), &first->relay_client());
 }
 
+TEST_F(RelayTakeover, OneThatHasHungUpTakesNobodysPlace) {
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+  const UniqueFd ours(pair[0]);
+  UniqueFd theirs(pair[1]);
+  configure(Duration{0});
+  auto first = publisher();
+  auto second = peer();
+  second->socket = ours.get();
+  second->enter();
+  theirs.reset();
+  EXPECT_EQ(second->publish("s"), Step::Next::kClose);
+  EXPECT_FALSE(first->finished());
+  EXPECT_EQ(hub().find("a.test/live/s")->publisher(), &first->relay_client());
+}
+
 TEST_F(RelayTakeover, OneThatWakesUpWhileTheHookIsAskedKeepsItsStream) {
   HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
   configure(kMoment);

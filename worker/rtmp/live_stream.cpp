@@ -65,7 +65,9 @@ void LiveStream::publish_media(Track track, const Message& message, const MediaI
                                TimePoint now) {
   if (message.payload.empty()) return;
   const bool video = track == Track::kVideo;
-  if (!info.codec.empty()) (video ? video_codec_ : audio_codec_) = info.codec;
+  std::string_view& codec = video ? video_codec_ : audio_codec_;
+  const bool changed = !info.codec.empty() && codec != info.codec;
+  if (changed) codec = info.codec;
   const bool header = info.sequence_header || info.config_only;
   if (video && !header) {
     has_key_frame_ = has_key_frame_ || info.key_frame;
@@ -73,6 +75,7 @@ void LiveStream::publish_media(Track track, const Message& message, const MediaI
   }
   if (info.sequence_header) remember_header(track, message, info);
   if (!header) {
+    if (changed) end_headers_of_others(track, info);
     has_media_ = true;
     if (!video && !edge_) edge_ = log_.end();
   }
@@ -85,11 +88,12 @@ void LiveStream::remember_header(Track track, const Message& message, const Medi
     if (const auto size = picture_size(message.payload)) size_ = *size;
   }
   if (message.payload.size() > kMaxHeader) return;
-  // Of several tracks in one message it takes the place of each one's own.
+  // It takes the place of the one before, of another codec as well. Of several tracks in one
+  // message it takes the place of each one's own.
   const bool several = std::popcount(info.tracks) > 1;
   std::vector<StreamHeader*> before;
   for (StreamHeader& known : headers_) {
-    if (known.track != track || known.codec != info.codec || known.until != UINT64_MAX) continue;
+    if (known.track != track || known.until != UINT64_MAX) continue;
     const bool same = known.codec_track == info.track && known.tracks == info.tracks;
     if (same || (several && (known.tracks & ~info.tracks) == 0)) before.push_back(&known);
   }
@@ -100,6 +104,17 @@ void LiveStream::remember_header(Track track, const Message& message, const Medi
   for (StreamHeader* known : before) known->until = log_.end();
   headers_.push_back({track, message.type, info.codec, info.track, info.tracks,
                       std::string(message.payload), log_.end()});
+  bound_headers();
+}
+
+/// A codec without headers, such as MP3, has taken the place of one that has them. Who begins from
+/// here on would wait for frames of the latter.
+void LiveStream::end_headers_of_others(Track track, const MediaInfo& info) {
+  for (StreamHeader& known : headers_) {
+    const bool same = known.track == track && known.codec_track == info.track &&
+                      known.tracks == info.tracks && known.until == UINT64_MAX;
+    if (same && known.codec != info.codec) known.until = log_.end();
+  }
   bound_headers();
 }
 

@@ -112,6 +112,7 @@ class LiveStream {
   void publish_data(const Message& message, TimePoint now);
   void publish_aggregate(const Message& message, TimePoint now);
   void remember_header(Track track, const Message& message, const MediaInfo& info);
+  void end_headers_of_others(Track track, const MediaInfo& info);
   void bound_headers();
 
   StreamName name_;

@@ -145,6 +145,8 @@ class RelayClient final : public ClientState {
   /// only one there is if the client has never had several at a time. Null: none.
   NetStream* publication(std::uint32_t id);
   NetStream* playing(std::uint32_t id);
+  template <class IsUsed>
+  NetStream* meant(std::uint32_t id, IsUsed is_used, bool many);
   /// Likewise for what ends a stream.
   NetStream* stream_to_end(std::uint32_t id);
   [[nodiscard]] bool in_use() const;

@@ -1,5 +1,6 @@
 // RelayClient: what the client asks for.
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <utility>
@@ -51,6 +52,12 @@ void play_of(Command& play2) {
   play2.name = "play";
   amf0::Value named = *name;
   play2.arguments[1] = std::move(named);
+}
+
+/// Whether the client has ended its side, or the connection is broken.
+bool has_hung_up(int socket) {
+  pollfd poll{socket, POLLRDHUP, 0};
+  return ::poll(&poll, 1, 0) == 1 && (poll.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 /// What a client is told of its stream.
@@ -229,6 +236,8 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   if (asked == Next::kReject) {
     return refuse(message, {consent_reason_, kDenied, consent_text_, &name}, out);
   }
+  // A client that went away, perhaps while the hook was asked, takes nobody's place.
+  if (before != nullptr && has_hung_up(connection_->descriptor())) return Next::kClose;
   ++hub_.use(name.vhost).publishers;
   if (before != nullptr) before->give_way(*live, *this);
   stream->publishing = &hub_.find_or_make(name);

@@ -58,26 +58,26 @@ RelayClient::NetStream* RelayClient::make_stream() {
   return find_or_make_stream(last_stream_id_);
 }
 
+/// That of `id`, if `is_used` is true of it; else, unless the client has used several, the only one
+/// of which it is.
+template <class IsUsed>
+RelayClient::NetStream* RelayClient::meant(std::uint32_t id, IsUsed is_used, bool many) {
+  NetStream* const named = find_stream(id);
+  if (named != nullptr && is_used(*named)) return named;
+  if (many) return nullptr;
+  const auto only = std::find_if(streams_.begin(), streams_.end(), is_used);
+  if (only == streams_.end()) return nullptr;
+  return std::find_if(only + 1, streams_.end(), is_used) == streams_.end() ? &*only : nullptr;
+}
+
 RelayClient::NetStream* RelayClient::publication(std::uint32_t id) {
-  NetStream* only = nullptr;
-  for (NetStream& stream : streams_) {
-    if (stream.publishing == nullptr) continue;
-    if (stream.id == id) return &stream;
-    if (only != nullptr) return nullptr;
-    only = &stream;
-  }
-  return many_published_ ? nullptr : only;
+  const auto publishes = [](const NetStream& stream) { return stream.publishing != nullptr; };
+  return meant(id, publishes, many_published_);
 }
 
 RelayClient::NetStream* RelayClient::playing(std::uint32_t id) {
-  NetStream* only = nullptr;
-  for (NetStream& stream : streams_) {
-    if (!stream.player) continue;
-    if (stream.id == id) return &stream;
-    if (only != nullptr) return nullptr;
-    only = &stream;
-  }
-  return many_played_ ? nullptr : only;
+  const auto plays = [](const NetStream& stream) { return stream.player != nullptr; };
+  return meant(id, plays, many_played_);
 }
 
 RelayClient::NetStream* RelayClient::stream_to_end(std::uint32_t id) {
