@@ -42,12 +42,15 @@ struct TcpEntry {
   std::string inode;
 };
 
-std::vector<TcpEntry> read_tcp_table(const char* path) {
+/// Those that have `port` here. There may be very many others.
+std::vector<TcpEntry> read_tcp_table(const char* path, std::uint16_t port) {
   std::ifstream file(path);
   std::string line;
   std::getline(file, line);  // the head
   std::vector<TcpEntry> entries;
+  const std::string mark = fmt::format(":{:04X} ", port);
   while (std::getline(file, line)) {
+    if (line.find(mark) == std::string::npos) continue;
     std::istringstream fields(line);
     std::string number, local, remote, queues, timer, retransmits, timeout;
     TcpEntry entry;
@@ -86,9 +89,10 @@ Sockets find_tcp_sockets(const Endpoint& endpoint) {
   const auto* v4 = reinterpret_cast<const sockaddr_in*>(&endpoint.address);
   const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&endpoint.address);
   const std::string address = four ? hexadecimal<1>(&v4->sin_addr) : hexadecimal<4>(&v6->sin6_addr);
-  const auto own = read_tcp_table(four ? "/proc/net/tcp" : "/proc/net/tcp6");
+  const auto own = read_tcp_table(four ? "/proc/net/tcp" : "/proc/net/tcp6", endpoint.port());
   // A socket of IPv6 may take IPv4, too.
-  const auto other = four ? read_tcp_table("/proc/net/tcp6") : std::vector<TcpEntry>{};
+  const auto other =
+      four ? read_tcp_table("/proc/net/tcp6", endpoint.port()) : std::vector<TcpEntry>{};
   const std::string mapped = hexadecimal<3>("\0\0\0\0\0\0\0\0\0\0\xff\xff") + address;
   Sockets sockets;
   for (const bool listening : {true, false}) {
@@ -178,11 +182,11 @@ std::chrono::nanoseconds cpu_time() {
 }  // namespace
 
 AddressHolders find_address_holders(const Endpoint& endpoint) {
-  const auto until = cpu_time() + kBudget;
   const Sockets sockets =
       endpoint.family() == AF_UNIX ? find_unix_sockets(endpoint) : find_tcp_sockets(endpoint);
   AddressHolders holders;
   if (sockets.inodes.empty()) return holders;
+  const auto until = cpu_time() + kBudget;
   const Folder processes = open_folder("/proc");
   while (const dirent* entry = processes ? ::readdir(processes.get()) : nullptr) {
     if (cpu_time() > until) break;
