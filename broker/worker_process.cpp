@@ -18,6 +18,7 @@ constexpr std::size_t kMaxQueued = 2048;  // datagrams a worker may leave unread
 constexpr Duration kEndGrace{1'000};      // from the end of the channel to that of the process
 constexpr std::size_t kMaxOwed = 16;      // answers a worker may owe when it is asked again
 constexpr std::uint32_t kMessageBudget = 50'000;  // between two renewals; see renew_message_budget
+constexpr std::uint32_t kNoticeWeight = 8;        // a worker that keeps its rate sends few of them
 
 bool has_option(int fd, int option, int wanted) {
   int value = 0;
@@ -256,7 +257,8 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   // Handoffs and Acks come with every client: many of them are no flood.
   const bool budgeted = !std::holds_alternative<channel::Handoff>(message) &&
                         !std::holds_alternative<channel::Ack>(message);
-  if (budgeted && ++messages_ > kMessageBudget) return "a flood of messages";
+  if (budgeted) messages_ += std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
+  if (budgeted && messages_ > kMessageBudget) return "a flood of messages";
   if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
   if (!ready_) return "a message before Ready";
   if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);
