@@ -128,7 +128,9 @@ TEST_F(HostileConduct, ShuttingTheSharedListener) {
 
 // --- too much ------------------------------------------------------------------------------------
 
-const std::vector<std::string> kSlowPings = {"--ping-interval", "4s", "--ping-limit", "60s"};
+// What a worker may say is counted between two pings: far enough apart that a flood is one at any
+// speed of the machine.
+const std::vector<std::string> kSlowPings = {"--ping-interval", "60s", "--ping-limit", "120s"};
 
 TEST_F(HostileConduct, FloodOfLoads) {
   expect_ejected({.attacks = "1=flood-load", .arguments = kSlowPings}, "flood");
