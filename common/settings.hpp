@@ -37,6 +37,9 @@ struct Pin {
   friend bool operator==(const Pin&, const Pin&) = default;
 };
 
+/// What a worker gives up once it is ready: see docs/security.md.
+enum class Sandbox : std::uint8_t { kStrict, kNo };
+
 /// What may come before a client's own first byte, to tell its address.
 enum class ClientPrefix : std::uint8_t {
   kNone,
@@ -55,6 +58,7 @@ struct ListenerSettings {
   bool sticky = true;
   bool key_is_stream = false;  // protocol rtmp: the key is vhost/app/stream, not the vhost
   ClientPrefix prefix = ClientPrefix::kNone;  // protocol rtmp
+  std::vector<Network> prefix_from;           // who is believed when it sends a prefix
   std::vector<Pin> pins;
   int backlog = 4096;
   unsigned mode = 0666;  // permissions of a unix socket
@@ -89,10 +93,13 @@ struct Settings {
   std::uint32_t max_keys = 4'000'000;  // bound of the routing table
 
   std::uint64_t gop_memory = 0;  // bytes a worker may keep for players to begin with; 0: no bound
+  std::uint64_t media_memory = 1ULL << 30;  // bytes of media a worker may keep in all; 0: no bound
+  Sandbox sandbox = Sandbox::kStrict;
 
   // clients
-  Duration header_timeout{10'000};  // first byte to routed; 0: none
-  Duration idle_timeout{0};         // 0: none
+  Duration silence_timeout{60'000};  // accepted to first byte; 0: none
+  Duration header_timeout{10'000};   // first byte to routed; 0: none
+  Duration idle_timeout{0};          // 0: none
   Duration send_timeout{10'000};  // a client that reads nothing of its answers for so long; 0: none
   Duration route_timeout{10'000};        // a client waits so long for a place
   std::uint32_t clients_per_source = 0;  // per source address; 0: no limit
