@@ -75,8 +75,14 @@ Result<ChildOptions> Broker::worker_program(const Settings& settings) {
     if (!found) return found.error();
     program.program = *std::move(found);
   }
-  program.environment = {"MPBROKER_CHANNEL=3",
-                         fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level))};
+  program.environment = {
+      "MPBROKER_CHANNEL=3", fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level)),
+      fmt::format("MPBROKER_SANDBOX={}", settings.sandbox == Sandbox::kStrict ? "strict" : "no")};
+  if (settings.sandbox == Sandbox::kStrict) {
+    auto confinement = Confinement::get();
+    if (!confinement) return confinement.error();
+    program.confinement = *std::move(confinement);
+  }
   program.holds_requests = settings.worker_program.empty();
   if (!settings.user.empty() || !settings.group.empty()) {
     auto credentials = find_credentials(settings.user, settings.group);
@@ -102,6 +108,7 @@ ScalerRules Broker::scaler_rules() const {
 Status Broker::start() {
   auto program = worker_program(settings_);
   if (!program) return program.error();
+  if (program->confinement) log_missing_sandbox();
   supervisor_.set_program(std::move(*program));
   UniqueFd control;
   if (const Status taken = take_sockets(control); !taken) return taken;

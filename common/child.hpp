@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/confinement.hpp"
 #include "common/error.hpp"
 #include "common/event_loop.hpp"
 #include "common/unique_fd.hpp"
@@ -42,6 +43,7 @@ struct ChildOptions {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;  // "NAME=value", besides the parent's
   std::optional<Credentials> run_as;
+  std::shared_ptr<Confinement> confinement;  // null: it keeps what its user may do
   bool holds_requests = false;  // it calls prepare_signals: none is lost before it does
 };
 
@@ -67,7 +69,7 @@ class Child final : private EventHandler {
  private:
   /// Memory that both share until the child runs its program: why it cannot.
   struct StartFailure {
-    enum class Step : int { kNone, kAssume, kExecute };
+    enum class Step : int { kNone, kConfine, kAssume, kExecute };
     Step step;
     int error;
   };

@@ -93,29 +93,18 @@ TEST(CommandLine, ListenTakesNames) {
 }
 
 TEST(CommandLine, SetsEveryGlobalOption) {
-  const Settings s = parse_good({"--listen=:0",
-                                 "--workers=3",
-                                 "--max-workers=5",
-                                 "--acceptors=2",
-                                 "--max-clients=100",
-                                 "--grow-at=80",
-                                 "--linger=1m",
-                                 "--key-linger=2s",
-                                 "--drain-timeout=3s",
-                                 "--start-timeout=4s",
-                                 "--ping-interval=5s",
-                                 "--ping-limit=6s",
-                                 "--answer-timeout=7s",
-                                 "--worker-program=/bin/sh",
-                                 "--user=nobody",
-                                 "--group=nogroup",
-                                 "--max-keys=9",
-                                 "--header-timeout=7s",
-                                 "--idle-timeout=8s",
-                                 "--send-timeout=9s",
-                                 "--route-timeout=10ms",
-                                 "--log-level=debug",
-                                 "--clients-per-source=11"});
+  const Settings s = parse_good({"--listen=:0",         "--workers=3",
+                                 "--max-workers=5",     "--acceptors=2",
+                                 "--max-clients=100",   "--grow-at=80",
+                                 "--linger=1m",         "--key-linger=2s",
+                                 "--drain-timeout=3s",  "--start-timeout=4s",
+                                 "--ping-interval=5s",  "--ping-limit=6s",
+                                 "--answer-timeout=7s", "--worker-program=/bin/sh",
+                                 "--user=nobody",       "--group=nogroup",
+                                 "--sandbox=no",        "--max-keys=9",
+                                 "--header-timeout=7s", "--idle-timeout=8s",
+                                 "--send-timeout=9s",   "--route-timeout=10ms",
+                                 "--log-level=debug",   "--clients-per-source=11"});
   using std::chrono::milliseconds;
   using std::chrono::seconds;
   EXPECT_EQ(s.workers, 3);
@@ -133,6 +122,7 @@ TEST(CommandLine, SetsEveryGlobalOption) {
   EXPECT_EQ(s.worker_program, "/bin/sh");
   EXPECT_EQ(s.user, "nobody");
   EXPECT_EQ(s.group, "nogroup");
+  EXPECT_EQ(s.sandbox, Sandbox::kNo);
   EXPECT_EQ(s.max_keys, 9U);
   EXPECT_EQ(s.header_timeout, seconds(7));
   EXPECT_EQ(s.idle_timeout, seconds(8));
