@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/client_notices.hpp"
+#include "broker/control_request.hpp"
 #include "broker/control_socket.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/event_log.hpp"
@@ -62,15 +63,13 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   std::string_view on_nack(Slot slot, const channel::Nack& nack);
   std::string_view on_idle(Slot slot, const channel::Idle& idle);
 
-  void on_request(const boost::json::object& request, Reply reply) override;
-  Status run_request(std::string_view command, const boost::json::object& request,
-                     std::vector<Warning>& warnings);
-  Status request_drain(const boost::json::object& request);
-  Status request_route(const boost::json::object& request);
-  void request_workers(const boost::json::object& request, const Reply& reply);
-  void request_list(std::string_view question, const Reply& reply);
-  void request_kick(const boost::json::object& request, const Reply& reply);
-  Status request_vhost(const boost::json::object& request, std::vector<Warning>& warnings);
+  void on_request(const boost::json::object& object, Reply reply) override;
+  Status request_drain(const DrainRequest& request);
+  Status request_route(const PinRequest& request);
+  boost::json::object request_workers(const WorkersRequest& request);
+  void request_list(const ListRequest& request, const Reply& reply);
+  void request_kick(const KickRequest& request, const Reply& reply);
+  Result<std::vector<Warning>> request_vhost(const VhostRequest& request);
   /// Takes the place of what runs. An error has changed nothing.
   Status apply(Settings fresh);
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/error.hpp"
@@ -30,6 +31,9 @@ class Registry {
   /// `default_handler` serves listeners that name no handler.
   void add_protocol(std::string name, std::string default_handler, ClassifierFactory factory);
   void add_handler(const std::string& protocol, const std::string& name, HandlerFactory factory);
+
+  /// Pairs of a protocol's name and a handler's.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> handlers() const;
 
   struct Service {
     std::unique_ptr<Classifier> classifier;
