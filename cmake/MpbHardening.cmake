@@ -2,10 +2,9 @@
 # Debug, no sanitizer): tools/check_hardening looks for it in the programs, docs/decisions/0021 has
 # the reasons and the cost.
 include(CheckCXXCompilerFlag)
-include(CheckPIESupported)
 
 function(mpb_harden target)
-  set(flags -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS)
+  set(flags -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS)
   foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
                -ftrivial-auto-var-init=zero)
     string(MAKE_C_IDENTIFIER "MPB_HAS${flag}" known)
@@ -15,11 +14,9 @@ function(mpb_harden target)
     endif()
   endforeach()
   target_compile_options(${target} INTERFACE ${flags})
-  target_link_options(${target} INTERFACE LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+  target_link_options(${target} INTERFACE -pie LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
 endfunction()
 
 if(NOT MPB_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
-  check_pie_supported()
-  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
   mpb_harden(mpb_build_flags)
 endif()
