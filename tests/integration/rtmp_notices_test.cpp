@@ -95,7 +95,8 @@ TEST_F(RtmpNotices, WhoPublishesAndWhoIsRefusedLeavesATraceWithoutSecrets) {
 }
 
 TEST_F(RtmpNotices, WhatAProxyToldIsTheAddress) {
-  start("prefix = proxy\n", "[vhost a.test]\npublish-deny = 203.0.113.7\n");
+  start("prefix = proxy\nprefix-from = 127.0.0.0/8\n",
+        "[vhost a.test]\npublish-deny = 203.0.113.7\n");
   EXPECT_EQ(publish("a.test", "s", "PROXY TCP4 203.0.113.7 192.0.2.1 4711 1935\r\n"),
             "NetStream.Publish.Denied");
   const json::object refusal = events->await("refused");
