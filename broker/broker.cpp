@@ -345,7 +345,7 @@ std::string_view Broker::on_worker_message(Slot slot, const channel::Message& me
 std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
                                     UniqueFd descriptor) {
   if (!listeners_.was_given(handoff.listener)) {
-    if (descriptor) dont_linger(descriptor.get());
+    close_foreign(std::move(descriptor));
     return "a Handoff of a listener that never was";
   }
   const ListenerSet::Listener* listener = listeners_.find(handoff.listener);
@@ -354,9 +354,8 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
   const Dispatch dispatch =
       dispatcher_.on_handoff(slot, handoff, listener != nullptr ? listener->rules : kWithdrawn,
                              descriptor.valid(), loop_.now());
-  // Once it is sent on, a copy is on its way, and our close(2) is not the last.
   if (dispatch.kind != Dispatch::Kind::kDeliver) {
-    if (descriptor) dont_linger(descriptor.get());
+    close_foreign(std::move(descriptor));
     return dispatch.why;
   }
   channel::Deliver delivery;
@@ -372,11 +371,13 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
   WorkerProcess* target = supervisor_.process(dispatch.slot);
   const Status sent = target == nullptr ? unavailable_error("it has ended")
                                         : target->deliver(delivery, descriptor.get());
-  if (!sent) {
-    dont_linger(descriptor.get());
-    const int code = sent.error().code;
-    dispatcher_.undo(dispatch.delivery, code == EMFILE || code == ENFILE);
+  if (sent) {
+    close_passed_on(std::move(descriptor));
+    return {};
   }
+  close_foreign(std::move(descriptor));
+  const int code = sent.error().code;
+  dispatcher_.undo(dispatch.delivery, code == EMFILE || code == ENFILE);
   return {};
 }
 
@@ -412,7 +413,11 @@ std::string_view Broker::on_idle(Slot slot, const channel::Idle& idle) {
 
 void Broker::tick() {
   const auto limit = static_cast<std::uint64_t>(settings_.ping_limit / kTick) + 1;
-  for (const Slot slot : dispatcher_.tick(limit)) {
+  const auto held_up = [this](Slot slot) {
+    const WorkerProcess* worker = supervisor_.process(slot);
+    return worker != nullptr && worker->waits_for_quota();
+  };
+  for (const Slot slot : dispatcher_.tick(limit, held_up)) {
     supervisor_.kill_hung(slot, "hung: a client was sent to it and never acknowledged");
   }
   catch_up_log();

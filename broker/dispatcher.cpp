@@ -162,10 +162,13 @@ bool Dispatcher::on_nack(Slot slot, std::uint64_t delivery) {
   return true;
 }
 
-std::vector<Slot> Dispatcher::tick(std::uint64_t limit) {
+std::vector<Slot> Dispatcher::tick(std::uint64_t limit, const std::function<bool(Slot)>& held_up) {
   ++ticks_;
+  std::vector<bool> excused(workers_.size());
+  for (Slot slot = 0; held_up && slot < workers_.size(); ++slot) excused[slot] = held_up(slot);
   std::vector<Slot> overdue;
-  for (const auto& [delivery, pending] : pending_) {
+  for (auto& [delivery, pending] : pending_) {
+    if (excused[pending.target]) ++pending.since;
     const bool late = ticks_ - pending.since > limit;
     const bool known = std::find(overdue.begin(), overdue.end(), pending.target) != overdue.end();
     if (late && !known) overdue.push_back(pending.target);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -83,8 +84,9 @@ class Dispatcher {
   void wake_waiting(TimePoint now);
 
   /// Time passes: the caller's own steady count of ticks, so that its own pauses are nobody's
-  /// fault. Returns the workers that have owed an Ack or Nack for `limit` ticks.
-  std::vector<Slot> tick(std::uint64_t limit);
+  /// fault. Returns the workers that have owed an Ack or Nack for `limit` ticks, those not counted
+  /// in which `held_up` (may be empty) was true of the worker: what was sent to it is still here.
+  std::vector<Slot> tick(std::uint64_t limit, const std::function<bool(Slot)>& held_up = {});
 
   /// Calls `send(Slot, Outbox&)` for each worker that has something to be told; it may be taken.
   /// What `send` itself gives others to be told is for the next flush.

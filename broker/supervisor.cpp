@@ -78,8 +78,15 @@ void Supervisor::start(Slot slot) {
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
   record.process->introduce(owner_.configure_message(slot), owner_.vhost_texts(),
                             owner_.listener_offers(slot));
+  await_ready(slot);
+}
+
+void Supervisor::await_ready(Slot slot) {
   arm(slot, settings_.start_timeout, [this, slot] {
-    if (records_[slot].process) records_[slot].process->condemn("no Ready within the start limit");
+    WorkerProcess* worker = process(slot);
+    if (worker == nullptr) return;
+    if (worker->waits_for_quota()) return await_ready(slot);  // it has not got its listeners
+    worker->condemn("no Ready within the start limit");
   });
 }
 
@@ -123,14 +130,14 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   const WorkerExit exit{record.process->ready(), usage, ran(slot)};
   const bool drained = workers_.at(slot).state == WorkerState::kDraining;
   const pid_t pid = record.process->pid();
-  const bool expected = status.signal == 0 && status.code == 0;
+  const bool expected = status.signal == 0 && status.code == 0 && !status.unknown;
   record.last_exit = status.to_string();
   const LogLevel level = expected ? LogLevel::kInfo : LogLevel::kError;
   if (!record.disconnect_told) {
     events_.emit(level, "disconnect", {{"slot", slot}, {"why", "its process ended"}});
   }
   events_.emit(level, "exit", {{"slot", slot}, {"pid", pid}, {"status", record.last_exit}});
-  if (record.process->ping_outstanding()) on_pong(slot);
+  on_pong(slot);  // none comes any more
   workers_.set_state(slot, WorkerState::kStopped);
   owner_.on_worker_gone(slot);
   record.process.reset();
@@ -182,6 +189,10 @@ bool Supervisor::drain(Slot slot, Duration deadline) {
 
 void Supervisor::drain_process(Slot slot, Duration deadline) {
   process(slot)->drain(deadline);
+  kill_after(slot, deadline);
+}
+
+void Supervisor::kill_after(Slot slot, Duration deadline) {
   arm(slot, deadline + kKillGrace, [this, slot] {
     if (WorkerProcess* worker = process(slot)) worker->signal(SIGKILL);
   });
@@ -192,6 +203,7 @@ void Supervisor::note_draining(Slot slot) {
   workers_.set_state(slot, WorkerState::kDraining);
   events_.emit(LogLevel::kInfo, "drain", {{"slot", slot}, {"why", "it was told by a signal"}});
   owner_.on_worker_drains(slot);
+  kill_after(slot, settings_.drain_timeout);
 }
 
 void Supervisor::shut_down(Duration deadline) {
@@ -260,17 +272,19 @@ void Supervisor::keep_house() {
 void Supervisor::refresh_counters(std::function<void()> done) {
   refresh_.done.push_back(std::move(done));
   if (refresh_.timer) return;
-  refresh_.missing = 0;
-  for_each_ready([this](Slot, WorkerProcess& worker) {
-    ++refresh_.missing;
+  refresh_.missing.clear();
+  for_each_ready([this](Slot slot, WorkerProcess& worker) {
+    if (!worker.hears()) return;
+    refresh_.missing.insert(slot);
     if (!worker.ping_outstanding()) worker.ping();
   });
-  const Duration limit = refresh_.missing == 0 ? Duration{0} : kRefreshLimit;
+  const Duration limit = refresh_.missing.empty() ? Duration{0} : kRefreshLimit;
   refresh_.timer = loop_.after(limit, [this] { finish_refresh(); });
 }
 
-void Supervisor::on_pong(Slot) {
-  if (refresh_.timer && refresh_.missing > 0 && --refresh_.missing == 0) finish_refresh();
+void Supervisor::on_pong(Slot slot) {
+  const bool awaited = refresh_.missing.erase(slot) != 0;
+  if (refresh_.timer && awaited && refresh_.missing.empty()) finish_refresh();
 }
 
 void Supervisor::finish_refresh() {

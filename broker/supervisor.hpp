@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -96,7 +97,7 @@ class Supervisor final : private WorkerProcessOwner {
     std::string last_exit;
   };
   struct Refresh {
-    std::size_t missing = 0;
+    std::set<Slot> missing;
     std::vector<std::function<void()>> done;
     std::optional<EventLoop::TimerId> timer;
   };
@@ -110,12 +111,16 @@ class Supervisor final : private WorkerProcessOwner {
   void on_exited(Slot slot, ExitStatus status) override;
 
   void start(Slot slot);
+  /// Kills it if that does not come within the start limit.
+  void await_ready(Slot slot);
   void fail_start(Slot slot, const std::string& why);
   void restart_later(Slot slot, const WorkerExit& exit);
   void arm(Slot slot, Duration delay, std::function<void()> action);
   void disarm(Slot slot);
   /// Tells a worker to drain, and kills it a little after the deadline.
   void drain_process(Slot slot, Duration deadline);
+  /// A little after the deadline.
+  void kill_after(Slot slot, Duration deadline);
   void tick();
   void keep_house();
   /// Ends extra workers that have been empty for long enough.

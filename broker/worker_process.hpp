@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -80,6 +81,8 @@ class WorkerProcess final : private ChannelHandler {
 
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
   [[nodiscard]] bool ready() const { return ready_; }
+  /// Nothing is sent to it any more otherwise.
+  [[nodiscard]] bool hears() const { return channel_.is_open() && !ejected_; }
   [[nodiscard]] bool ping_outstanding() const { return ping_outstanding_; }
   /// The last Pong: the worker's own counters, then its listeners'.
   [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
@@ -89,6 +92,8 @@ class WorkerProcess final : private ChannelHandler {
   /// How many clients it has refused, by reason.
   [[nodiscard]] const ReasonCounts& refused() const { return refused_; }
   [[nodiscard]] std::size_t queue_high_water() const { return channel_.queue_high_water(); }
+  /// What it was sent waits for the kernel, not for the worker: see Channel::waits_for_quota.
+  [[nodiscard]] bool waits_for_quota() const { return channel_.waits_for_quota(); }
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
   ~WorkerProcess();
@@ -102,6 +107,8 @@ class WorkerProcess final : private ChannelHandler {
   void on_datagram(Datagram& datagram) override;
   void on_channel_broken(const Error& why) override;
   void on_child_exit(ExitStatus status);
+  /// The process has ended and all it had sent was handled: its owner is told in the next turn.
+  void finish();
   /// Each gives why the worker must be ejected; empty: all is well.
   std::string_view check_descriptor(const channel::Message& message,
                                     const Datagram& datagram) const;
@@ -111,12 +118,15 @@ class WorkerProcess final : private ChannelHandler {
   std::string_view handle_answer(const channel::Answer& message);
   /// `parts` (at least one) in a row; which are the first and the last is said here.
   void send_vhosts(std::vector<channel::Vhosts>& parts);
-  void send(int descriptor = -1);  // what is in scratch_
+  /// What is in scratch_.
+  void send(Order order, int descriptor = -1);
 
   EventLoop& loop_;
   Slot slot_;
   WorkerProcessOwner& owner_;
   EventLoop::TimerId kill_timer_{};
+  EventLoop::TimerId finish_timer_{};
+  std::optional<ExitStatus> exit_;  // of the process, once it has ended
   Channel channel_;
   std::unique_ptr<Child> child_;
   std::string scratch_;

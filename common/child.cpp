@@ -108,6 +108,7 @@ std::string Child::describe(const StartFailure& failure, const ChildOptions& opt
 
 std::string ExitStatus::to_string() const {
   if (!not_begun.empty()) return not_begun;
+  if (unknown) return "ended, how is not known";
   if (signal != 0) {
     const char* name = ::sigabbrev_np(signal);
     return fmt::format("killed by SIG{}", name != nullptr ? name : std::to_string(signal).c_str());
@@ -210,12 +211,16 @@ void Child::signal(int number) {
 
 void Child::on_events(std::uint32_t) {
   siginfo_t info{};
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) return;
-  if (info.si_pid == 0) return;
+  ExitStatus status;
+  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) {
+    if (errno != ECHILD) return;
+    status.unknown = true;
+  } else if (info.si_pid == 0) {
+    return;
+  }
   loop_.remove(watch_, pidfd_.get());
   pidfd_.reset();
   living().erase(pid_);
-  ExitStatus status;
   if (info.si_code == CLD_EXITED) {
     status.code = info.si_status;
   } else {

@@ -21,6 +21,7 @@ struct ExitStatus {
   int code = 0;           // exit code, when not killed
   int signal = 0;         // the signal that killed it; 0: none
   std::string not_begun;  // why the program never ran; empty: it did
+  bool unknown = false;   // it has ended, and somebody else has taken how
   [[nodiscard]] std::string to_string() const;
 };
 

@@ -35,7 +35,8 @@ BrokerLink::BrokerLink(WorkerContext& worker, UniqueFd socket, BrokerCommands& c
 
 void BrokerLink::send(std::string_view datagram) {
   if (!channel_.is_open()) return;
-  if (const Status sent = channel_.send(datagram); !sent && channel_.is_open()) {
+  const Status sent = channel_.send(datagram, -1, Order::kFree);
+  if (!sent && channel_.is_open()) {
     channel_.close();
     on_channel_broken(sent.error());
   }
@@ -182,7 +183,7 @@ void BrokerLink::send_pong(std::uint64_t nonce) {
 
 bool BrokerLink::tell(const Notice& notice) {
   // What the broker must hear waits behind no notice.
-  if (!takes_notices_ || !channel_.is_open() || channel_.queued() > 0) return false;
+  if (!takes_notices_ || !channel_.is_open() || channel_.backed_up()) return false;
   std::string datagram;
   channel::encode(datagram, notice);
   send(datagram);

@@ -58,6 +58,7 @@ class Handoffs {
     bool sent = false;
   };
 
+  [[nodiscard]] bool may_send() const;
   /// Under a new id, not sent yet.
   Parked& park(Session& session);
   bool send(std::uint64_t id, Session& session);
