@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/choice.hpp"
-#include "common/utf8.hpp"
+#include "common/plain_text.hpp"
 #include "proto/message.hpp"
 
 namespace mpb {
@@ -52,8 +52,7 @@ bool is_letter_or_digit(char c) {
 }
 
 std::string printable(std::string_view text) {
-  std::string shown = valid_utf8(utf8_prefix(text, kMaxShown), "?");
-  std::replace_if(shown.begin(), shown.end(), is_control, '?');
+  std::string shown = plain_text(utf8_prefix(text, kMaxShown));
   if (text.size() > kMaxShown) shown += "...";
   return shown;
 }

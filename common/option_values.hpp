@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxOptionName = 255;
 /// Durations go to the workers as milliseconds in 32 bits.
 inline constexpr Duration kMaxOptionDuration = std::chrono::hours(49 * 24);
 
-/// `text` for a message: shortened, UTF-8, and without control characters.
+/// `text` for a message: shortened and plain (common/plain_text.hpp).
 std::string printable(std::string_view text);
 
 /// `text` without blanks around it.
