@@ -8,6 +8,7 @@
 
 #include "common/listen_names.hpp"
 #include "common/option_values.hpp"
+#include "common/vhost_values.hpp"
 
 namespace mpb {
 namespace {
@@ -152,6 +153,10 @@ constexpr OptionSpec kTable[] = {
      "for rtmp, what a proxy sends first to tell the client's address: proxy (the PROXY protocol, "
      "which every client must then begin with) or srs-real-ip",
      false, set<&L::prefix, read_client_prefix>},
+    {"prefix-from", kListener, kListeners, "NETWORK[,NETWORK...]", "", "none",
+     "with prefix, whose word counts: the addresses of the proxies, such as 192.0.2.1,10.0.0.0/8; "
+     "unix: for all clients of a unix socket; all for everybody. Others who send one are refused",
+     false, set<&L::prefix_from, read_prefix_from>},
     {"backlog", kListener, kListeners, "N", "4096", "",
      "connections that may wait to be accepted; the kernel caps it at net.core.somaxconn", false,
      set_integer<&L::backlog, 1, 65535>},
@@ -209,6 +214,9 @@ constexpr OptionSpec kTable[] = {
      "stream: 512MiB, 4GiB; 0: no bound",
      false, set_size<&S::gop_memory>},
 
+    {"silence-timeout", kGlobal, kClients, "TIME", "60s", "",
+     "from a client's connection until its first byte; 0: no limit", false,
+     set_duration<&S::silence_timeout>},
     {"header-timeout", kGlobal, kClients, "TIME", "10s", "",
      "from a client's first byte until its key is known; 0: no limit", false,
      set_duration<&S::header_timeout>},
@@ -222,8 +230,8 @@ constexpr OptionSpec kTable[] = {
      "a client waits so long for a worker that can take it", false,
      set_duration<&S::route_timeout, Zero::kRefused>},
     {"clients-per-source", kGlobal, kClients, "N", "0", "",
-     "clients from one source address at once, per worker; 0: no limit", false,
-     set_integer<&S::clients_per_source, 0, kMaxCount>},
+     "clients from one source (an IPv4 address, an IPv6 /64) at once, per worker; 0: no limit",
+     false, set_integer<&S::clients_per_source, 0, kMaxCount>},
 
     {"control-socket", kGlobal, kOperation, "PATH", "", "none", "unix socket for mpctl", false,
      set<&S::control_socket, read_socket_path>},

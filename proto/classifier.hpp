@@ -25,6 +25,7 @@ struct Verdict {
   std::string state{};  // what the handler must know besides the bytes (Handler::import_state); the
                         // last one that is not empty counts
   std::uint8_t stage = 0;             // kReply: given to the next call
+  bool prefixed = false;              // kReply: the bytes consumed are a proxy's, about the client
   Reason reason = Reason::kProtocol;  // kReject: why; `key` is then what was asked for, if known
 };
 

@@ -42,9 +42,12 @@ enum class Reason : std::uint8_t {
   kProtocol,          // it broke its protocol, or asks for what cannot be now
   kKicked,            // by the operator
   kEnded,             // by its own wish
+  kSilenceTimeout,    // time limit, by its option
+  kDescriptors,       // it said nothing, and another client needed its descriptor
+  kPrefix,            // it sent a proxy's prefix, and is none whose word counts
 };
 
-inline constexpr std::array<std::string_view, 29> kReasonNames{
+inline constexpr std::array<std::string_view, 32> kReasonNames{
     "",
     "key",
     "token-missing",
@@ -74,9 +77,12 @@ inline constexpr std::array<std::string_view, 29> kReasonNames{
     "protocol",
     "kicked",
     "ended",
+    "silence-timeout",
+    "descriptors",
+    "prefix",
 };
 inline constexpr std::size_t kReasons = kReasonNames.size();
-static_assert(static_cast<std::size_t>(Reason::kEnded) + 1 == kReasons);
+static_assert(static_cast<std::size_t>(Reason::kPrefix) + 1 == kReasons);
 
 /// Whether clients are refused for it; the others are why a publication ended.
 constexpr bool is_refusal(Reason reason) {

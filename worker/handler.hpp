@@ -52,6 +52,9 @@ class Connection {
   virtual void note_progress(bool unread) = 0;
   /// The socket, to look at or set options of; to read and write it after Step::kDetach.
   [[nodiscard]] virtual int descriptor() const = 0;
+  /// Whether the peer is one whose word on the client's address counts (`prefix-from`). If not, an
+  /// address that came along in a state is to be ignored, whichever worker says it.
+  [[nodiscard]] virtual bool believes_peer() const { return true; }
 
  protected:
   ~Connection() = default;

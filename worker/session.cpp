@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/network.hpp"
 #include "worker/environment.hpp"
 #include "worker/handoffs.hpp"
 #include "worker/service.hpp"
@@ -21,6 +22,8 @@ void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd, bool h
   state_ = State::kClassifying;
   client_.slot = worker.settings.slot;
   client_.connection = this;
+  silent_ = true;
+  accepted_at_ = worker.loop.now();
   ++service.counters.clients;
   ++service.counters.accepted;
   if (held_back) return wait_for_source();
@@ -107,6 +110,7 @@ void Session::read_once() {
   auto& buffer = worker_->read_buffer;
   const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count > 0) {
+    silent_ = false;
     if (state_ == State::kClassifying && service_->classifier->quick_ack()) {
       const int on = 1;
       ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
@@ -149,6 +153,7 @@ void Session::go_on() {
 
 bool Session::classify(std::string_view& bytes) {
   Verdict verdict = service_->classifier->classify(bytes, stage_);
+  if (verdict.prefixed && !believes_peer()) return refuse_prefix();
   if (!verdict.state.empty()) state_on_the_move_ = std::move(verdict.state);
   switch (verdict.kind) {
     case Verdict::Kind::kNeedMore:
@@ -170,6 +175,17 @@ bool Session::classify(std::string_view& bytes) {
       reject({});
       return false;
   }
+  return false;
+}
+
+bool Session::believes_peer() const {
+  return contains(service_->prefix_from, peer_address(fd_.get()));
+}
+
+bool Session::refuse_prefix() {
+  ++service_->counters.rejected_input;
+  tell_refused(Reason::kPrefix, {});
+  reject({});
   return false;
 }
 

@@ -70,6 +70,11 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void keep(std::uint32_t epoch);
   void settle();
   void refuse();  // nobody can take it: says so in the protocol's words
+  /// It has said nothing since it was accepted.
+  [[nodiscard]] bool is_silent() const { return silent_ && state_ == State::kClassifying; }
+  [[nodiscard]] TimePoint accepted_at() const { return accepted_at_; }
+  /// Of a silent client: looks once more, and closes it for this reason unless it has spoken.
+  void close_silent(Reason reason);
   /// No verdict comes: another worker may have it already, and it must not hear two voices.
   void close_unsettled();
 
@@ -95,6 +100,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void exempt_from_idle(bool exempt) override;
   void note_progress(bool unread) override;
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
+  [[nodiscard]] bool believes_peer() const override;
 
   void on_events(std::uint32_t events) override;
   void read_once();
@@ -106,6 +112,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool route(std::string key, std::string_view rest);
   bool serve_here(std::string_view rest);
   bool write_reply(const Verdict& verdict);
+  bool refuse_prefix();
 
   void park();
   void wait_for_source();
@@ -155,11 +162,13 @@ class Session final : private EventHandler, public Deadline, private Connection 
   UniqueFd fd_;
   Watch watch_;
   std::uint32_t watched_ = 0;
+  TimePoint accepted_at_{};    // of a client that was accepted here
   TimePoint header_began_{};   // when the first byte of what is not classified yet came
   std::uint64_t handoff_ = 0;  // its id while parked; see Handoffs
   State state_ = State::kFree;
   std::uint8_t attempts_ = 0;
   std::uint8_t stage_ = 0;    // of the classifier
+  bool silent_ = false;       // accepted here, and nothing was read from it yet
   bool counted_ = false;      // among the worker's routed clients
   bool shared_ = false;       // another process may hold a copy of the descriptor
   bool blocked_ = false;      // the handler has bytes that the socket did not take

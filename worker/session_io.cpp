@@ -15,6 +15,14 @@ namespace {
 
 constexpr std::size_t kMaxOutput = 256 * 1024;  // bytes that may wait for a client
 
+/// Which of the limits ends a client that has said nothing.
+Reason silence_reason(const WorkerSettings& settings) {
+  const bool idle =
+      settings.idle_timeout.count() != 0 &&
+      (settings.silence_timeout.count() == 0 || settings.idle_timeout < settings.silence_timeout);
+  return idle ? Reason::kIdleTimeout : Reason::kSilenceTimeout;
+}
+
 }  // namespace
 
 bool Session::write(std::string_view text) {
@@ -177,6 +185,10 @@ void Session::unwatch() {
 void Session::set_deadline() {
   SessionDeadlines& deadlines = worker_->deadlines;
   const TimePoint now = worker_->loop.now();
+  if (is_silent()) {  // counts from when it was accepted
+    if (!is_linked()) deadlines.silence.restart(*this, now);
+    return;
+  }
   const bool has_begun = !input_.empty() || stage_ > 0;  // a stage: was answered, and has to go on
   if (output_.empty() && state_ == State::kClassifying && has_begun) {
     // Counts from the first byte, however many come and whatever else was waited for meanwhile.
@@ -206,6 +218,7 @@ void Session::expire() {
     case State::kLingering:
       break;
     case State::kClassifying:
+      if (silent_) return close_silent(silence_reason(worker_->settings));
       ++(header_due_ ? counters.rejected_header : counters.closed_idle);
       tell_refused(header_due_ ? Reason::kHeaderTimeout : Reason::kIdleTimeout, {});
       break;
@@ -218,6 +231,15 @@ void Session::expire() {
       }
       break;
   }
+  close();
+}
+
+void Session::close_silent(Reason reason) {
+  read_once();  // what it said may have come while this process did not run
+  if (!is_silent()) return;
+  ListenerCounters& counters = service_->counters;
+  ++(reason == Reason::kIdleTimeout ? counters.closed_idle : counters.rejected_header);
+  tell_refused(reason, {});
   close();
 }
 
@@ -251,12 +273,12 @@ void Session::close() {
   state_ = State::kFree;
   wanted_ = std::string();
   state_on_the_move_ = std::string();
-  header_began_ = TimePoint{};
+  accepted_at_ = header_began_ = TimePoint{};
   input_ = std::string();
   output_ = std::string();
   client_ = Client{};
   attempts_ = stage_ = 0;
-  counted_ = shared_ = yielded_ = too_many_ = header_due_ = false;
+  silent_ = counted_ = shared_ = yielded_ = too_many_ = header_due_ = false;
   blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
   worker.clients.give_back(*this);
 }

@@ -10,6 +10,7 @@
 #include "common/error_log.hpp"
 #include "common/listen_flags.hpp"
 #include "common/log.hpp"
+#include "common/network.hpp"
 
 namespace mpb {
 namespace {
@@ -23,6 +24,7 @@ WorkerSettings from_message(const channel::Configure& m) {
   settings.max_clients = m.max_clients;
   settings.window = m.window;
   settings.clients_per_source = m.clients_per_source;
+  settings.silence_timeout = Duration{m.silence_timeout_ms};
   settings.header_timeout = Duration{m.header_timeout_ms};
   settings.idle_timeout = Duration{m.idle_timeout_ms};
   settings.send_timeout = Duration{m.send_timeout_ms};
@@ -43,6 +45,7 @@ WorkerSettings from_options(const Settings& options) {
   WorkerSettings settings;
   settings.max_clients = options.max_clients;
   settings.clients_per_source = options.clients_per_source;
+  settings.silence_timeout = options.silence_timeout;
   settings.header_timeout = options.header_timeout;
   settings.idle_timeout = options.idle_timeout;
   settings.send_timeout = options.send_timeout;
@@ -97,6 +100,8 @@ Status Worker::open_alone(const ListenerSettings& listener, SharedSocket socket)
   message.name = listener.name;
   message.protocol = listener.protocol;
   message.handler = listener.handler;
+  const std::string prefix_from = pack(listener.prefix_from);
+  message.prefix_from = prefix_from;
   if (const Status added = add_listener(message, {}); !added) return added;
   Listener& added = listeners_[static_cast<std::uint16_t>(message.listener)];
   added.socket = std::move(socket);
@@ -176,6 +181,7 @@ Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   service.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
   service.name = message.name;
   service.counters.listener = message.listener;
+  service.prefix_from = unpack_networks(message.prefix_from);
   service.classifier = std::move(made->classifier);
   // A listener that was changed keeps what serves its clients.
   if (!service.handler) service.handler = std::move(made->handler);

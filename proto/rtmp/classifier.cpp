@@ -54,6 +54,7 @@ Verdict on_prefix(const ProxyPrefix& prefix, Stage next) {
   Verdict verdict{Kind::kReply};
   verdict.consumed = prefix.size;
   verdict.stage = next;
+  verdict.prefixed = true;
   if (!prefix.address.empty()) verdict.state = kAddressTag + prefix.address;
   return verdict;
 }

@@ -77,8 +77,11 @@ CONTROL = {
 
 KEYS = key(1, 2, b"room") + key(3, 4, b"")
 MESSAGE = {
-    "configure": datagram(0x01, struct.pack("<HH9IQ", *range(1, 13))),
+    "configure": datagram(0x01, struct.pack("<HH9IQI", *range(1, 14))),
     "listen": datagram(0x02, struct.pack("<HHHH", 1, 4, 7, 4) + b"maincontrolecho", 7, 1),
+    "listen_networks": datagram(
+        0x02, struct.pack("<HHHH", 1, 1, 4, 0) + b"rrtmp" + bytes(16) + b"\0" + bytes(16) + b"\xff", 7, 8
+    ),
     "unlisten": datagram(0x03, number=7),
     "start": datagram(0x04),
     "deliver": datagram(0x05, client(struct.pack("<QHHIH6x", 1, 2, 3, 4, 5), b"k", b"s", b"p"), 9),
@@ -125,7 +128,7 @@ OPTIONS = {
     "durations": b"header-timeout = 200ms\nidle-timeout = 0\ndrain-timeout = 1m\n",
     "socket": b"control-socket = ./mp.sock\nmax-clients = 1000\n" + LISTENER,
     "two": LISTENER + LISTENER.replace(b"main", b"six").replace(b"127.0.0.1", b"[::1]"),
-    "rtmp": RTMP + b"key = vhost/app/stream\nprefix = srs-real-ip\nhandler = relay\n",
+    "rtmp": RTMP + b"key = vhost/app/stream\nprefix = srs-real-ip\nprefix-from = 10.0.0.0/8, unix:\nhandler = relay\n",
     "vhost_delivery": LISTENER + b"[vhost A.test.]\nlatency = merge:350ms\ngop-cache = no\n"
     b"queue = 3s\njitter = zero\n",
     "vhost_access": LISTENER + b"[vhost *.a.test]\npublish-allow = 192.0.2.1, 10.0.0.0/8\n"

@@ -72,7 +72,8 @@ class RelayPeer final : private Connection {
   /// What the handler made of the client.
   [[nodiscard]] RelayClient& relay_client() const;
   Client client;
-  int socket = -1;  // for what the handler sets there; nothing is read or written
+  int socket = -1;       // for what the handler sets there; nothing is read or written
+  bool believed = true;  // see Connection::believes_peer()
 
  private:
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
@@ -83,6 +84,7 @@ class RelayPeer final : private Connection {
   void exempt_from_idle(bool) override {}
   void note_progress(bool) override {}
   [[nodiscard]] int descriptor() const override { return socket; }
+  [[nodiscard]] bool believes_peer() const override { return believed; }
 
   Handler& handler_;
   std::string key_;

@@ -76,6 +76,24 @@ TEST_F(RtmpHandlerTest, WhatAProxyToldIsKeptUntilItIsDecided) {
   EXPECT_FALSE(handler.import_state(odd.client, "?"));
 }
 
+/// Another worker may say what it likes: only where the peer is a proxy can it know more than the
+/// socket does.
+TEST_F(RtmpHandlerTest, AnAddressThatComesAlongCountsOnlyIfThePeersWordDoes) {
+  RtmpHandler& handler = listener(false);
+  for (const std::string vhost : {"relay.test", "forward.test"}) {
+    RelayPeer peer(handler, vhost);
+    peer.believed = false;
+    ASSERT_TRUE(handler.import_state(peer.client, "A192.0.2.7:5"));
+    Notice undecided;
+    handler.describe(peer.client, undecided);
+    EXPECT_EQ(undecided.address, "");
+    peer.enter("live", "rtmp://" + vhost + "/live");
+    Notice decided;
+    handler.describe(peer.client, decided);
+    EXPECT_EQ(decided.address, "");
+  }
+}
+
 TEST_F(RtmpHandlerTest, AClientThatNamesNoVhostIsAskedForItByTheRelay) {
   RtmpHandler& handler = listener(true);
   RelayPeer peer(handler, "");

@@ -70,7 +70,8 @@ Forward::Forward(Environment& environment)
 
 bool Forward::import_state(Client& client, std::string_view state) {
   if (!state.starts_with('A')) return false;
-  state_of(client).address = state.substr(1);
+  ForwardState& fresh = state_of(client);
+  if (client.connection->believes_peer()) fresh.address = state.substr(1);
   return true;
 }
 

@@ -87,12 +87,13 @@ bool RelayClient::import_state(std::string_view state) {
   const char tag = state.front();
   state.remove_prefix(1);
   if (tag == kAddressTag) {
-    address_ = state;
+    if (connection_->believes_peer()) address_ = state;
     return true;
   }
   if (tag != kClientTag) return false;
   ByteReader in(state);
-  address_ = get(in);
+  const std::string_view address = get(in);
+  if (connection_->believes_peer()) address_ = address;
   target_.vhost = get(in);
   target_.app = get(in);
   target_.tc_url = get(in);

@@ -102,7 +102,8 @@ void RtmpHandler::on_slow(Client& client) {
 void RtmpHandler::describe(const Client& client, Notice& notice) const {
   if (!client.state) return;
   if (const Undecided* waiting = undecided(client)) {
-    notice.address = std::string_view(waiting->imported).substr(1);
+    const bool told = client.connection->believes_peer();
+    if (told) notice.address = std::string_view(waiting->imported).substr(1);
     return;
   }
   handler_of(client).describe(client, notice);
