@@ -48,7 +48,7 @@ TEST(Networks, HaveTheirAddresses) {
     EXPECT_FALSE(contains(networks, bytes_of(address))) << address;
   }
   EXPECT_FALSE(contains(networks, std::nullopt)) << "a peer of a unix socket";
-  EXPECT_FALSE(contains({}, bytes_of("10.1.2.3")));
+  EXPECT_FALSE(contains(std::vector<Network>(), bytes_of("10.1.2.3")));
 }
 
 TEST(Networks, PeersOfUnixSocketsAreThoseOfUnixAndAll) {
