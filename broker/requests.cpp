@@ -211,8 +211,14 @@ Status Broker::request_route(const boost::json::object& request) {
 void Broker::request_workers(const boost::json::object& request, const Reply& reply) {
   const auto count = number_field(request, "count", 1, kMaxWorkers);
   if (!count) return reply(refusal(count.error()));
-  settings_.workers = static_cast<std::uint16_t>(*count);
-  settings_.max_workers = std::max(configured_limit_, settings_.workers);
+  Settings fresh = settings_;
+  fresh.workers = static_cast<std::uint16_t>(*count);
+  fresh.max_workers = std::max(configured_limit_, fresh.workers);
+  auto accounts = worker_accounts(fresh);
+  if (!accounts) return reply(refusal(accounts.error()));
+  run_workers_as(std::move(*accounts));
+  settings_.workers = fresh.workers;
+  settings_.max_workers = fresh.max_workers;
   scaler_.set_rules(scaler_rules());
   apply_client_limit();
   supervisor_.for_each_process(
@@ -319,6 +325,8 @@ Status Broker::apply(Settings fresh) {
   }
   auto program = worker_program(fresh);
   if (!program) return program.error();
+  auto accounts = worker_accounts(fresh);
+  if (!accounts) return accounts.error();
   if (const Status resolved = resolve_listeners(fresh.listeners, kReloadLookupLimit); !resolved) {
     return resolved;
   }
@@ -331,6 +339,7 @@ Status Broker::apply(Settings fresh) {
     add_error(line, control.error());
   }
   supervisor_.set_program(std::move(*program));
+  run_workers_as(std::move(*accounts));
   settings_ = std::move(fresh);
   inquiries_.set_limit(settings_.answer_timeout);
   configured_limit_ = settings_.worker_limit();
