@@ -153,8 +153,14 @@ Status Broker::request_route(const PinRequest& request) {
 }
 
 boost::json::object Broker::request_workers(const WorkersRequest& request) {
-  settings_.workers = request.count;
-  settings_.max_workers = std::max(configured_limit_, settings_.workers);
+  Settings fresh = settings_;
+  fresh.workers = request.count;
+  fresh.max_workers = std::max(configured_limit_, fresh.workers);
+  auto accounts = worker_accounts(fresh);
+  if (!accounts) return refusal(accounts.error());
+  run_workers_as(std::move(*accounts));
+  settings_.workers = fresh.workers;
+  settings_.max_workers = fresh.max_workers;
   scaler_.set_rules(scaler_rules());
   apply_client_limit();
   supervisor_.for_each_process(
@@ -249,6 +255,8 @@ Status Broker::apply(Settings fresh) {
   }
   auto program = worker_program(fresh);
   if (!program) return program.error();
+  auto accounts = worker_accounts(fresh);
+  if (!accounts) return accounts.error();
   if (const Status resolved = resolve_listeners(fresh.listeners, kReloadLookupLimit); !resolved) {
     return resolved;
   }
@@ -261,6 +269,7 @@ Status Broker::apply(Settings fresh) {
     add_error(line, control.error());
   }
   supervisor_.set_program(std::move(*program));
+  run_workers_as(std::move(*accounts));
   settings_ = std::move(fresh);
   inquiries_.set_limit(settings_.answer_timeout);
   configured_limit_ = settings_.worker_limit();

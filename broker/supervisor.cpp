@@ -72,7 +72,12 @@ void Supervisor::start(Slot slot) {
   record.started = Clock::now();
   record.missed_pings = 0;
   record.disconnect_told = false;
-  auto spawned = WorkerProcess::spawn(loop_, slot, program_, *this);
+  if (!accounts_.cover(slot)) return fail_start(slot, "user has no account for this slot");
+  ChildOptions program = program_;
+  program.run_as = accounts_.of(slot);
+  const UniqueFd group = owner_.enter_group(slot);
+  program.cgroup = group.get();
+  auto spawned = WorkerProcess::spawn(loop_, slot, program, *this);
   if (!spawned) return fail_start(slot, spawned.error().text);
   record.process = std::move(*spawned);
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
@@ -121,6 +126,7 @@ void Supervisor::on_ejected(Slot slot, const std::string& why) {
   records_[slot].disconnect_told = true;
   workers_.set_unreachable(slot);
   events_.emit(LogLevel::kError, "disconnect", {{"slot", slot}, {"why", why}});
+  owner_.on_worker_ejected(slot);
 }
 
 void Supervisor::on_exited(Slot slot, ExitStatus status) {
@@ -258,6 +264,12 @@ void Supervisor::tick() {
 void Supervisor::kill_hung(Slot slot, const std::string& why) {
   if (!process(slot) || records_[slot].disconnect_told) return;
   process(slot)->condemn(why);
+}
+
+void Supervisor::eject(pid_t pid, const std::string& why) {
+  for_each_process([&](Slot, WorkerProcess& worker) {
+    if (worker.pid() == pid) worker.eject(why);
+  });
 }
 
 void Supervisor::keep_house() {

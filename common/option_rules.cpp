@@ -392,6 +392,7 @@ constexpr Rule kRules[] = {
     {"ping-interval", single, kSingle},
     {"ping-limit", single, kSingle},
     {"answer-timeout", single, kSingle},
+    {"worker-environment", single, kSingle},
     {"answer-timeout", nobody_asks, {kIdle, "without control-socket nobody can ask workers"}},
     {"gop-memory", keeps_no_streams, {kIdle, "no listener relays RTMP streams"}},
     {"route-timeout", single, kSingle},

@@ -100,6 +100,13 @@ Status set_listen(OptionTarget target, std::string_view value) {
   return {};
 }
 
+Status add_variable(OptionTarget target, std::string_view value) {
+  auto variable = read_variable(value);
+  if (!variable) return variable.error();
+  target.settings.worker_environment.push_back(*std::move(variable));
+  return {};
+}
+
 Status add_pin(OptionTarget target, std::string_view value) {
   auto pin = read_pin(value);
   if (!pin) return pin.error();
@@ -203,10 +210,16 @@ constexpr OptionSpec kTable[] = {
      set_answer_timeout},
     {"worker-program", kGlobal, kWorkers, "PATH", "", "mpworker beside mpbroker, else in PATH",
      "the program that workers run", false, set<&S::worker_program, read_path>},
-    {"user", kGlobal, kWorkers, "NAME", "", "unchanged", "workers run as this user", false,
-     set<&S::user, read_account>},
-    {"group", kGlobal, kWorkers, "NAME", "", "the user's own", "workers run as this group", false,
-     set<&S::group, read_account>},
+    {"user", kGlobal, kWorkers, "NAME|FIRST..LAST", "", "unchanged",
+     "workers run as this user, or each as its own: 60600..60663, or mpbroker-0..mpbroker-15",
+     false, set<&S::user, read_account>},
+    {"group", kGlobal, kWorkers, "NAME|FIRST..LAST", "",
+     "the user's own, or the number of a user that is a number of a range",
+     "workers run as this group, or each as its own", false, set<&S::group, read_account>},
+    {"worker-environment", kGlobal, kWorkers, "NAME[=VALUE]", "", "none but what all are given",
+     "an environment variable that workers have, too: as mpbroker has it, or with this value; may "
+     "be repeated",
+     true, add_variable},
     {"max-keys", kGlobal, kWorkers, "N", "4000000", "", "keys with an owner at once", false,
      set_integer<&S::max_keys, 1, kMaxKeys>},
     {"gop-memory", kGlobal, kWorkers, "SIZE", "0", "",

@@ -39,8 +39,10 @@ Result<bool> read_key_granularity(std::string_view text);
 Result<ClientPrefix> read_client_prefix(std::string_view text);
 Result<LogLevel> read_log_level(std::string_view text);
 Result<std::string> read_name(std::string_view text);
-/// A user or group: a name or a number.
+/// A user or group: a name or a number, or a range of them.
 Result<std::string> read_account(std::string_view text);
+/// NAME or NAME=VALUE of an environment variable that may be a worker's.
+Result<std::string> read_variable(std::string_view text);
 /// A path that a unix socket can have.
 Result<std::string> read_socket_path(std::string_view text);
 Result<std::string> read_path(std::string_view text);

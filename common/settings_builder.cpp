@@ -20,6 +20,9 @@ constexpr std::string_view kOfVhost = "vhost ";
 
 std::string shown_value(const OptionSpec& spec, std::string_view value) {
   if (spec.is_secret()) return "...";
+  if (spec.placeholder == "NAME[=VALUE]" && value.find('=') != std::string_view::npos) {
+    return printable(value.substr(0, value.find('='))) + "=...";
+  }
   if (spec.placeholder != "URL") return printable(value);
   // A password stands before '@', a token behind '?'.
   if (value.find('@') != std::string_view::npos) return "...";
@@ -113,7 +116,8 @@ OptionTarget SettingsBuilder::target_of(const Assignment& assignment) {
 
 /// Of an option that has been applied. Each route is known by its key, an upstream by its address;
 /// a vhost's options are apart from those of a listener of the same name.
-SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment, OptionTarget target) {
+SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment,
+                                             const OptionTarget& target) {
   std::string option(assignment.spec->name);
   if (assignment.spec->scope == OptionScope::kVhost) option.insert(0, kOfVhost);
   if (!assignment.spec->repeatable) return {assignment.section, std::move(option)};
@@ -121,6 +125,9 @@ SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment, Optio
     option.append(" ").append(target.vhost->upstreams.back().address);
   } else if (target.listener != nullptr) {
     option.append(" ").append(target.listener->pins.back().key);
+  } else {
+    const std::string& variable = target.settings.worker_environment.back();
+    option.append(" ").append(variable, 0, variable.find('='));
   }
   return {assignment.section, std::move(option)};
 }

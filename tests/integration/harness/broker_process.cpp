@@ -119,6 +119,15 @@ void BrokerProcess::start(const BrokerSetup& setup) {
                              {"--listen", "127.0.0.1:" + std::to_string(port_)});
   }
   program.arguments.insert(program.arguments.end(), setup.arguments.begin(), setup.arguments.end());
+  if (!is_single_process(setup.arguments)) {
+    // By these the workers are found.
+    std::vector<std::string> variables{"MPB_TEST_RUN", marker()};
+    variables.insert(variables.end(), setup.worker_environment.begin(),
+                     setup.worker_environment.end());
+    for (const std::string& variable : variables) {
+      program.arguments.insert(program.arguments.end(), {"--worker-environment", variable});
+    }
+  }
   program.environment = setup.environment;
   program.environment.push_back(marker());
   program.errors = folder_.file("log");
