@@ -83,6 +83,13 @@ Result<ChildOptions> Broker::worker_program(const Settings& settings) {
   program.environment.emplace_back("MPBROKER_CHANNEL=3");
   program.environment.push_back(
       fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level)));
+  program.environment.push_back(
+      fmt::format("MPBROKER_SANDBOX={}", settings.sandbox == Sandbox::kStrict ? "strict" : "no"));
+  if (settings.sandbox == Sandbox::kStrict) {
+    auto confinement = Confinement::get();
+    if (!confinement) return confinement.error();
+    program.confinement = *std::move(confinement);
+  }
   program.holds_requests = settings.worker_program.empty();
   program.begins_descent = true;
   return program;
@@ -123,6 +130,7 @@ Status Broker::start() {
   if (!program) return program.error();
   auto accounts = worker_accounts(settings_);
   if (!accounts) return accounts.error();
+  if (program->confinement) log_missing_sandbox();
   supervisor_.set_program(std::move(*program));
   run_workers_as(std::move(*accounts));
   UniqueFd control;

@@ -77,6 +77,11 @@ void Child::become_child(const char* program, char* const* argv, char* const* en
   [[maybe_unused]] const ssize_t entered = ::write(options.cgroup, "0", 1);
   if (options.begins_descent) begin_descent();
   restore_signals(options.holds_requests);
+  // Before descriptors are put in place: it has one itself.
+  if (options.confinement && !options.confinement->apply()) {
+    failure = {StartFailure::Step::kConfine, errno};
+    ::_exit(kExecFailed);
+  }
   ::dup2(null, STDIN_FILENO);
   // dup2 onto itself would leave the descriptor close-on-exec.
   if (channel == kChannelFd) {
@@ -99,6 +104,8 @@ std::string Child::describe(const StartFailure& failure, const ChildOptions& opt
   switch (failure.step) {
     case StartFailure::Step::kNone:
       return {};
+    case StartFailure::Step::kConfine:
+      return fmt::format("{}: cannot be confined (sandbox = strict): {}", options.program, reason);
     case StartFailure::Step::kAssume:
       return fmt::format("{}: cannot run as user {} and group {}: {}", options.program,
                          options.run_as->user, options.run_as->group, reason);

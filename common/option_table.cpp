@@ -220,6 +220,11 @@ constexpr OptionSpec kTable[] = {
      "an environment variable that workers have, too: as mpbroker has it, or with this value; may "
      "be repeated",
      true, add_variable},
+    {"sandbox", kGlobal, kWorkers, "MODE", "strict", "",
+     "strict: a worker keeps nothing that its handlers do not need, not even to be taken over "
+     "with; "
+     "no: it may do what its user may",
+     false, set<&S::sandbox, read_sandbox>},
     {"max-keys", kGlobal, kWorkers, "N", "4000000", "", "keys with an owner at once", false,
      set_integer<&S::max_keys, 1, kMaxKeys>},
     {"gop-memory", kGlobal, kWorkers, "SIZE", "0", "",

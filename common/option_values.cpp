@@ -110,6 +110,11 @@ Result<ClientPrefix> read_client_prefix(std::string_view text) {
                                                      {"srs-real-ip", ClientPrefix::kSrsRealIp}}});
 }
 
+Result<Sandbox> read_sandbox(std::string_view text) {
+  return choose(
+      text, std::array<Choice<Sandbox>, 2>{{{"strict", Sandbox::kStrict}, {"no", Sandbox::kNo}}});
+}
+
 Result<LogLevel> read_log_level(std::string_view text) {
   return choose(text, std::array<Choice<LogLevel>, 5>{{{"debug", LogLevel::kDebug},
                                                        {"info", LogLevel::kInfo},

@@ -37,6 +37,7 @@ Result<Overflow> read_overflow(std::string_view text);
 /// "vhost/app/stream": true.
 Result<bool> read_key_granularity(std::string_view text);
 Result<ClientPrefix> read_client_prefix(std::string_view text);
+Result<Sandbox> read_sandbox(std::string_view text);
 Result<LogLevel> read_log_level(std::string_view text);
 Result<std::string> read_name(std::string_view text);
 /// A user or group: a name or a number, or a range of them.

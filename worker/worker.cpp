@@ -11,6 +11,7 @@
 #include "common/listen_flags.hpp"
 #include "common/log.hpp"
 #include "common/network.hpp"
+#include "worker/confine.hpp"
 
 namespace mpb {
 namespace {
@@ -174,6 +175,7 @@ void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
 Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   auto made = registry_.make(message.protocol, message.handler, environment_, traits_of(message));
   if (!made) return made.error();
+  note_needs(message);
   Listener& listener = listeners_[static_cast<std::uint16_t>(message.listener)];
   Service& service = listener.service;
   service.listener = static_cast<std::uint16_t>(message.listener);
@@ -189,6 +191,17 @@ Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   if (!socket || context_.draining) return {};
   listener.acceptor = std::make_unique<Acceptor>(context_, service, std::move(socket));
   return started_ ? listener.acceptor->start() : Status{};
+}
+
+/// What was given up does not come back.
+void Worker::note_needs(const channel::Listen& message) {
+  if (!needs_) return;
+  const Needs wanted = registry_.needs_of(message.protocol, message.handler);
+  if (!started_) return needs_->add(wanted);
+  if (needs_->leave_calls_for(wanted)) return;
+  log_error("sandbox.narrow")("listener", message.name)(
+      "why", "its handler needs what this worker has given up")(
+      "help", "drain the workers one by one (mpctl drain SLOT): those that follow have it");
 }
 
 void Worker::on_unlisten(std::uint16_t listener) {
@@ -227,7 +240,12 @@ void Worker::on_start() {
       return stop(ExitCode::kFailure);
     }
   }
-  if (link_) link_->send_ready();
+  if (!link_) return;
+  if (const Status confined = needs_ ? confine_calls(*needs_) : Status{}; !confined) {
+    log_failed(confined.error());
+    return stop(ExitCode::kFailure);
+  }
+  link_->send_ready();
 }
 
 Service* Worker::find_service(std::uint16_t listener) {

@@ -37,6 +37,9 @@ class Worker final : private BrokerCommands {
   /// unix paths that were deleted, which are made again.
   void reconfigure(const Settings& settings);
 
+  /// Its system calls are filtered before it says that it is ready: see worker/confine.hpp.
+  void confine_when_ready() { needs_.emplace(); }
+
   /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
   /// calls the earliest deadline counts.
   void drain(Duration deadline);
@@ -66,6 +69,7 @@ class Worker final : private BrokerCommands {
   Status add_listener(const channel::Listen& message, UniqueFd socket);
   Status open_alone(const ListenerSettings& listener, SharedSocket socket);
   Status accept_alone(Listener& listener);
+  void note_needs(const channel::Listen& message);
   void keep_up_sockets();
   void restore_paths();
   void configure(const WorkerSettings& settings);
@@ -89,6 +93,7 @@ class Worker final : private BrokerCommands {
   std::unique_ptr<BrokerLink> link_;
   VhostCollector vhosts_;
   std::optional<EventLoop::TimerId> deadline_timer_;
+  std::optional<Needs> needs_;  // unset: it is not confined
   bool started_ = false;
   bool orphaned_ = false;  // its broker is gone
   ExitCode exit_code_ = ExitCode::kOk;

@@ -105,7 +105,8 @@ TEST(CommandLine, SetsEveryGlobalOption) {
                                  "--max-keys=9",         "--header-timeout=7s",
                                  "--silence-timeout=6s", "--idle-timeout=8s",
                                  "--send-timeout=9s",    "--route-timeout=10ms",
-                                 "--log-level=debug",    "--clients-per-source=11"});
+                                 "--log-level=debug",    "--clients-per-source=11",
+                                 "--sandbox=no"});
   using std::chrono::milliseconds;
   using std::chrono::seconds;
   EXPECT_EQ(s.workers, 3);
@@ -123,6 +124,7 @@ TEST(CommandLine, SetsEveryGlobalOption) {
   EXPECT_EQ(s.worker_program, "/bin/sh");
   EXPECT_EQ(s.user, "nobody");
   EXPECT_EQ(s.group, "nogroup");
+  EXPECT_EQ(s.sandbox, Sandbox::kNo);
   EXPECT_EQ(s.max_keys, 9U);
   EXPECT_EQ(s.header_timeout, seconds(7));
   EXPECT_EQ(s.silence_timeout, seconds(6));
