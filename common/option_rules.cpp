@@ -107,6 +107,11 @@ bool has_all(const std::vector<Network>& networks) {
   return std::find(networks.begin(), networks.end(), Network{}) != networks.end();
 }
 
+bool has_all_of_ipv4(const Network& network) {
+  constexpr IpBytes kFirst{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return network.bits <= 96 && contains(network, kFirst);
+}
+
 bool asks_hooks(const HookSettings& hooks) {
   return !hooks.on_connect.empty() || !hooks.on_publish.empty() || !hooks.on_play.empty();
 }
@@ -187,7 +192,8 @@ bool no_prefix(const Option& o, const Facts&) {
   return o.listener->prefix == ClientPrefix::kNone;
 }
 bool believes_everybody(const Option& o, const Facts& f) {
-  return has_all(o.listener->prefix_from) && f.rules_by_address;
+  const std::vector<Network>& from = o.listener->prefix_from;
+  return f.rules_by_address && std::any_of(from.begin(), from.end(), has_all_of_ipv4);
 }
 bool believes_no_unix(const Option& o, const Facts&) {
   return is_unix(*o.listener) && !contains(o.listener->prefix_from, std::nullopt);

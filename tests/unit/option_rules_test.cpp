@@ -133,6 +133,9 @@ TEST(OptionRules, WhatHardlyIsMeantIsAWarning) {
       {listener("r", "protocol = rtmp\nprefix = srs-real-ip\nprefix-from = ::1, all") +
            vhost("play-deny = 10.0.0.0/8"),
        "whoever can connect can claim any address"},
+      {listener("r", "protocol = rtmp\nprefix = proxy\nprefix-from = 0.0.0.0/0") +
+           vhost("play-deny = 10.0.0.0/8"),
+       "whoever can connect can claim any address"},
       {listener("r", "protocol = rtmp\nprefix = proxy\nprefix-from = 10.0.0.0/8, ::1") +
            vhost("play-deny = 10.0.0.0/8"),
        ""},
