@@ -131,8 +131,8 @@ Result<WorkerAccounts> WorkerAccounts::find(const std::string& user, const std::
       account->group = *own;
     }
     const char* wrong = nullptr;
-    if (account->user == 0 || account->group == 0) wrong = "root, or root's group, is among them";
     if (account->user == ::geteuid()) wrong = "mpbroker's own account is among them";
+    if (account->user == 0 || account->group == 0) wrong = "root, or root's group, is among them";
     if (!seen.insert(account->user).second) wrong = "two of its names are the same account";
     if (wrong != nullptr) {
       return usage_error(fmt::format("expected accounts of the workers alone: {}", wrong));
