@@ -1,8 +1,11 @@
 // What a worker that was taken over can do: a program of the worker library that makes the system
 // calls its client names.
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstddef>
@@ -12,6 +15,7 @@
 
 #include "common/confinement.hpp"
 #include "common/landlock.hpp"
+#include "common/syscall_filter.hpp"
 #include "tests/hostile/captured_calls.hpp"
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/processes.hpp"
@@ -27,6 +31,7 @@ struct CapturedPlan {
   bool bare = false;  // only what mpbroker itself imposes holds for it
   std::string sandbox = "strict";
   std::string workers = "1";
+  std::function<void()> before_exec{};
 };
 
 /// A broker whose workers do what the test says.
@@ -40,6 +45,8 @@ class Captured {
     return client_.read_text();
   }
   [[nodiscard]] pid_t broker() const { return broker_.pid(); }
+  [[nodiscard]] pid_t worker() const { return broker_.worker_pid(0); }
+  [[nodiscard]] std::string log() const { return broker_.log(); }
   [[nodiscard]] std::uint16_t port() const { return broker_.port(); }
 
  private:
@@ -52,6 +59,7 @@ class Captured {
                        "--worker-program", program_path("captured_worker")};
     setup.environment = {"CAPTURED_NEEDS=" + plan.needs};
     if (plan.bare) setup.environment.emplace_back("CAPTURED_BARE=1");
+    setup.before_exec = plan.before_exec;
     setup.await_ready = plan.workers != "0";  // it would be asked as a worker of another protocol
     return setup;
   }
@@ -88,10 +96,23 @@ class Sandbox : public testing::Test {
   }
 };
 
+constexpr int kCreateRuleset = 444;
+
+/// As a container does that forbids these calls, or a kernel that lacks them.
+void deny(std::initializer_list<int> calls) {
+  CallRules rules;
+  for (const int call : calls) rules.add(call, {fail_with(ENOSYS)});
+  if (!give_up_rights() || !install_filter(rules.compile(let_pass()))) ::_exit(1);
+}
+
+void without_landlock() {
+  deny({kCreateRuleset});
+}
+
 std::string fact_of(const std::string& folder, const std::string& name) {
   std::istringstream lines(read_file(folder + "/status"));
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(name + ":")) return line.substr(line.find_last_not_of("0123456789") + 1);
+    if (line.starts_with(name + ":")) return line.substr(line.find_last_of("\t ") + 1);
   }
   return {};
 }
@@ -232,6 +253,17 @@ TEST_F(Sandbox, HoldsForEveryThreadOfAWorker) {
   }
 }
 
+TEST_F(Sandbox, AWorkerOfRootHasNoRightsOverOthers) {
+  const BrokerProcess broker({"--workers", "1"});
+  const std::string worker = "/proc/" + std::to_string(broker.worker_pid(0));
+  for (const char* set : {"CapPrm", "CapEff", "CapInh"}) {
+    const auto held = std::stoull(fact_of(worker, set), nullptr, 16);
+    for (const unsigned capability : {CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_PERFMON, CAP_NET_ADMIN}) {
+      EXPECT_EQ(held >> capability & 1U, 0U) << set << " " << capability;
+    }
+  }
+}
+
 // --- the single process --------------------------------------------------------------------------
 
 TEST_F(Sandbox, ACapturedSingleProcessStartsNothingAndReachesNobody) {
@@ -245,6 +277,34 @@ TEST_F(Sandbox, ACapturedSingleProcessStartsNothingAndReachesNobody) {
   if (has_landlock(1)) {
     EXPECT_EQ(captured.attempt("write", 0, folder.file("new")), kNotPermitted);
   }
+}
+
+// --- where the kernel has less -------------------------------------------------------------------
+
+TEST_F(Sandbox, WithoutLandlockWorkersAreKeptFromEachOtherAllTheSame) {
+  Captured captured({.needs = "connect", .before_exec = without_landlock});
+  Captured sibling({.before_exec = without_landlock});
+  expect_all_refused(captured, hostile::calls_into_processes(), sibling.worker());
+  expect_all_refused(captured, hostile::calls_into_kernel(), 0);
+  expect(captured, kRefused, {"fork", "program", "setuid", "no-dumpable"});
+  expect(captured, "ok", {"thread", "itself", "socket"});
+}
+
+TEST_F(Sandbox, WithoutLandlockNoWorkerProgramSignalsOthers) {
+  Captured captured({.bare = true, .before_exec = without_landlock});
+  for (const char* call : {"kill", "tgkill", "pidfd_send_signal", "ptrace", "prlimit"}) {
+    EXPECT_EQ(captured.attempt(call, captured.broker()), kRefused) << call;
+  }
+  expect(captured, "ok", {"itself", "fork", "program"});
+}
+
+TEST_F(Sandbox, WhatTheKernelDoesNotGiveIsToldOnce) {
+  Captured captured({.workers = "2", .before_exec = [] { deny({kCreateRuleset, SYS_seccomp}); }});
+  EXPECT_EQ(captured.attempt("itself"), "ok");
+  const std::string log = captured.log();
+  const auto line = log.find("event=sandbox missing=\"seccomp");
+  ASSERT_NE(line, std::string::npos) << log;
+  EXPECT_EQ(log.find("event=sandbox", line + 1), std::string::npos) << log;
 }
 
 // --- what changes later --------------------------------------------------------------------------
