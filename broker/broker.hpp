@@ -54,7 +54,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   std::string_view on_worker_message(Slot slot, const channel::Message& message,
                                      UniqueFd descriptor) override;
   void on_worker_drains(Slot slot) override;
-  void on_worker_gone(Slot slot) override;
+  void on_worker_gone(Slot slot, bool as_told) override;
   void on_all_gone() override;
 
   std::string_view on_handoff(Slot slot, const channel::Handoff& handoff, UniqueFd descriptor);
@@ -93,6 +93,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Status take_sockets(UniqueFd& control);
   Status open_control(UniqueFd inherited);
   void keep_up_sockets();
+  void offer(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener);
   void tell_listening(std::uint16_t number);
   /// Workers hear of it with their next Configure.
   void apply_client_limit();

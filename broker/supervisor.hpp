@@ -27,8 +27,8 @@ class SupervisorOwner {
                                              UniqueFd descriptor) = 0;
   /// It takes no more clients from now on.
   virtual void on_worker_drains(Slot slot) = 0;
-  /// Its process is gone.
-  virtual void on_worker_gone(Slot slot) = 0;
+  /// Its process is gone. `as_told`: it was to drain, and did.
+  virtual void on_worker_gone(Slot slot, bool as_told) = 0;
   /// The last process is gone after shut_down().
   virtual void on_all_gone() = 0;
 
@@ -92,6 +92,7 @@ class Supervisor final : private WorkerProcessOwner {
     TimePoint started;
     std::uint32_t missed_pings = 0;
     bool disconnect_told = false;
+    bool told_to_drain = false;
     std::uint32_t restarts = 0;
     std::string last_exit;
   };

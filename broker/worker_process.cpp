@@ -1,7 +1,6 @@
 #include "broker/worker_process.hpp"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <bit>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "broker/descriptor_plan.hpp"
+#include "common/socket_options.hpp"
 
 namespace mpb {
 namespace {
@@ -19,17 +19,6 @@ constexpr Duration kEndGrace{1'000};      // from the end of the channel to that
 constexpr std::size_t kMaxOwed = 16;      // answers a worker may owe when it is asked again
 constexpr std::uint32_t kMessageBudget = 50'000;  // between two renewals; see renew_message_budget
 constexpr std::uint32_t kNoticeWeight = 8;        // a worker that keeps its rate sends few of them
-
-bool has_option(int fd, int option, int wanted) {
-  int value = 0;
-  socklen_t length = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 && value == wanted;
-}
-
-/// Not one that listens: whoever adopted the shared listener would shut it down when it ends it.
-bool is_stream_socket(int fd) {
-  return has_option(fd, SO_TYPE, SOCK_STREAM) && has_option(fd, SO_ACCEPTCONN, 0);
-}
 
 template <class Block>
 Block read_block(std::string_view words, std::size_t offset) {
@@ -241,7 +230,7 @@ std::string_view WorkerProcess::check_descriptor(const channel::Message& message
   }
   if (datagram.descriptor_lost) return {};
   if (!datagram.fd) return "a Handoff without a descriptor";
-  return is_stream_socket(datagram.fd.get()) ? ""
+  return is_stream_client(datagram.fd.get()) ? ""
                                              : "a Handoff of something else than a stream socket";
 }
 

@@ -52,6 +52,12 @@ class Connection {
   virtual void note_progress(bool unread) = 0;
   /// The socket, to look at or set options of; to read and write it after Step::kDetach.
   [[nodiscard]] virtual int descriptor() const = 0;
+  /// Another process may hold the socket, and calls that go by its O_NONBLOCK were made to wait
+  /// lately: only those with MSG_DONTWAIT are right for it now.
+  [[nodiscard]] virtual bool wary() const { return false; }
+  /// After Step::kDetach: a call on the socket that goes by its O_NONBLOCK was interrupted
+  /// (common/turn_guard.hpp). False: somebody has made it wait, and the socket is shut down.
+  virtual bool endure_interruption() { return true; }
 
  protected:
   ~Connection() = default;
