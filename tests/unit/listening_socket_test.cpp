@@ -476,6 +476,7 @@ class Distrust : public SharedTcp {
 };
 
 TEST_F(Distrust, MakesTheSocketAnewAndKeepsTheOldOneUntilNobodyWaitsThere) {
+  keep_its_port();
   const UniqueFd client = connect_to(socket.address());
   const int before = fd();
   upkeep.distrust();
