@@ -188,10 +188,16 @@ void Broker::keep_up_sockets() {
   for (const std::uint16_t number : renewed) {
     const ListenerSet::Listener& listener = *listeners_.find(number);
     supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
-      worker.offer(ListenerSet::offer(listener, accepts(slot)));
+      if (accepts(slot)) offer(worker, slot, listener);
     });
   }
   control_.keep_up();
+}
+
+void Broker::offer(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener) {
+  for (const ListenerOffer& offer : ListenerSet::offers(listener, accepts(slot))) {
+    worker.offer(offer);
+  }
 }
 
 void Broker::tell_listening(std::uint16_t number) {
@@ -279,11 +285,7 @@ void Broker::update_service() {
 }
 
 void Broker::turn_away() {
-  std::vector<int> sockets;
-  for (const auto& [number, listener] : listeners_.all()) {
-    sockets.push_back(listener.socket->descriptor());
-  }
-  turn_away_.begin(sockets);
+  turn_away_.begin(listeners_.sockets());
 }
 
 void Broker::tell_service() {
@@ -330,7 +332,9 @@ channel::Configure Broker::configure_message(Slot slot) {
 std::vector<ListenerOffer> Broker::listener_offers(Slot slot) {
   std::vector<ListenerOffer> offers;
   for (const auto& [number, listener] : listeners_.all()) {
-    offers.push_back(ListenerSet::offer(listener, accepts(slot)));
+    for (ListenerOffer& offer : ListenerSet::offers(listener, accepts(slot))) {
+      offers.push_back(std::move(offer));
+    }
   }
   return offers;
 }
@@ -343,10 +347,11 @@ void Broker::on_worker_drains(Slot slot) {
   dispatcher_.worker_drains(slot);
 }
 
-void Broker::on_worker_gone(Slot slot) {
+void Broker::on_worker_gone(Slot slot, bool as_told) {
   remains_.on_end(slot);
   dispatcher_.worker_gone(slot);
   inquiries_.on_gone(slot);
+  if (!as_told && accepts(slot)) listeners_.distrust();
 }
 
 std::string_view Broker::on_worker_message(Slot slot, const channel::Message& message,

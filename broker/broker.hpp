@@ -64,7 +64,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
                                      UniqueFd descriptor) override;
   void on_worker_drains(Slot slot) override;
   void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }
-  void on_worker_gone(Slot slot) override;
+  void on_worker_gone(Slot slot, bool as_told) override;
   void on_all_gone() override;
 
   std::string_view on_handoff(Slot slot, const channel::Handoff& handoff, UniqueFd descriptor);
@@ -103,6 +103,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Status take_sockets(UniqueFd& control);
   Status open_control(UniqueFd inherited);
   void keep_up_sockets();
+  void offer(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener);
   void tell_listening(std::uint16_t number);
   /// Workers hear of it with their next Configure.
   void apply_client_limit();

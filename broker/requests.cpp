@@ -281,7 +281,7 @@ Status Broker::apply(Settings fresh) {
     worker.configure(configure_message(slot));
     for (const std::uint16_t number : change->withdrawn) worker.withdraw(number);
     for (const std::uint16_t number : change->offered) {
-      worker.offer(ListenerSet::offer(*listeners_.find(number), accepts(slot)));
+      offer(worker, slot, *listeners_.find(number));
     }
   });
   for (const std::uint16_t number : change->opened) tell_listening(number);

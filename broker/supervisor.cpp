@@ -72,6 +72,7 @@ void Supervisor::start(Slot slot) {
   record.started = Clock::now();
   record.missed_pings = 0;
   record.disconnect_told = false;
+  record.told_to_drain = false;
   if (!accounts_.cover(slot)) return fail_start(slot, "user has no account for this slot");
   ChildOptions program = program_;
   program.run_as = accounts_.of(slot);
@@ -134,9 +135,11 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   Record& record = records_[slot];
   const bool usage = status.not_begun.empty() && status.signal == 0 && status.code == kUsageExit;
   const WorkerExit exit{record.process->ready(), usage, ran(slot)};
-  const bool drained = workers_.at(slot).state == WorkerState::kDraining;
   const pid_t pid = record.process->pid();
   const bool expected = status.signal == 0 && status.code == 0 && !status.unknown;
+  // One that says itself that it drains, and then ends otherwise, has failed.
+  const bool drained =
+      workers_.at(slot).state == WorkerState::kDraining && (expected || record.told_to_drain);
   record.last_exit = status.to_string();
   const LogLevel level = expected ? LogLevel::kInfo : LogLevel::kError;
   if (!record.disconnect_told) {
@@ -145,7 +148,7 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   events_.emit(level, "exit", {{"slot", slot}, {"pid", pid}, {"status", record.last_exit}});
   on_pong(slot);  // none comes any more
   workers_.set_state(slot, WorkerState::kStopped);
-  owner_.on_worker_gone(slot);
+  owner_.on_worker_gone(slot, record.told_to_drain && expected);
   record.process.reset();
   if (shutting_down_) {
     const bool none = std::none_of(records_.begin(), records_.end(),
@@ -195,6 +198,7 @@ bool Supervisor::drain(Slot slot, Duration deadline) {
 
 void Supervisor::drain_process(Slot slot, Duration deadline) {
   process(slot)->drain(deadline);
+  records_[slot].told_to_drain = true;
   kill_after(slot, deadline);
 }
 

@@ -33,8 +33,8 @@ class SupervisorOwner {
   virtual void on_worker_drains(Slot slot) = 0;
   /// Its process was killed, and will be gone soon.
   virtual void on_worker_ejected(Slot slot) = 0;
-  /// Its process is gone.
-  virtual void on_worker_gone(Slot slot) = 0;
+  /// Its process is gone. `as_told`: it was to drain, and did.
+  virtual void on_worker_gone(Slot slot, bool as_told) = 0;
   /// The last process is gone after shut_down().
   virtual void on_all_gone() = 0;
 
@@ -101,6 +101,7 @@ class Supervisor final : private WorkerProcessOwner {
     TimePoint started;
     std::uint32_t missed_pings = 0;
     bool disconnect_told = false;
+    bool told_to_drain = false;
     std::uint32_t restarts = 0;
     std::string last_exit;
   };

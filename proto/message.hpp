@@ -125,6 +125,7 @@ struct Listen {
   static constexpr std::uint16_t kKeyIsStream = 4;  // header flag: key = vhost/app/stream
   static constexpr std::uint16_t kProxyProtocol = 8;  // header flag: a PROXY prefix comes first
   static constexpr std::uint16_t kSrsRealIp = 16;     // header flag: a 0xF3 prefix may come first
+  static constexpr std::uint16_t kBeside = 32;        // header flag: accept from those before, too
   std::uint64_t listener = 0;
   std::uint16_t flags = 0;
   std::uint16_t space = 0;

@@ -107,7 +107,6 @@ void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
   Session& session = worker_.clients.take();
   const bool admitted =
       worker_.clients.admit_source(session, datagram.fd.get(), worker_.settings.clients_per_source);
-  dont_linger(datagram.fd.get());
   session.adopt(worker_, *service, std::move(datagram.fd), message);
   if (!admitted) session.hold_back();
   acks_.push_back(message.delivery);

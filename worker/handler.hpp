@@ -55,6 +55,12 @@ class Connection {
   /// Whether the peer is one whose word on the client's address counts (`prefix-from`). If not, an
   /// address that came along in a state is to be ignored, whichever worker says it.
   [[nodiscard]] virtual bool believes_peer() const { return true; }
+  /// Another process may hold the socket, and calls that go by its O_NONBLOCK were made to wait
+  /// lately: only those with MSG_DONTWAIT are right for it now.
+  [[nodiscard]] virtual bool wary() const { return false; }
+  /// After Step::kDetach: a call on the socket that goes by its O_NONBLOCK was interrupted
+  /// (common/turn_guard.hpp). False: somebody has made it wait, and the socket is shut down.
+  virtual bool endure_interruption() { return true; }
 
  protected:
   ~Connection() = default;

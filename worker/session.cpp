@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/network.hpp"
+#include "common/socket_options.hpp"
 #include "worker/environment.hpp"
 #include "worker/handoffs.hpp"
 #include "worker/service.hpp"
@@ -56,7 +57,8 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   service_ = &service;
   fd_ = std::move(fd);
   state_ = State::kAdopted;
-  shared_ = true;
+  shared_ = exposed_ = true;
+  mend_flags(fd_.get());
   input_ = delivery.prefix;
   client_.slot = worker.settings.slot;
   client_.hops = delivery.hops;
@@ -95,7 +97,7 @@ bool Session::import_state() {
 
 void Session::on_events(std::uint32_t events) {
   if (state_ == State::kLingering) {
-    discard_input();
+    discard_input(events);
     return;
   }
   if (waiting_ && (events & (EPOLLHUP | EPOLLERR)) != 0) return close();
@@ -103,10 +105,10 @@ void Session::on_events(std::uint32_t events) {
     on_writable();
     if (state_ == State::kFree || (watched_ & EPOLLIN) == 0) return;
   }
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_once();
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_once(events);
 }
 
-void Session::read_once() {
+void Session::read_once(std::uint32_t events) {
   auto& buffer = worker_->read_buffer;
   const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count > 0) {
@@ -117,7 +119,8 @@ void Session::read_once() {
     }
     return consume({buffer.data(), static_cast<std::size_t>(count)});
   }
-  if (count == 0 || (errno != EAGAIN && errno != EINTR)) return close();
+  if (count == 0 || !is_momentary(errno)) return close();
+  if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
   go_on();
 }
 

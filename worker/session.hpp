@@ -82,6 +82,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   [[nodiscard]] channel::Handoff describe() const;
   void count_attempt() {
     if (attempts_ < UINT8_MAX) ++attempts_;
+    exposed_ = true;  // whoever refused it may have kept it
   }
 
   /// A deadline has passed: what that means depends on the state.
@@ -94,6 +95,8 @@ class Session final : private EventHandler, public Deadline, private Connection 
 
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
   std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) override;
+  [[nodiscard]] bool wary() const override;
+  bool endure_interruption() override;
   void proceed() override;
   void finish() override;
   void close_slow() override;
@@ -103,7 +106,11 @@ class Session final : private EventHandler, public Deadline, private Connection 
   [[nodiscard]] bool believes_peer() const override;
 
   void on_events(std::uint32_t events) override;
-  void read_once();
+  void read_once(std::uint32_t events = 0);
+  /// With MSG_DONTWAIT nothing waits that a signal could interrupt, but for what others do.
+  [[nodiscard]] bool is_momentary(int error) const {
+    return error == EAGAIN || (error == EINTR && !exposed_);
+  }
   void consume(std::string_view fresh);
   void go_on();
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
@@ -149,7 +156,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void set_deadline();
   void linger();
   /// Discards what a lingering client sends; false when it has ended, and is closed.
-  bool discard_input();
+  bool discard_input(std::uint32_t events = 0);
 
   WorkerContext* worker_ = nullptr;
   Service* service_ = nullptr;
@@ -170,7 +177,8 @@ class Session final : private EventHandler, public Deadline, private Connection 
   std::uint8_t stage_ = 0;    // of the classifier
   bool silent_ = false;       // accepted here, and nothing was read from it yet
   bool counted_ = false;      // among the worker's routed clients
-  bool shared_ = false;       // another process may hold a copy of the descriptor
+  bool shared_ = false;       // it came from another worker
+  bool exposed_ = false;      // another process may hold a copy of the descriptor
   bool blocked_ = false;      // the handler has bytes that the socket did not take
   bool waiting_ = false;      // the handler wants no bytes before proceed()
   bool detached_ = false;     // the handler does the I/O

@@ -50,8 +50,10 @@ class Worker final : private BrokerCommands {
  private:
   struct Listener {
     Service service;
-    std::unique_ptr<Acceptor> acceptor;  // null: this worker does not accept here
-    SharedSocket socket;                 // of a single process, whose own it is
+    // None: this worker does not accept here. The last is for its socket; those before it for
+    // sockets that were replaced, where clients may wait.
+    std::vector<std::unique_ptr<Acceptor>> acceptors{};
+    SharedSocket socket;  // of a single process, whose own it is
     ListenerUpkeep upkeep;
   };
 
@@ -70,6 +72,15 @@ class Worker final : private BrokerCommands {
   Status open_alone(const ListenerSettings& listener, SharedSocket socket);
   Status accept_alone(Listener& listener);
   void note_needs(const channel::Listen& message);
+  /// Accepts from `socket`, too.
+  Status add_acceptor(Listener& listener, UniqueFd socket);
+  template <class F>
+  void for_each_acceptor(F&& visit) {
+    for (auto& [number, listener] : listeners_) {
+      for (const auto& acceptor : listener.acceptors) visit(*acceptor);
+    }
+  }
+  void stop_accepting();
   void keep_up_sockets();
   void restore_paths();
   void configure(const WorkerSettings& settings);
@@ -90,6 +101,7 @@ class Worker final : private BrokerCommands {
   Environment environment_;  // outlives the clients and their handlers
   WorkerContext context_;
   std::map<std::uint16_t, Listener> listeners_;
+  ListenerReport report_;
   std::unique_ptr<BrokerLink> link_;
   VhostCollector vhosts_;
   std::optional<EventLoop::TimerId> deadline_timer_;

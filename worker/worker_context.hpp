@@ -10,6 +10,7 @@
 #include "common/counters.hpp"
 #include "common/deadline_list.hpp"
 #include "common/event_loop.hpp"
+#include "common/rate_bucket.hpp"
 #include "worker/client_table.hpp"
 #include "worker/key_table.hpp"
 #include "worker/session.hpp"
@@ -82,6 +83,8 @@ struct WorkerContext {
   Handoffs* handoffs = nullptr;        // null: single process, every key is this worker's
   bool draining = false;
   std::uint64_t accept_pauses = 0;
+  TimePoint wary_until{};     // see Connection::wary
+  RateBucket blocking_lines;  // about clients that others made to wait
 
   // Scratch of one read and the answers to it; empty between sessions.
   std::array<char, 64 * 1024> read_buffer{};

@@ -10,6 +10,8 @@
 #include "common/endpoint.hpp"
 #include "common/host_name.hpp"
 #include "common/log.hpp"
+#include "common/socket_options.hpp"
+#include "common/turn_guard.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/prefix.hpp"
 
@@ -258,31 +260,47 @@ void ForwardedClient::on_client(std::uint32_t events) {
     // One that only sends no more is no longer worth another try, and may want this answer.
     return gone ? end() : start_relaying();
   }
-  const int client = connection_.descriptor();
   bool sent = false;
   bool received = false;
   if ((events & (EPOLLIN | kGone)) != 0) {
-    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+    sent = pump_up();
   }
   if ((events & (EPOLLOUT | kGone)) != 0) {
-    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+    received = pump_down();
   }
   if (gone && !up_.wants_to_read()) return end();
+  if ((events & EPOLLERR) != 0 && !sent && !received) {
+    clear_error_queue(connection_.descriptor());
+  }
   go_on(sent, received);
 }
 
 void ForwardedClient::on_upstream(std::uint32_t events) {
   if (search_ != nullptr) return on_dial_event(events);
-  const int client = connection_.descriptor();
   bool sent = false;
   bool received = false;
   if ((events & (EPOLLOUT | kGone)) != 0) {
-    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+    sent = pump_up();
   }
   if ((events & (EPOLLIN | kGone)) != 0) {
-    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+    received = pump_down();
   }
   go_on(sent, received);
+}
+
+bool ForwardedClient::pump_up() {
+  return pump(up_, connection_.descriptor(), upstream_.get());
+}
+
+bool ForwardedClient::pump_down() {
+  return pump(down_, upstream_.get(), connection_.descriptor());
+}
+
+bool ForwardedClient::pump(SplicePath& path, int source, int sink) {
+  const auto interruptions = TurnGuard::count();
+  const bool moved = path.pump(upstreams_.pipes, source, sink, connection_.wary());
+  if (TurnGuard::count() != interruptions) connection_.endure_interruption();
+  return moved;
 }
 
 /// Watches for what can go on, and only for that: the loop is level-triggered.

@@ -88,6 +88,10 @@ class ForwardedClient final : public ClientState {
   void on_client(std::uint32_t events);
   void on_upstream(std::uint32_t events);
   void start_relaying();
+  /// Each true when bytes moved.
+  bool pump_up();
+  bool pump_down();
+  bool pump(SplicePath& path, int source, int sink);
   void go_on(bool sent, bool received);
   /// Ends the upstream's connection at once, the client's when all is written.
   void end();

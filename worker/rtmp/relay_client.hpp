@@ -221,7 +221,6 @@ class RelayClient final : public ClientState {
   Reason end_reason_ = Reason::kEnded;
   bool cut_ = false;        // it reads too little: is about to be closed
   bool leaving_ = false;    // it moves when own_ is written
-  bool prepared_ = false;   // its socket never blocks, and probes a silent peer
   bool replaced_ = false;   // another one publishes in its place: is about to be closed
   std::uint64_t sent_ = 0;  // bytes, ever
   std::size_t unread_ = 0;  // bytes that on_bytes() was given and left
