@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint32_t kPatience = 8;      // refusals in a row; fewer than a client's attempts
 constexpr std::uint32_t kLongestHold = 32;  // looks
-constexpr double kUnseenClients = 4;        // that may have come and gone without a doubt
+constexpr double kUnseenClients = 20;       // that may have come and gone without a doubt
 constexpr double kUnseenShare = 16;         // or one of so many
 
 }  // namespace
