@@ -215,6 +215,7 @@ void Broker::apply_client_limit() {
         "why", "max-clients is not set and max-workers is above workers: what descriptors allow");
   }
   workers_.set_soft_limit(limit);
+  workers_.set_most_clients(descriptor_limit());
 }
 
 std::string Broker::descriptor_warning() {
@@ -441,10 +442,12 @@ std::string_view Broker::on_nack(Slot slot, const channel::Nack& nack) {
 std::string_view Broker::on_idle(Slot slot, const channel::Idle& idle) {
   std::string_view rest = idle.entries;
   channel::KeyEntry entry;
+  std::uint32_t void_entries = 0;
   while (channel::next_key(rest, entry)) {
-    router_.release(slot, entry.space, entry.key, entry.epoch);
+    if (!router_.release(slot, entry.space, entry.key, entry.epoch)) ++void_entries;
   }
-  return {};
+  WorkerProcess* worker = supervisor_.process(slot);
+  return worker == nullptr || worker->spend(void_entries) ? "" : "a flood of messages";
 }
 
 void Broker::tick() {

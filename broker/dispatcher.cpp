@@ -141,6 +141,7 @@ bool Dispatcher::on_ack(Slot slot, std::uint64_t delivery) {
   const auto entry = pending_.find(delivery);
   if (entry == pending_.end() || entry->second.target != slot) return false;
   const Pending pending = take(entry);
+  workers_.note_taken(slot);
   if (pending.route != nullptr) pending.route->held = true;
   if (pending.keep || !alive(pending.origin)) return true;
   ++counters_.settled;

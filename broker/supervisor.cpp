@@ -10,6 +10,7 @@ namespace {
 constexpr Duration kKillGrace{1'000};   // from a drain deadline to SIGKILL
 constexpr Duration kRefreshLimit{300};  // for the answers of all workers
 constexpr Duration kHousekeeping{500};  // between two looks at budgets and idle workers
+constexpr Duration kGrowthPause{500};   // between two extra workers that are started
 constexpr int kUsageExit = 2;           // a worker's exit code for a wrong configuration
 
 }  // namespace
@@ -49,13 +50,13 @@ void Supervisor::apply_rules() {
 }
 
 void Supervisor::grow(std::size_t count) {
-  for (; count > 0 && !shutting_down_; --count) {
-    const auto slot = scaler_.free_slot(workers_);
-    if (!slot) return;
-    events_.emit(LogLevel::kInfo, "overload",
-                 {{"starting", *slot}, {"online", workers_.count(WorkerState::kOnline)}});
-    start(*slot);
-  }
+  if (count == 0 || shutting_down_ || loop_.now() < next_growth_) return;
+  const auto slot = scaler_.free_slot(workers_);
+  if (!slot) return;
+  next_growth_ = loop_.now() + kGrowthPause;
+  events_.emit(LogLevel::kInfo, "overload",
+               {{"starting", *slot}, {"online", workers_.count(WorkerState::kOnline)}});
+  start(*slot);
 }
 
 void Supervisor::retire_idle() {
@@ -280,6 +281,7 @@ void Supervisor::keep_house() {
   for_each_ready([this](Slot slot, WorkerProcess& worker) {
     worker.renew_message_budget();
     workers_.clear_full(slot);
+    workers_.age(slot);
   });
   retire_idle();
   loop_.after(kHousekeeping, [this] { keep_house(); });

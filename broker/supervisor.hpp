@@ -53,7 +53,8 @@ class Supervisor final : private WorkerProcessOwner {
   /// Brings the slots in line with the scaler's rules: base workers run, the table has room for
   /// the maximum. Also after the rules were changed; those that failed get another try at once.
   void apply_rules();
-  /// Starts extra workers that demand asks for.
+  /// Starts an extra worker that demand asks for, `count` in all: one now, and none for half a
+  /// second, in which the first may show that fewer will do.
   void grow(std::size_t count);
   /// False: there is no such worker, or it is not online. A base worker is started anew afterwards.
   bool drain(Slot slot, Duration deadline);
@@ -149,6 +150,7 @@ class Supervisor final : private WorkerProcessOwner {
   std::vector<Record> records_;
   std::mt19937_64 random_{std::random_device{}()};
   Refresh refresh_;
+  TimePoint next_growth_{};
   bool shutting_down_ = false;
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <csignal>
 #include <utility>
@@ -19,14 +18,6 @@ constexpr Duration kEndGrace{1'000};      // from the end of the channel to that
 constexpr std::size_t kMaxOwed = 16;      // answers a worker may owe when it is asked again
 constexpr std::uint32_t kMessageBudget = 50'000;  // between two renewals; see renew_message_budget
 constexpr std::uint32_t kNoticeWeight = 8;        // a worker that keeps its rate sends few of them
-
-template <class Block>
-Block read_block(std::string_view words, std::size_t offset) {
-  std::array<std::uint64_t, sizeof(Block) / sizeof(std::uint64_t)> block{};
-  const std::string_view bytes = words.substr(std::min(offset, words.size()), sizeof(Block));
-  bytes.copy(reinterpret_cast<char*>(block.data()), bytes.size());
-  return std::bit_cast<Block>(block);
-}
 
 template <class Entry, class Send>
 void in_batches(std::span<const Entry> entries, Send&& send) {
@@ -130,6 +121,7 @@ void WorkerProcess::send_vhosts(std::vector<channel::Vhosts>& parts) {
 }
 
 void WorkerProcess::offer(const ListenerOffer& listener) {
+  listeners_.insert(static_cast<std::uint16_t>(listener.message.listener));
   scratch_.clear();
   channel::encode(scratch_, listener.message);
   send(Order::kKept, listener.socket);
@@ -259,8 +251,8 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   // Handoffs and Acks come with every client: many of them are no flood.
   const bool budgeted = !std::holds_alternative<channel::Handoff>(message) &&
                         !std::holds_alternative<channel::Ack>(message);
-  if (budgeted) messages_ += std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
-  if (budgeted && messages_ > kMessageBudget) return "a flood of messages";
+  const std::uint32_t weight = std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
+  if (budgeted && !spend(weight)) return "a flood of messages";
   if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
   if (!ready_) return "a message before Ready";
   if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);
@@ -268,6 +260,11 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
     if (const auto wrong = handle_answer(*answer); !wrong.empty()) return wrong;
   }
   return owner_.on_message(slot_, message, std::move(datagram.fd));
+}
+
+bool WorkerProcess::spend(std::uint32_t messages) {
+  messages_ += std::min(messages, kMessageBudget + 1 - std::min(messages_, kMessageBudget));
+  return messages_ <= kMessageBudget;
 }
 
 std::string_view WorkerProcess::handle_ready(const channel::Ready& message) {
@@ -280,13 +277,7 @@ std::string_view WorkerProcess::handle_ready(const channel::Ready& message) {
 std::string_view WorkerProcess::handle_pong(const channel::Pong& message) {
   if (!ping_outstanding_ || message.nonce != nonce_) return "a Pong that nobody asked for";
   ping_outstanding_ = false;
-  counters_ = read_block<WorkerCounters>(message.counters, 0);
-  refused_ = read_block<ReasonCounts>(message.refusals, 0);
-  listener_counters_.clear();
-  for (std::size_t at = sizeof(WorkerCounters); at < message.counters.size();
-       at += sizeof(ListenerCounters)) {
-    listener_counters_.push_back(read_block<ListenerCounters>(message.counters, at));
-  }
+  counters_.take(message, listeners_, descriptor_limit());
   owner_.on_pong(slot_);
   return {};
 }

@@ -4,17 +4,18 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "broker/dispatcher.hpp"
+#include "broker/reported_counters.hpp"
 #include "broker/vhost_set.hpp"
 #include "broker/worker_table.hpp"
 #include "common/channel.hpp"
 #include "common/child.hpp"
-#include "common/counters.hpp"
 #include "proto/message.hpp"
 
 namespace mpb {
@@ -84,13 +85,8 @@ class WorkerProcess final : private ChannelHandler {
   /// Nothing is sent to it any more otherwise.
   [[nodiscard]] bool hears() const { return channel_.is_open() && !ejected_; }
   [[nodiscard]] bool ping_outstanding() const { return ping_outstanding_; }
-  /// The last Pong: the worker's own counters, then its listeners'.
-  [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
-  [[nodiscard]] const std::vector<ListenerCounters>& listener_counters() const {
-    return listener_counters_;
-  }
-  /// How many clients it has refused, by reason.
-  [[nodiscard]] const ReasonCounts& refused() const { return refused_; }
+  /// The last Pong, as far as it can be true.
+  [[nodiscard]] const ReportedCounters& counters() const { return counters_; }
   [[nodiscard]] std::size_t queue_high_water() const { return channel_.queue_high_water(); }
   /// What it was sent waits for the kernel, not for the worker: see Channel::waits_for_quota.
   [[nodiscard]] bool waits_for_quota() const { return channel_.waits_for_quota(); }
@@ -98,6 +94,8 @@ class WorkerProcess final : private ChannelHandler {
   WorkerProcess& operator=(const WorkerProcess&) = delete;
   ~WorkerProcess();
 
+  /// Something that counts as so many messages; false: as a flood of them.
+  [[nodiscard]] bool spend(std::uint32_t messages);
   /// Restarts the count of messages that a worker may send in a while: call it once a second or so.
   void renew_message_budget() { messages_ = 0; }
 
@@ -130,9 +128,8 @@ class WorkerProcess final : private ChannelHandler {
   Channel channel_;
   std::unique_ptr<Child> child_;
   std::string scratch_;
-  WorkerCounters counters_;
-  std::vector<ListenerCounters> listener_counters_;
-  ReasonCounts refused_{};
+  ReportedCounters counters_;
+  std::set<std::uint16_t> listeners_;  // that it was ever told of
   std::uint64_t nonce_ = 0;
   std::vector<std::uint64_t> owed_;  // nonces of Queries that it has not answered to the end
   std::uint32_t messages_ = 0;
