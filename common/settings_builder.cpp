@@ -20,10 +20,9 @@ constexpr std::string_view kOfVhost = "vhost ";
 
 std::string shown_value(const OptionSpec& spec, std::string_view value) {
   if (spec.is_secret()) return "...";
-  if (spec.placeholder != "URL") return printable(value);
-  // A password stands before '@', a token behind '?'.
-  if (value.find('@') != std::string_view::npos) return "...";
-  return printable(without_query(value));
+  const bool is_url = spec.placeholder == "URL" || value.find("://") != std::string_view::npos ||
+                      value.find('?') != std::string_view::npos;
+  return printable(is_url ? without_credentials(value) : value);
 }
 
 std::string describe(const Assignment& assignment) {

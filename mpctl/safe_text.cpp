@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "common/option_table.hpp"
 #include "common/utf8.hpp"
 
 namespace mpb::ctl {
@@ -51,6 +52,12 @@ void escape(std::string& line, const CodePoint& code, std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string unexpected_word(std::string_view word) {
+  const auto equals = word.find('=');
+  if (equals == std::string_view::npos) return safe_text(word);
+  return shown_key(word.substr(0, equals)) + "=...";
+}
 
 std::string safe_line(std::string_view line) {
   return replace(line, escape);

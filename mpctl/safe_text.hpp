@@ -11,6 +11,9 @@ namespace mpb::ctl {
 /// bytes that are not UTF-8 become \xNN or \u{NNNN}; a backslash is doubled.
 std::string safe_text(std::string_view text);
 
+/// A word of the command line that was not expected there: what stands behind '=' may be a secret.
+std::string unexpected_word(std::string_view word);
+
 /// A finished line of ours with text from elsewhere in it: the same, but backslashes stay.
 std::string safe_line(std::string_view line);
 
