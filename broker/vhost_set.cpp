@@ -16,7 +16,10 @@ namespace {
 Result<std::string> normalise(std::string_view name) {
   auto read = read_vhost_name(name);
   if (read) return read;
-  return usage_error(fmt::format("vhost '{}': {}", printable(name), read.error().text));
+  // A name was forgotten before KEY=VALUE, perhaps.
+  const bool is_assignment = name.find('=') != std::string_view::npos;
+  return usage_error(
+      fmt::format("vhost '{}': {}", is_assignment ? "..." : printable(name), read.error().text));
 }
 
 /// A key that is set and unset at once could be meant either way.
@@ -24,7 +27,7 @@ Status check_apart(std::span<const std::string> assignments, std::span<const std
   for (const std::string_view assignment : assignments) {
     const std::string_view key = assignment.substr(0, assignment.find('='));
     if (std::find(unset.begin(), unset.end(), key) == unset.end()) continue;
-    return usage_error(fmt::format("{}: set and unset at once", printable(key)));
+    return usage_error(fmt::format("{}: set and unset at once", shown_key(key)));
   }
   return {};
 }

@@ -322,4 +322,30 @@ std::string_view nearest_option(std::string_view name, std::span<const OptionSco
   return suggestion;
 }
 
+std::string shown_key(std::string_view key) {
+  constexpr std::string_view kHidden = "...";
+  constexpr std::size_t kMaxName = 40;
+  const auto of_a_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '.';
+  };
+  if (key.size() > kMaxName || !std::all_of(key.begin(), key.end(), of_a_name)) {
+    return std::string(kHidden);
+  }
+  // The '=' may have been forgotten.
+  for (const OptionSpec& spec : option_table()) {
+    if (spec.is_secret() && key.starts_with(spec.name) && key != spec.name) {
+      return std::string(spec.name).append(kHidden);
+    }
+  }
+  return std::string(key);
+}
+
+std::string shown_option(std::string_view option) {
+  option = option.substr(0, option.find('='));
+  const auto dashes = std::min(option.find_first_not_of('-'), option.size());
+  std::string shown(option.substr(0, dashes));
+  if (dashes == 1 && option.size() > 2) return shown.append(1, option[1]).append("...");
+  return shown.append(shown_key(option.substr(dashes)));
+}
+
 }  // namespace mpb

@@ -12,6 +12,7 @@
 #include "common/http_url.hpp"
 #include "common/network.hpp"
 #include "common/option_values.hpp"
+#include "common/secret_reference.hpp"
 
 namespace mpb {
 namespace {
@@ -187,8 +188,10 @@ Result<std::vector<Network>> read_prefix_from(std::string_view text) {
 
 Result<std::string> read_key(std::string_view text) {
   const auto fits = [](char c) { return is_visible(c) && c != '&'; };
-  if (!text.empty() && text.size() <= kMaxSecret && std::all_of(text.begin(), text.end(), fits)) {
-    return std::string(text);
+  auto key = read_secret_reference(text);
+  if (!key) return key;
+  if (!key->empty() && key->size() <= kMaxSecret && std::all_of(key->begin(), key->end(), fits)) {
+    return key;
   }
   return usage_error(fmt::format(
       "expected 1 to {} visible ASCII characters, no '&' among them: it stands in a URL",
@@ -197,8 +200,11 @@ Result<std::string> read_key(std::string_view text) {
 
 Result<std::string> read_secret(std::string_view text) {
   const auto fits = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; };
-  if (!text.empty() && text.size() <= kMaxSecret && std::all_of(text.begin(), text.end(), fits)) {
-    return std::string(text);
+  auto secret = read_secret_reference(text);
+  if (!secret) return secret;
+  if (!secret->empty() && secret->size() <= kMaxSecret &&
+      std::all_of(secret->begin(), secret->end(), fits)) {
+    return secret;
   }
   return usage_error(fmt::format("expected 1 to {} bytes of text", kMaxSecret));
 }

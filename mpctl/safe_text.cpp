@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/option_table.hpp"
 #include "common/plain_text.hpp"
 
 namespace mpb::ctl {
@@ -12,6 +13,12 @@ constexpr bool is_continuation(char c) {
 }
 
 }  // namespace
+
+std::string unexpected_word(std::string_view word) {
+  const auto equals = word.find('=');
+  if (equals == std::string_view::npos) return safe_text(word);
+  return shown_key(word.substr(0, equals)) + "=...";
+}
 
 std::string safe_text(std::string_view text) {
   std::string doubled;

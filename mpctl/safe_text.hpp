@@ -11,6 +11,9 @@ namespace mpb::ctl {
 /// the escapes of another.
 std::string safe_text(std::string_view text);
 
+/// A word of the command line that was not expected there: what stands behind '=' may be a secret.
+std::string unexpected_word(std::string_view word);
+
 /// The columns that `text`, which is safe, takes: its code points.
 std::size_t width_of(std::string_view text);
 

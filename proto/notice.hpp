@@ -45,9 +45,10 @@ enum class Reason : std::uint8_t {
   kSilenceTimeout,    // time limit, by its option
   kDescriptors,       // it said nothing, and another client needed its descriptor
   kPrefix,            // it sent a proxy's prefix, and is none whose word counts
+  kHookBusy,          // too many wait for the answer of a web server
 };
 
-inline constexpr std::array<std::string_view, 32> kReasonNames{
+inline constexpr std::array<std::string_view, 33> kReasonNames{
     "",
     "key",
     "token-missing",
@@ -80,9 +81,10 @@ inline constexpr std::array<std::string_view, 32> kReasonNames{
     "silence-timeout",
     "descriptors",
     "prefix",
+    "hook-busy",
 };
 inline constexpr std::size_t kReasons = kReasonNames.size();
-static_assert(static_cast<std::size_t>(Reason::kPrefix) + 1 == kReasons);
+static_assert(static_cast<std::size_t>(Reason::kHookBusy) + 1 == kReasons);
 
 /// Whether clients are refused for it; the others are why a publication ended.
 constexpr bool is_refusal(Reason reason) {

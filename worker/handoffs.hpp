@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <set>
 #include <functional>
 #include <string>
 #include <vector>
@@ -71,7 +71,7 @@ class Handoffs {
   std::uint64_t next_id_;
   std::size_t sent_ = 0;  // without a verdict
   boost::unordered_flat_map<std::uint64_t, Parked> parked_;
-  std::deque<std::uint64_t> unsent_;  // ids in order; those withdrawn are not in parked_ any more
+  std::set<std::uint64_t> unsent_;  // of those parked; a later one has a higher id
   std::string scratch_;
   bool abandoned_ = false;
   bool paused_ = false;  // the broker had no descriptor left: a pause before the next try

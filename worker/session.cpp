@@ -100,7 +100,7 @@ void Session::on_events(std::uint32_t events) {
     discard_input(events);
     return;
   }
-  if (waiting_ && (events & (EPOLLHUP | EPOLLERR)) != 0) return close();
+  if (waiting_ && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) return close();
   if ((events & EPOLLOUT) != 0) {
     on_writable();
     if (state_ == State::kFree || (watched_ & EPOLLIN) == 0) return;

@@ -192,10 +192,11 @@ bool Session::discard_input(std::uint32_t events) {
   return false;
 }
 
-/// With answers waiting, the client has to read them before it is read from.
+/// With answers waiting, the client has to read them before it is read from. While its handler
+/// wants no bytes only its end matters.
 bool Session::watch_what_matters() {
   if (!output_.empty()) return watch(EPOLLOUT);
-  const std::uint32_t reading = waiting_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+  const std::uint32_t reading = waiting_ ? EPOLLRDHUP : EPOLLIN;
   return watch(blocked_ ? reading | EPOLLOUT : reading);
 }
 
@@ -308,7 +309,7 @@ void Session::close() {
   --service_->counters.clients;
   if (counted_) worker_->clients.remove_routed();
   worker_->clients.forget_source(*this);
-  if (is_linked()) Deadline::unlink();
+  DeadlineList<Session>::stop(*this);
   WorkerContext& worker = *worker_;
   watched_ = 0;
   state_ = State::kFree;

@@ -105,7 +105,7 @@ void ForwardedClient::try_next() {
       }
     }
     if (!search_->tried.empty()) {
-      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why);
+      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why, search_->blamed);
     }
     const auto number = search_->set->pick(upstreams_.loop.now(), search_->tried);
     if (!number) break;
@@ -119,6 +119,7 @@ void ForwardedClient::try_next() {
 bool ForwardedClient::find_addresses(std::size_t number) {
   search_->addresses.clear();
   search_->next_address = 0;
+  search_->blamed = false;
   const std::string& address = search_->set->members()[number].upstream.address;
   if (const auto literal = parse_endpoint(address)) {
     search_->addresses = {*literal};
@@ -127,11 +128,13 @@ bool ForwardedClient::find_addresses(std::size_t number) {
   const auto named = parse_host_and_port(address);
   if (!named) {
     search_->why = "it is no address";
+    search_->blamed = true;
     return true;
   }
   const auto learn = [this, number](const NameResolver::Found& found) {
     if (!found) {
       search_->why = found.error().text;
+      search_->blamed = found.error().kind != ErrorKind::kLimit;
       return;
     }
     search_->addresses = search_->set->arrange(number, *found, upstreams_.loop.now());
@@ -168,6 +171,7 @@ void ForwardedClient::address_failed(std::string_view why) {
   const std::size_t number = search_->tried.back();
   const Endpoint& address = search_->addresses[search_->next_address - 1];
   search_->set->address_failed(number, address, upstreams_.loop.now());
+  search_->blamed = true;
   search_->why = search_->addresses.size() == 1 ? std::string(why)
                                                 : fmt::format("{}: {}", address.to_string(), why);
   const auto named = parse_host_and_port(search_->set->members()[number].upstream.address);
@@ -201,7 +205,8 @@ void ForwardedClient::on_dial_event(std::uint32_t events) {
       upstreams_.note_success(*search_->set, search_->tried.back());
       return start_relaying();
     case UpstreamDial::Progress::kFailed:
-      return give_up_on(dial.why());
+      // One that has played its handshake is there: what it ends is what this client asked for.
+      return give_up_on(dial.why(), !dial.is_greeted());
     case UpstreamDial::Progress::kGoesOn:
       break;
   }
@@ -216,11 +221,16 @@ void ForwardedClient::on_dial_event(std::uint32_t events) {
 
 void ForwardedClient::on_dial_timeout() {
   give_up_on(fmt::format("it did not answer the handshake within {}",
-                         format_duration(search_->request.settings->upstream_timeout)));
+                         format_duration(search_->request.settings->upstream_timeout)),
+             true);
 }
 
-void ForwardedClient::give_up_on(std::string_view why) {
-  address_failed(why);
+void ForwardedClient::give_up_on(std::string_view why, bool blames) {
+  if (blames) {
+    address_failed(why);
+  } else {
+    search_->why = why;
+  }
   stop_timer();
   upstream_side_.unwatch();
   try_next();

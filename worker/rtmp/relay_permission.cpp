@@ -177,6 +177,7 @@ HookEvent RelayClient::hook_event(std::string_view action, const std::string& st
   const auto peer = parse_endpoint(address_);
   if (peer) event.ip = to_text(unmapped(peer->address));
   event.vhost = vhost_.empty() ? hub_.environment().vhosts.resolve(target_.vhost) : vhost_;
+  if (settings_) event.section = settings_->name;
   event.app = target_.app;
   event.tc_url = target_.tc_url;
   event.stream = stream;

@@ -30,7 +30,8 @@ class Upstreams {
 
   /// A client was answered by an upstream, or not: counts, and logs what that changes.
   void note_success(UpstreamSet& set, std::size_t number);
-  void note_failure(UpstreamSet& set, std::size_t number, std::string_view why);
+  /// Clients could take an upstream out that was blamed for what they make it do.
+  void note_failure(UpstreamSet& set, std::size_t number, std::string_view why, bool blamed);
   /// A client could not be served: counts, and logs at most one line a second.
   void note_unserved(std::string_view vhost, std::string_view why);
   /// Tells the operator that a client is refused.
