@@ -6,9 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <optional>
-#include <string_view>
 
 #include "common/process.hpp"
 
@@ -34,11 +32,6 @@ std::optional<std::array<std::uint8_t, 16>> peer_address(int fd) {
 }
 
 }  // namespace
-
-std::size_t ClientTable::AddressHash::operator()(const Address& address) const {
-  return std::hash<std::string_view>{}(
-      {reinterpret_cast<const char*>(address.data()), address.size()});
-}
 
 ClientTable::ClientTable() {
   rlimit limit{};

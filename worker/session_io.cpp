@@ -177,7 +177,8 @@ void Session::unwatch() {
 void Session::set_deadline() {
   SessionDeadlines& deadlines = worker_->deadlines;
   const TimePoint now = worker_->loop.now();
-  const bool has_begun = !input_.empty() || stage_ > 0;  // a stage: was answered, and has to go on
+  const bool has_begun =
+      !input_.empty() || so_far_.stage > 0;  // a stage: was answered, and has to go on
   if (output_.empty() && state_ == State::kClassifying && has_begun) {
     // Counts from the first byte, however many come and whatever else was waited for meanwhile.
     if (std::exchange(header_due_, true)) return;
@@ -254,8 +255,9 @@ void Session::close() {
   header_began_ = TimePoint{};
   input_ = std::string();
   output_ = std::string();
+  so_far_ = Classification{};
   client_ = Client{};
-  attempts_ = stage_ = 0;
+  attempts_ = 0;
   counted_ = shared_ = yielded_ = too_many_ = header_due_ = false;
   blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
   worker.clients.give_back(*this);
