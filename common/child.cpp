@@ -14,9 +14,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <unordered_set>
 
 #include "common/descent.hpp"
+#include "common/keyed_map.hpp"
 #include "common/program.hpp"
 #include "common/signals.hpp"
 #include "common/units.hpp"
@@ -52,8 +52,8 @@ bool is_own(const Credentials& credentials) {
 }
 
 /// The pids of all Child objects whose process has not been waited for.
-std::unordered_set<pid_t>& living() {
-  static std::unordered_set<pid_t> pids;
+KeyedSet<pid_t>& living() {
+  static KeyedSet<pid_t> pids;
   return pids;
 }
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
+#include "common/keyed_map.hpp"
 #include "common/network.hpp"
 #include "common/option_values.hpp"
 #include "common/vhost_values.hpp"
@@ -479,7 +479,7 @@ constexpr Rule kRules[] = {
 
 constexpr Finding kVhostsUnused{kIdle, "no listener has protocol rtmp, whose clients name vhosts"};
 
-using RulesOfOption = std::unordered_map<std::string_view, std::vector<const Rule*>>;
+using RulesOfOption = KeyedMap<std::string_view, std::vector<const Rule*>>;
 
 const RulesOfOption& rules() {
   static const RulesOfOption all = [] {

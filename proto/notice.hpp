@@ -46,9 +46,10 @@ enum class Reason : std::uint8_t {
   kDescriptors,       // it said nothing, and another client needed its descriptor
   kPrefix,            // it sent a proxy's prefix, and is none whose word counts
   kHookBusy,          // too many wait for the answer of a web server
+  kWaiting,           // it waits for too many streams that nobody publishes
 };
 
-inline constexpr std::array<std::string_view, 33> kReasonNames{
+inline constexpr std::array<std::string_view, 34> kReasonNames{
     "",
     "key",
     "token-missing",
@@ -82,9 +83,10 @@ inline constexpr std::array<std::string_view, 33> kReasonNames{
     "descriptors",
     "prefix",
     "hook-busy",
+    "waiting",
 };
 inline constexpr std::size_t kReasons = kReasonNames.size();
-static_assert(static_cast<std::size_t>(Reason::kHookBusy) + 1 == kReasons);
+static_assert(static_cast<std::size_t>(Reason::kWaiting) + 1 == kReasons);
 
 /// Whether clients are refused for it; the others are why a publication ended.
 constexpr bool is_refusal(Reason reason) {

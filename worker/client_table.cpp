@@ -3,16 +3,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <functional>
-#include <string_view>
 
 #include "common/process.hpp"
 
 namespace mpb {
-std::size_t ClientTable::AddressHash::operator()(const Address& address) const {
-  return std::hash<std::string_view>{}(
-      {reinterpret_cast<const char*>(address.data()), address.size()});
-}
 
 ClientTable::ClientTable() {
   rlimit limit{};

@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
+#include "common/keyed_map.hpp"
 #include "common/network.hpp"
 #include "worker/session.hpp"
 
@@ -66,14 +66,11 @@ class ClientTable {
   static constexpr std::uint32_t kMostHeldBack = 64;
   using Chunk = std::array<Session, kChunk>;
   using Address = IpBytes;
-  struct AddressHash {
-    std::size_t operator()(const Address& address) const;
-  };
 
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<Session*> free_;
-  std::unordered_map<Address, std::uint32_t, AddressHash> per_source_;
-  std::unordered_map<const Session*, Address> sources_;
+  KeyedMap<Address, std::uint32_t> per_source_;
+  KeyedMap<const Session*, Address> sources_;
   std::uint32_t held_back_ = 0;
   std::uint32_t held_ = 0;
   std::uint32_t routed_ = 0;

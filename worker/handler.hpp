@@ -71,6 +71,7 @@ struct Client {
   std::string_view key;    // the partition it belongs to; empty: none
   std::uint16_t slot = 0;  // the worker's slot
   std::uint16_t hops = 0;  // how often it was handed over
+  std::size_t seen = 0;    // of what on_bytes is given: was given before, and not enough
   std::unique_ptr<ClientState> state;
   Connection* connection = nullptr;
 };
@@ -97,7 +98,8 @@ class Handler {
   virtual ~Handler() = default;
 
   /// `bytes`: everything the client sent that was not consumed yet, from its first byte on,
-  /// whichever worker read it; empty when called by Connection::proceed() and nothing is there.
+  /// whichever worker read it; empty when called by Connection::proceed() and nothing is there. A
+  /// client may send byte by byte: what is `seen` is not to be gone through again.
   /// Output goes to the end of `out`. kMove with the client's own key is an error of the handler.
   virtual Step on_bytes(Client& client, std::string_view bytes, std::string& out) = 0;
 

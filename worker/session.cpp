@@ -126,10 +126,9 @@ void Session::read_once(std::uint32_t events) {
 
 void Session::consume(std::string_view fresh) {
   // What was read before stays in front; the fresh bytes are copied only if they must wait, too.
-  std::string joined;
+  std::string joined = std::exchange(input_, {});
   std::string_view bytes = fresh;
-  if (!input_.empty()) {
-    joined = std::exchange(input_, {});
+  if (!joined.empty()) {
     joined += fresh;
     bytes = joined;
   }
@@ -144,8 +143,20 @@ void Session::consume(std::string_view fresh) {
     reject_input();
     return close();
   }
-  input_ = bytes;
+  keep(joined, bytes);
   go_on();
+}
+
+/// `rest` waits for more: the end of `joined`, or of fresh bytes if that is empty. It is copied
+/// only where at least as much was consumed: one that sends byte by byte costs no more than its
+/// bytes.
+void Session::keep(std::string& joined, std::string_view rest) {
+  if (rest.size() <= joined.size() / 2 || joined.empty()) {
+    input_ = rest;
+    return;
+  }
+  joined.erase(0, joined.size() - rest.size());
+  input_ = std::move(joined);
 }
 
 void Session::go_on() {
@@ -155,7 +166,7 @@ void Session::go_on() {
 }
 
 bool Session::classify(std::string_view& bytes) {
-  Verdict verdict = service_->classifier->classify(bytes, stage_);
+  Verdict verdict = service_->classifier->go_on(bytes, so_far_);
   if (verdict.prefixed && !believes_peer()) return refuse_prefix();
   if (!verdict.state.empty()) state_on_the_move_ = std::move(verdict.state);
   switch (verdict.kind) {
@@ -163,7 +174,6 @@ bool Session::classify(std::string_view& bytes) {
       return false;
     case Verdict::Kind::kReply:
       if (!write_reply(verdict)) return false;
-      stage_ = verdict.stage;
       bytes.remove_prefix(verdict.consumed);
       return true;
     case Verdict::Kind::kRoute:
@@ -216,6 +226,7 @@ bool Session::serve_here(std::string_view rest) {
 bool Session::serve(std::string_view& bytes) {
   Step step = service_->handler->on_bytes(client_, bytes, worker_->answers);
   bytes.remove_prefix(std::min(step.consumed, bytes.size()));
+  client_.seen = step.next == Step::Next::kContinue ? bytes.size() : 0;
   const bool answered = !worker_->answers.empty();
   if (answered) {
     const bool alive = write(worker_->answers);

@@ -112,6 +112,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
     return error == EAGAIN || (error == EINTR && !exposed_);
   }
   void consume(std::string_view fresh);
+  void keep(std::string& joined, std::string_view rest);
   void go_on();
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
   bool classify(std::string_view& bytes);
@@ -165,6 +166,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   std::string state_on_the_move_;  // from the last handler, or for the next (Handler::export_state)
   std::string input_;              // read, not consumed
   std::string output_;             // answered, not written
+  Classification so_far_;          // while it is classified
   Client client_;
   UniqueFd fd_;
   Watch watch_;
@@ -174,7 +176,6 @@ class Session final : private EventHandler, public Deadline, private Connection 
   std::uint64_t handoff_ = 0;  // its id while parked; see Handoffs
   State state_ = State::kFree;
   std::uint8_t attempts_ = 0;
-  std::uint8_t stage_ = 0;    // of the classifier
   bool silent_ = false;       // accepted here, and nothing was read from it yet
   bool counted_ = false;      // among the worker's routed clients
   bool shared_ = false;       // it came from another worker

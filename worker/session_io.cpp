@@ -229,7 +229,8 @@ void Session::set_deadline() {
     if (!is_linked()) deadlines.silence.restart(*this, now);
     return;
   }
-  const bool has_begun = !input_.empty() || stage_ > 0;  // a stage: was answered, and has to go on
+  const bool has_begun =
+      !input_.empty() || so_far_.stage > 0;  // a stage: was answered, and has to go on
   if (output_.empty() && state_ == State::kClassifying && has_begun) {
     // Counts from the first byte, however many come and whatever else was waited for meanwhile.
     if (std::exchange(header_due_, true)) return;
@@ -318,8 +319,9 @@ void Session::close() {
   accepted_at_ = header_began_ = TimePoint{};
   input_ = std::string();
   output_ = std::string();
+  so_far_ = Classification{};
   client_ = Client{};
-  attempts_ = stage_ = 0;
+  attempts_ = 0;
   silent_ = counted_ = shared_ = exposed_ = yielded_ = too_many_ = header_due_ = false;
   blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
   worker.clients.give_back(*this);

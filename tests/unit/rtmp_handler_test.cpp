@@ -112,5 +112,34 @@ TEST_F(RtmpHandlerTest, AForwardedVhostMustBeNamedInConnect) {
   EXPECT_EQ(peer.statuses(), std::vector<std::string>{"NetStream.Publish.BadName"});
 }
 
+TEST_F(RtmpHandlerTest, AConnectMayComeInPieces) {
+  RtmpHandler& handler = listener(false);
+  RelayPeer peer(handler, "forward.test");
+  std::string bytes(kHandshakeBlock, '2');
+  append_connect(bytes, "live", "rtmp://forward.test/live");
+  peer.say(bytes.substr(0, 10));
+  peer.say(bytes.substr(10, kHandshakeBlock + 50));
+  EXPECT_FALSE(Forward::has(peer.client));
+  peer.say(bytes.substr(kHandshakeBlock + 60));
+  EXPECT_TRUE(Forward::has(peer.client));
+}
+
+TEST(ConnectSearch, EachByteIsReadOnce) {
+  std::string bytes;
+  append_set_chunk_size(bytes, 1);
+  append_connect(bytes, "live", "rtmp://a.test/live?x=" + std::string(2'000, 'x'), 1);
+  ConnectSearch search;
+  constexpr std::size_t kLongestHeader = 18;  // of which part may be looked at again
+  std::string pending(kHandshakeBlock, '2');
+  for (const char byte : bytes) {
+    ASSERT_EQ(search.look(pending), ConnectSearch::Result::kNeedMore);
+    pending += byte;
+    pending[pending.size() - kLongestHeader - 1] = '\xff';
+  }
+  EXPECT_EQ(search.look(pending), ConnectSearch::Result::kConnect);
+  EXPECT_EQ(search.target().vhost, "a.test");
+  EXPECT_EQ(search.look(pending + "more"), ConnectSearch::Result::kConnect);
+}
+
 }  // namespace
 }  // namespace mpb::rtmp
