@@ -292,6 +292,7 @@ channel::Configure Broker::configure_message(Slot slot) {
   message.drain_timeout_ms = milliseconds(settings_.drain_timeout);
   message.clients_per_source = settings_.clients_per_source;
   message.gop_memory = settings_.gop_memory;
+  message.media_memory = settings_.media_memory;
   message.flags = channel::Configure::kTakesNotices;
   return message;
 }

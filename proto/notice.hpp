@@ -42,9 +42,10 @@ enum class Reason : std::uint8_t {
   kProtocol,          // it broke its protocol, or asks for what cannot be now
   kKicked,            // by the operator
   kEnded,             // by its own wish
+  kMediaMemory,       // too much memory is held for it, or there is none
 };
 
-inline constexpr std::array<std::string_view, 29> kReasonNames{
+inline constexpr std::array<std::string_view, 30> kReasonNames{
     "",
     "key",
     "token-missing",
@@ -74,9 +75,10 @@ inline constexpr std::array<std::string_view, 29> kReasonNames{
     "protocol",
     "kicked",
     "ended",
+    "media-memory",
 };
 inline constexpr std::size_t kReasons = kReasonNames.size();
-static_assert(static_cast<std::size_t>(Reason::kEnded) + 1 == kReasons);
+static_assert(static_cast<std::size_t>(Reason::kMediaMemory) + 1 == kReasons);
 
 /// Whether clients are refused for it; the others are why a publication ended.
 constexpr bool is_refusal(Reason reason) {

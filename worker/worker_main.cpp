@@ -78,7 +78,7 @@ int run_under_broker(const Registry& registry) {
   if (const Status joined = worker.join_broker(UniqueFd(kChannelFd)); !joined) {
     return fail(joined.error());
   }
-  loop.run();
+  worker.run();
   return static_cast<int>(worker.exit_code());
 }
 
@@ -146,7 +146,7 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   if (const Status dropped = drop_privileges(settings); !dropped) return fail(dropped.error());
   notify_service_manager("READY=1\nSTATUS=Single process");
   if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
-  loop.run();
+  worker.run();
   return static_cast<int>(worker.exit_code());
 }
 

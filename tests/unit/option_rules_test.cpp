@@ -144,10 +144,14 @@ TEST(OptionRules, WhatHardlyIsMeantIsAWarning) {
 
 TEST(OptionRules, WhatDoesNothingIsAWarning) {
   expect_warnings({
-      {"gop-memory = 1GiB\n" + kControl, "gop-memory = 1GiB: no listener relays RTMP streams"},
-      {"gop-memory = 1GiB\n" + kForward + vhost(kUpstream), "no listener relays RTMP streams"},
-      {"gop-memory = 1GiB\n" + kForward + vhost(kUpstream) + "[vhost b]\nhandler = relay\n", ""},
-      {"gop-memory = 1GiB\n" + kRelay, ""},
+      {"gop-memory = 256MiB\n" + kControl, "gop-memory = 256MiB: no listener relays RTMP streams"},
+      {"gop-memory = 256MiB\n" + kForward + vhost(kUpstream), "no listener relays RTMP streams"},
+      {"gop-memory = 256MiB\n" + kForward + vhost(kUpstream) + "[vhost b]\nhandler = relay\n", ""},
+      {"gop-memory = 256MiB\n" + kRelay, ""},
+      {"gop-memory = 512MiB\n" + kRelay, "media-memory, of which this is a part"},
+      {"gop-memory = 512MiB\nmedia-memory = 0\n" + kRelay, ""},
+      {"media-memory = 32MiB\n" + kRelay, "a single key frame may take 16MiB"},
+      {"media-memory = 32MiB\n" + kControl, ""},
       {"answer-timeout = 5s\n" + kControl, "without control-socket nobody can ask"},
       {"answer-timeout = 5s\ncontrol-socket = /x\n" + kControl, ""},
       {kRelay + vhost("publisher = silent:30s"), "publish-timeout closes a silent publisher"},
