@@ -326,6 +326,7 @@ channel::Configure Broker::configure_message(Slot slot) {
   message.clients_per_source = settings_.clients_per_source;
   message.gop_memory = settings_.gop_memory;
   message.silence_timeout_ms = milliseconds(settings_.silence_timeout);
+  message.media_memory = settings_.media_memory;
   message.flags = channel::Configure::kTakesNotices;
   return message;
 }

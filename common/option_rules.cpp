@@ -225,6 +225,16 @@ bool keeps_no_streams(const Option&, const Facts& f) {
          !(f.rtmp && std::any_of(f.settings.vhosts.begin(), f.settings.vhosts.end(), relays));
 }
 
+bool gops_above_media(const Option&, const Facts& f) {
+  const std::uint64_t media = f.settings.media_memory;
+  return media > 0 && f.settings.gop_memory >= media;
+}
+
+bool media_below_frame(const Option&, const Facts& f) {
+  constexpr std::uint64_t kFew = 64ULL << 20;
+  return !keeps_no_streams({}, f) && f.settings.media_memory > 0 && f.settings.media_memory < kFew;
+}
+
 bool relayed(const VhostSettings& vhost, const Facts& f) {
   return vhost.handler == VhostHandler::kListeners
              ? f.relays
@@ -401,6 +411,12 @@ constexpr Rule kRules[] = {
     {"worker-environment", single, kSingle},
     {"answer-timeout", nobody_asks, {kIdle, "without control-socket nobody can ask workers"}},
     {"gop-memory", keeps_no_streams, {kIdle, "no listener relays RTMP streams"}},
+    {"gop-memory",
+     gops_above_media,
+     {kIdle, "media-memory, of which this is a part, is no more than that"}},
+    {"media-memory",
+     media_below_frame,
+     {kDoubtful, "a single key frame may take 16MiB, and players that lag keep several"}},
     {"route-timeout", single, kSingle},
     {"control-socket", single, kSingle},
     {"clients-per-source", no_sources, {kIdle, "clients of unix sockets have no address"}},

@@ -231,6 +231,10 @@ constexpr OptionSpec kTable[] = {
      "what a worker may keep of its streams for players to begin with, beside the bound of each "
      "stream: 512MiB, 4GiB; 0: no bound",
      false, set_size<&S::gop_memory>},
+    {"media-memory", kGlobal, kWorkers, "SIZE", "512MiB", "",
+     "what a worker may hold for its clients in all, of their streams and of what is on its way to "
+     "and from them: those with the most give up some of it; 0: no bound",
+     false, set_size<&S::media_memory>},
 
     {"silence-timeout", kGlobal, kClients, "TIME", "60s", "",
      "from a client's connection until its first byte; 0: no limit", false,

@@ -116,6 +116,7 @@ struct Configure {
   std::uint32_t clients_per_source = 0;  // 0: no limit
   std::uint16_t flags = 0;
   std::uint64_t gop_memory = 0;          // bytes kept for players to begin with; 0: no limit
+  std::uint64_t media_memory = 0;        // bytes held for clients in all; 0: no limit
   std::uint32_t silence_timeout_ms = 0;  // 0: none
 };
 

@@ -97,6 +97,7 @@ Failure decode_configure(const Header& header, ByteReader& in) {
   m.drain_timeout_ms = in.number<std::uint32_t>();
   m.clients_per_source = in.number<std::uint32_t>();
   m.gop_memory = in.number<std::uint64_t>();
+  m.media_memory = in.number<std::uint64_t>();
   m.silence_timeout_ms = in.number<std::uint32_t>();
   return finish(in, m);
 }

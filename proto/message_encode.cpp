@@ -33,7 +33,7 @@ std::size_t client_size(const T& m) {
 }  // namespace
 
 void encode(std::string& out, const Configure& m) {
-  append_header(out, Type::kConfigure, 52, 0, m.flags);
+  append_header(out, Type::kConfigure, 60, 0, m.flags);
   append_le(out, m.slot);
   append_le(out, m.max_attempts);
   for (const std::uint32_t field :
@@ -42,6 +42,7 @@ void encode(std::string& out, const Configure& m) {
     append_le(out, field);
   }
   append_le(out, m.gop_memory);
+  append_le(out, m.media_memory);
   append_le(out, m.silence_timeout_ms);
 }
 

@@ -47,9 +47,10 @@ enum class Reason : std::uint8_t {
   kPrefix,            // it sent a proxy's prefix, and is none whose word counts
   kHookBusy,          // too many wait for the answer of a web server
   kWaiting,           // it waits for too many streams that nobody publishes
+  kMediaMemory,       // too much memory is held for it, or there is none
 };
 
-inline constexpr std::array<std::string_view, 34> kReasonNames{
+inline constexpr std::array<std::string_view, 35> kReasonNames{
     "",
     "key",
     "token-missing",
@@ -84,9 +85,10 @@ inline constexpr std::array<std::string_view, 34> kReasonNames{
     "prefix",
     "hook-busy",
     "waiting",
+    "media-memory",
 };
 inline constexpr std::size_t kReasons = kReasonNames.size();
-static_assert(static_cast<std::size_t>(Reason::kWaiting) + 1 == kReasons);
+static_assert(static_cast<std::size_t>(Reason::kMediaMemory) + 1 == kReasons);
 
 /// Whether clients are refused for it; the others are why a publication ended.
 constexpr bool is_refusal(Reason reason) {

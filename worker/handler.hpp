@@ -50,6 +50,8 @@ class Connection {
   /// After Step::kDetach: bytes have moved, and the time limits begin again: the idle one, or,
   /// while `unread` bytes wait for the client to read, the send time limit.
   virtual void note_progress(bool unread) = 0;
+  /// The handler holds so many bytes of memory for the client, which count against media-memory.
+  virtual void note_memory(std::size_t bytes) { static_cast<void>(bytes); }
   /// The socket, to look at or set options of; to read and write it after Step::kDetach.
   [[nodiscard]] virtual int descriptor() const = 0;
   /// Whether the peer is one whose word on the client's address counts (`prefix-from`). If not, an
@@ -125,6 +127,9 @@ class Handler {
   /// The client is about to be closed since it does not read what it is sent; on_close follows. Not
   /// after Connection::close_slow().
   virtual void on_slow(Client&) {}
+
+  /// The client is about to be closed since there is no memory for it; on_close follows.
+  virtual void on_shortage(Client&) {}
 
   /// Fills in what the operator is to know of a client that is refused or timed out: its texts live
   /// as long as the client.

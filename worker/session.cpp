@@ -28,7 +28,7 @@ void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd, bool h
   ++service.counters.clients;
   ++service.counters.accepted;
   if (held_back) return wait_for_source();
-  read_once();
+  work([this] { read_once(); });
 }
 
 void Session::wait_for_source() {
@@ -46,9 +46,11 @@ void Session::try_source() {
   const auto limit = worker_->settings.clients_per_source;
   if (!worker_->clients.admit_source(*this, fd_.get(), limit)) return;
   leave_source_wait();
-  if (shared_) return take_over();
-  state_ = State::kClassifying;
-  read_once();
+  work([this] {
+    if (shared_) return take_over();
+    state_ = State::kClassifying;
+    read_once();
+  });
 }
 
 void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
@@ -70,12 +72,13 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   }
   state_on_the_move_ = delivery.state;  // read by resume(): only then may the handler run
   count_as_routed();
+  account_memory();
 }
 
 void Session::resume() {
   if (state_ != State::kAdopted) return;
   if (std::exchange(too_many_, false)) return wait_for_source();
-  take_over();
+  work([this] { take_over(); });
 }
 
 void Session::take_over() {
@@ -96,6 +99,10 @@ bool Session::import_state() {
 }
 
 void Session::on_events(std::uint32_t events) {
+  work([this, events] { handle(events); });
+}
+
+void Session::handle(std::uint32_t events) {
   if (state_ == State::kLingering) {
     discard_input(events);
     return;

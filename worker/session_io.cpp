@@ -136,7 +136,7 @@ std::optional<std::size_t> Session::sent(ssize_t count, std::size_t size) {
 void Session::proceed() {
   if (!std::exchange(waiting_, false)) return;
   called_for_ = true;
-  consume({});
+  work([this] { consume({}); });
 }
 
 void Session::finish() {
@@ -314,6 +314,8 @@ void Session::close() {
   WorkerContext& worker = *worker_;
   watched_ = 0;
   state_ = State::kFree;
+  handler_bytes_ = 0;
+  account_memory();
   wanted_ = std::string();
   state_on_the_move_ = std::string();
   accepted_at_ = header_began_ = TimePoint{};

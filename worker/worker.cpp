@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 #include <utility>
 
 #include "common/error_log.hpp"
@@ -33,6 +34,7 @@ WorkerSettings from_message(const channel::Configure& m) {
   settings.key_linger = Duration{m.key_linger_ms};
   settings.drain_timeout = Duration{m.drain_timeout_ms};
   settings.gop_memory = m.gop_memory;
+  settings.media_memory = m.media_memory;
   return settings;
 }
 
@@ -54,13 +56,18 @@ WorkerSettings from_options(const Settings& options) {
   settings.key_linger = options.key_linger;
   settings.drain_timeout = options.drain_timeout;
   settings.gop_memory = options.gop_memory;
+  settings.media_memory = options.media_memory;
   return settings;
 }
 
 }  // namespace
 
 Worker::Worker(EventLoop& loop, const Registry& registry)
-    : loop_(loop), registry_(registry), environment_(loop), context_(loop) {
+    : loop_(loop),
+      registry_(registry),
+      environment_(loop),
+      context_(loop),
+      memory_relief_(context_, environment_) {
   context_.environment = &environment_;
   loop_.at_turn_end([this] { end_turn(); });
   sweep();
@@ -173,6 +180,7 @@ void Worker::configure(const WorkerSettings& settings) {
   context_.settings = settings;
   environment_.slot = settings.slot;
   environment_.gop_memory = settings.gop_memory;
+  environment_.memory.set_limit(settings.media_memory);
   context_.deadlines.configure(settings);
   context_.keys.set_linger(settings.key_linger);
 }
@@ -338,6 +346,7 @@ void Worker::admit_waiting() {
 }
 
 void Worker::end_turn() {
+  memory_relief_.end_turn();
   admit_waiting();
   expire_deadlines();
   if (link_) link_->flush();
@@ -383,6 +392,16 @@ void Worker::sweep() {
   for_each_acceptor([](Acceptor& acceptor) { acceptor.sweep(); });
   catch_up_log();
   loop_.after(kSweepInterval, [this] { sweep(); });
+}
+
+void Worker::run() {
+  for (;;) {
+    try {
+      return loop_.run();
+    } catch (const std::bad_alloc&) {
+      // What was not done in this turn is done in the next: the loop is level-triggered.
+    }
+  }
 }
 
 void Worker::stop(ExitCode code) {

@@ -11,6 +11,7 @@
 #include "worker/acceptor.hpp"
 #include "worker/broker_link.hpp"
 #include "worker/environment.hpp"
+#include "worker/memory_relief.hpp"
 #include "worker/registry.hpp"
 #include "worker/service.hpp"
 #include "worker/vhost_collector.hpp"
@@ -40,6 +41,8 @@ class Worker final : private BrokerCommands {
   /// Its system calls are filtered before it says that it is ready: see worker/confine.hpp.
   void confine_when_ready() { needs_.emplace(); }
 
+  /// Until the worker stops. That there is no memory does not end it.
+  void run();
   /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
   /// calls the earliest deadline counts.
   void drain(Duration deadline);
@@ -100,6 +103,7 @@ class Worker final : private BrokerCommands {
   const Registry& registry_;
   Environment environment_;  // outlives the clients and their handlers
   WorkerContext context_;
+  MemoryRelief memory_relief_;
   std::map<std::uint16_t, Listener> listeners_;
   ListenerReport report_;
   std::unique_ptr<BrokerLink> link_;

@@ -33,7 +33,8 @@ struct WorkerSettings {
   Duration route_timeout{10'000};
   Duration key_linger{1'000};
   Duration drain_timeout{30'000};
-  std::uint64_t gop_memory = 0;  // bytes; 0: no limit
+  std::uint64_t gop_memory = 0;    // bytes; 0: no limit
+  std::uint64_t media_memory = 0;  // likewise
 };
 
 /// How long a client may say nothing at all.

@@ -88,7 +88,7 @@ int run_under_broker(const Registry& registry) {
   if (const Status joined = worker.join_broker(UniqueFd(kChannelFd)); !joined) {
     return fail(joined.error());
   }
-  loop.run();
+  worker.run();
   return static_cast<int>(worker.exit_code());
 }
 
@@ -172,7 +172,7 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   }
   notify_service_manager("READY=1\nSTATUS=Single process");
   if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
-  loop.run();
+  worker.run();
   return static_cast<int>(worker.exit_code());
 }
 

@@ -69,6 +69,8 @@ class ChunkReader {
   [[nodiscard]] std::uint32_t chunk_size() const { return chunk_size_; }
   /// True while some message has begun and is not whole.
   [[nodiscard]] bool has_partial() const { return partial_messages_ > 0 || chunk_left_ > 0; }
+  /// Bytes of memory that are held for messages which are not whole.
+  [[nodiscard]] std::size_t memory() const;
 
   /// The whole state, partial messages included, to go on elsewhere; and back. restore() is false,
   /// and changes nothing, for bytes that save() cannot have made: they are bounded and checked like
@@ -130,6 +132,11 @@ void append_message(std::string& out, const Message& message, std::uint32_t chun
 /// after it (`message.timestamp` and `message.stream` are not used). delta < kExtendedTimestamp.
 void append_delta_message(std::string& out, const Message& message, std::uint32_t delta,
                           std::uint32_t chunk_size);
+
+/// The header alone that append_message() puts before the first chunk of a message whose payload is
+/// `length` bytes long (message.payload is not used), and the one before each further chunk.
+void append_first_header(std::string& out, const Message& message, std::size_t length);
+void append_next_header(std::string& out, const Message& message);
 
 /// Protocol control messages, whole (chunk stream 2, message stream 0) for any chunk size from 6
 /// on.

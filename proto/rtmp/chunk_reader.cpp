@@ -75,6 +75,12 @@ ChunkReader::Result ChunkReader::read(std::string_view& bytes, Message& message)
   }
 }
 
+std::size_t ChunkReader::memory() const {
+  std::size_t bytes = whole_.capacity() + spare_.capacity();
+  for (const ChunkStream& stream : streams_) bytes += stream.partial.capacity();
+  return bytes;
+}
+
 /// Keeps the larger of two buffers for the next partial message.
 void ChunkReader::recycle_whole() {
   if (whole_.empty()) return;

@@ -77,7 +77,7 @@ CONTROL = {
 
 KEYS = key(1, 2, b"room") + key(3, 4, b"")
 MESSAGE = {
-    "configure": datagram(0x01, struct.pack("<HH9IQI", *range(1, 14))),
+    "configure": datagram(0x01, struct.pack("<HH9IQQI", *range(1, 15))),
     "listen": datagram(0x02, struct.pack("<HHHH", 1, 4, 7, 4) + b"maincontrolecho", 7, 1),
     "listen_networks": datagram(
         0x02, struct.pack("<HHHH", 1, 1, 4, 0) + b"rrtmp" + bytes(16) + b"\0" + bytes(16) + b"\xff", 7, 8

@@ -65,6 +65,8 @@ class RelayPeer final : private Connection {
   void set_cost(Duration each) { cost_ = each; }
   /// How many of its bytes came from a file.
   [[nodiscard]] std::size_t lent() const { return lent_; }
+  /// Bytes of memory that the handler says it holds for the client.
+  [[nodiscard]] std::size_t held() const { return held_; }
   /// The connection ends.
   void leave();
   [[nodiscard]] bool finished() const { return finished_; }
@@ -83,6 +85,7 @@ class RelayPeer final : private Connection {
   void close_slow() override { cut_ = true; }
   void exempt_from_idle(bool) override {}
   void note_progress(bool) override {}
+  void note_memory(std::size_t bytes) override { held_ = bytes; }
   [[nodiscard]] int descriptor() const override { return socket; }
   [[nodiscard]] bool believes_peer() const override { return believed; }
 
@@ -93,6 +96,7 @@ class RelayPeer final : private Connection {
   ChunkReader reader_{64UL * 1024 * 1024};
   std::size_t room_ = std::numeric_limits<std::size_t>::max();
   std::size_t lent_ = 0;
+  std::size_t held_ = 0;
   Duration cost_{0};
   Step::Next next_{};
   std::string wanted_key_;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "common/endpoint.hpp"
@@ -14,6 +15,7 @@
 #include "common/turn_guard.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/prefix.hpp"
+#include "worker/memory_reserve.hpp"
 
 namespace mpb::rtmp {
 namespace {
@@ -58,7 +60,26 @@ void ForwardedClient::begin(ForwardRequest request) {
   search_ = std::make_unique<Search>();
   search_->set = upstreams_.of(request.settings);
   search_->request = std::move(request);
+  note_memory();
   restart_timer(Duration{0}, &ForwardedClient::try_next);
+}
+
+void ForwardedClient::work(void (ForwardedClient::*react)(std::uint32_t), std::uint32_t events) {
+  try {
+    const MemoryReserve::ClientWork at_work;
+    return (this->*react)(events);  // may destroy this
+  } catch (const std::bad_alloc&) {
+    // Below, where the reserve is there for what an end needs.
+  }
+  end();
+}
+
+void ForwardedClient::note_memory() {
+  constexpr std::size_t kPipe = 64UL * 1024;  // of the kernel's memory; see pipe(7)
+  std::size_t bytes = sizeof *this;
+  if (search_) bytes += sizeof(Search) + 2 * search_->request.bytes.capacity();
+  for (const SplicePath* path : {&up_, &down_}) bytes += path->wants_to_write() ? kPipe : 0;
+  connection_.note_memory(bytes);
 }
 
 void ForwardedClient::leave() {
@@ -328,6 +349,7 @@ void ForwardedClient::go_on(bool sent, bool received) {
   const bool unread = down_.wants_to_write();
   if (received || unread != unread_ || (sent && !unread)) connection_.note_progress(unread);
   unread_ = unread;
+  note_memory();
 
   const auto interest = [](const SplicePath& reads, const SplicePath& writes) {
     return (reads.wants_to_read() ? EPOLLIN : 0U) | (writes.wants_to_write() ? EPOLLOUT : 0U);

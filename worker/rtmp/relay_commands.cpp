@@ -224,6 +224,11 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
     return refuse(message, {Reason::kTaken, kBadName, "The stream is published already.", &name},
                   out);
   }
+  const MemoryBudget& memory = hub_.environment().memory;
+  if (memory.is_over() && !memory.is_full()) {  // and nobody could give up enough
+    return refuse(message, {Reason::kMediaMemory, kDenied, "The server has no memory left.", &name},
+                  out);
+  }
   const std::uint32_t others = hub_.usage(name.vhost).publishers - (before != nullptr ? 1 : 0);
   if (limits.max_publishers > 0 && others >= limits.max_publishers) {
     return refuse(message,

@@ -104,6 +104,10 @@ void RtmpHandler::on_slow(Client& client) {
   if (client.state && undecided(client) == nullptr) handler_of(client).on_slow(client);
 }
 
+void RtmpHandler::on_shortage(Client& client) {
+  if (client.state && undecided(client) == nullptr) handler_of(client).on_shortage(client);
+}
+
 void RtmpHandler::describe(const Client& client, Notice& notice) const {
   if (!client.state) return;
   if (const Undecided* waiting = undecided(client)) {
