@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/client_notices.hpp"
+#include "broker/control_request.hpp"
 #include "broker/control_socket.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/event_log.hpp"
@@ -63,7 +64,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
                                      UniqueFd descriptor) override;
   void on_worker_drains(Slot slot) override;
   void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }
-  void on_worker_gone(Slot slot) override;
+  void on_worker_gone(Slot slot, bool as_told) override;
   void on_all_gone() override;
 
   std::string_view on_handoff(Slot slot, const channel::Handoff& handoff, UniqueFd descriptor);
@@ -71,15 +72,13 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   std::string_view on_nack(Slot slot, const channel::Nack& nack);
   std::string_view on_idle(Slot slot, const channel::Idle& idle);
 
-  void on_request(const boost::json::object& request, Reply reply) override;
-  Status run_request(std::string_view command, const boost::json::object& request,
-                     std::vector<Warning>& warnings);
-  Status request_drain(const boost::json::object& request);
-  Status request_route(const boost::json::object& request);
-  void request_workers(const boost::json::object& request, const Reply& reply);
-  void request_list(std::string_view question, const Reply& reply);
-  void request_kick(const boost::json::object& request, const Reply& reply);
-  Status request_vhost(const boost::json::object& request, std::vector<Warning>& warnings);
+  void on_request(const boost::json::object& object, Reply reply) override;
+  Status request_drain(const DrainRequest& request);
+  Status request_route(const PinRequest& request);
+  boost::json::object request_workers(const WorkersRequest& request);
+  void request_list(const ListRequest& request, const Reply& reply);
+  void request_kick(const KickRequest& request, const Reply& reply);
+  Result<std::vector<Warning>> request_vhost(const VhostRequest& request);
   /// Takes the place of what runs. An error has changed nothing.
   Status apply(Settings fresh);
 
@@ -104,6 +103,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Status take_sockets(UniqueFd& control);
   Status open_control(UniqueFd inherited);
   void keep_up_sockets();
+  void offer(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener);
   void tell_listening(std::uint16_t number);
   /// Workers hear of it with their next Configure.
   void apply_client_limit();

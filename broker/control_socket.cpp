@@ -87,7 +87,8 @@ Status ControlSocket::restore_path() {
 
 void ControlSocket::keep_up() {
   if (!listener_) return;
-  upkeep_.run(*listener_, "control-socket", loop_.now(), [this] { unwatch(); });
+  upkeep_.run(*listener_, "control-socket", loop_.now(), report_, [this] { unwatch(); });
+  upkeep_.drop_rest();
   if (watch_.active()) return;
   if (const Status watched = watch(); !watched) {
     log_error("control_accept_failed")("reason", watched.error().text);

@@ -91,6 +91,7 @@ class ControlSocket final : private EventHandler {
   Admission refuse_ = [](int) { return std::string_view(); };
   std::optional<ListeningSocket> listener_;
   ListenerUpkeep upkeep_;
+  ListenerReport report_;
   UniqueFd spare_;  // so that one can be told that there are no others
   Watch watch_;
   EventLoop::TimerId accept_timer_{};

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <unordered_set>
 
 #include "broker/kinship.hpp"
 #include "broker/worker_cgroups.hpp"
 #include "common/event_loop.hpp"
+#include "common/keyed_map.hpp"
 #include "common/rate_bucket.hpp"
 
 namespace mpb {
@@ -37,8 +37,8 @@ class Remains {
   EventLoop& loop_;
   const Kinship& kinship_;
   WorkerCgroups cgroups_;
-  std::unordered_set<pid_t> killed_;  // that have not ended yet
-  std::uint64_t untold_ = 0;          // were killed, and the log does not say so yet
+  KeyedSet<pid_t> killed_;    // that have not ended yet
+  std::uint64_t untold_ = 0;  // were killed, and the log does not say so yet
   RateBucket told_;
   bool sweeping_ = false;
   std::function<void()> done_;

@@ -14,9 +14,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <unordered_set>
 
 #include "common/descent.hpp"
+#include "common/keyed_map.hpp"
 #include "common/program.hpp"
 #include "common/signals.hpp"
 #include "common/units.hpp"
@@ -52,8 +52,8 @@ bool is_own(const Credentials& credentials) {
 }
 
 /// The pids of all Child objects whose process has not been waited for.
-std::unordered_set<pid_t>& living() {
-  static std::unordered_set<pid_t> pids;
+KeyedSet<pid_t>& living() {
+  static KeyedSet<pid_t> pids;
   return pids;
 }
 
@@ -77,6 +77,11 @@ void Child::become_child(const char* program, char* const* argv, char* const* en
   [[maybe_unused]] const ssize_t entered = ::write(options.cgroup, "0", 1);
   if (options.begins_descent) begin_descent();
   restore_signals(options.holds_requests);
+  // Before descriptors are put in place: it has one itself.
+  if (options.confinement && !options.confinement->apply()) {
+    failure = {StartFailure::Step::kConfine, errno};
+    ::_exit(kExecFailed);
+  }
   ::dup2(null, STDIN_FILENO);
   // dup2 onto itself would leave the descriptor close-on-exec.
   if (channel == kChannelFd) {
@@ -99,6 +104,8 @@ std::string Child::describe(const StartFailure& failure, const ChildOptions& opt
   switch (failure.step) {
     case StartFailure::Step::kNone:
       return {};
+    case StartFailure::Step::kConfine:
+      return fmt::format("{}: cannot be confined (sandbox = strict): {}", options.program, reason);
     case StartFailure::Step::kAssume:
       return fmt::format("{}: cannot run as user {} and group {}: {}", options.program,
                          options.run_as->user, options.run_as->group, reason);
@@ -113,6 +120,7 @@ std::string Child::describe(const StartFailure& failure, const ChildOptions& opt
 
 std::string ExitStatus::to_string() const {
   if (!not_begun.empty()) return not_begun;
+  if (unknown) return "ended, how is not known";
   if (signal != 0) {
     const char* name = ::sigabbrev_np(signal);
     return fmt::format("killed by SIG{}", name != nullptr ? name : std::to_string(signal).c_str());
@@ -214,12 +222,16 @@ void Child::signal(int number) {
 
 void Child::on_events(std::uint32_t) {
   siginfo_t info{};
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) return;
-  if (info.si_pid == 0) return;
+  ExitStatus status;
+  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) {
+    if (errno != ECHILD) return;
+    status.unknown = true;
+  } else if (info.si_pid == 0) {
+    return;
+  }
   loop_.remove(watch_, pidfd_.get());
   pidfd_.reset();
   living().erase(pid_);
-  ExitStatus status;
   if (info.si_code == CLD_EXITED) {
     status.code = info.si_status;
   } else {

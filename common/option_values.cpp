@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/choice.hpp"
+#include "common/plain_text.hpp"
 #include "common/utf8.hpp"
 #include "common/worker_accounts.hpp"
 #include "proto/message.hpp"
@@ -53,8 +54,7 @@ bool is_letter_or_digit(char c) {
 }
 
 std::string printable(std::string_view text) {
-  std::string shown = valid_utf8(utf8_prefix(text, kMaxShown), "?");
-  std::replace_if(shown.begin(), shown.end(), is_control, '?');
+  std::string shown = plain_text(utf8_prefix(text, kMaxShown));
   if (text.size() > kMaxShown) shown += "...";
   return shown;
 }
@@ -108,6 +108,11 @@ Result<ClientPrefix> read_client_prefix(std::string_view text) {
                 std::array<Choice<ClientPrefix>, 3>{{{"none", ClientPrefix::kNone},
                                                      {"proxy", ClientPrefix::kProxy},
                                                      {"srs-real-ip", ClientPrefix::kSrsRealIp}}});
+}
+
+Result<Sandbox> read_sandbox(std::string_view text) {
+  return choose(
+      text, std::array<Choice<Sandbox>, 2>{{{"strict", Sandbox::kStrict}, {"no", Sandbox::kNo}}});
 }
 
 Result<LogLevel> read_log_level(std::string_view text) {

@@ -94,7 +94,7 @@ struct Settings {
   std::uint32_t max_keys = 4'000'000;           // bound of the routing table
 
   std::uint64_t gop_memory = 0;  // bytes a worker may keep for players to begin with; 0: no bound
-  std::uint64_t media_memory = 1ULL << 30;  // bytes of media a worker may keep in all; 0: no bound
+  std::uint64_t media_memory = 512ULL << 20;  // bytes held for clients in all; 0: no bound
   Sandbox sandbox = Sandbox::kStrict;
 
   // clients

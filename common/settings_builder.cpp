@@ -23,10 +23,9 @@ std::string shown_value(const OptionSpec& spec, std::string_view value) {
   if (spec.placeholder == "NAME[=VALUE]" && value.find('=') != std::string_view::npos) {
     return printable(value.substr(0, value.find('='))) + "=...";
   }
-  if (spec.placeholder != "URL") return printable(value);
-  // A password stands before '@', a token behind '?'.
-  if (value.find('@') != std::string_view::npos) return "...";
-  return printable(without_query(value));
+  const bool is_url = spec.placeholder == "URL" || value.find("://") != std::string_view::npos ||
+                      value.find('?') != std::string_view::npos;
+  return printable(is_url ? without_credentials(value) : value);
 }
 
 std::string describe(const Assignment& assignment) {

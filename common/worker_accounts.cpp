@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <unordered_set>
 
+#include "common/keyed_map.hpp"
 #include "common/units.hpp"
 
 namespace mpb {
@@ -121,7 +121,7 @@ Result<WorkerAccounts> WorkerAccounts::find(const std::string& user, const std::
     if (!groups) return groups.error();
     if (groups->size() < slots) return too_few("groups", groups->size(), slots);
   }
-  std::unordered_set<uid_t> seen;
+  KeyedSet<uid_t> seen;
   for (std::size_t slot = 0; slot < slots; ++slot) {
     auto account = account_at(*range, slot);
     if (!account) return account.error();

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "common/child.hpp"
+#include "common/confinement.hpp"
 #include "common/error_log.hpp"
 #include "common/inherited_sockets.hpp"
 #include "common/kept_file.hpp"
@@ -27,6 +28,7 @@
 #include "common/signals.hpp"
 #include "common/version.hpp"
 #include "common/worker_accounts.hpp"
+#include "worker/confine.hpp"
 #include "worker/worker.hpp"
 
 namespace mpb {
@@ -45,6 +47,12 @@ LogLevel broker_log_level() {
   const char* level = std::getenv("MPBROKER_LOG_LEVEL");
   const auto known = level != nullptr ? parse_log_level(level) : std::nullopt;
   return known.value_or(LogLevel::kInfo);
+}
+
+/// Whether the broker told in the environment that workers are to be confined.
+bool has_sandbox() {
+  const char* sandbox = std::getenv("MPBROKER_SANDBOX");
+  return sandbox != nullptr && std::string_view(sandbox) == "strict";
 }
 
 ExitCode exit_code(const Error& error) {
@@ -71,6 +79,7 @@ void drain(Worker& worker) {
 int run_under_broker(const Registry& registry) {
   EventLoop loop;
   Worker worker(loop, registry);
+  if (has_sandbox()) worker.confine_when_ready();
   // A terminal that closes is the broker's business.
   const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&worker](const Signal& signal) {
     if (signal.number != SIGHUP) drain(worker);
@@ -79,7 +88,7 @@ int run_under_broker(const Registry& registry) {
   if (const Status joined = worker.join_broker(UniqueFd(kChannelFd)); !joined) {
     return fail(joined.error());
   }
-  loop.run();
+  worker.run();
   return static_cast<int>(worker.exit_code());
 }
 
@@ -125,6 +134,16 @@ Status open_listeners(Worker& worker, Settings settings) {
   return worker.serve_alone(settings, *std::move(inherited));
 }
 
+Status confine(const Registry& registry, const Settings& settings) {
+  log_missing_sandbox();
+  Needs needs = needs_of_single_process();
+  for (const ListenerSettings& listener : settings.listeners) {
+    needs.add(registry.needs_of(listener.protocol, listener.handler));
+  }
+  const Status confined = confine_single_process(needs, settings.listeners);
+  return confined ? confine_calls(needs) : confined;
+}
+
 int run_alone(const Registry& registry, const ParsedOptions& options,
               std::span<const char* const> arguments) {
   const Settings& settings = options.settings;
@@ -146,9 +165,14 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   log_warnings(options.warnings);
   if (const Status begun = open_listeners(worker, settings); !begun) return fail(begun.error());
   if (const Status dropped = drop_privileges(settings); !dropped) return fail(dropped.error());
+  if (settings.sandbox == Sandbox::kStrict) {
+    if (const Status confined = confine(registry, settings); !confined) {
+      return fail(confined.error());
+    }
+  }
   notify_service_manager("READY=1\nSTATUS=Single process");
   if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
-  loop.run();
+  worker.run();
   return static_cast<int>(worker.exit_code());
 }
 
@@ -168,7 +192,10 @@ int confirm(const ParsedOptions& options) {
 int worker_main(int argc, char** argv, const Registry& registry) {
   begin_service();
   if (has_broker()) {
+    // Before a thread is started, which would be left out, and the first line may start one.
+    const Status confined = has_sandbox() ? confine_worker(registry.all_needs()) : Status{};
     init_log("mpworker", broker_log_level(), who_of_many());
+    if (!confined) return fail(confined.error());
     raise_descriptor_limit();
     return run_under_broker(registry);
   }
