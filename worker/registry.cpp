@@ -92,6 +92,14 @@ Needs Registry::all_needs() const {
   return all;
 }
 
+std::vector<std::pair<std::string, std::string>> Registry::handlers() const {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const auto& [protocol, known] : protocols_) {
+    for (const auto& [handler, factory] : known.handlers) names.emplace_back(protocol, handler);
+  }
+  return names;
+}
+
 Result<Registry::Service> Registry::make(std::string_view protocol, std::string_view handler,
                                          Environment& environment,
                                          const ListenerTraits& traits) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/error.hpp"
@@ -34,6 +35,9 @@ class Registry {
   /// declares nothing can neither connect nor open files nor start programs.
   void add_handler(const std::string& protocol, const std::string& name, HandlerFactory factory,
                    Needs needs = {});
+
+  /// Pairs of a protocol's name and a handler's.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> handlers() const;
 
   struct Service {
     std::unique_ptr<Classifier> classifier;

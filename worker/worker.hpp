@@ -11,6 +11,7 @@
 #include "worker/acceptor.hpp"
 #include "worker/broker_link.hpp"
 #include "worker/environment.hpp"
+#include "worker/memory_relief.hpp"
 #include "worker/registry.hpp"
 #include "worker/service.hpp"
 #include "worker/vhost_collector.hpp"
@@ -40,6 +41,8 @@ class Worker final : private BrokerCommands {
   /// Its system calls are filtered before it says that it is ready: see worker/confine.hpp.
   void confine_when_ready() { needs_.emplace(); }
 
+  /// Until the worker stops. That there is no memory does not end it.
+  void run();
   /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
   /// calls the earliest deadline counts.
   void drain(Duration deadline);
@@ -50,8 +53,10 @@ class Worker final : private BrokerCommands {
  private:
   struct Listener {
     Service service;
-    std::unique_ptr<Acceptor> acceptor;  // null: this worker does not accept here
-    SharedSocket socket;                 // of a single process, whose own it is
+    // None: this worker does not accept here. The last is for its socket; those before it for
+    // sockets that were replaced, where clients may wait.
+    std::vector<std::unique_ptr<Acceptor>> acceptors{};
+    SharedSocket socket;  // of a single process, whose own it is
     ListenerUpkeep upkeep;
   };
 
@@ -70,6 +75,15 @@ class Worker final : private BrokerCommands {
   Status open_alone(const ListenerSettings& listener, SharedSocket socket);
   Status accept_alone(Listener& listener);
   void note_needs(const channel::Listen& message);
+  /// Accepts from `socket`, too.
+  Status add_acceptor(Listener& listener, UniqueFd socket);
+  template <class F>
+  void for_each_acceptor(F&& visit) {
+    for (auto& [number, listener] : listeners_) {
+      for (const auto& acceptor : listener.acceptors) visit(*acceptor);
+    }
+  }
+  void stop_accepting();
   void keep_up_sockets();
   void restore_paths();
   void configure(const WorkerSettings& settings);
@@ -89,7 +103,9 @@ class Worker final : private BrokerCommands {
   const Registry& registry_;
   Environment environment_;  // outlives the clients and their handlers
   WorkerContext context_;
+  MemoryRelief memory_relief_;
   std::map<std::uint16_t, Listener> listeners_;
+  ListenerReport report_;
   std::unique_ptr<BrokerLink> link_;
   VhostCollector vhosts_;
   std::optional<EventLoop::TimerId> deadline_timer_;

@@ -27,6 +27,7 @@
 #include "common/service_manager.hpp"
 #include "common/signals.hpp"
 #include "common/version.hpp"
+#include "common/worker_accounts.hpp"
 #include "worker/confine.hpp"
 #include "worker/worker.hpp"
 
@@ -80,14 +81,14 @@ int run_under_broker(const Registry& registry) {
   Worker worker(loop, registry);
   if (has_sandbox()) worker.confine_when_ready();
   // A terminal that closes is the broker's business.
-  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&worker](int number) {
-    if (number != SIGHUP) drain(worker);
+  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&worker](const Signal& signal) {
+    if (signal.number != SIGHUP) drain(worker);
   });
   ::fcntl(kChannelFd, F_SETFD, FD_CLOEXEC);
   if (const Status joined = worker.join_broker(UniqueFd(kChannelFd)); !joined) {
     return fail(joined.error());
   }
-  loop.run();
+  worker.run();
   return static_cast<int>(worker.exit_code());
 }
 
@@ -114,8 +115,9 @@ void feed_watchdog(EventLoop& loop, Duration interval) {
 /// Once the listeners are open.
 Status drop_privileges(const Settings& settings) {
   if (settings.user.empty() && settings.group.empty()) return {};
-  const auto credentials = find_credentials(settings.user, settings.group);
-  if (!credentials) return credentials.error();
+  const auto accounts = WorkerAccounts::find(settings.user, settings.group, 1);
+  if (!accounts) return accounts.error();
+  const auto credentials = accounts->of(0);
   if (!may_assume(*credentials)) {
     return usage_error(
         "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can become somebody else: "
@@ -150,10 +152,10 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   Worker worker(loop, registry);
   std::optional<Reaper> reaper;
   if (adopts_orphans()) reaper.emplace(loop);
-  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](int number) {
-    if (number == SIGCHLD) {
+  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](const Signal& signal) {
+    if (signal.number == SIGCHLD) {
       if (reaper) reaper->look_soon();
-    } else if (number == SIGHUP) {
+    } else if (signal.number == SIGHUP) {
       reload(worker, arguments, kept);
     } else {
       notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
@@ -170,7 +172,7 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   }
   notify_service_manager("READY=1\nSTATUS=Single process");
   if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
-  loop.run();
+  worker.run();
   return static_cast<int>(worker.exit_code());
 }
 

@@ -18,7 +18,7 @@ namespace {
 /// verdict is the same.
 class RoomClassifier final : public mpb::Classifier {
  public:
-  [[nodiscard]] mpb::Verdict classify(std::string_view bytes, std::uint8_t) const override {
+  [[nodiscard]] mpb::Verdict classify(std::string_view bytes, mpb::Classification&) const override {
     using Kind = mpb::Verdict::Kind;
     const auto name = bytes.substr(0, bytes.find('\n'));
     if (name.size() > 64 || bytes.front() == '\n') return {Kind::kReject, "bad name of a room\n"};
