@@ -17,7 +17,7 @@ namespace {
 
 class LineClassifier final : public Classifier {
  public:
-  [[nodiscard]] Verdict classify(std::string_view, std::uint8_t) const override {
+  [[nodiscard]] Verdict classify(std::string_view, Classification&) const override {
     return {Verdict::Kind::kLocal};
   }
 };

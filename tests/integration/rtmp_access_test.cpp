@@ -343,8 +343,8 @@ TEST_F(RtmpHooks, WhoLeavesWhileTheHookIsAskedFreesItsPlace) {
   const auto count = [&](const char* what) {
     std::int64_t sum = 0;
     const json::object report = broker->request({{"command", "hooks"}});
-    for (const json::value& server : report.at("hooks").as_array()) {
-      sum += server.at(what).as_int64();
+    for (const json::value& entry : report.at("hooks").as_array()) {
+      sum += entry.at(what).as_int64();
     }
     return sum;
   };
