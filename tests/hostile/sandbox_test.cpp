@@ -57,8 +57,10 @@ class Captured {
                        "--workers",        plan.workers,
                        "--sandbox",        plan.sandbox,
                        "--worker-program", program_path("captured_worker")};
-    setup.environment = {"CAPTURED_NEEDS=" + plan.needs};
-    if (plan.bare) setup.environment.emplace_back("CAPTURED_BARE=1");
+    std::vector<std::string> variables;
+    if (!plan.needs.empty()) variables.push_back("CAPTURED_NEEDS=" + plan.needs);
+    if (plan.bare) variables.emplace_back("CAPTURED_BARE=1");
+    setup.environment = setup.worker_environment = variables;
     setup.before_exec = plan.before_exec;
     setup.await_ready = plan.workers != "0";  // it would be asked as a worker of another protocol
     return setup;
