@@ -67,7 +67,8 @@ Kin Kinship::of(pid_t pid, pid_t* worker) const {
       descendant = *parent;
     }
   }
-  return Kin::kUnknown;
+  // There, of a user that this one may signal, and hidden: so nobody is who has no reason to be.
+  return ::kill(pid, 0) == 0 ? Kin::kWorker : Kin::kUnknown;
 }
 
 Kin Kinship::of_peer(int socket) const {

@@ -87,6 +87,7 @@ int run(const mpb::ParsedOptions& options, std::span<const char* const> argument
 
 int main(int argc, char** argv) {
   mpb::begin_service();
+  mpb::hide_from_others();  // the settings have secrets
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
   const auto options = mpb::parse_options(arguments, "mpbroker");
   if (!options) return fail(options.error());

@@ -14,7 +14,9 @@ namespace {
 constexpr int kRounds = 16;                    // of one step: what ends gives its own children away
 constexpr std::chrono::milliseconds kStep{2};  // may take no longer
 constexpr Duration kPause{5};                  // between two steps
-constexpr Duration kPatience{2'000};           // at the end: what the kernel cannot end stays
+constexpr unsigned kHurried = 200;             // steps; then somebody makes more all the time
+constexpr Duration kLongPause{50};
+constexpr Duration kPatience{2'000};  // at the end: what the kernel cannot end stays
 constexpr RateLimit kLines{10, Duration{1'000}};
 
 }  // namespace
@@ -48,9 +50,10 @@ void Remains::sweep() {
   cgroups_.remove_ended();
   tell();
   if (none) killed_.clear();
+  steps_ = none ? 0 : steps_ + 1;
   if (done_ && (none || Clock::now() > done_by_)) return std::exchange(done_, nullptr)();
   if (none || std::exchange(sweeping_, true)) return;
-  loop_.after(kPause, [this] {
+  loop_.after(steps_ < kHurried ? kPause : kLongPause, [this] {
     sweeping_ = false;
     sweep();
   });

@@ -41,6 +41,7 @@ class Remains {
   std::uint64_t untold_ = 0;  // were killed, and the log does not say so yet
   RateBucket told_;
   bool sweeping_ = false;
+  unsigned steps_ = 0;  // in a row
   std::function<void()> done_;
   TimePoint done_by_{};
 };

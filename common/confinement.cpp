@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "common/forbidden_calls.hpp"
 #include "common/log.hpp"
 
@@ -53,6 +56,17 @@ bool drop_capabilities() {
     part.inheritable &= ~CAP_TO_MASK(capability);
   }
   return ::syscall(SYS_capset, &header, data) == 0;
+}
+
+/// Not the files by which the kernel is told what to do with processes: who is killed first, which
+/// group of them stands still.
+void allow_writing_but_to_kernel(landlock::Ruleset& rules) {
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator entry("/", ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    const std::string path = entry->path();
+    if (path != "/proc" && path != "/sys") rules.allow(path, landlock::Access::kWrite);
+  }
 }
 
 }  // namespace
@@ -108,8 +122,9 @@ Result<std::shared_ptr<Confinement>> Confinement::make() {
   std::shared_ptr<Confinement> made(new Confinement);
   if (kSanitized) return made;
   if (landlock::version() > 0) {
-    auto apart = landlock::Ruleset::make({.signals = true});
+    auto apart = landlock::Ruleset::make({.files = landlock::Files::kWriting, .signals = true});
     if (!apart) return apart.error();
+    allow_writing_but_to_kernel(*apart);
     made->apart_ = *std::move(apart);
   }
   if (can_filter_calls()) {

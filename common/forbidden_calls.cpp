@@ -1,5 +1,8 @@
 #include "common/forbidden_calls.hpp"
 
+#include <asm/ioctls.h>
+#include <asm/sockios.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -45,6 +48,13 @@ void forbid_governing(CallRules& rules, std::uint32_t own) {
                                    {{0, UINT32_MAX, PRIO_PROCESS}, {1, UINT32_MAX, own}}});
   rules.allow_if(SYS_ioprio_set, {{{0, UINT32_MAX, kIoPriorityOfProcess}, {1, UINT32_MAX, 0}},
                                   {{0, UINT32_MAX, kIoPriorityOfProcess}, {1, UINT32_MAX, own}}});
+}
+
+/// Signals about a descriptor, to anybody; keys typed into the operator's terminal.
+void forbid_descriptor_tricks(CallRules& rules) {
+  rules.forbid_if(SYS_fcntl, {argument_is(1, F_SETOWN), argument_is(1, F_SETOWN_EX)});
+  rules.forbid_if(SYS_ioctl, {argument_is(1, FIOSETOWN), argument_is(1, SIOCSPGRP),
+                              argument_is(1, TIOCSTI), argument_is(1, TIOCLINUX)});
 }
 
 void forbid_signalling(CallRules& rules, std::uint32_t own) {
@@ -103,6 +113,7 @@ void forbid_reaching_out(CallRules& rules, std::uint32_t own, SignalRule signals
   forbid_tracing(rules);
   forbid_governing(rules, own);
   if (signals == SignalRule::kItself) forbid_signalling(rules, own);
+  forbid_descriptor_tricks(rules);
   forbid_kernel_interfaces(rules);
   forbid_administration(rules);
   forbid_namespaces(rules);

@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstddef>
+
 namespace mpb::landlock {
 namespace {
 
@@ -54,6 +56,21 @@ std::uint64_t file_rights(int version) {
   return bit(count) - 1;
 }
 
+std::uint64_t handled_by(Files files, int version) {
+  const std::uint64_t all = file_rights(version);
+  switch (files) {
+    case Files::kNothing:
+      return 0;
+    case Files::kWriting:
+      return all & (kWriteFile | kTruncate);
+    case Files::kChanging:
+      return all & ~kReading;
+    case Files::kAll:
+      return all;
+  }
+  return 0;
+}
+
 std::uint64_t rights(Access access) {
   switch (access) {
     case Access::kRead:
@@ -80,14 +97,11 @@ int version() {
 Result<Ruleset> Ruleset::make(const Wishes& wishes) {
   const int known = version();
   RulesetAttributes attributes{};
-  if (wishes.files) attributes.files = file_rights(known) & ~(wishes.reading ? 0 : kReading);
+  attributes.files = handled_by(wishes.files, known);
   if (known >= kKnowsTcp && wishes.tcp_bind) attributes.network |= kTcpBind;
   if (known >= kKnowsTcp && wishes.tcp_connect) attributes.network |= kTcpConnect;
   if (known >= kScopesSignals && wishes.abstract) attributes.scoped |= kScopeAbstract;
   if (known >= kScopesSignals && wishes.signals) attributes.scoped |= kScopeSignals;
-  // Nothing else holds processes apart, and a set of rules must handle something: who has no other
-  // wish is not to make device files.
-  if ((attributes.files | attributes.network | attributes.scoped) == 0) attributes.files = bit(11);
   std::size_t size = sizeof attributes;
   if (known < kScopesSignals) size = offsetof(RulesetAttributes, scoped);
   if (known < kKnowsTcp) size = offsetof(RulesetAttributes, network);

@@ -25,9 +25,16 @@ enum class Access : std::uint8_t {
   kDevice,   // of a file: write and ioctl
 };
 
+/// What of files is only for what allow() names.
+enum class Files : std::uint8_t {
+  kNothing,
+  kWriting,   // opening to write
+  kChanging,  // all but reading
+  kAll,
+};
+
 struct Wishes {
-  bool files = false;        // nothing but what allow() names
-  bool reading = true;       // with `files`: holds for reading, too
+  Files files = Files::kNothing;
   bool tcp_bind = false;     // no TCP port may be bound
   bool tcp_connect = false;  // no TCP connection made
   bool signals = false;      // none to processes outside

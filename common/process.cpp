@@ -46,10 +46,13 @@ void secure_standard_descriptors() {
 }
 
 void begin_service() {
-  ::prctl(PR_SET_DUMPABLE, 0);
   prepare_signals();
   secure_standard_descriptors();
   std::set_terminate(tell_and_abort);
+}
+
+void hide_from_others() {
+  ::prctl(PR_SET_DUMPABLE, 0);
 }
 
 std::uint64_t raise_descriptor_limit() {

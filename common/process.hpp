@@ -16,10 +16,12 @@ namespace mpb {
 void secure_standard_descriptors();
 
 /// The first line of main of mpbroker and mpworker: prepare_signals, secure_standard_descriptors,
-/// and an exception that nobody catches is told without waiting for a reader. From then on no other
-/// process of the same user can look into this one or take its descriptors (PR_SET_DUMPABLE), and
-/// it leaves no core dump.
+/// and an exception that nobody catches is told without waiting for a reader.
 void begin_service();
+
+/// From now on no other process of the same user can look into this one or take its descriptors
+/// (PR_SET_DUMPABLE), and it leaves no core dump.
+void hide_from_others();
 
 /// Raises RLIMIT_NOFILE's soft limit to the hard limit (getrlimit(2)); returns what it is now.
 std::uint64_t raise_descriptor_limit();

@@ -67,7 +67,6 @@ void allow_descriptors(CallRules& rules) {
   rules.allow({SYS_poll, SYS_select, SYS_epoll_wait, SYS_epoll_create, SYS_pipe, SYS_dup2,
                SYS_eventfd, SYS_signalfd});
 #endif
-  // Signals about a descriptor may be sent to anybody.
   std::vector<AllOf> commands;
   for (const unsigned command : {F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY}) {
     commands.push_back({{1, kAnyBit, command}});
@@ -257,6 +256,7 @@ void forbid_identity(CallRules& rules) {
 
 std::vector<sock_filter> worker_filter(const Needs& needs, std::uint32_t own) {
   CallRules rules;
+  forbid_reaching_out(rules, own, SignalRule::kItself);  // what follows adds to it
   allow_descriptors(rules);
   allow_process(rules);
   allow_reading_files(rules);
@@ -264,7 +264,6 @@ std::vector<sock_filter> worker_filter(const Needs& needs, std::uint32_t own) {
   rule_on_writing_files(rules, !needs.write.empty());
   if (needs.listen) allow_socket_paths(rules);
   forbid_identity(rules);
-  forbid_reaching_out(rules, own, SignalRule::kItself);
   if (needs.programs) {
     allow_programs(rules);
   } else {

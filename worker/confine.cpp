@@ -80,7 +80,7 @@ Status confine_worker(const Needs& needs) {
   if (missing_all_of_sandbox()) return {};
   if (const Status given_up = give_up_what_is_not_needed(); !given_up) return given_up;
   if (landlock::version() == 0) return {};
-  auto rules = landlock::Ruleset::make({.files = true,
+  auto rules = landlock::Ruleset::make({.files = landlock::Files::kAll,
                                         .tcp_bind = !needs.listen,
                                         .tcp_connect = !needs.connect,
                                         .signals = true,
@@ -99,8 +99,7 @@ Status confine_single_process(const Needs& needs, std::span<const ListenerSettin
   if (missing_all_of_sandbox()) return {};
   if (const Status given_up = give_up_what_is_not_needed(); !given_up) return given_up;
   if (landlock::version() == 0) return {};
-  auto rules = landlock::Ruleset::make({.files = true,
-                                        .reading = false,
+  auto rules = landlock::Ruleset::make({.files = landlock::Files::kChanging,
                                         .signals = true,
                                         .abstract = !has_abstract_service_manager()});
   if (!rules) return rules.error();

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -50,6 +51,12 @@ int open_of(Target target, const char* file) {
   return opened("/proc/" + std::to_string(target.pid) + "/" + file) ? 0 : errno;
 }
 
+/// Whom the kernel kills first when memory runs out; written as it is.
+int write_oom_score(Target target) {
+  const UniqueFd file = opened("/proc/" + std::to_string(target.pid) + "/oom_score_adj", O_WRONLY);
+  return file ? 0 : errno;
+}
+
 int read_memory(Target target) {
   char byte = 0;
   const iovec here{&byte, 1};
@@ -93,6 +100,8 @@ constexpr CapturedCall kIntoProcesses[] = {
     {"proc-mem", [](Target t) { return open_of(t, "mem"); }},
     {"proc-environ", [](Target t) { return open_of(t, "environ"); }},
     {"proc-fd", [](Target t) { return open_of(t, "fd/0"); }},
+    {"oom-score", write_oom_score},
+    {"f-setown", send_signals_about_channel},
     {"pidfd_getfd", take_descriptor},
     {"kcmp", [](Target t) { return call(SYS_kcmp, ::getpid(), t.pid, 1, 0, 0); }},
     {"prlimit", lower_limit},
@@ -142,6 +151,7 @@ constexpr CapturedCall kIntoKernel[] = {
     {"reboot", [](Target) { return call(SYS_reboot, 0, 0, 0, 0); }},
     {"settimeofday", [](Target) { return call(SYS_settimeofday, kNone, kNone); }},
     {"attach-filter", attach_filter},
+    {"type-keys", [](Target) { return outcome(::ioctl(2, TIOCSTI, "x")); }},
 };
 
 int start_process(Target) {
@@ -231,7 +241,6 @@ constexpr CapturedCall kToDeclare[] = {
     {"chmod", [](Target t) { return outcome(::chmod(t.place.c_str(), 0600)); }},
     {"setuid", [](Target) { return call(SYS_setuid, 0); }},
     {"pidfd_open", [](Target t) { return call(SYS_pidfd_open, t.pid, 0); }},
-    {"f-setown", send_signals_about_channel},
     {"no-dumpable", [](Target) { return outcome(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)); }},
     {"thread", start_thread},
     {"itself", signal_itself},

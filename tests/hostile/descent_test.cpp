@@ -12,6 +12,9 @@
 namespace mpb::test {
 namespace {
 
+// Its filter of system calls would stop them before.
+const std::vector<std::string> kWithoutSandbox = {"--sandbox", "no"};
+
 class HostileDescent : public testing::Test {
  protected:
   /// Waits until the attack's processes are there: they hold a pipe whose other end is here.
@@ -125,7 +128,7 @@ TEST_F(HostileDescent, WhatAWorkerGivesAwayEndsThoughItLives) {
 // --- to the broker -------------------------------------------------------------------------------
 
 TEST_F(HostileDescent, SignalsOfAWorkerAreNotObeyed) {
-  siege.emplace(SiegePlan{.attacks = "1=signal-broker"});
+  siege.emplace(SiegePlan{.attacks = "1=signal-broker", .arguments = kWithoutSandbox});
   siege->begin();
   ASSERT_TRUE(siege->await_done());
   EXPECT_TRUE(eventually([&] { return log_has("event=signal.ignored signal=TERM"); }));
@@ -136,7 +139,7 @@ TEST_F(HostileDescent, SignalsOfAWorkerAreNotObeyed) {
 }
 
 TEST_F(HostileDescent, AFloodOfSignalsEjectsItsWorker) {
-  siege.emplace(SiegePlan{.attacks = "1=flood-signals"});
+  siege.emplace(SiegePlan{.attacks = "1=flood-signals", .arguments = kWithoutSandbox});
   siege->begin();
   const std::string why = siege->await_ejection();
   EXPECT_NE(why.find("signals"), std::string::npos) << why;
@@ -190,7 +193,7 @@ TEST_F(HostileDescent, WorkersHaveTheNamedEnvironmentAlone) {
 }
 
 TEST_F(HostileDescent, LimitsThatAWorkerLowersAreTold) {
-  siege.emplace(SiegePlan{.attacks = "1=lower-limits"});
+  siege.emplace(SiegePlan{.attacks = "1=lower-limits", .arguments = kWithoutSandbox});
   siege->begin();
   ASSERT_TRUE(siege->await_done());
   rlimit limit{};

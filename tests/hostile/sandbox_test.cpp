@@ -148,7 +148,6 @@ TEST_F(Sandbox, ACapturedWorkerReachesIntoNoProcess) {
   Captured captured({.needs = "connect"});
   expect_all_refused(captured, hostile::calls_into_processes(), captured.broker());
   EXPECT_EQ(captured.attempt("pidfd_open", captured.broker()), kRefused);
-  EXPECT_EQ(captured.attempt("f-setown", captured.broker()), kRefused);
 }
 
 TEST_F(Sandbox, ACapturedWorkerUsesNothingThatServesNoClient) {
@@ -284,7 +283,11 @@ TEST_F(Sandbox, ACapturedSingleProcessStartsNothingAndReachesNobody) {
 TEST_F(Sandbox, WithoutLandlockWorkersAreKeptFromEachOtherAllTheSame) {
   Captured captured({.needs = "connect", .before_exec = without_landlock});
   Captured sibling({.before_exec = without_landlock});
-  expect_all_refused(captured, hostile::calls_into_processes(), sibling.worker());
+  for (const hostile::CapturedCall& call : hostile::calls_into_processes()) {
+    if (call.name == "oom-score") continue;  // a file: its user may write it
+    const std::string outcome = captured.attempt(std::string(call.name), sibling.worker());
+    EXPECT_TRUE(outcome == kRefused || outcome == kNotPermitted) << call.name << ": " << outcome;
+  }
   expect_all_refused(captured, hostile::calls_into_kernel(), 0);
   expect(captured, kRefused, {"fork", "program", "setuid", "no-dumpable"});
   expect(captured, "ok", {"thread", "itself", "socket"});

@@ -1,9 +1,11 @@
 #include "common/syscall_filter.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -115,6 +117,17 @@ TEST(ForbiddenCalls, SignalsAreLandlocksWhereItKnowsThem) {
   const Program program = rules.compile(let_pass());
   EXPECT_TRUE(passes(program, SYS_kill, {kOther, SIGTERM}));
   EXPECT_FALSE(passes(program, SYS_ptrace, {}));
+}
+
+TEST(ForbiddenCalls, DescriptorsSignalNobodyAndTypeNothing) {
+  CallRules rules;
+  forbid_reaching_out(rules, kOwn, SignalRule::kLeftToLandlock);
+  const Program program = rules.compile(let_pass());
+  EXPECT_FALSE(passes(program, SYS_fcntl, {3, F_SETOWN, kOther}));
+  EXPECT_TRUE(passes(program, SYS_fcntl, {3, F_SETFL, 0}));
+  EXPECT_FALSE(passes(program, SYS_ioctl, {2, TIOCSTI}));
+  EXPECT_TRUE(passes(program, SYS_ioctl, {2, FIONREAD}));
+  EXPECT_FALSE(passes(program, SYS_ioctl, {2, std::uint64_t{1} << 32U | TIOCSTI}));
 }
 
 TEST(ForbiddenCalls, NoNamespaceIsMade) {
