@@ -123,6 +123,7 @@ void ControlSocket::on_events(std::uint32_t) {
 
 void ControlSocket::admit(UniqueFd client) {
   if (!may_ask(client.get())) return tell(client, kNotYours);
+  if (const auto why = refuse_(client.get()); !why.empty()) return tell(client, why);
   if (connections_.size() >= limits_.connections) return tell(client, kTooMany);
   if (!may_stay_open(client.get())) return tell(client, kNoDescriptors);
   auto connection = std::make_shared<ControlConnection>(

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/listen_flags.hpp"
+#include "common/network.hpp"
 
 namespace mpb {
 namespace {
@@ -68,6 +69,7 @@ ListenerSet::Listener ListenerSet::make_listener(const ListenerSettings& setting
   listener.wanted = socket.wanted;
   listener.address = socket.socket->address().to_string();
   listener.socket = std::move(socket.socket);
+  listener.prefix_from = pack(settings.prefix_from);
   return listener;
 }
 
@@ -187,6 +189,7 @@ std::vector<ListenerOffer> ListenerSet::offers(const Listener& listener, bool ac
   message.name = listener.settings.name;
   message.protocol = listener.settings.protocol;
   message.handler = listener.settings.handler;
+  message.prefix_from = listener.prefix_from;
   message.flags = reading_flags(listener.settings);
   if (accepts) message.flags |= channel::Listen::kAccepts;
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {

@@ -22,7 +22,8 @@ class ListenerSet {
     RoutingRules rules;
     Endpoint wanted;  // one of `settings.endpoints`, unless the service manager chose
     SharedSocket socket;
-    std::string address;  // as bound
+    std::string address;      // as bound
+    std::string prefix_from;  // of `settings`, as it goes to the workers
     ListenerUpkeep upkeep{};
   };
 

@@ -183,18 +183,6 @@ SocketOptions::Outcome SocketOptions::restore(int socket) const {
   return outcome;
 }
 
-bool is_stream_client(int socket) {
-  const auto option = [socket](int number) {
-    int value = -1;
-    socklen_t size = sizeof value;
-    return ::getsockopt(socket, SOL_SOCKET, number, &value, &size) == 0 ? value : -1;
-  };
-  const int family = option(SO_DOMAIN);
-  const bool tcp = (family == AF_INET || family == AF_INET6) && option(SO_PROTOCOL) == IPPROTO_TCP;
-  const bool local = family == AF_UNIX && option(SO_TYPE) == SOCK_STREAM;
-  return (tcp || local) && option(SO_ACCEPTCONN) == 0;
-}
-
 void clear_error_queue(int socket) {
   constexpr int kAtOnce = 64;
   constexpr std::array<std::array<int, 2>, 4> kCauses{{{SOL_SOCKET, SO_TIMESTAMPING},

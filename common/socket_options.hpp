@@ -28,10 +28,6 @@ class SocketOptions {
   std::uint32_t attached_ = 0;  // bytes; see memory_of_options
 };
 
-/// A connection of a client, as far as its descriptor tells: TCP or a unix stream, and none that
-/// listens: whoever adopted the shared listener would shut it down when it ends it.
-bool is_stream_client(int socket);
-
 /// Takes away what the kernel tells of errors, time stamps and copies, for which nobody here has
 /// asked: while it is there, epoll(7) says EPOLLERR. And asks that no more comes.
 void clear_error_queue(int socket);

@@ -13,6 +13,7 @@
 #include "common/channel.hpp"
 #include "common/listening_socket.hpp"
 #include "common/log.hpp"
+#include "worker/crowding.hpp"
 #include "worker/environment.hpp"
 #include "worker/worker_context.hpp"
 
@@ -52,17 +53,20 @@ void Acceptor::sweep() {
 }
 
 void Acceptor::accept_clients() {
+  bool tried = false;  // to make room for a client that could not be accepted
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    if (worker_.clients.held() >= worker_.clients.descriptor_cap()) return pause();
+    if (is_full() && !make_room(worker_)) return pause();
     if (distrusted()) {
       mend();
       if (!has_client()) return;
     }
     UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
+      client = fit(worker_, std::move(client));
       const bool last = !worker_.clients.may_hold(client.get());
       admit(std::move(client));
       if (last) return pause();
+      tried = false;
       continue;
     }
     switch (errno) {
@@ -78,7 +82,11 @@ void Acceptor::accept_clients() {
       case EINVAL:  // somebody who shares the socket has shut it down
         revive();
         return rest(kPause);
-      default:  // EMFILE, ENFILE, ENOBUFS, ENOMEM: waiting for the event again would spin
+      case EMFILE:
+      case ENFILE:
+        if (!std::exchange(tried, true) && make_room(worker_)) continue;
+        [[fallthrough]];
+      default:  // ENOBUFS, ENOMEM: waiting for the event again would spin
         return pause();
     }
   }
@@ -99,6 +107,10 @@ void Acceptor::admit(UniqueFd client) {
     return;
   }
   session.begin(worker_, service_, std::move(client), !admitted);
+}
+
+bool Acceptor::is_full() const {
+  return worker_.clients.held() >= worker_.clients.descriptor_cap();
 }
 
 bool Acceptor::mend() {
@@ -167,12 +179,13 @@ void Acceptor::pause_again(Duration at_least) {
 
 void Acceptor::resume_if_possible() {
   const std::uint32_t held = worker_.clients.held();
-  if (!paused_ || held >= worker_.clients.descriptor_cap()) return;
+  if (!paused_ || (is_full() && !can_make_room(worker_))) return;
   // Without a client less, the cause is elsewhere: it takes time.
   if ((patient_ || held >= held_at_pause_) && worker_.loop.now() < resume_at_) return;
   patient_ = false;
   if (const UniqueFd next(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)); next) {
-    if (!worker_.clients.may_hold(next.get())) return pause_again(kPause);
+    if (!worker_.clients.may_hold(next.get()) && !can_make_room(worker_))
+      return pause_again(kPause);
   }
   paused_ = !start().has_value();
 }

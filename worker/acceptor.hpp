@@ -37,6 +37,7 @@ class Acceptor final : private EventHandler {
   void on_events(std::uint32_t events) override;
   void accept_clients();
   void admit(UniqueFd client);
+  [[nodiscard]] bool is_full() const;
   void pause();
   void pause_again(Duration at_least);
   void rest(Duration at_least);

@@ -2,6 +2,7 @@
 // writes, and parks while the broker decides who gets it.
 #pragma once
 
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,8 @@
 #include "proto/message.hpp"
 #include "worker/handler.hpp"
 #include "worker/key_table.hpp"
+#include "worker/memory_budget.hpp"
+#include "worker/memory_reserve.hpp"
 
 namespace mpb {
 
@@ -70,6 +73,11 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void keep(std::uint32_t epoch);
   void settle();
   void refuse();  // nobody can take it: says so in the protocol's words
+  /// It has said nothing since it was accepted.
+  [[nodiscard]] bool is_silent() const { return silent_ && state_ == State::kClassifying; }
+  [[nodiscard]] TimePoint accepted_at() const { return accepted_at_; }
+  /// Of a silent client: looks once more, and closes it for this reason unless it has spoken.
+  void close_silent(Reason reason);
   /// No verdict comes: another worker may have it already, and it must not hear two voices.
   void close_unsettled();
 
@@ -79,6 +87,11 @@ class Session final : private EventHandler, public Deadline, private Connection 
     if (attempts_ < UINT8_MAX) ++attempts_;
     exposed_ = true;  // whoever refused it may have kept it
   }
+
+  /// What is held for the client, for MemoryBudget.
+  [[nodiscard]] MemoryShare memory_share();
+  /// There is no memory for it: tells so, and closes it at once.
+  void close_for_memory();
 
   /// A deadline has passed: what that means depends on the state.
   void expire();
@@ -97,15 +110,24 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void close_slow() override;
   void exempt_from_idle(bool exempt) override;
   void note_progress(bool unread) override;
+  void note_memory(std::size_t bytes) override;
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
+  [[nodiscard]] bool believes_peer() const override;
 
   void on_events(std::uint32_t events) override;
+  void handle(std::uint32_t events);
+  /// Does what the client wants. Is there no memory for it, the client is closed.
+  template <class F>
+  void work(F&& what);
+  [[nodiscard]] std::size_t memory() const;
+  void account_memory();
   void read_once(std::uint32_t events = 0);
   /// With MSG_DONTWAIT nothing waits that a signal could interrupt, but for what others do.
   [[nodiscard]] bool is_momentary(int error) const {
     return error == EAGAIN || (error == EINTR && !exposed_);
   }
   void consume(std::string_view fresh);
+  void keep(std::string& joined, std::string_view rest);
   void go_on();
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
   bool classify(std::string_view& bytes);
@@ -113,6 +135,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool route(std::string key, std::string_view rest);
   bool serve_here(std::string_view rest);
   bool write_reply(const Verdict& verdict);
+  bool refuse_prefix();
 
   void park();
   void wait_for_source();
@@ -158,15 +181,19 @@ class Session final : private EventHandler, public Deadline, private Connection 
   std::string state_on_the_move_;  // from the last handler, or for the next (Handler::export_state)
   std::string input_;              // read, not consumed
   std::string output_;             // answered, not written
+  Classification so_far_;          // while it is classified
   Client client_;
   UniqueFd fd_;
   Watch watch_;
   std::uint32_t watched_ = 0;
-  TimePoint header_began_{};   // when the first byte of what is not classified yet came
-  std::uint64_t handoff_ = 0;  // its id while parked; see Handoffs
+  TimePoint accepted_at_{};        // of a client that was accepted here
+  TimePoint header_began_{};       // when the first byte of what is not classified yet came
+  std::size_t handler_bytes_ = 0;  // see note_memory()
+  std::size_t accounted_ = 0;      // in the worker's budget
+  std::uint64_t handoff_ = 0;      // its id while parked; see Handoffs
   State state_ = State::kFree;
   std::uint8_t attempts_ = 0;
-  std::uint8_t stage_ = 0;    // of the classifier
+  bool silent_ = false;       // accepted here, and nothing was read from it yet
   bool counted_ = false;      // among the worker's routed clients
   bool shared_ = false;       // it came from another worker
   bool exposed_ = false;      // another process may hold a copy of the descriptor
@@ -179,5 +206,16 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool too_many_ = false;     // see hold_back()
   bool header_due_ = false;   // the header deadline runs and must not be restarted
 };
+
+template <class F>
+void Session::work(F&& what) {
+  try {
+    const MemoryReserve::ClientWork at_work;
+    what();
+    if (state_ != State::kFree) account_memory();
+  } catch (const std::bad_alloc&) {
+    close_for_memory();
+  }
+}
 
 }  // namespace mpb

@@ -22,6 +22,14 @@ constexpr std::chrono::minutes kWary{1};        // after a call that may have wa
 constexpr std::chrono::minutes kVeryWary{10};   // after one that was made to
 constexpr RateLimit kLines{3, Duration{60'000}};
 
+/// Which of the limits ends a client that has said nothing.
+Reason silence_reason(const WorkerSettings& settings) {
+  const bool idle =
+      settings.idle_timeout.count() != 0 &&
+      (settings.silence_timeout.count() == 0 || settings.idle_timeout < settings.silence_timeout);
+  return idle ? Reason::kIdleTimeout : Reason::kSilenceTimeout;
+}
+
 }  // namespace
 
 bool Session::write(std::string_view text) {
@@ -128,7 +136,7 @@ std::optional<std::size_t> Session::sent(ssize_t count, std::size_t size) {
 void Session::proceed() {
   if (!std::exchange(waiting_, false)) return;
   called_for_ = true;
-  consume({});
+  work([this] { consume({}); });
 }
 
 void Session::finish() {
@@ -184,10 +192,11 @@ bool Session::discard_input(std::uint32_t events) {
   return false;
 }
 
-/// With answers waiting, the client has to read them before it is read from.
+/// With answers waiting, the client has to read them before it is read from. While its handler
+/// wants no bytes only its end matters.
 bool Session::watch_what_matters() {
   if (!output_.empty()) return watch(EPOLLOUT);
-  const std::uint32_t reading = waiting_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+  const std::uint32_t reading = waiting_ ? EPOLLRDHUP : EPOLLIN;
   return watch(blocked_ ? reading | EPOLLOUT : reading);
 }
 
@@ -216,7 +225,12 @@ void Session::unwatch() {
 void Session::set_deadline() {
   SessionDeadlines& deadlines = worker_->deadlines;
   const TimePoint now = worker_->loop.now();
-  const bool has_begun = !input_.empty() || stage_ > 0;  // a stage: was answered, and has to go on
+  if (is_silent()) {  // counts from when it was accepted
+    if (!is_linked()) deadlines.silence.restart(*this, now);
+    return;
+  }
+  const bool has_begun =
+      !input_.empty() || so_far_.stage > 0;  // a stage: was answered, and has to go on
   if (output_.empty() && state_ == State::kClassifying && has_begun) {
     // Counts from the first byte, however many come and whatever else was waited for meanwhile.
     if (std::exchange(header_due_, true)) return;
@@ -245,6 +259,7 @@ void Session::expire() {
     case State::kLingering:
       break;
     case State::kClassifying:
+      if (silent_) return close_silent(silence_reason(worker_->settings));
       ++(header_due_ ? counters.rejected_header : counters.closed_idle);
       tell_refused(header_due_ ? Reason::kHeaderTimeout : Reason::kIdleTimeout, {});
       break;
@@ -257,6 +272,15 @@ void Session::expire() {
       }
       break;
   }
+  close();
+}
+
+void Session::close_silent(Reason reason) {
+  read_once();  // what it said may have come while this process did not run
+  if (!is_silent()) return;
+  ListenerCounters& counters = service_->counters;
+  ++(reason == Reason::kIdleTimeout ? counters.closed_idle : counters.rejected_header);
+  tell_refused(reason, {});
   close();
 }
 
@@ -286,18 +310,21 @@ void Session::close() {
   --service_->counters.clients;
   if (counted_) worker_->clients.remove_routed();
   worker_->clients.forget_source(*this);
-  if (is_linked()) Deadline::unlink();
+  DeadlineList<Session>::stop(*this);
   WorkerContext& worker = *worker_;
   watched_ = 0;
   state_ = State::kFree;
+  handler_bytes_ = 0;
+  account_memory();
   wanted_ = std::string();
   state_on_the_move_ = std::string();
-  header_began_ = TimePoint{};
+  accepted_at_ = header_began_ = TimePoint{};
   input_ = std::string();
   output_ = std::string();
+  so_far_ = Classification{};
   client_ = Client{};
-  attempts_ = stage_ = 0;
-  counted_ = shared_ = exposed_ = yielded_ = too_many_ = header_due_ = false;
+  attempts_ = 0;
+  silent_ = counted_ = shared_ = exposed_ = yielded_ = too_many_ = header_due_ = false;
   blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
   worker.clients.give_back(*this);
 }

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 #include <utility>
 
 #include "common/error_log.hpp"
 #include "common/listen_flags.hpp"
 #include "common/log.hpp"
+#include "common/network.hpp"
+#include "worker/confine.hpp"
 
 namespace mpb {
 namespace {
@@ -23,6 +26,7 @@ WorkerSettings from_message(const channel::Configure& m) {
   settings.max_clients = m.max_clients;
   settings.window = m.window;
   settings.clients_per_source = m.clients_per_source;
+  settings.silence_timeout = Duration{m.silence_timeout_ms};
   settings.header_timeout = Duration{m.header_timeout_ms};
   settings.idle_timeout = Duration{m.idle_timeout_ms};
   settings.send_timeout = Duration{m.send_timeout_ms};
@@ -30,6 +34,7 @@ WorkerSettings from_message(const channel::Configure& m) {
   settings.key_linger = Duration{m.key_linger_ms};
   settings.drain_timeout = Duration{m.drain_timeout_ms};
   settings.gop_memory = m.gop_memory;
+  settings.media_memory = m.media_memory;
   return settings;
 }
 
@@ -43,6 +48,7 @@ WorkerSettings from_options(const Settings& options) {
   WorkerSettings settings;
   settings.max_clients = options.max_clients;
   settings.clients_per_source = options.clients_per_source;
+  settings.silence_timeout = options.silence_timeout;
   settings.header_timeout = options.header_timeout;
   settings.idle_timeout = options.idle_timeout;
   settings.send_timeout = options.send_timeout;
@@ -50,13 +56,18 @@ WorkerSettings from_options(const Settings& options) {
   settings.key_linger = options.key_linger;
   settings.drain_timeout = options.drain_timeout;
   settings.gop_memory = options.gop_memory;
+  settings.media_memory = options.media_memory;
   return settings;
 }
 
 }  // namespace
 
 Worker::Worker(EventLoop& loop, const Registry& registry)
-    : loop_(loop), registry_(registry), environment_(loop), context_(loop) {
+    : loop_(loop),
+      registry_(registry),
+      environment_(loop),
+      context_(loop),
+      memory_relief_(context_, environment_) {
   context_.environment = &environment_;
   loop_.at_turn_end([this] { end_turn(); });
   sweep();
@@ -97,6 +108,8 @@ Status Worker::open_alone(const ListenerSettings& listener, SharedSocket socket)
   message.name = listener.name;
   message.protocol = listener.protocol;
   message.handler = listener.handler;
+  const std::string prefix_from = pack(listener.prefix_from);
+  message.prefix_from = prefix_from;
   if (const Status added = add_listener(message, {}); !added) return added;
   Listener& added = listeners_[static_cast<std::uint16_t>(message.listener)];
   added.socket = std::move(socket);
@@ -167,6 +180,7 @@ void Worker::configure(const WorkerSettings& settings) {
   context_.settings = settings;
   environment_.slot = settings.slot;
   environment_.gop_memory = settings.gop_memory;
+  environment_.memory.set_limit(settings.media_memory);
   context_.deadlines.configure(settings);
   context_.keys.set_linger(settings.key_linger);
 }
@@ -187,6 +201,7 @@ void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
 Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   auto made = registry_.make(message.protocol, message.handler, environment_, traits_of(message));
   if (!made) return made.error();
+  note_needs(message);
   Listener& listener = listeners_[static_cast<std::uint16_t>(message.listener)];
   Service& service = listener.service;
   service.listener = static_cast<std::uint16_t>(message.listener);
@@ -194,12 +209,24 @@ Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   service.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
   service.name = message.name;
   service.counters.listener = message.listener;
+  service.prefix_from = unpack_networks(message.prefix_from);
   service.classifier = std::move(made->classifier);
   // A listener that was changed keeps what serves its clients.
   if (!service.handler) service.handler = std::move(made->handler);
   if ((message.flags & channel::Listen::kBeside) == 0) listener.acceptors.clear();
   if (!socket || context_.draining) return {};
   return add_acceptor(listener, std::move(socket));
+}
+
+/// What was given up does not come back.
+void Worker::note_needs(const channel::Listen& message) {
+  if (!needs_) return;
+  const Needs wanted = registry_.needs_of(message.protocol, message.handler);
+  if (!started_) return needs_->add(wanted);
+  if (needs_->leave_calls_for(wanted)) return;
+  log_error("sandbox.narrow")("listener", message.name)(
+      "why", "its handler needs what this worker has given up")(
+      "help", "drain the workers one by one (mpctl drain SLOT): those that follow have it");
 }
 
 void Worker::on_unlisten(std::uint16_t listener) {
@@ -239,7 +266,12 @@ void Worker::on_start() {
       }
     }
   }
-  if (link_) link_->send_ready();
+  if (!link_) return;
+  if (const Status confined = needs_ ? confine_calls(*needs_) : Status{}; !confined) {
+    log_failed(confined.error());
+    return stop(ExitCode::kFailure);
+  }
+  link_->send_ready();
 }
 
 Service* Worker::find_service(std::uint16_t listener) {
@@ -314,6 +346,7 @@ void Worker::admit_waiting() {
 }
 
 void Worker::end_turn() {
+  memory_relief_.end_turn();
   admit_waiting();
   expire_deadlines();
   if (link_) link_->flush();
@@ -359,6 +392,16 @@ void Worker::sweep() {
   for_each_acceptor([](Acceptor& acceptor) { acceptor.sweep(); });
   catch_up_log();
   loop_.after(kSweepInterval, [this] { sweep(); });
+}
+
+void Worker::run() {
+  for (;;) {
+    try {
+      return loop_.run();
+    } catch (const std::bad_alloc&) {
+      // What was not done in this turn is done in the next: the loop is level-triggered.
+    }
+  }
 }
 
 void Worker::stop(ExitCode code) {

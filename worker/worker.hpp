@@ -11,6 +11,7 @@
 #include "worker/acceptor.hpp"
 #include "worker/broker_link.hpp"
 #include "worker/environment.hpp"
+#include "worker/memory_relief.hpp"
 #include "worker/registry.hpp"
 #include "worker/service.hpp"
 #include "worker/vhost_collector.hpp"
@@ -37,6 +38,11 @@ class Worker final : private BrokerCommands {
   /// unix paths that were deleted, which are made again.
   void reconfigure(const Settings& settings);
 
+  /// Its system calls are filtered before it says that it is ready: see worker/confine.hpp.
+  void confine_when_ready() { needs_.emplace(); }
+
+  /// Until the worker stops. That there is no memory does not end it.
+  void run();
   /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
   /// calls the earliest deadline counts.
   void drain(Duration deadline);
@@ -68,6 +74,7 @@ class Worker final : private BrokerCommands {
   Status add_listener(const channel::Listen& message, UniqueFd socket);
   Status open_alone(const ListenerSettings& listener, SharedSocket socket);
   Status accept_alone(Listener& listener);
+  void note_needs(const channel::Listen& message);
   /// Accepts from `socket`, too.
   Status add_acceptor(Listener& listener, UniqueFd socket);
   template <class F>
@@ -96,11 +103,13 @@ class Worker final : private BrokerCommands {
   const Registry& registry_;
   Environment environment_;  // outlives the clients and their handlers
   WorkerContext context_;
+  MemoryRelief memory_relief_;
   std::map<std::uint16_t, Listener> listeners_;
   ListenerReport report_;
   std::unique_ptr<BrokerLink> link_;
   VhostCollector vhosts_;
   std::optional<EventLoop::TimerId> deadline_timer_;
+  std::optional<Needs> needs_;  // unset: it is not confined
   bool started_ = false;
   bool orphaned_ = false;  // its broker is gone
   ExitCode exit_code_ = ExitCode::kOk;

@@ -78,7 +78,7 @@ TEST_P(SharedSocket, WithAFilterForGoodItIsMadeAnew) {
 INSTANTIATE_TEST_SUITE_P(Of, SharedSocket,
                          testing::Values(Mode{"Broker", {"--ping-limit", "3s"}},
                                          Mode{"SingleProcess", {"--workers", "0"}}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& mode) { return mode.param.name; });
 
 /// The worker is stopped, clients come, and it is killed: whoever waits is served by the next one,
 /// although the socket is another by then.

@@ -17,6 +17,7 @@
 #include <fstream>
 #include <vector>
 
+#include "common/foreign_descriptor.hpp"
 #include "common/listen_error.hpp"
 #include "common/listener_sockets.hpp"
 #include "common/socket_options.hpp"
@@ -545,19 +546,17 @@ TEST(ErrorQueue, IsClearedAndStaysSo) {
 TEST(StreamClient, IsAConnectionAndNothingElse) {
   const UniqueFd listening = *listen_on(parse_endpoint("127.0.0.1:0").value(), 1);
   const Endpoint address = local_endpoint(listening.get()).value();
-  EXPECT_TRUE(is_stream_client(connect_to(address).get()));
-  EXPECT_FALSE(is_stream_client(listening.get()));
+  EXPECT_NE(stream_kind(connect_to(address).get()), StreamKind::kOther);
+  EXPECT_EQ(stream_kind(listening.get()), StreamKind::kOther);
   const auto make = [](int family, int type, int protocol) {
     return UniqueFd(::socket(family, type | SOCK_CLOEXEC, protocol));
   };
-  EXPECT_TRUE(is_stream_client(make(AF_UNIX, SOCK_STREAM, 0).get()));
-  EXPECT_FALSE(is_stream_client(make(AF_UNIX, SOCK_SEQPACKET, 0).get()));
-  EXPECT_FALSE(is_stream_client(make(AF_INET, SOCK_DGRAM, 0).get()));
-  EXPECT_FALSE(is_stream_client(-1));
-  for (const int protocol : {IPPROTO_MPTCP, IPPROTO_SCTP}) {
-    if (const UniqueFd other = make(AF_INET, SOCK_STREAM, protocol)) {
-      EXPECT_FALSE(is_stream_client(other.get())) << protocol;
-    }
+  EXPECT_NE(stream_kind(make(AF_UNIX, SOCK_STREAM, 0).get()), StreamKind::kOther);
+  EXPECT_EQ(stream_kind(make(AF_UNIX, SOCK_SEQPACKET, 0).get()), StreamKind::kOther);
+  EXPECT_EQ(stream_kind(make(AF_INET, SOCK_DGRAM, 0).get()), StreamKind::kOther);
+  EXPECT_EQ(stream_kind(-1), StreamKind::kOther);
+  if (const UniqueFd other = make(AF_INET, SOCK_STREAM, IPPROTO_SCTP)) {
+    EXPECT_EQ(stream_kind(other.get()), StreamKind::kOther);
   }
 }
 

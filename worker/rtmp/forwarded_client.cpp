@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "common/endpoint.hpp"
@@ -14,6 +15,7 @@
 #include "common/turn_guard.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/prefix.hpp"
+#include "worker/memory_reserve.hpp"
 
 namespace mpb::rtmp {
 namespace {
@@ -58,7 +60,26 @@ void ForwardedClient::begin(ForwardRequest request) {
   search_ = std::make_unique<Search>();
   search_->set = upstreams_.of(request.settings);
   search_->request = std::move(request);
+  note_memory();
   restart_timer(Duration{0}, &ForwardedClient::try_next);
+}
+
+void ForwardedClient::work(void (ForwardedClient::*react)(std::uint32_t), std::uint32_t events) {
+  try {
+    const MemoryReserve::ClientWork at_work;
+    return (this->*react)(events);  // may destroy this
+  } catch (const std::bad_alloc&) {
+    // Below, where the reserve is there for what an end needs.
+  }
+  end();
+}
+
+void ForwardedClient::note_memory() {
+  constexpr std::size_t kPipe = 64UL * 1024;  // of the kernel's memory; see pipe(7)
+  std::size_t bytes = sizeof *this;
+  if (search_) bytes += sizeof(Search) + 2 * search_->request.bytes.capacity();
+  for (const SplicePath* path : {&up_, &down_}) bytes += path->wants_to_write() ? kPipe : 0;
+  connection_.note_memory(bytes);
 }
 
 void ForwardedClient::leave() {
@@ -105,7 +126,7 @@ void ForwardedClient::try_next() {
       }
     }
     if (!search_->tried.empty()) {
-      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why);
+      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why, search_->blamed);
     }
     const auto number = search_->set->pick(upstreams_.loop.now(), search_->tried);
     if (!number) break;
@@ -119,6 +140,7 @@ void ForwardedClient::try_next() {
 bool ForwardedClient::find_addresses(std::size_t number) {
   search_->addresses.clear();
   search_->next_address = 0;
+  search_->blamed = false;
   const std::string& address = search_->set->members()[number].upstream.address;
   if (const auto literal = parse_endpoint(address)) {
     search_->addresses = {*literal};
@@ -127,11 +149,13 @@ bool ForwardedClient::find_addresses(std::size_t number) {
   const auto named = parse_host_and_port(address);
   if (!named) {
     search_->why = "it is no address";
+    search_->blamed = true;
     return true;
   }
   const auto learn = [this, number](const NameResolver::Found& found) {
     if (!found) {
       search_->why = found.error().text;
+      search_->blamed = found.error().kind != ErrorKind::kLimit;
       return;
     }
     search_->addresses = search_->set->arrange(number, *found, upstreams_.loop.now());
@@ -168,6 +192,7 @@ void ForwardedClient::address_failed(std::string_view why) {
   const std::size_t number = search_->tried.back();
   const Endpoint& address = search_->addresses[search_->next_address - 1];
   search_->set->address_failed(number, address, upstreams_.loop.now());
+  search_->blamed = true;
   search_->why = search_->addresses.size() == 1 ? std::string(why)
                                                 : fmt::format("{}: {}", address.to_string(), why);
   const auto named = parse_host_and_port(search_->set->members()[number].upstream.address);
@@ -201,7 +226,8 @@ void ForwardedClient::on_dial_event(std::uint32_t events) {
       upstreams_.note_success(*search_->set, search_->tried.back());
       return start_relaying();
     case UpstreamDial::Progress::kFailed:
-      return give_up_on(dial.why());
+      // One that has played its handshake is there: what it ends is what this client asked for.
+      return give_up_on(dial.why(), !dial.is_greeted());
     case UpstreamDial::Progress::kGoesOn:
       break;
   }
@@ -216,11 +242,16 @@ void ForwardedClient::on_dial_event(std::uint32_t events) {
 
 void ForwardedClient::on_dial_timeout() {
   give_up_on(fmt::format("it did not answer the handshake within {}",
-                         format_duration(search_->request.settings->upstream_timeout)));
+                         format_duration(search_->request.settings->upstream_timeout)),
+             true);
 }
 
-void ForwardedClient::give_up_on(std::string_view why) {
-  address_failed(why);
+void ForwardedClient::give_up_on(std::string_view why, bool blames) {
+  if (blames) {
+    address_failed(why);
+  } else {
+    search_->why = why;
+  }
   stop_timer();
   upstream_side_.unwatch();
   try_next();
@@ -318,6 +349,7 @@ void ForwardedClient::go_on(bool sent, bool received) {
   const bool unread = down_.wants_to_write();
   if (received || unread != unread_ || (sent && !unread)) connection_.note_progress(unread);
   unread_ = unread;
+  note_memory();
 
   const auto interest = [](const SplicePath& reads, const SplicePath& writes) {
     return (reads.wants_to_read() ? EPOLLIN : 0U) | (writes.wants_to_write() ? EPOLLOUT : 0U);
