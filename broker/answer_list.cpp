@@ -24,13 +24,14 @@ constexpr std::array<std::string_view, 4> kUpstreamNumbers{"clients", "served", 
 constexpr std::array<std::string_view, 2> kUpstreamFlags{"backup", "out"};
 constexpr std::array<std::string_view, 2> kUpstreamTotals{"clients", "unserved"};
 
-constexpr std::array<std::string_view, 6> kHookNumbers{"asked",  "told",    "refused",
-                                                       "failed", "dropped", "under_way"};
+constexpr std::array<std::string_view, 2> kHookTexts{"server", "state"};
+constexpr std::array<std::string_view, 8> kHookNumbers{
+    "asked", "told", "refused", "failed", "dropped", "under_way", "waiting", "failures_in_a_row"};
 
 constexpr std::array<AnswerList, 3> kLists{{
     {"streams", kStreamTexts, kStreamNumbers, {}, 3, 2, kStreamTotals},
     {"upstreams", kUpstreamTexts, kUpstreamNumbers, kUpstreamFlags, 2, 2, kUpstreamTotals},
-    {"hooks", {}, kHookNumbers, {}, 0, 0, {}},
+    {"hooks", kHookTexts, kHookNumbers, {}, 1, 0, {}},
 }};
 
 }  // namespace

@@ -118,8 +118,7 @@ std::size_t Dispatcher::demand(TimePoint now) const {
   return waiting_.size() - placed_;
 }
 
-Dispatcher::Pending Dispatcher::take(
-    boost::unordered_flat_map<std::uint64_t, Pending>::iterator entry) {
+Dispatcher::Pending Dispatcher::take(PendingClients::iterator entry) {
   const Pending pending = entry->second;
   pending_.erase(entry);
   workers_.remove_in_flight(pending.target);

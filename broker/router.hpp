@@ -8,12 +8,12 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <boost/intrusive/list.hpp>
 
 #include "broker/worker_table.hpp"
+#include "common/keyed_map.hpp"
 #include "common/settings.hpp"
 
 namespace mpb {
@@ -98,8 +98,8 @@ class Router {
   [[nodiscard]] const Route* find(std::uint16_t space, std::string_view key);
 
  private:
-  using Routes = std::unordered_map<std::string, Route>;
-  using Pins = std::unordered_map<std::string, std::vector<Slot>>;
+  using Routes = KeyedMap<std::string, Route>;
+  using Pins = KeyedMap<std::string, std::vector<Slot>>;
   /// A route that is erased leaves its list by itself.
   using RouteList = boost::intrusive::list<Route, boost::intrusive::constant_time_size<false>>;
 

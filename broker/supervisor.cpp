@@ -73,7 +73,13 @@ void Supervisor::start(Slot slot) {
   record.started = Clock::now();
   record.missed_pings = 0;
   record.disconnect_told = false;
-  auto spawned = WorkerProcess::spawn(loop_, slot, program_, *this);
+  record.told_to_drain = false;
+  if (!accounts_.cover(slot)) return fail_start(slot, "user has no account for this slot");
+  ChildOptions program = program_;
+  program.run_as = accounts_.of(slot);
+  const UniqueFd group = owner_.enter_group(slot);
+  program.cgroup = group.get();
+  auto spawned = WorkerProcess::spawn(loop_, slot, program, *this);
   if (!spawned) return fail_start(slot, spawned.error().text);
   record.process = std::move(*spawned);
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
@@ -122,6 +128,7 @@ void Supervisor::on_ejected(Slot slot, const std::string& why) {
   records_[slot].disconnect_told = true;
   workers_.set_unreachable(slot);
   events_.emit(LogLevel::kError, "disconnect", {{"slot", slot}, {"why", why}});
+  owner_.on_worker_ejected(slot);
 }
 
 void Supervisor::on_exited(Slot slot, ExitStatus status) {
@@ -129,9 +136,11 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   Record& record = records_[slot];
   const bool usage = status.not_begun.empty() && status.signal == 0 && status.code == kUsageExit;
   const WorkerExit exit{record.process->ready(), usage, ran(slot)};
-  const bool drained = workers_.at(slot).state == WorkerState::kDraining;
   const pid_t pid = record.process->pid();
   const bool expected = status.signal == 0 && status.code == 0 && !status.unknown;
+  // One that says itself that it drains, and then ends otherwise, has failed.
+  const bool drained =
+      workers_.at(slot).state == WorkerState::kDraining && (expected || record.told_to_drain);
   record.last_exit = status.to_string();
   const LogLevel level = expected ? LogLevel::kInfo : LogLevel::kError;
   if (!record.disconnect_told) {
@@ -140,7 +149,7 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   events_.emit(level, "exit", {{"slot", slot}, {"pid", pid}, {"status", record.last_exit}});
   on_pong(slot);  // none comes any more
   workers_.set_state(slot, WorkerState::kStopped);
-  owner_.on_worker_gone(slot);
+  owner_.on_worker_gone(slot, record.told_to_drain && expected);
   record.process.reset();
   if (shutting_down_) {
     const bool none = std::none_of(records_.begin(), records_.end(),
@@ -190,6 +199,7 @@ bool Supervisor::drain(Slot slot, Duration deadline) {
 
 void Supervisor::drain_process(Slot slot, Duration deadline) {
   process(slot)->drain(deadline);
+  records_[slot].told_to_drain = true;
   kill_after(slot, deadline);
 }
 
@@ -259,6 +269,12 @@ void Supervisor::tick() {
 void Supervisor::kill_hung(Slot slot, const std::string& why) {
   if (!process(slot) || records_[slot].disconnect_told) return;
   process(slot)->condemn(why);
+}
+
+void Supervisor::eject(pid_t pid, const std::string& why) {
+  for_each_process([&](Slot, WorkerProcess& worker) {
+    if (worker.pid() == pid) worker.eject(why);
+  });
 }
 
 void Supervisor::keep_house() {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "broker/descriptor_plan.hpp"
+#include "common/socket_options.hpp"
 
 namespace mpb {
 namespace {

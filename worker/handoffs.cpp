@@ -19,7 +19,7 @@ void Handoffs::offer(Session& session) {
     parked.sent = true;
     ++sent_;
   } else {
-    unsent_.push_back(session.handoff_id());
+    unsent_.insert(session.handoff_id());
   }
 }
 
@@ -63,14 +63,12 @@ void Handoffs::abandon() {
 
 void Handoffs::pump() {
   while (!unsent_.empty() && may_send()) {
-    const std::uint64_t id = unsent_.front();
-    const auto parked = parked_.find(id);
-    if (parked != parked_.end()) {
-      if (!send(id, *parked->second.session)) return;
-      parked->second.sent = true;
-      ++sent_;
-    }
-    unsent_.pop_front();
+    const std::uint64_t id = *unsent_.begin();
+    Parked& parked = parked_.at(id);
+    if (!send(id, *parked.session)) return;
+    parked.sent = true;
+    ++sent_;
+    unsent_.erase(id);
   }
 }
 
@@ -78,7 +76,11 @@ Session* Handoffs::take(std::uint64_t id) {
   const auto parked = parked_.find(id);
   if (parked == parked_.end()) return nullptr;
   Session* session = parked->second.session;
-  if (parked->second.sent) --sent_;
+  if (parked->second.sent) {
+    --sent_;
+  } else {
+    unsent_.erase(id);
+  }
   parked_.erase(parked);
   return session;
 }
@@ -86,6 +88,7 @@ Session* Handoffs::take(std::uint64_t id) {
 bool Handoffs::withdraw(Session& session) {
   const auto parked = parked_.find(session.handoff_id());
   if (parked == parked_.end() || parked->second.sent) return false;
+  unsent_.erase(parked->first);
   parked_.erase(parked);
   return true;
 }
@@ -97,6 +100,7 @@ void Handoffs::forget(Session& session) {
   if (parked->second.sent) {
     parked->second.session = nullptr;
   } else {
+    unsent_.erase(parked->first);
     parked_.erase(parked);
   }
 }
@@ -124,7 +128,7 @@ void Handoffs::on_keep(const channel::Keep& message,
     ++session->service().counters.nacked;
     ++session->service().counters.retried;
     park(*session);
-    unsent_.push_back(session->handoff_id());
+    unsent_.insert(session->handoff_id());
   });
 }
 

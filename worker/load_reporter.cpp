@@ -46,7 +46,8 @@ void LoadReporter::tell_before_offer() {
 }
 
 void LoadReporter::tell_when_due() {
-  if (!channel_.is_open()) return;
+  // Behind what the broker has not read a report would be out of date when its turn comes.
+  if (!channel_.is_open() || channel_.queued() > 0) return;
   if (taken_for_full_ && has_room()) return tell();
   if (!changed()) return;
   const auto wait = told_at_ + kInterval - worker_.loop.now();

@@ -166,15 +166,17 @@ TEST(Inquiry, TotalsAreAddedUpAndUpstreamsHaveTheirWorker) {
             R"("clients":1000000000000002,"unserved":2})");
 }
 
-TEST(Inquiry, HooksAreInTheOrderOfTheWorkers) {
+TEST(Inquiry, HooksAreInTheOrderOfTheServersAndWorkers) {
   Inquiry inquiry("hooks");
   expect(inquiry, {0, 1});
-  answer(inquiry, 1, R"({"hooks":[{"asked":1}]})");
-  answer(inquiry, 0, R"({"hooks":[{"failed":2}]})");
+  answer(inquiry, 1, R"({"hooks":[{"server":"a:80","state":"open","asked":1}]})");
+  answer(inquiry, 0, R"({"hooks":[{"server":"a:80","failed":2}]})");
   EXPECT_EQ(json::serialize(inquiry.list_report()),
             R"({"ok":true,"hooks":[)"
-            R"({"asked":0,"told":0,"refused":0,"failed":2,"dropped":0,"under_way":0,"slot":0},)"
-            R"({"asked":1,"told":0,"refused":0,"failed":0,"dropped":0,"under_way":0,"slot":1}]})");
+            R"({"server":"a:80","state":"","asked":0,"told":0,"refused":0,"failed":2,"dropped":0,)"
+            R"("under_way":0,"waiting":0,"failures_in_a_row":0,"slot":0},)"
+            R"({"server":"a:80","state":"open","asked":1,"told":0,"refused":0,"failed":0,)"
+            R"("dropped":0,"under_way":0,"waiting":0,"failures_in_a_row":0,"slot":1}]})");
 }
 
 TEST(Inquiry, KicksAreAddedUp) {

@@ -5,13 +5,17 @@
 
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "common/endpoint.hpp"
 #include "common/host_name.hpp"
 #include "common/log.hpp"
+#include "common/socket_options.hpp"
+#include "common/turn_guard.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/prefix.hpp"
+#include "worker/memory_reserve.hpp"
 
 namespace mpb::rtmp {
 namespace {
@@ -56,7 +60,26 @@ void ForwardedClient::begin(ForwardRequest request) {
   search_ = std::make_unique<Search>();
   search_->set = upstreams_.of(request.settings);
   search_->request = std::move(request);
+  note_memory();
   restart_timer(Duration{0}, &ForwardedClient::try_next);
+}
+
+void ForwardedClient::work(void (ForwardedClient::*react)(std::uint32_t), std::uint32_t events) {
+  try {
+    const MemoryReserve::ClientWork at_work;
+    return (this->*react)(events);  // may destroy this
+  } catch (const std::bad_alloc&) {
+    // Below, where the reserve is there for what an end needs.
+  }
+  end();
+}
+
+void ForwardedClient::note_memory() {
+  constexpr std::size_t kPipe = 64UL * 1024;  // of the kernel's memory; see pipe(7)
+  std::size_t bytes = sizeof *this;
+  if (search_) bytes += sizeof(Search) + 2 * search_->request.bytes.capacity();
+  for (const SplicePath* path : {&up_, &down_}) bytes += path->wants_to_write() ? kPipe : 0;
+  connection_.note_memory(bytes);
 }
 
 void ForwardedClient::leave() {
@@ -103,7 +126,7 @@ void ForwardedClient::try_next() {
       }
     }
     if (!search_->tried.empty()) {
-      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why);
+      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why, search_->blamed);
     }
     const auto number = search_->set->pick(upstreams_.loop.now(), search_->tried);
     if (!number) break;
@@ -117,6 +140,7 @@ void ForwardedClient::try_next() {
 bool ForwardedClient::find_addresses(std::size_t number) {
   search_->addresses.clear();
   search_->next_address = 0;
+  search_->blamed = false;
   const std::string& address = search_->set->members()[number].upstream.address;
   if (const auto literal = parse_endpoint(address)) {
     search_->addresses = {*literal};
@@ -125,11 +149,13 @@ bool ForwardedClient::find_addresses(std::size_t number) {
   const auto named = parse_host_and_port(address);
   if (!named) {
     search_->why = "it is no address";
+    search_->blamed = true;
     return true;
   }
   const auto learn = [this, number](const NameResolver::Found& found) {
     if (!found) {
       search_->why = found.error().text;
+      search_->blamed = found.error().kind != ErrorKind::kLimit;
       return;
     }
     search_->addresses = search_->set->arrange(number, *found, upstreams_.loop.now());
@@ -166,6 +192,7 @@ void ForwardedClient::address_failed(std::string_view why) {
   const std::size_t number = search_->tried.back();
   const Endpoint& address = search_->addresses[search_->next_address - 1];
   search_->set->address_failed(number, address, upstreams_.loop.now());
+  search_->blamed = true;
   search_->why = search_->addresses.size() == 1 ? std::string(why)
                                                 : fmt::format("{}: {}", address.to_string(), why);
   const auto named = parse_host_and_port(search_->set->members()[number].upstream.address);
@@ -199,7 +226,8 @@ void ForwardedClient::on_dial_event(std::uint32_t events) {
       upstreams_.note_success(*search_->set, search_->tried.back());
       return start_relaying();
     case UpstreamDial::Progress::kFailed:
-      return give_up_on(dial.why());
+      // One that has played its handshake is there: what it ends is what this client asked for.
+      return give_up_on(dial.why(), !dial.is_greeted());
     case UpstreamDial::Progress::kGoesOn:
       break;
   }
@@ -214,11 +242,16 @@ void ForwardedClient::on_dial_event(std::uint32_t events) {
 
 void ForwardedClient::on_dial_timeout() {
   give_up_on(fmt::format("it did not answer the handshake within {}",
-                         format_duration(search_->request.settings->upstream_timeout)));
+                         format_duration(search_->request.settings->upstream_timeout)),
+             true);
 }
 
-void ForwardedClient::give_up_on(std::string_view why) {
-  address_failed(why);
+void ForwardedClient::give_up_on(std::string_view why, bool blames) {
+  if (blames) {
+    address_failed(why);
+  } else {
+    search_->why = why;
+  }
   stop_timer();
   upstream_side_.unwatch();
   try_next();
@@ -258,31 +291,47 @@ void ForwardedClient::on_client(std::uint32_t events) {
     // One that only sends no more is no longer worth another try, and may want this answer.
     return gone ? end() : start_relaying();
   }
-  const int client = connection_.descriptor();
   bool sent = false;
   bool received = false;
   if ((events & (EPOLLIN | kGone)) != 0) {
-    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+    sent = pump_up();
   }
   if ((events & (EPOLLOUT | kGone)) != 0) {
-    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+    received = pump_down();
   }
   if (gone && !up_.wants_to_read()) return end();
+  if ((events & EPOLLERR) != 0 && !sent && !received) {
+    clear_error_queue(connection_.descriptor());
+  }
   go_on(sent, received);
 }
 
 void ForwardedClient::on_upstream(std::uint32_t events) {
   if (search_ != nullptr) return on_dial_event(events);
-  const int client = connection_.descriptor();
   bool sent = false;
   bool received = false;
   if ((events & (EPOLLOUT | kGone)) != 0) {
-    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+    sent = pump_up();
   }
   if ((events & (EPOLLIN | kGone)) != 0) {
-    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+    received = pump_down();
   }
   go_on(sent, received);
+}
+
+bool ForwardedClient::pump_up() {
+  return pump(up_, connection_.descriptor(), upstream_.get());
+}
+
+bool ForwardedClient::pump_down() {
+  return pump(down_, upstream_.get(), connection_.descriptor());
+}
+
+bool ForwardedClient::pump(SplicePath& path, int source, int sink) {
+  const auto interruptions = TurnGuard::count();
+  const bool moved = path.pump(upstreams_.pipes, source, sink, connection_.wary());
+  if (TurnGuard::count() != interruptions) connection_.endure_interruption();
+  return moved;
 }
 
 /// Watches for what can go on, and only for that: the loop is level-triggered.
@@ -300,6 +349,7 @@ void ForwardedClient::go_on(bool sent, bool received) {
   const bool unread = down_.wants_to_write();
   if (received || unread != unread_ || (sent && !unread)) connection_.note_progress(unread);
   unread_ = unread;
+  note_memory();
 
   const auto interest = [](const SplicePath& reads, const SplicePath& writes) {
     return (reads.wants_to_read() ? EPOLLIN : 0U) | (writes.wants_to_write() ? EPOLLOUT : 0U);
