@@ -61,9 +61,27 @@ json::object entry_object(const AnswerList& list, const AnswerEntry& entry) {
   return object;
 }
 
-bool EntryBudget::take(const AnswerEntry& entry) {
-  std::size_t text = text_;
+namespace {
+
+std::size_t text_of(const AnswerEntry& entry) {
+  std::size_t text = 0;
   for (const std::string& part : entry.texts) text += part.size();
+  return text;
+}
+
+}  // namespace
+
+std::size_t cost_of(const AnswerEntry& entry) {
+  return kMaxEntriesText / kMaxEntries + text_of(entry);
+}
+
+void EntryBudget::give_back(const AnswerEntry& entry) {
+  --entries_;
+  text_ -= text_of(entry);
+}
+
+bool EntryBudget::take(const AnswerEntry& entry) {
+  const std::size_t text = text_ + text_of(entry);
   if (entries_ == kMaxEntries || text > kMaxEntriesText) return false;
   ++entries_;
   text_ = text;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/keyed_map.hpp"
 #include "common/option_values.hpp"
 #include "common/settings_builder.hpp"
 #include "common/vhost_text.hpp"
@@ -58,7 +59,7 @@ void VhostSet::Totals::take(const Vhost& vhost) {
 }
 
 VhostSet::Vhost* VhostSet::find(std::string_view name) {
-  const auto found = places_.find(std::string(name));
+  const auto found = places_.find(name);
   return found == places_.end() ? nullptr : &vhosts_[found->second];
 }
 
@@ -75,7 +76,7 @@ VhostSet::Vhost& VhostSet::put(VhostSettings settings, std::string text) {
 }
 
 void VhostSet::take(std::string_view name) {
-  const auto found = places_.find(std::string(name));
+  const auto found = places_.find(name);
   Vhost& gone = vhosts_[found->second];
   totals_.take(gone);
   if (&gone != &vhosts_.back()) {
@@ -89,7 +90,7 @@ void VhostSet::take(std::string_view name) {
 std::optional<VhostChange> VhostSet::replace(std::vector<VhostSettings> vhosts) {
   TextPacker set;
   TextPacker removed;
-  std::unordered_map<std::string_view, const VhostSettings*> wanted;
+  KeyedMap<std::string_view, const VhostSettings*> wanted;
   for (const VhostSettings& vhost : vhosts) wanted.emplace(vhost.name, &vhost);
   std::vector<std::string> gone;
   for (const Vhost& vhost : vhosts_) {

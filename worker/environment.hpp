@@ -7,9 +7,11 @@
 #include <string>
 #include <string_view>
 #include <typeindex>
+#include <vector>
 
 #include "common/event_loop.hpp"
 #include "common/vhost_table.hpp"
+#include "worker/memory_budget.hpp"
 #include "worker/notices.hpp"
 
 namespace mpb {
@@ -34,6 +36,8 @@ class Environment {
   std::uint16_t slot = 0;
   std::uint64_t gop_memory = 0;  // bytes that may be kept for players to begin with; 0: no limit
   Notices notices;               // see tell()
+  MemoryBudget memory;           // of all that is held for clients (media-memory)
+  std::vector<MemoryKeeper*> memory_keepers;  // they outlive the clients, or take themselves out
 
   /// Tells the operator of a client: events `publish`, `unpublish` and `refused`, bounded in rate
   /// for each vhost and reason. Keys and other secrets are not among what is told. `socket`: the

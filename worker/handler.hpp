@@ -50,8 +50,19 @@ class Connection {
   /// After Step::kDetach: bytes have moved, and the time limits begin again: the idle one, or,
   /// while `unread` bytes wait for the client to read, the send time limit.
   virtual void note_progress(bool unread) = 0;
+  /// The handler holds so many bytes of memory for the client, which count against media-memory.
+  virtual void note_memory(std::size_t bytes) { static_cast<void>(bytes); }
   /// The socket, to look at or set options of; to read and write it after Step::kDetach.
   [[nodiscard]] virtual int descriptor() const = 0;
+  /// Whether the peer is one whose word on the client's address counts (`prefix-from`). If not, an
+  /// address that came along in a state is to be ignored, whichever worker says it.
+  [[nodiscard]] virtual bool believes_peer() const { return true; }
+  /// Another process may hold the socket, and calls that go by its O_NONBLOCK were made to wait
+  /// lately: only those with MSG_DONTWAIT are right for it now.
+  [[nodiscard]] virtual bool wary() const { return false; }
+  /// After Step::kDetach: a call on the socket that goes by its O_NONBLOCK was interrupted
+  /// (common/turn_guard.hpp). False: somebody has made it wait, and the socket is shut down.
+  virtual bool endure_interruption() { return true; }
 
  protected:
   ~Connection() = default;
@@ -62,6 +73,7 @@ struct Client {
   std::string_view key;    // the partition it belongs to; empty: none
   std::uint16_t slot = 0;  // the worker's slot
   std::uint16_t hops = 0;  // how often it was handed over
+  std::size_t seen = 0;    // of what on_bytes is given: was given before, and not enough
   std::unique_ptr<ClientState> state;
   Connection* connection = nullptr;
 };
@@ -88,7 +100,8 @@ class Handler {
   virtual ~Handler() = default;
 
   /// `bytes`: everything the client sent that was not consumed yet, from its first byte on,
-  /// whichever worker read it; empty when called by Connection::proceed() and nothing is there.
+  /// whichever worker read it; empty when called by Connection::proceed() and nothing is there. A
+  /// client may send byte by byte: what is `seen` is not to be gone through again.
   /// Output goes to the end of `out`. kMove with the client's own key is an error of the handler.
   virtual Step on_bytes(Client& client, std::string_view bytes, std::string& out) = 0;
 
@@ -114,6 +127,9 @@ class Handler {
   /// The client is about to be closed since it does not read what it is sent; on_close follows. Not
   /// after Connection::close_slow().
   virtual void on_slow(Client&) {}
+
+  /// The client is about to be closed since there is no memory for it; on_close follows.
+  virtual void on_shortage(Client&) {}
 
   /// Fills in what the operator is to know of a client that is refused or timed out: its texts live
   /// as long as the client.

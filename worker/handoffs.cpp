@@ -15,13 +15,18 @@ constexpr Duration kDescriptorPause{20};  // until the broker may have descripto
 void Handoffs::offer(Session& session) {
   if (abandoned_) return session.refuse();
   Parked& parked = park(session);
-  const bool now = unsent_.empty() && !paused_ && sent_ < worker_.settings.window;
-  if (now && send(session.handoff_id(), session)) {
+  if (unsent_.empty() && may_send() && send(session.handoff_id(), session)) {
     parked.sent = true;
     ++sent_;
   } else {
     unsent_.insert(session.handoff_id());
   }
+}
+
+/// What waits for the kernel's quota waits here, where its client can still be told that the
+/// service is busy.
+bool Handoffs::may_send() const {
+  return !paused_ && sent_ < worker_.settings.window && !channel_.waits_for_quota();
 }
 
 Handoffs::Parked& Handoffs::park(Session& session) {
@@ -57,7 +62,7 @@ void Handoffs::abandon() {
 }
 
 void Handoffs::pump() {
-  while (!unsent_.empty() && !paused_ && sent_ < worker_.settings.window) {
+  while (!unsent_.empty() && may_send()) {
     const std::uint64_t id = *unsent_.begin();
     Parked& parked = parked_.at(id);
     if (!send(id, *parked.session)) return;

@@ -36,7 +36,7 @@ void LoadReporter::tell() {
   std::string datagram;
   channel::encode(datagram, tell_with_ack());
   // A channel that does not take it tells of its end itself; the next report brings the figures.
-  (void)channel_.send(datagram);
+  (void)channel_.send(datagram, -1, Order::kFree);
 }
 
 void LoadReporter::tell_before_offer() {

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/network.hpp"
+#include "common/socket_options.hpp"
 #include "worker/environment.hpp"
 #include "worker/handoffs.hpp"
 #include "worker/service.hpp"
@@ -21,10 +23,12 @@ void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd, bool h
   state_ = State::kClassifying;
   client_.slot = worker.settings.slot;
   client_.connection = this;
+  silent_ = true;
+  accepted_at_ = worker.loop.now();
   ++service.counters.clients;
   ++service.counters.accepted;
   if (held_back) return wait_for_source();
-  read_once();
+  work([this] { read_once(); });
 }
 
 void Session::wait_for_source() {
@@ -42,9 +46,11 @@ void Session::try_source() {
   const auto limit = worker_->settings.clients_per_source;
   if (!worker_->clients.admit_source(*this, fd_.get(), limit)) return;
   leave_source_wait();
-  if (shared_) return take_over();
-  state_ = State::kClassifying;
-  read_once();
+  work([this] {
+    if (shared_) return take_over();
+    state_ = State::kClassifying;
+    read_once();
+  });
 }
 
 void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
@@ -53,7 +59,8 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   service_ = &service;
   fd_ = std::move(fd);
   state_ = State::kAdopted;
-  shared_ = true;
+  shared_ = exposed_ = true;
+  mend_flags(fd_.get());
   input_ = delivery.prefix;
   client_.slot = worker.settings.slot;
   client_.hops = delivery.hops;
@@ -65,12 +72,13 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   }
   state_on_the_move_ = delivery.state;  // read by resume(): only then may the handler run
   count_as_routed();
+  account_memory();
 }
 
 void Session::resume() {
   if (state_ != State::kAdopted) return;
   if (std::exchange(too_many_, false)) return wait_for_source();
-  take_over();
+  work([this] { take_over(); });
 }
 
 void Session::take_over() {
@@ -91,8 +99,12 @@ bool Session::import_state() {
 }
 
 void Session::on_events(std::uint32_t events) {
+  work([this, events] { handle(events); });
+}
+
+void Session::handle(std::uint32_t events) {
   if (state_ == State::kLingering) {
-    discard_input();
+    discard_input(events);
     return;
   }
   if (waiting_ && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) return close();
@@ -100,29 +112,30 @@ void Session::on_events(std::uint32_t events) {
     on_writable();
     if (state_ == State::kFree || (watched_ & EPOLLIN) == 0) return;
   }
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_once();
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_once(events);
 }
 
-void Session::read_once() {
+void Session::read_once(std::uint32_t events) {
   auto& buffer = worker_->read_buffer;
   const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count > 0) {
+    silent_ = false;
     if (state_ == State::kClassifying && service_->classifier->quick_ack()) {
       const int on = 1;
       ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     }
     return consume({buffer.data(), static_cast<std::size_t>(count)});
   }
-  if (count == 0 || (errno != EAGAIN && errno != EINTR)) return close();
+  if (count == 0 || !is_momentary(errno)) return close();
+  if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
   go_on();
 }
 
 void Session::consume(std::string_view fresh) {
   // What was read before stays in front; the fresh bytes are copied only if they must wait, too.
-  std::string joined;
+  std::string joined = std::exchange(input_, {});
   std::string_view bytes = fresh;
-  if (!input_.empty()) {
-    joined = std::exchange(input_, {});
+  if (!joined.empty()) {
     joined += fresh;
     bytes = joined;
   }
@@ -137,8 +150,20 @@ void Session::consume(std::string_view fresh) {
     reject_input();
     return close();
   }
-  input_ = bytes;
+  keep(joined, bytes);
   go_on();
+}
+
+/// `rest` waits for more: the end of `joined`, or of fresh bytes if that is empty. It is copied
+/// only where at least as much was consumed: one that sends byte by byte costs no more than its
+/// bytes.
+void Session::keep(std::string& joined, std::string_view rest) {
+  if (rest.size() <= joined.size() / 2 || joined.empty()) {
+    input_ = rest;
+    return;
+  }
+  joined.erase(0, joined.size() - rest.size());
+  input_ = std::move(joined);
 }
 
 void Session::go_on() {
@@ -148,14 +173,14 @@ void Session::go_on() {
 }
 
 bool Session::classify(std::string_view& bytes) {
-  Verdict verdict = service_->classifier->classify(bytes, stage_);
+  Verdict verdict = service_->classifier->go_on(bytes, so_far_);
+  if (verdict.prefixed && !believes_peer()) return refuse_prefix();
   if (!verdict.state.empty()) state_on_the_move_ = std::move(verdict.state);
   switch (verdict.kind) {
     case Verdict::Kind::kNeedMore:
       return false;
     case Verdict::Kind::kReply:
       if (!write_reply(verdict)) return false;
-      stage_ = verdict.stage;
       bytes.remove_prefix(verdict.consumed);
       return true;
     case Verdict::Kind::kRoute:
@@ -170,6 +195,17 @@ bool Session::classify(std::string_view& bytes) {
       reject({});
       return false;
   }
+  return false;
+}
+
+bool Session::believes_peer() const {
+  return contains(service_->prefix_from, peer_address(fd_.get()));
+}
+
+bool Session::refuse_prefix() {
+  ++service_->counters.rejected_input;
+  tell_refused(Reason::kPrefix, {});
+  reject({});
   return false;
 }
 
@@ -197,6 +233,7 @@ bool Session::serve_here(std::string_view rest) {
 bool Session::serve(std::string_view& bytes) {
   Step step = service_->handler->on_bytes(client_, bytes, worker_->answers);
   bytes.remove_prefix(std::min(step.consumed, bytes.size()));
+  client_.seen = step.next == Step::Next::kContinue ? bytes.size() : 0;
   const bool answered = !worker_->answers.empty();
   if (answered) {
     const bool alive = write(worker_->answers);

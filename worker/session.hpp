@@ -2,6 +2,7 @@
 // writes, and parks while the broker decides who gets it.
 #pragma once
 
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,8 @@
 #include "proto/message.hpp"
 #include "worker/handler.hpp"
 #include "worker/key_table.hpp"
+#include "worker/memory_budget.hpp"
+#include "worker/memory_reserve.hpp"
 
 namespace mpb {
 
@@ -70,6 +73,11 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void keep(std::uint32_t epoch);
   void settle();
   void refuse();  // nobody can take it: says so in the protocol's words
+  /// It has said nothing since it was accepted.
+  [[nodiscard]] bool is_silent() const { return silent_ && state_ == State::kClassifying; }
+  [[nodiscard]] TimePoint accepted_at() const { return accepted_at_; }
+  /// Of a silent client: looks once more, and closes it for this reason unless it has spoken.
+  void close_silent(Reason reason);
   /// No verdict comes: another worker may have it already, and it must not hear two voices.
   void close_unsettled();
 
@@ -77,7 +85,13 @@ class Session final : private EventHandler, public Deadline, private Connection 
   [[nodiscard]] channel::Handoff describe() const;
   void count_attempt() {
     if (attempts_ < UINT8_MAX) ++attempts_;
+    exposed_ = true;  // whoever refused it may have kept it
   }
+
+  /// What is held for the client, for MemoryBudget.
+  [[nodiscard]] MemoryShare memory_share();
+  /// There is no memory for it: tells so, and closes it at once.
+  void close_for_memory();
 
   /// A deadline has passed: what that means depends on the state.
   void expire();
@@ -89,16 +103,31 @@ class Session final : private EventHandler, public Deadline, private Connection 
 
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
   std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) override;
+  [[nodiscard]] bool wary() const override;
+  bool endure_interruption() override;
   void proceed() override;
   void finish() override;
   void close_slow() override;
   void exempt_from_idle(bool exempt) override;
   void note_progress(bool unread) override;
+  void note_memory(std::size_t bytes) override;
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
+  [[nodiscard]] bool believes_peer() const override;
 
   void on_events(std::uint32_t events) override;
-  void read_once();
+  void handle(std::uint32_t events);
+  /// Does what the client wants. Is there no memory for it, the client is closed.
+  template <class F>
+  void work(F&& what);
+  [[nodiscard]] std::size_t memory() const;
+  void account_memory();
+  void read_once(std::uint32_t events = 0);
+  /// With MSG_DONTWAIT nothing waits that a signal could interrupt, but for what others do.
+  [[nodiscard]] bool is_momentary(int error) const {
+    return error == EAGAIN || (error == EINTR && !exposed_);
+  }
   void consume(std::string_view fresh);
+  void keep(std::string& joined, std::string_view rest);
   void go_on();
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
   bool classify(std::string_view& bytes);
@@ -106,6 +135,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool route(std::string key, std::string_view rest);
   bool serve_here(std::string_view rest);
   bool write_reply(const Verdict& verdict);
+  bool refuse_prefix();
 
   void park();
   void wait_for_source();
@@ -142,7 +172,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void set_deadline();
   void linger();
   /// Discards what a lingering client sends; false when it has ended, and is closed.
-  bool discard_input();
+  bool discard_input(std::uint32_t events = 0);
 
   WorkerContext* worker_ = nullptr;
   Service* service_ = nullptr;
@@ -151,17 +181,22 @@ class Session final : private EventHandler, public Deadline, private Connection 
   std::string state_on_the_move_;  // from the last handler, or for the next (Handler::export_state)
   std::string input_;              // read, not consumed
   std::string output_;             // answered, not written
+  Classification so_far_;          // while it is classified
   Client client_;
   UniqueFd fd_;
   Watch watch_;
   std::uint32_t watched_ = 0;
-  TimePoint header_began_{};   // when the first byte of what is not classified yet came
-  std::uint64_t handoff_ = 0;  // its id while parked; see Handoffs
+  TimePoint accepted_at_{};        // of a client that was accepted here
+  TimePoint header_began_{};       // when the first byte of what is not classified yet came
+  std::size_t handler_bytes_ = 0;  // see note_memory()
+  std::size_t accounted_ = 0;      // in the worker's budget
+  std::uint64_t handoff_ = 0;      // its id while parked; see Handoffs
   State state_ = State::kFree;
   std::uint8_t attempts_ = 0;
-  std::uint8_t stage_ = 0;    // of the classifier
+  bool silent_ = false;       // accepted here, and nothing was read from it yet
   bool counted_ = false;      // among the worker's routed clients
-  bool shared_ = false;       // another process may hold a copy of the descriptor
+  bool shared_ = false;       // it came from another worker
+  bool exposed_ = false;      // another process may hold a copy of the descriptor
   bool blocked_ = false;      // the handler has bytes that the socket did not take
   bool waiting_ = false;      // the handler wants no bytes before proceed()
   bool detached_ = false;     // the handler does the I/O
@@ -171,5 +206,16 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool too_many_ = false;     // see hold_back()
   bool header_due_ = false;   // the header deadline runs and must not be restarted
 };
+
+template <class F>
+void Session::work(F&& what) {
+  try {
+    const MemoryReserve::ClientWork at_work;
+    what();
+    if (state_ != State::kFree) account_memory();
+  } catch (const std::bad_alloc&) {
+    close_for_memory();
+  }
+}
 
 }  // namespace mpb

@@ -46,12 +46,13 @@ inline constexpr std::size_t kMaxChunkStreams = 256;  // with a header to rememb
 /// Takes messages out of a chunk stream. Keeps the headers and partial messages of every chunk
 /// stream; Set Chunk Size and Abort are carried out and given to the caller too. Memory grows with
 /// what has come, never with what a header claims. Every limit holds for the stream, however it is
-/// cut into pieces.
+/// cut into pieces; and what it costs is linear in the bytes, whatever the chunks.
 class ChunkReader {
  public:
   /// `max_message`: a longer message is an error. All partial messages together may hold no more
-  /// than 4 times that.
-  explicit ChunkReader(std::size_t max_message) : max_message_(max_message) {}
+  /// than 4 times that. `max_partial`: no more messages may have begun and not be whole.
+  explicit ChunkReader(std::size_t max_message, std::size_t max_partial = kMaxPartialMessages)
+      : max_message_(max_message), max_partial_(max_partial) {}
 
   enum class Result : std::uint8_t {
     kMessage,   // `message` is whole
@@ -68,6 +69,8 @@ class ChunkReader {
   [[nodiscard]] std::uint32_t chunk_size() const { return chunk_size_; }
   /// True while some message has begun and is not whole.
   [[nodiscard]] bool has_partial() const { return partial_messages_ > 0 || chunk_left_ > 0; }
+  /// Bytes of memory that are held for messages which are not whole.
+  [[nodiscard]] std::size_t memory() const;
 
   /// The whole state, partial messages included, to go on elsewhere; and back. restore() is false,
   /// and changes nothing, for bytes that save() cannot have made: they are bounded and checked like
@@ -101,12 +104,16 @@ class ChunkReader {
   void drop_partial(std::uint32_t id);
   void recycle_whole();
   ChunkStream* find(std::uint32_t id);
+  ChunkStream& add(std::uint32_t id);
+  std::vector<std::uint8_t>::iterator place_of(std::uint32_t id);
   bool restore_stream(std::string_view& saved);
 
   std::size_t max_message_;
+  std::size_t max_partial_;
   std::uint32_t chunk_size_ = kDefaultChunkSize;
-  std::vector<ChunkStream> streams_;
-  std::size_t current_ = 0;       // in streams_: whose chunk is being read
+  std::vector<ChunkStream> streams_;  // in the order in which they began
+  std::vector<std::uint8_t> by_id_;   // the same in the order of their ids: indices in streams_
+  std::size_t current_ = 0;           // in streams_: whose chunk is being read
   std::uint32_t chunk_left_ = 0;  // bytes of that chunk that are to come; 0: a header comes next
   // Of messages that take several chunks, so that a message in one chunk counts the same whether it
   // comes in one piece or not.
@@ -125,6 +132,11 @@ void append_message(std::string& out, const Message& message, std::uint32_t chun
 /// after it (`message.timestamp` and `message.stream` are not used). delta < kExtendedTimestamp.
 void append_delta_message(std::string& out, const Message& message, std::uint32_t delta,
                           std::uint32_t chunk_size);
+
+/// The header alone that append_message() puts before the first chunk of a message whose payload is
+/// `length` bytes long (message.payload is not used), and the one before each further chunk.
+void append_first_header(std::string& out, const Message& message, std::size_t length);
+void append_next_header(std::string& out, const Message& message);
 
 /// Protocol control messages, whole (chunk stream 2, message stream 0) for any chunk size from 6
 /// on.

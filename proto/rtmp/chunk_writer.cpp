@@ -31,11 +31,28 @@ struct Header {
       byte((chunk_stream - 64) >> 8);
     }
   }
-  void length_and_type(const Message& message) {
-    number(static_cast<std::uint32_t>(message.payload.size()), 3);
+  void length_and_type(const Message& message, std::size_t length) {
+    number(static_cast<std::uint32_t>(length), 3);
     byte(static_cast<std::uint32_t>(message.type));
   }
 };
+
+Header first_header(const Message& message, std::size_t length) {
+  Header header;
+  header.basic(0, message.chunk_stream);
+  header.number(std::min(message.timestamp, kExtendedTimestamp), 3);
+  header.length_and_type(message, length);
+  for (int shift = 0; shift < 32; shift += 8) header.byte(message.stream >> shift & 0xff);
+  if (message.timestamp >= kExtendedTimestamp) header.number(message.timestamp, 4);
+  return header;
+}
+
+Header next_header(const Message& message) {
+  Header header;
+  header.basic(3, message.chunk_stream);
+  if (message.timestamp >= kExtendedTimestamp) header.number(message.timestamp, 4);
+  return header;
+}
 
 /// `first`, then the payload with `next` before each further chunk.
 void append_chunks(std::string& out, const Header& first, const Header& next,
@@ -63,19 +80,18 @@ void append_control_number(std::string& out, MessageType type, std::uint32_t num
 }  // namespace
 
 void append_message(std::string& out, const Message& message, std::uint32_t chunk_size) {
-  const bool extended = message.timestamp >= kExtendedTimestamp;
-  Header first;
-  first.basic(0, message.chunk_stream);
-  first.number(std::min(message.timestamp, kExtendedTimestamp), 3);
-  first.length_and_type(message);
-  for (int shift = 0; shift < 32; shift += 8) first.byte(message.stream >> shift & 0xff);
-  Header next;
-  next.basic(3, message.chunk_stream);
-  if (extended) {
-    first.number(message.timestamp, 4);
-    next.number(message.timestamp, 4);
-  }
-  append_chunks(out, first, next, message.payload, chunk_size);
+  append_chunks(out, first_header(message, message.payload.size()), next_header(message),
+                message.payload, chunk_size);
+}
+
+void append_first_header(std::string& out, const Message& message, std::size_t length) {
+  const Header header = first_header(message, length);
+  out.append(header.bytes, header.size);
+}
+
+void append_next_header(std::string& out, const Message& message) {
+  const Header header = next_header(message);
+  out.append(header.bytes, header.size);
 }
 
 void append_delta_message(std::string& out, const Message& message, std::uint32_t delta,
@@ -83,7 +99,7 @@ void append_delta_message(std::string& out, const Message& message, std::uint32_
   Header first;
   first.basic(1, message.chunk_stream);
   first.number(delta, 3);
-  first.length_and_type(message);
+  first.length_and_type(message, message.payload.size());
   Header next;
   next.basic(3, message.chunk_stream);
   append_chunks(out, first, next, message.payload, chunk_size);

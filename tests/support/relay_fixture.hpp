@@ -65,6 +65,8 @@ class RelayPeer final : private Connection {
   void set_cost(Duration each) { cost_ = each; }
   /// How many of its bytes came from a file.
   [[nodiscard]] std::size_t lent() const { return lent_; }
+  /// Bytes of memory that the handler says it holds for the client.
+  [[nodiscard]] std::size_t held() const { return held_; }
   /// The connection ends.
   void leave();
   [[nodiscard]] bool finished() const { return finished_; }
@@ -72,7 +74,8 @@ class RelayPeer final : private Connection {
   /// What the handler made of the client.
   [[nodiscard]] RelayClient& relay_client() const;
   Client client;
-  int socket = -1;  // for what the handler sets there; nothing is read or written
+  int socket = -1;       // for what the handler sets there; nothing is read or written
+  bool believed = true;  // see Connection::believes_peer()
 
  private:
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
@@ -82,7 +85,9 @@ class RelayPeer final : private Connection {
   void close_slow() override { cut_ = true; }
   void exempt_from_idle(bool) override {}
   void note_progress(bool) override {}
+  void note_memory(std::size_t bytes) override { held_ = bytes; }
   [[nodiscard]] int descriptor() const override { return socket; }
+  [[nodiscard]] bool believes_peer() const override { return believed; }
 
   Handler& handler_;
   std::string key_;
@@ -91,6 +96,7 @@ class RelayPeer final : private Connection {
   ChunkReader reader_{64UL * 1024 * 1024};
   std::size_t room_ = std::numeric_limits<std::size_t>::max();
   std::size_t lent_ = 0;
+  std::size_t held_ = 0;
   Duration cost_{0};
   Step::Next next_{};
   std::string wanted_key_;

@@ -130,6 +130,25 @@ TEST(Inquiry, StreamsOfAllWorkersAreBoundedInNumber) {
   EXPECT_TRUE(report.at("truncated").as_bool());
 }
 
+TEST(Inquiry, AWorkerWithTooManyStreamsHidesNobodyElses) {
+  std::string many = "{\"streams\":[" + stream("v", "a", "s");
+  for (std::size_t i = 1; i < kMaxEntries; ++i) many += "," + stream("v", "a", "s");
+  many += "]}";
+  for (const Slot first : {Slot{0}, Slot{1}}) {
+    Inquiry inquiry("streams");
+    expect(inquiry, {0, 1, 2});
+    answer(inquiry, first, many);
+    answer(inquiry, static_cast<Slot>(1 - first), "{\"streams\":[" + stream("b", "b", "b") + "]}");
+    answer(inquiry, 2, "{\"streams\":[" + stream("c", "c", "c") + "]}");
+    const json::object report = inquiry.list_report();
+    EXPECT_EQ(report.at("streams").as_array().size(), kMaxEntries);
+    EXPECT_TRUE(report.at("truncated").as_bool());
+    std::vector<std::string> names = names_in(report);
+    names.resize(2);
+    EXPECT_EQ(names, (std::vector<std::string>{std::to_string(1 - first) + " b/b/b", "2 c/c/c"}));
+  }
+}
+
 TEST(Inquiry, TotalsAreAddedUpAndUpstreamsHaveTheirWorker) {
   Inquiry inquiry("upstreams");
   expect(inquiry, {0, 1, 2});

@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "common/option_values.hpp"
+#include "common/plain_text.hpp"
 #include "common/utf8.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/event_text.hpp"
@@ -213,7 +214,7 @@ TEST(MpctlSafeText, NeverLetsAControlByteThrough) {
 
 TEST(MpctlSafeText, KeepsJsonEquivalent) {
   const std::string raw = "{\"a\u009b\u202e\":\t\"x\\\\\x7f\"}";
-  const std::string safe = safe_json(raw);
+  const std::string safe = plain_json(raw);
   EXPECT_EQ(safe, "{\"a\\u009b\\u202e\": \"x\\\\\\u007f\"}");
   EXPECT_EQ(json::parse(safe), json::parse(raw));
 }

@@ -61,13 +61,15 @@ class Screen {
   bool begin(TimePoint now = {}) {
     const auto entrance = player.stream().entrance();
     if (!entrance || player.paused()) return false;
-    player.begin(*entrance, out, now);
+    player.begin(*entrance, outgoing, now);
+    collect();
     return true;
   }
   /// The socket takes at most `room` bytes of the log.
   void take(std::size_t room = SIZE_MAX) {
     while (true) {
-      if (!player.mid_message()) player.write_own(out, SIZE_MAX);
+      if (!player.mid_message()) player.write_own(outgoing, SIZE_MAX);
+      collect();
       std::vector<iovec> slices;
       player.collect(slices, 64);
       std::size_t taken = 0;
@@ -80,6 +82,11 @@ class Screen {
       room -= taken;
       player.advance(taken);
     }
+  }
+  /// What the player has written for its client goes out.
+  void collect() {
+    outgoing.append_to(out, SIZE_MAX);
+    outgoing.clear();
   }
   /// The messages that have become whole since the last call.
   std::vector<Received> messages() {
@@ -108,6 +115,7 @@ class Screen {
   }
 
   Player player;
+  Outgoing outgoing;
   std::string out;
 
  private:
@@ -249,7 +257,8 @@ TEST_F(RelayPlayer, MetadataStandsAtZeroWheneverItComesAndFromTheLog) {
     send(MessageType::kDataAmf0, 1'160, metadata_of(1'280));
     video(1'200, avc_frame("g"));
     std::vector<iovec> slices;
-    screen.player.write_own(screen.out, SIZE_MAX);
+    screen.player.write_own(screen.outgoing, SIZE_MAX);
+    screen.collect();
     EXPECT_GT(screen.player.collect(slices, 64), 0U);
     EXPECT_EQ(slices.size(), 1U) << "nothing is written for one player alone";
     screen.take();
@@ -322,8 +331,8 @@ TEST_F(RelayPlayer, HeadersThatAreNoneTakeUpNoMemory) {
     std::string header("\x96\0avc1", 6);  // multitrack, one track, sequence start
     video(0, header + track + "config");
   }
-  std::size_t bytes = stream->metadata().size();
-  for (const StreamHeader& header : stream->headers()) bytes += header.payload.size();
+  std::size_t bytes = stream->metadata() ? stream->metadata()->size() : 0;
+  for (const StreamHeader& header : stream->headers()) bytes += header.payload->size();
   EXPECT_LE(stream->headers().size(), 32U);
   EXPECT_LT(bytes, 1'000U);
 }
@@ -408,7 +417,8 @@ TEST_F(RelayPlayer, IsLateWhenTooMuchIsDueHoweverFastItCame) {
   }
   EXPECT_TRUE(slow.player.late(at(0), kQueue));
   EXPECT_FALSE(fast.player.late(at(0), kQueue));
-  slow.player.drop(slow.out, at(0));
+  slow.player.drop(slow.outgoing, at(0));
+  slow.collect();
   stream->trim();
   EXPECT_EQ(stream->log().bytes(), 0U) << "not even the key frame: too much lies behind it";
 }
@@ -423,7 +433,8 @@ TEST_F(RelayPlayer, DropsToTheLatestKeyFrameAndGoesOnInItsOwnTime) {
   for (std::uint32_t i = 1; i <= 10; ++i) {
     video(50'000 + i * 100, i == 8 ? avc_key_frame("k2") : avc_frame("f"), at(0));
   }
-  screen.player.drop(screen.out, at(11'000));
+  screen.player.drop(screen.outgoing, at(11'000));
+  screen.collect();
   EXPECT_FALSE(screen.player.waiting());
   screen.take();
   const auto got = screen.messages();
@@ -444,7 +455,8 @@ TEST_F(RelayPlayer, ADropAfterTheLatestKeyFrameGoesOnWithSoundAndRepeatsNothing)
   screen.take();
   screen.messages();
   video(40, avc_frame("too late"), at(40));
-  screen.player.drop(screen.out, at(11'000));
+  screen.player.drop(screen.outgoing, at(11'000));
+  screen.collect();
   video(80, avc_frame("f"), at(11'000));
   send(kAudio, 90, aac_frame("x"), at(11'000));
   screen.take();
@@ -476,7 +488,8 @@ TEST_F(RelayPlayer, AMessageThatWasSentInPartIsFinishedBeforeADrop) {
     video(120, avc_key_frame("k3"));
     screen.take(sent);
     ASSERT_TRUE(screen.player.mid_message());
-    screen.player.drop(screen.out, at(0));
+    screen.player.drop(screen.outgoing, at(0));
+    screen.collect();
     screen.take();
     EXPECT_EQ(screen.payloads(), (Texts{large, avc_header(), avc_key_frame("k3")})) << sent;
   }
@@ -490,13 +503,15 @@ TEST_F(RelayPlayer, UnwantedTracksAreLeftOutAndComeBackInStep) {
   ASSERT_TRUE(screen.begin());
   screen.take();
   screen.messages();
-  screen.player.receive(Track::kAudio, false, screen.out);
+  screen.player.receive(Track::kAudio, false, screen.outgoing);
+  screen.collect();
   send(kAudio, 20, aac_frame("unheard"));
   video(40, avc_frame("f"));
   send(kAudio, 43, aac_frame("unheard"));
   screen.take();
   EXPECT_EQ(screen.times(), Times{40});
-  screen.player.receive(Track::kAudio, true, screen.out);
+  screen.player.receive(Track::kAudio, true, screen.outgoing);
+  screen.collect();
   send(kAudio, 66, aac_frame("x"));
   send(kAudio, 89, aac_frame("y"));
   video(80, avc_frame("g"));
@@ -509,12 +524,15 @@ TEST_F(RelayPlayer, ATrackThatWasUnwantedAtFirstBeginsWithItsHeader) {
   send(kAudio, 0, aac_header());
   video(0, avc_key_frame("k"));
   Screen screen(*stream, client());
-  screen.player.receive(Track::kVideo, false, screen.out);
+  screen.player.receive(Track::kVideo, false, screen.outgoing);
+  screen.collect();
   ASSERT_TRUE(screen.begin());
   screen.take();
   EXPECT_EQ(screen.payloads(), Texts{aac_header()});
-  screen.player.receive(Track::kVideo, true, screen.out);
-  screen.player.receive(Track::kVideo, true, screen.out);
+  screen.player.receive(Track::kVideo, true, screen.outgoing);
+  screen.collect();
+  screen.player.receive(Track::kVideo, true, screen.outgoing);
+  screen.collect();
   video(40, avc_key_frame("l"));
   screen.take();
   EXPECT_EQ(screen.payloads(), (Texts{avc_header(), avc_key_frame("l")}));
@@ -601,7 +619,8 @@ TEST_F(RelayPlayer, SoundIsThereAtOnceAndPicturesFromTheirKeyFrameOn) {
   video(120, key_frame);
   send(kAudio, 92, aac_frame("z"));
   video(160, avc_frame("h"));
-  screen.player.write_own(screen.out, SIZE_MAX);
+  screen.player.write_own(screen.outgoing, SIZE_MAX);
+  screen.collect();
   EXPECT_LT(screen.out.size(), 1'000U) << "the picture is not copied for a player";
   screen.take();
   const auto got = screen.messages();
@@ -629,7 +648,8 @@ TEST_F(RelayPlayer, SoundGoesFromTheLogAroundThePicturesThatWait) {
   }
   ASSERT_TRUE(screen.begin());
   screen.out.clear();
-  screen.player.write_own(screen.out, SIZE_MAX);
+  screen.player.write_own(screen.outgoing, SIZE_MAX);
+  screen.collect();
   EXPECT_TRUE(screen.out.empty());
   std::vector<iovec> slices;
   EXPECT_LT(screen.player.collect(slices, 64), 1'000U);
@@ -700,7 +720,8 @@ TEST_F(RelayPlayer, ATrackWhoseKeyFrameComesLaterIsLeftOutUntilThen) {
   video(80, of_track(0, 3, true, "k0"));
   video(80, of_track(1, 3, false, "g1"));
   Screen screen(*stream, client());
-  screen.player.begin(stream->log().end() - 4, screen.out, {});
+  screen.player.begin(stream->log().end() - 4, screen.outgoing, {});
+  screen.collect();
   screen.take();
   EXPECT_EQ(screen.payloads(),
             (Texts{headers[0], headers[1], headers[0], of_track(0, 3, true, "k0")}))
@@ -777,11 +798,13 @@ TEST_F(RelayPlayer, ReceiveVideoAgainBeginsWithAKeyFrame) {
   ASSERT_TRUE(screen.begin());
   screen.take();
   screen.messages();
-  screen.player.receive(Track::kVideo, false, screen.out);
+  screen.player.receive(Track::kVideo, false, screen.outgoing);
+  screen.collect();
   video(40, avc_frame("f"));
   video(80, avc_header('2'));
   screen.take();
-  screen.player.receive(Track::kVideo, true, screen.out);
+  screen.player.receive(Track::kVideo, true, screen.outgoing);
+  screen.collect();
   video(120, avc_frame("g"));
   screen.take();
   EXPECT_TRUE(screen.messages().empty());

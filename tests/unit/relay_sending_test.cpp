@@ -167,7 +167,7 @@ TEST_F(RelaySending, CommandsInOneBurstCannotMakeABlockedPlayersQueueGrow) {
   for (int i = 0; i < 700; ++i) burst += pause(true) + pause(false);
   sink->say(burst);  // headers of 180 kB each time would make 126 MB
   turn();
-  EXPECT_TRUE(sink->cut());
+  EXPECT_LT(sink->held(), 128U * 1024) << "headers are lent";
   sink->set_room(SIZE_MAX);
   std::size_t queued = 0;
   sink->drain(SIZE_MAX);

@@ -133,7 +133,9 @@ TEST_F(RelayLog, ChunksBehindAnAbsoluteMessageAreReadAsTheyWere) {
     std::string bytes;
     append_set_chunk_size(bytes, kOutChunkSize);
     const LoggedMessage& begin = log.at(first);
-    log.append_absolute(bytes, begin, chunk_stream_of(kVideoLane), 7, begin.timestamp);
+    Outgoing out;
+    log.append_absolute(out, begin, chunk_stream_of(kVideoLane), 7, begin.timestamp);
+    out.append_to(bytes, SIZE_MAX);
     for (std::size_t i = first + 1; i < payloads.size(); ++i) bytes += log.chunks(log.at(i));
     ChunkReader reader(1024UL * 1024);
     std::string_view rest = bytes;

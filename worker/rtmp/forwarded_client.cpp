@@ -5,13 +5,17 @@
 
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "common/endpoint.hpp"
 #include "common/host_name.hpp"
 #include "common/log.hpp"
+#include "common/socket_options.hpp"
+#include "common/turn_guard.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/prefix.hpp"
+#include "worker/memory_reserve.hpp"
 
 namespace mpb::rtmp {
 namespace {
@@ -56,7 +60,26 @@ void ForwardedClient::begin(ForwardRequest request) {
   search_ = std::make_unique<Search>();
   search_->set = upstreams_.of(request.settings);
   search_->request = std::move(request);
+  note_memory();
   restart_timer(Duration{0}, &ForwardedClient::try_next);
+}
+
+void ForwardedClient::work(void (ForwardedClient::*react)(std::uint32_t), std::uint32_t events) {
+  try {
+    const MemoryReserve::ClientWork at_work;
+    return (this->*react)(events);  // may destroy this
+  } catch (const std::bad_alloc&) {
+    // Below, where the reserve is there for what an end needs.
+  }
+  end();
+}
+
+void ForwardedClient::note_memory() {
+  constexpr std::size_t kPipe = 64UL * 1024;  // of the kernel's memory; see pipe(7)
+  std::size_t bytes = sizeof *this;
+  if (search_) bytes += sizeof(Search) + 2 * search_->request.bytes.capacity();
+  for (const SplicePath* path : {&up_, &down_}) bytes += path->wants_to_write() ? kPipe : 0;
+  connection_.note_memory(bytes);
 }
 
 void ForwardedClient::leave() {
@@ -268,31 +291,47 @@ void ForwardedClient::on_client(std::uint32_t events) {
     // One that only sends no more is no longer worth another try, and may want this answer.
     return gone ? end() : start_relaying();
   }
-  const int client = connection_.descriptor();
   bool sent = false;
   bool received = false;
   if ((events & (EPOLLIN | kGone)) != 0) {
-    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+    sent = pump_up();
   }
   if ((events & (EPOLLOUT | kGone)) != 0) {
-    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+    received = pump_down();
   }
   if (gone && !up_.wants_to_read()) return end();
+  if ((events & EPOLLERR) != 0 && !sent && !received) {
+    clear_error_queue(connection_.descriptor());
+  }
   go_on(sent, received);
 }
 
 void ForwardedClient::on_upstream(std::uint32_t events) {
   if (search_ != nullptr) return on_dial_event(events);
-  const int client = connection_.descriptor();
   bool sent = false;
   bool received = false;
   if ((events & (EPOLLOUT | kGone)) != 0) {
-    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+    sent = pump_up();
   }
   if ((events & (EPOLLIN | kGone)) != 0) {
-    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+    received = pump_down();
   }
   go_on(sent, received);
+}
+
+bool ForwardedClient::pump_up() {
+  return pump(up_, connection_.descriptor(), upstream_.get());
+}
+
+bool ForwardedClient::pump_down() {
+  return pump(down_, upstream_.get(), connection_.descriptor());
+}
+
+bool ForwardedClient::pump(SplicePath& path, int source, int sink) {
+  const auto interruptions = TurnGuard::count();
+  const bool moved = path.pump(upstreams_.pipes, source, sink, connection_.wary());
+  if (TurnGuard::count() != interruptions) connection_.endure_interruption();
+  return moved;
 }
 
 /// Watches for what can go on, and only for that: the loop is level-triggered.
@@ -310,6 +349,7 @@ void ForwardedClient::go_on(bool sent, bool received) {
   const bool unread = down_.wants_to_write();
   if (received || unread != unread_ || (sent && !unread)) connection_.note_progress(unread);
   unread_ = unread;
+  note_memory();
 
   const auto interest = [](const SplicePath& reads, const SplicePath& writes) {
     return (reads.wants_to_read() ? EPOLLIN : 0U) | (writes.wants_to_write() ? EPOLLOUT : 0U);

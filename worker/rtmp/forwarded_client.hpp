@@ -51,7 +51,7 @@ class ForwardedClient final : public ClientState {
     void unwatch();
 
    private:
-    void on_events(std::uint32_t events) override { (owner_.*react_)(events); }
+    void on_events(std::uint32_t events) override { owner_.work(react_, events); }
 
     ForwardedClient& owner_;
     React react_;
@@ -75,6 +75,9 @@ class ForwardedClient final : public ClientState {
 
   enum class Dialled : std::uint8_t { kBegun, kFailed, kNoDescriptor };
 
+  /// Does what an event asks for. Is there no memory for it, the client is ended.
+  void work(void (ForwardedClient::*react)(std::uint32_t), std::uint32_t events);
+  void note_memory();
   void try_next();
   /// False: it has to wait for a name's addresses.
   bool find_addresses(std::size_t number);
@@ -90,6 +93,10 @@ class ForwardedClient final : public ClientState {
   void on_client(std::uint32_t events);
   void on_upstream(std::uint32_t events);
   void start_relaying();
+  /// Each true when bytes moved.
+  bool pump_up();
+  bool pump_down();
+  bool pump(SplicePath& path, int source, int sink);
   void go_on(bool sent, bool received);
   /// Ends the upstream's connection at once, the client's when all is written.
   void end();

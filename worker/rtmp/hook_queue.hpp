@@ -8,11 +8,11 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "common/event_loop.hpp"
+#include "common/keyed_map.hpp"
 #include "worker/rtmp/circuit_breaker.hpp"
 
 namespace mpb::rtmp {
@@ -116,9 +116,9 @@ class HookQueue {
   std::optional<std::uint64_t> next_of(const std::string& name, Server& server);
 
   std::map<std::string, Server> servers_;
-  std::map<std::string, Server*> waiting_servers_;       // those with requests that wait
-  std::string last_;                                     // of them, whose turn it was
-  std::unordered_map<std::uint64_t, HookPlace> places_;  // of all requests
+  std::map<std::string, Server*> waiting_servers_;  // those with requests that wait
+  std::string last_;                                // of them, whose turn it was
+  KeyedMap<std::uint64_t, HookPlace> places_;       // of all requests
   std::set<std::pair<std::size_t, VhostName>> by_waiting_;
   std::size_t under_way_ = 0;
   std::size_t waiting_ = 0;

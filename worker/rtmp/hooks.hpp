@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "common/event_loop.hpp"
+#include "common/keyed_map.hpp"
 #include "common/vhost_settings.hpp"
 #include "proto/notice.hpp"
 #include "worker/environment.hpp"
@@ -131,7 +131,7 @@ class Hooks final : private EventHandler {
   std::unique_ptr<HttpPoster> poster_;  // null before the first request
   Watch watch_;
   HookQueue queue_;
-  std::unordered_map<std::uint64_t, Request> requests_;
+  KeyedMap<std::uint64_t, Request> requests_;
   std::uint64_t last_ticket_ = 0;
   HookCounters counters_;
   std::map<std::string, HookCounters> by_server_;

@@ -9,10 +9,11 @@
 namespace mpb::rtmp {
 namespace {
 
-constexpr std::size_t kMaxHeaders = 16;              // codecs and tracks of one stream
-constexpr std::size_t kMaxHeader = 64UL * 1024;      // bytes of one, and of the metadata
-constexpr std::size_t kMaxLog = 64UL * 1024 * 1024;  // bytes kept for players to begin with
-constexpr Duration kMaxKeyFrameAge{60'000};          // likewise
+constexpr std::size_t kMaxHeaders = 16;          // codecs and tracks of one stream
+constexpr std::size_t kMaxHeader = 64UL * 1024;  // bytes of one, and of the metadata
+constexpr Duration kMaxKeyFrameAge{60'000};      // of what is kept for players to begin with
+// Messages in one: more than a server's that was sent a minute at once. The others are ignored.
+constexpr std::uint32_t kMaxAggregate = 8'192;
 
 }  // namespace
 
@@ -31,7 +32,7 @@ void LiveStream::begin_publishing(RelayClient& publisher, TimePoint now) {
   log_.restart(jitter_);
   log_.note(Publication::kBegins, now);
   headers_.clear();
-  metadata_.clear();
+  metadata_.reset();
   video_codec_ = audio_codec_ = {};
   size_ = {};
   frame_rate_ = 0;
@@ -46,18 +47,20 @@ void LiveStream::end_publishing(TimePoint now) {
   log_.forget_key_frames();
 }
 
-void LiveStream::publish(const Message& message, TimePoint now) {
-  counters.bytes_in += message.payload.size();
+std::uint32_t LiveStream::publish(const Message& message, TimePoint now) {
   last_media_ = now;
   switch (message.type) {
     case MessageType::kAudio:
-      return publish_media(Track::kAudio, message, inspect_audio(message.payload), now);
+      publish_media(Track::kAudio, message, inspect_audio(message.payload), now);
+      return 0;
     case MessageType::kVideo:
-      return publish_media(Track::kVideo, message, inspect_video(message.payload), now);
+      publish_media(Track::kVideo, message, inspect_video(message.payload), now);
+      return 0;
     case MessageType::kAggregate:
       return publish_aggregate(message, now);
     default:
-      return publish_data(message, now);
+      publish_data(message, now);
+      return 0;
   }
 }
 
@@ -97,13 +100,13 @@ void LiveStream::remember_header(Track track, const Message& message, const Medi
     const bool same = known.codec_track == info.track && known.tracks == info.tracks;
     if (same || (several && (known.tracks & ~info.tracks) == 0)) before.push_back(&known);
   }
-  if (before.size() == 1 && before[0]->payload == message.payload) return;
+  if (before.size() == 1 && *before[0]->payload == message.payload) return;
   const auto latest = std::count_if(headers_.begin(), headers_.end(),
                                     [](const StreamHeader& h) { return h.until == UINT64_MAX; });
   if (before.empty() && static_cast<std::size_t>(latest) >= kMaxHeaders) return;
   for (StreamHeader* known : before) known->until = log_.end();
   headers_.push_back({track, message.type, info.codec, info.track, info.tracks,
-                      std::string(message.payload), log_.end()});
+                      std::make_shared<const std::string>(message.payload), log_.end()});
   bound_headers();
 }
 
@@ -135,13 +138,16 @@ void LiveStream::publish_data(const Message& message, TimePoint now) {
   if (!data) return;
   if (const auto cleared = cleared_data_frame(*data)) {
     // For who keeps what was set, which is the stream and no player.
-    if (cleared->empty() || *cleared == "onMetaData") metadata_.clear();
+    if (cleared->empty() || *cleared == "onMetaData") metadata_.reset();
     return;
   }
   const std::string_view payload = strip_set_data_frame(*data);
   if (payload.empty()) return;
   if (const auto metadata = read_metadata(payload)) {
-    if (payload.size() <= kMaxHeader) metadata_ = payload;
+    const bool same = metadata_ != nullptr && *metadata_ == payload;
+    if (!same && payload.size() <= kMaxHeader) {
+      metadata_ = std::make_shared<const std::string>(payload);
+    }
     if (metadata->width > 0 && metadata->height > 0 && size_.width == 0) {
       constexpr double kLargest = 65'535;
       size_ = {static_cast<std::uint32_t>(std::min(metadata->width, kLargest)),
@@ -156,14 +162,15 @@ void LiveStream::publish_data(const Message& message, TimePoint now) {
 
 /// FLV tags one behind the other, each followed by its size (Video File Format Specification 10,
 /// E.4.1); their times are relative to that of the first.
-void LiveStream::publish_aggregate(const Message& message, TimePoint now) {
+std::uint32_t LiveStream::publish_aggregate(const Message& message, TimePoint now) {
   constexpr std::size_t kTagHeader = 11;
   constexpr std::size_t kTagTrailer = 4;
   std::string_view rest = message.payload;
   std::optional<std::uint32_t> first;
-  while (rest.size() >= kTagHeader) {
+  std::uint32_t count = 0;
+  for (; rest.size() >= kTagHeader && count < kMaxAggregate; ++count) {
     const std::size_t length = load_be(rest.data() + 1, 3);
-    if (rest.size() < kTagHeader + length) return;
+    if (rest.size() < kTagHeader + length) break;
     const auto high = static_cast<unsigned char>(rest[7]);
     const std::uint32_t time = load_be(rest.data() + 4, 3) | (std::uint32_t{high} << 24);
     if (!first) first = time;
@@ -174,10 +181,10 @@ void LiveStream::publish_aggregate(const Message& message, TimePoint now) {
     if (tag.type == MessageType::kAudio || tag.type == MessageType::kVideo ||
         tag.type == MessageType::kDataAmf0 || tag.type == MessageType::kDataAmf3) {
       publish(tag, now);
-      counters.bytes_in -= length;  // counted with the aggregate
     }
     rest.remove_prefix(std::min(rest.size(), kTagHeader + length + kTagTrailer));
   }
+  return count;
 }
 
 void LiveStream::add_player(Player& player) {
@@ -213,6 +220,16 @@ std::uint64_t LiveStream::spare_bytes() const {
   return messages == 0 ? 0 : log_.memory() * spare / messages;
 }
 
+std::uint64_t LiveStream::due_bytes() const {
+  return log_.memory() - std::min<std::uint64_t>(spare_bytes(), log_.memory());
+}
+
+std::uint64_t LiveStream::header_bytes() const {
+  std::uint64_t bytes = metadata_ != nullptr ? metadata_->size() : 0;
+  for (const StreamHeader& header : headers_) bytes += sizeof header + header.payload->size();
+  return bytes;
+}
+
 void LiveStream::give_up_spare() {
   log_.forget_key_frames();
   log_.trim(first_needed(), false);
@@ -224,7 +241,7 @@ void LiveStream::trim() {
   const std::uint64_t needed = first_needed();
   log_.trim(needed, settings_->gop_cache);
   while (const auto key_frame = log_.key_frame()) {
-    const bool large = log_.bytes() > kMaxLog && *key_frame == log_.begin();
+    const bool large = log_.bytes() > kMaxKept && *key_frame == log_.begin();
     if (!large && last_media_ - log_.at(*key_frame).arrived <= kMaxKeyFrameAge) break;
     log_.forget_oldest_key_frame();
     log_.trim(needed, settings_->gop_cache);

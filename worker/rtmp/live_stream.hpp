@@ -17,6 +17,9 @@
 
 namespace mpb::rtmp {
 
+/// Bytes kept for players to begin with: of a stream, and of all that one client publishes.
+inline constexpr std::uint64_t kMaxKept = 64ULL * 1024 * 1024;
+
 /// What a decoder needs before the first frame, as it was sent: for each codec and track the
 /// latest, and those before it that somebody can still begin with.
 struct StreamHeader {
@@ -25,7 +28,7 @@ struct StreamHeader {
   std::string_view codec;
   std::uint32_t codec_track = 0;
   std::uint8_t tracks = 1;  // as in MediaInfo
-  std::string payload;
+  std::shared_ptr<const std::string> payload;
   std::uint64_t since = 0;           // its number in the log
   std::uint64_t until = UINT64_MAX;  // that of the one which came after it
   /// For who begins at the log's message `number`; one that comes there stands in the log.
@@ -43,7 +46,8 @@ struct StreamName {
 
 /// Bytes and what became of them, since the stream is there.
 struct StreamCounters {
-  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_in = 0;  // as they came, with all that is around the media
+  std::uint64_t charged = 0;   // to its publisher: those, or what each player gets if that is more
   std::uint64_t bytes_out = 0;
   std::uint64_t drops = 0;     // messages that slow players did not get
   std::uint64_t cut = 0;       // players that were too slow
@@ -65,15 +69,15 @@ class LiveStream {
     settings_ = std::move(settings);
   }
   [[nodiscard]] const std::vector<StreamHeader>& headers() const { return headers_; }
-  /// The payload of onMetaData; empty: none.
-  [[nodiscard]] const std::string& metadata() const { return metadata_; }
+  /// The payload of onMetaData; null: none.
+  [[nodiscard]] const std::shared_ptr<const std::string>& metadata() const { return metadata_; }
 
   /// At most one client publishes at a time.
   void begin_publishing(RelayClient& publisher, TimePoint now);
   void end_publishing(TimePoint now);
   [[nodiscard]] RelayClient* publisher() const { return publisher_; }
-  /// A message of the publisher's: audio, video or data.
-  void publish(const Message& message, TimePoint now);
+  /// A message of the publisher's: audio, video or data. Gives how many more were in it.
+  std::uint32_t publish(const Message& message, TimePoint now);
 
   void add_player(Player& player);
   void remove_player(Player& player);
@@ -87,9 +91,17 @@ class LiveStream {
 
   /// Bytes that are kept only for players to begin with, about.
   [[nodiscard]] std::uint64_t spare_bytes() const;
+  /// Bytes that are kept for players that have yet to get them, about.
+  [[nodiscard]] std::uint64_t due_bytes() const;
+  /// Memory that is held for it.
+  [[nodiscard]] std::uint64_t memory() const { return log_.memory() + header_bytes(); }
+  /// The part of it that is not in segments.
+  [[nodiscard]] std::uint64_t bookkeeping() const { return log_.bookkeeping() + header_bytes(); }
   /// Gives them up: who comes waits for the next key frame.
   void give_up_spare();
-  std::uint64_t accounted = 0;  // of its log's bytes; the hub's own
+  // What the hub has reckoned with: memory(), and bookkeeping() of that.
+  std::uint64_t accounted = 0;
+  std::uint64_t accounted_apart = 0;
 
   /// When its players get what is there; the hub's own.
   enum class Delivery : std::uint8_t { kNone, kScheduled, kDue };
@@ -110,10 +122,11 @@ class LiveStream {
   [[nodiscard]] std::uint64_t first_needed() const;
   void publish_media(Track track, const Message& message, const MediaInfo& info, TimePoint now);
   void publish_data(const Message& message, TimePoint now);
-  void publish_aggregate(const Message& message, TimePoint now);
+  std::uint32_t publish_aggregate(const Message& message, TimePoint now);
   void remember_header(Track track, const Message& message, const MediaInfo& info);
   void end_headers_of_others(Track track, const MediaInfo& info);
   void bound_headers();
+  [[nodiscard]] std::uint64_t header_bytes() const;
 
   StreamName name_;
   std::shared_ptr<const VhostSettings> settings_;
@@ -122,7 +135,7 @@ class LiveStream {
   RelayClient* publisher_ = nullptr;
   std::vector<Player*> players_;
   std::vector<StreamHeader> headers_;
-  std::string metadata_;
+  std::shared_ptr<const std::string> metadata_;
   std::string_view video_codec_;
   std::string_view audio_codec_;
   PictureSize size_;

@@ -17,6 +17,10 @@ constexpr std::size_t kMaxDue = 64UL * 1024 * 1024;  // bytes that a stream keep
 // Bytes for one sendmsg(2): what is collected and not taken is collected again.
 constexpr std::size_t kMaxCollected = 1024UL * 1024;
 
+Loan loan_of(const std::shared_ptr<const std::string>& text) {
+  return {text, *text, std::nullopt};
+}
+
 }  // namespace
 
 Player::Player(LiveStream& stream, RelayClient& client, std::uint32_t stream_id,
@@ -63,18 +67,17 @@ std::uint32_t Player::time_for(Lane lane, std::uint32_t timestamp) const {
 
 /// What follows in the log counts from the message before it, and so from what is written here if
 /// that has its time.
-void Player::write_first(Lane lane, MessageType type, std::string_view payload, std::string& out) {
+void Player::write_first(Lane lane, MessageType type, const Loan& payload, Outgoing& out) {
   const std::uint32_t time = stream_.log().time_before(lane, next_);
   in_step_[lane] = lane == kMetadataLane || !before_base(time);
-  append_message(out, {type, chunk_stream(lane), stream_id_, time_for(lane, time), payload},
-                 kOutChunkSize);
+  out.lend_message({type, chunk_stream(lane), stream_id_, time_for(lane, time), {}}, payload);
 }
 
 /// Those that hold where the player is; what comes later stands in the log.
-void Player::write_headers(Track track, std::uint8_t tracks, std::string& out) {
+void Player::write_headers(Track track, std::uint8_t tracks, Outgoing& out) {
   for (const StreamHeader& header : stream_.headers()) {
     if (header.track != track || (header.tracks & tracks) == 0 || !header.holds_at(next_)) continue;
-    write_first(lane_of(track, header.tracks), header.type, header.payload, out);
+    write_first(lane_of(track, header.tracks), header.type, loan_of(header.payload), out);
   }
 }
 
@@ -97,7 +100,7 @@ void Player::set_base(std::uint64_t number) {
   if (!base_ || (clock_went_back && stream_.jitter() == Jitter::kZero)) base_ = base;
 }
 
-void Player::begin(std::uint64_t number, std::string& out, TimePoint now) {
+void Player::begin(std::uint64_t number, Outgoing& out, TimePoint now) {
   next_ = number;
   offset_ = 0;
   playing_ = true;
@@ -106,44 +109,44 @@ void Player::begin(std::uint64_t number, std::string& out, TimePoint now) {
   awaited_ = kAllTracks;
   set_base(number);
   tell_publisher(out);
-  if (!stream_.metadata().empty()) {
-    write_first(kMetadataLane, MessageType::kDataAmf0, stream_.metadata(), out);
+  if (stream_.metadata() != nullptr) {
+    write_first(kMetadataLane, MessageType::kDataAmf0, loan_of(stream_.metadata()), out);
   }
   for (const Track track : {Track::kVideo, Track::kAudio}) {
     if (wanted_[index_of(track)]) write_headers(track, kAllTracks, out);
   }
 }
 
-void Player::tell(Publication publication, std::string& out) {
+void Player::tell(Publication publication, Outgoing& out) {
   // Who waits for its first publisher has nothing that could end.
   if (publication == told_ || (publication == Publication::kEnds && told_ == Publication::kNone))
     return;
   told_ = publication;
   const bool begins = publication == Publication::kBegins;
-  append_user_control(out, begins ? kStreamBegin : kStreamEof, stream_id_);
+  append_user_control(out.own(), begins ? kStreamBegin : kStreamEof, stream_id_);
   if (stream_.settings().publish_notify) {
-    append_publish_notify(out, stream_id_, stream_.name().stream, begins);
+    append_publish_notify(out.own(), stream_id_, stream_.name().stream, begins);
   }
 }
 
-void Player::tell_publisher(std::string& out) {
+void Player::tell_publisher(Outgoing& out) {
   tell(stream_.publisher() != nullptr ? Publication::kBegins : Publication::kEnds, out);
 }
 
 /// A publication of the log.
-void Player::heed(Publication publication, std::string& out) {
+void Player::heed(Publication publication, Outgoing& out) {
   // What another publisher sends cannot be decoded with the frames before.
   if (publication == Publication::kBegins) awaited_ = kAllTracks;
   tell(publication, out);
 }
 
 /// The message is the next one, and the picture can be decoded from it on.
-void Player::start_video(const LoggedMessage& message, std::string& out) {
+void Player::start_video(const LoggedMessage& message, Outgoing& out) {
   awaited_ &= static_cast<std::uint8_t>(~message.content.tracks);
   if (!in_step_[message.lane]) write_headers(Track::kVideo, message.content.tracks, out);
 }
 
-void Player::receive(Track track, bool wanted, std::string& out) {
+void Player::receive(Track track, bool wanted, Outgoing& out) {
   const bool before = std::exchange(wanted_[index_of(track)], wanted);
   if (before == wanted) return;
   for (Lane slot = 0; slot < kMaxTracks; ++slot) {
@@ -168,7 +171,7 @@ void Player::follow_clock(const LoggedMessage& message) {
   }
 }
 
-void Player::write_own(std::string& out, std::size_t limit) {
+void Player::write_own(Outgoing& out, std::size_t limit) {
   const StreamLog& log = stream_.log();
   if (!playing_ || offset_ > 0) return;
   for (; next_ < log.end() && out.size() < limit; ++next_) {
@@ -253,10 +256,10 @@ void Player::advance(std::size_t bytes) {
   }
 }
 
-void Player::finish_message(std::string& out) {
+void Player::finish_message(Outgoing& out) {
   if (offset_ == 0) return;
   const StreamLog& log = stream_.log();
-  out += log.chunks(log.at(next_)).substr(offset_);
+  out.lend(log.lend(log.at(next_), offset_));
   offset_ = 0;
   ++next_;
 }
@@ -269,7 +272,7 @@ bool Player::late(TimePoint now, Duration limit) const {
   return now - std::max(log.at(next_).arrived, began_) > limit;
 }
 
-void Player::drop(std::string& out, TimePoint now) {
+void Player::drop(Outgoing& out, TimePoint now) {
   finish_message(out);
   const auto key_frame = stream_.log().key_frame();
   begin(key_frame && *key_frame > next_ ? *key_frame : stream_.log().end(), out, now);

@@ -40,10 +40,10 @@ class Player {
 
   /// Begins at the log's message `number`: writes what must come first (metadata, sequence headers)
   /// to `out`. Sound is there at once, each track of video from its next key frame on.
-  void begin(std::uint64_t number, std::string& out, TimePoint now);
+  void begin(std::uint64_t number, Outgoing& out, TimePoint now);
   /// A player that waits and does not pause is told whether there is a publisher, if it does not
   /// know: `out` as in begin().
-  void tell_publisher(std::string& out);
+  void tell_publisher(Outgoing& out);
   /// Gets nothing until begin(). The client is told StreamEOF, or StreamBegin, by who calls it.
   void pause(bool paused) {
     paused_ = paused;
@@ -53,11 +53,11 @@ class Player {
   [[nodiscard]] bool paused() const { return paused_; }
   /// receiveAudio, receiveVideo. Sound that is wanted again begins with its headers, video with its
   /// next key frame: `out` as in begin(), and not in the middle of a message.
-  void receive(Track track, bool wanted, std::string& out);
+  void receive(Track track, bool wanted, Outgoing& out);
 
   /// Writes the messages that need it (see StreamLog) to `out`, up to the first that can be taken
   /// from the log, or until `out` has `limit` bytes.
-  void write_own(std::string& out, std::size_t limit);
+  void write_own(Outgoing& out, std::size_t limit);
   /// Adds slices of the log, as long as there is room and nothing must be written first, of no more
   /// than a socket may take at once; each is of one segment. Gives how many bytes they are.
   std::size_t collect(std::vector<iovec>& slices, std::size_t room) const;
@@ -65,15 +65,15 @@ class Player {
   [[nodiscard]] std::optional<off_t> file_offset() const;
   /// `bytes` of what collect() gave have been sent.
   void advance(std::size_t bytes);
-  /// Writes what is left of a message that was sent in part to `out`, so that something else can
+  /// Lends what is left of a message that was sent in part to `out`, so that something else can
   /// follow it.
-  void finish_message(std::string& out);
+  void finish_message(Outgoing& out);
 
   /// Whether the next message has been due for longer than `limit`, or too much is due.
   [[nodiscard]] bool late(TimePoint now, Duration limit) const;
   /// Gives up what is due: goes on at the latest key frame, or with sound alone until the next one.
   /// `out` as in finish_message.
-  void drop(std::string& out, TimePoint now);
+  void drop(Outgoing& out, TimePoint now);
 
   std::size_t place = 0;  // in the stream's list of players
   /// What its client had been sent when this player was last told to drop (RelayClient's own).
@@ -91,11 +91,11 @@ class Player {
   [[nodiscard]] std::uint32_t time_for(Lane lane, std::uint32_t timestamp) const;
   void set_base(std::uint64_t number);
   void follow_clock(const LoggedMessage& message);
-  void write_first(Lane lane, MessageType type, std::string_view payload, std::string& out);
-  void write_headers(Track track, std::uint8_t tracks, std::string& out);
-  void start_video(const LoggedMessage& message, std::string& out);
-  void heed(Publication publication, std::string& out);
-  void tell(Publication publication, std::string& out);
+  void write_first(Lane lane, MessageType type, const Loan& payload, Outgoing& out);
+  void write_headers(Track track, std::uint8_t tracks, Outgoing& out);
+  void start_video(const LoggedMessage& message, Outgoing& out);
+  void heed(Publication publication, Outgoing& out);
+  void tell(Publication publication, Outgoing& out);
 
   LiveStream& stream_;
   RelayClient& client_;

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/endpoint.hpp"
@@ -16,6 +17,7 @@ namespace mpb::rtmp {
 namespace {
 
 constexpr std::size_t kMaxCommand = 128UL * 1024;      // bytes of a message before publishing
+constexpr std::size_t kLastWords = 128UL * 1024;       // bytes that a client may get at its end
 constexpr std::size_t kMaxMedia = 16UL * 1024 * 1024;  // and then
 
 /// Encoders write small pieces, and with Nagle's algorithm (RFC 896) each waits for the
@@ -23,12 +25,6 @@ constexpr std::size_t kMaxMedia = 16UL * 1024 * 1024;  // and then
 void acknowledge_at_once(int socket) {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
-}
-
-/// Whichever worker accepted the client: sendfile(2) goes by the socket's own flag.
-void never_block(int socket) {
-  int on = 1;
-  ::ioctl(socket, FIONBIO, &on);
 }
 
 }  // namespace
@@ -71,8 +67,15 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
     step.next = on_command({held.type, kCommandChunkStream, held.stream, 0, held.payload}, out);
   }
   while (step.next == Next::kContinue) {
+    if (!pace_.ready(hub_.now())) {
+      step.next = Next::kWait;
+      hub_.go_on_later(*this);
+      break;
+    }
     Message message;
+    const std::size_t before = bytes.size();
     const ChunkReader::Result result = reader_.read(bytes, message);
+    uncharged_ += before - bytes.size();
     if (result == ChunkReader::Result::kNeedMore) break;
     step.next = result == ChunkReader::Result::kError ? Next::kReject : on_message(message, out);
   }
@@ -94,17 +97,20 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
   if (step.next == Next::kClose || step.next == Next::kReject) {
     // The name is free for another publisher at once, not when the client has hung up.
     end_streams();
-    if (step.next == Next::kClose) out.append(own_, own_sent_);
-    own_ = std::string();
-    own_sent_ = 0;
+    if (step.next == Next::kClose) own_.append_to(out, kLastWords);
+    give_up_memory();
     return step;
   }
   acknowledge(step.consumed, out);
   if (sharing_player() == nullptr) acknowledge_at_once(connection_->descriptor());
+  note_memory();
   return step;
 }
 
 RelayClient::Next RelayClient::on_message(const Message& message, std::string& out) {
+  const bool command =
+      message.type == MessageType::kCommandAmf0 || message.type == MessageType::kCommandAmf3;
+  pace_.take(command ? MessagePace::kCommand : 1, hub_.now());
   switch (message.type) {
     case MessageType::kAudio:
     case MessageType::kVideo:
@@ -145,8 +151,33 @@ void RelayClient::on_media(const Message& message) {
     if (!data_in_amf0(message.payload, converted)) return ignore(Ignored::kData, message);
   }
   active_at_ = hub_.now();
-  stream->publishing->publish(message, hub_.now());
-  hub_.published(*stream->publishing);
+  LiveStream& live = *stream->publishing;
+  const std::uint64_t before = live.log().appended();
+  pace_.take(live.publish(message, hub_.now()), hub_.now());
+  charge(live, live.log().appended() - before);
+  hub_.published(live);
+}
+
+void RelayClient::charge(LiveStream& stream, std::uint64_t to_each_player) {
+  const std::uint64_t came = std::exchange(uncharged_, 0);
+  const std::uint64_t cost = std::max(came, to_each_player);
+  stream.counters.bytes_in += came;
+  stream.counters.charged += cost;
+  charged_ += cost;
+}
+
+bool RelayClient::exceeds_bitrate(double seconds) {
+  if (!has_published_) return false;
+  charged_ += std::exchange(uncharged_, 0);
+  charged_window_.add(std::exchange(charged_, 0), seconds);
+  std::uint64_t allowed = 0;
+  bool limited = true;
+  for_each_publication([&](const LiveStream& stream) {
+    allowed += stream.settings().max_bitrate;
+    limited = limited && stream.settings().max_bitrate > 0;
+  });
+  if (allowed == 0) allowed = settings().max_bitrate;  // it has just ended what it published
+  return limited && allowed > 0 && charged_window_.exceeds(static_cast<double>(allowed) / 8);
 }
 
 /// Publishers such as librtmp wait for it once they have sent a window's worth.
@@ -205,6 +236,7 @@ const VhostSettings& RelayClient::settings() {
 void RelayClient::finish() {
   end_streams();
   hub_.forget(*this);
+  give_up_memory();
   if (cut_) return connection_->close_slow();
   connection_->finish();
 }
@@ -226,9 +258,6 @@ void RelayClient::use_changed() {
   many_played_ = many_played_ || played > 1;
   bound_messages();
   connection_->exempt_from_idle(in_use());
-  if (in_use() && !std::exchange(prepared_, true)) {
-    never_block(connection_->descriptor());
-  }
   active_at_ = hub_.now();
 }
 

@@ -8,8 +8,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "common/rate_bucket.hpp"
 #include "proto/rtmp/chunk.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/location.hpp"
@@ -19,11 +21,18 @@
 #include "worker/rtmp/hooks.hpp"
 #include "worker/rtmp/ignored.hpp"
 #include "worker/rtmp/live_stream.hpp"
+#include "worker/rtmp/message_pace.hpp"
+#include "worker/rtmp/outgoing.hpp"
 #include "worker/rtmp/player.hpp"
+#include "worker/rtmp/rate_window.hpp"
 
 namespace mpb::rtmp {
 
 class RelayHub;
+
+inline constexpr std::string_view kNotPlayed = "NetStream.Play.Failed";
+inline constexpr std::string_view kWaitsForTooMany =
+    "Too many streams are waited for that nobody publishes.";
 
 class RelayClient final : public ClientState {
  public:
@@ -57,8 +66,12 @@ class RelayClient final : public ClientState {
   void begin_if_possible(Player& player);
   /// What the client has not read is too old: drops it, or ends a client that reads nothing at all.
   void drop_if_late(Player& player, TimePoint now, Duration limit);
+  /// The player gives up what it has yet to get, and goes on at what comes next.
+  void skip(Player& player);
   /// The time limit of its vhost that has passed; kNone: none.
   [[nodiscard]] Reason silent_too_long(TimePoint now);
+  /// Ends what it plays beyond so many streams that nobody publishes, the latest first.
+  void wait_for_at_most(std::size_t streams);
   /// Tells why what it publishes is about to end; unless this is called, by its own wish.
   void set_end_reason(Reason reason) { end_reason_ = reason; }
   /// Tells the operator that it is refused, what it does or asks for.
@@ -69,6 +82,24 @@ class RelayClient final : public ClientState {
   void describe(Notice& notice) const;
   /// Ends the connection.
   void finish();
+  /// Charges what came and belongs to no message of a stream to this one.
+  void charge_rest(LiveStream& stream) { charge(stream, 0); }
+  /// Asked each time that `seconds` are over: whether it sends more than it may for all that it
+  /// publishes, whatever names it gives that.
+  bool exceeds_bitrate(double seconds);
+  /// Calls `visit(LiveStream&)` for each stream that it publishes.
+  template <class F>
+  void for_each_publication(F&& visit) const {
+    for (const NetStream& stream : streams_) {
+      if (stream.publishing != nullptr) visit(*stream.publishing);
+    }
+  }
+  /// What is held for it besides the streams' logs is given up: it is about to go.
+  void give_up_memory();
+  [[nodiscard]] const Connection* connection() const { return connection_; }
+  /// Goes on with a client that sent messages faster than they are taken. It may be gone
+  /// afterwards.
+  void go_on() { connection_->proceed(); }
   /// Goes on with a client that waited for its last bytes to be on their way before it moves. It
   /// may be gone afterwards. Not from within on_bytes.
   void move_if_written();
@@ -83,11 +114,14 @@ class RelayClient final : public ClientState {
     std::uint32_t id = 0;
     Past past = Past::kNothing;  // of a use that has ended
     LiveStream* publishing = nullptr;
-    std::string publishing_parameters;
+    std::string publishing_parameters;  // the stream's own, without those of connect
     std::unique_ptr<Player> player;
-    std::string playing_parameters;
+    std::string playing_parameters;        // likewise
     std::optional<TimePoint> waits_since;  // for a publisher
     [[nodiscard]] bool in_use() const { return publishing != nullptr || player != nullptr; }
+    [[nodiscard]] bool waits() const {
+      return player != nullptr && player->stream().publisher() == nullptr;
+    }
   };
   /// A command that cannot be carried out now: elsewhere, or after a hook's answer.
   struct Held {
@@ -108,6 +142,7 @@ class RelayClient final : public ClientState {
   Next on_message(const Message& message, std::string& out);
   void on_control(const Message& message, std::string& out);
   void on_media(const Message& message);
+  void charge(LiveStream& stream, std::uint64_t to_each_player);
   void acknowledge(std::size_t bytes, std::string& out);
   void end_streams();
   /// What the client publishes or plays is another than before: other limits hold for it.
@@ -150,12 +185,14 @@ class RelayClient final : public ClientState {
   /// Likewise for what ends a stream.
   NetStream* stream_to_end(std::uint32_t id);
   [[nodiscard]] bool in_use() const;
+  [[nodiscard]] std::size_t waits() const;
   void create_stream(const Command& command, std::string& out);
   void delete_stream(const Command& command);
   void ignore(Ignored cause, const Message& message);
 
   // relay_permission.cpp
-  /// Where a command wants to go that names a stream: kMove when that is not here.
+  /// Where a command wants to go that names a stream: kMove when that is not here. `parameters`: of
+  /// the stream's name alone.
   Next locate(const Command& command, const Message& message, StreamName& name,
               std::string& parameters, std::string& out);
   /// The client comes to a vhost that did not answer its connect: that is asked now. kReject: it
@@ -165,13 +202,16 @@ class RelayClient final : public ClientState {
   /// The partition that the stream is of.
   [[nodiscard]] std::string key_of(const StreamName& name) const;
   [[nodiscard]] Reason check(Right right, const StreamName& name,
-                             std::string_view parameters) const;
+                             const std::string& parameters) const;
   /// kWait while the hook is asked; else whether it consents is in consent_.
   Next ask(const std::string& url, std::string_view action, const std::string& stream,
            const std::string& parameters, const Message& message);
   [[nodiscard]] HookEvent hook_event(std::string_view action, const std::string& stream,
                                      const std::string& parameters) const;
   Next refuse(const Message& message, const Refusal& refusal, std::string& out);
+  void tell(const Refusal& refusal) const;
+  /// Those of a stream's name, and of connect.
+  [[nodiscard]] std::string with_those_of_connect(const std::string& parameters) const;
   void tell_published(Notice::Kind kind, Reason reason, const StreamName& name) const;
   /// With the code for a name that cannot be had.
   Next refuse_held(std::string_view why, std::string& out);
@@ -179,7 +219,16 @@ class RelayClient final : public ClientState {
   // relay_sending.cpp
   void reply(std::string_view bytes, std::string& out);
   void append_own(std::string_view bytes);
-  std::optional<std::size_t> lend(const Player& player, const iovec& slice);
+  /// Bytes that were given to the socket, its own and of the log, and how many it took.
+  struct Sent {
+    std::size_t own = 0;
+    std::size_t shared = 0;
+    std::optional<std::size_t> taken;  // nothing: the connection is broken
+  };
+  Sent send_some(Player* sharing);
+  std::optional<std::size_t> send_shared(std::optional<off_t> place, std::string_view bytes);
+  [[nodiscard]] bool has_too_much() const;
+  void note_memory();
   void cut();
   [[nodiscard]] Player* sharing_player() const;
 
@@ -214,19 +263,23 @@ class RelayClient final : public ClientState {
   std::uint64_t received_ = 0;
   std::uint64_t acknowledged_ = 0;
 
-  std::string own_;                 // bytes of this client alone, before those of the log
-  std::size_t own_sent_ = 0;        // of own_
+  Outgoing own_;                    // comes before what is next in the log
   std::size_t unread_replies_ = 0;  // bytes of answers put into own_ since it was empty
   bool blocked_ = false;
   Reason end_reason_ = Reason::kEnded;
   bool cut_ = false;        // it reads too little: is about to be closed
   bool leaving_ = false;    // it moves when own_ is written
-  bool prepared_ = false;   // its socket never blocks, and probes a silent peer
   bool replaced_ = false;   // another one publishes in its place: is about to be closed
   std::uint64_t sent_ = 0;  // bytes, ever
   std::size_t unread_ = 0;  // bytes that on_bytes() was given and left
-  TimePoint heard_at_{};    // when the last byte came
-  TimePoint active_at_{};   // when it last did something that counts against silence
+  // Bytes that count against max-bitrate: of no message of a stream yet, and since the last look.
+  std::uint64_t uncharged_ = 0;
+  std::uint64_t charged_ = 0;
+  RateWindow charged_window_;
+  MessagePace pace_;
+  RateBucket beginnings_;  // of players with what was sent before
+  TimePoint heard_at_{};   // when the last byte came
+  TimePoint active_at_{};  // when it last did something that counts against silence
 };
 
 }  // namespace mpb::rtmp

@@ -41,6 +41,10 @@ void RelayHandler::on_slow(Client& client) {
   if (client.state) state_of(client).note_slow();
 }
 
+void RelayHandler::on_shortage(Client& client) {
+  if (client.state) state_of(client).set_end_reason(Reason::kMediaMemory);
+}
+
 void RelayHandler::describe(const Client& client, Notice& notice) const {
   if (client.state) state_of(client).describe(notice);
 }

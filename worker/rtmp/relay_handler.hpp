@@ -18,6 +18,7 @@ class RelayHandler final : public Handler {
   bool import_state(Client& client, std::string_view state) override;
   std::string refusal(const Client& client, std::string_view why) override;
   void on_slow(Client& client) override;
+  void on_shortage(Client& client) override;
   void describe(const Client& client, Notice& notice) const override;
   void on_close(Client& client) override { client.state.reset(); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <new>
 #include <utility>
 
 #include <boost/json/array.hpp>
@@ -11,16 +12,17 @@
 
 #include "common/log.hpp"
 #include "common/utf8.hpp"
+#include "worker/memory_reserve.hpp"
 #include "worker/rtmp/relay_client.hpp"
 
 namespace mpb::rtmp {
 namespace {
 
-constexpr Duration kTick{1'000};           // between two looks at silent clients and rates
-constexpr double kRateWeight = 0.4;        // of the last second in a rate
-constexpr std::uint32_t kSecondsOver = 5;  // a publisher may exceed its bitrate for so long
-constexpr Duration kBriskDelivery{8};      // needs no pause
-constexpr int kPauseFactor = 3;            // times what a delivery took beyond that
+constexpr Duration kTick{1'000};        // between two looks at silent clients and rates
+constexpr double kRateWeight = 0.4;     // of the last second in a rate
+constexpr Duration kPaceInterval{100};  // between two looks at clients that are held up
+constexpr Duration kBriskDelivery{8};   // needs no pause
+constexpr int kPauseFactor = 3;         // times what a delivery took beyond that
 constexpr Duration kMaxPause{32};
 constexpr Duration kMemoryLineInterval{60'000};
 constexpr std::size_t kMaxTold = 255;  // bytes of a name that an operator is told as it is
@@ -29,7 +31,7 @@ constexpr std::size_t kMaxTold = 255;  // bytes of a name that an operator is to
 /// number that tells it from others.
 std::string told(const std::string& name) {
   if (name.size() <= kMaxTold) return as_utf8(name);
-  const std::size_t hash = std::hash<std::string>{}(name);
+  const std::size_t hash = KeyedHash{}(name);
   return as_utf8(utf8_prefix(name, kMaxTold / 2)) + fmt::format("...#{:016x}", hash);
 }
 
@@ -66,7 +68,12 @@ RelayHub::RelayHub(Environment& environment) : environment_(environment), measur
   environment_.answer("kick", [this](std::string_view path) {
     return boost::json::serialize(boost::json::object{{"kicked", kick(std::string(path))}});
   });
+  environment_.memory_keepers.push_back(this);
   tick();
+}
+
+RelayHub::~RelayHub() {
+  std::erase(environment_.memory_keepers, static_cast<MemoryKeeper*>(this));
 }
 
 LiveStream* RelayHub::find(const std::string& path) const {
@@ -79,16 +86,36 @@ LiveStream& RelayHub::find_or_make(const StreamName& name) {
   if (!entry.stream) {
     entry.stream = std::make_unique<LiveStream>(name, environment_.vhosts.find(name.vhost),
                                                 segment_file_, now());
+    waiting_.add(entry.stream->name().path().size());
   }
   return *entry.stream;
+}
+
+void RelayHub::begin_publishing(LiveStream& stream, RelayClient& publisher) {
+  if (stream.publisher() == nullptr) waiting_.remove(stream.name().path().size());
+  stream.begin_publishing(publisher, now());
+}
+
+void RelayHub::end_publishing(LiveStream& stream) {
+  stream.end_publishing(now());
+  waiting_.add(stream.name().path().size());
+}
+
+bool RelayHub::may_play(const std::string& path, std::size_t waits) const {
+  const LiveStream* known = find(path);
+  if (known != nullptr && known->publisher() != nullptr) return true;
+  return waiting_.admits(waits, known != nullptr ? 0 : WaitingStreams::cost(path.size()));
 }
 
 void RelayHub::release(LiveStream& stream) {
   if (stream.publisher() != nullptr || !stream.players().empty()) return;
   if (stream.delivery == LiveStream::Delivery::kDue) std::erase(due_, &stream);
-  memory_.change(stream.accounted, 0);
+  gop_memory_.change(stream.accounted, 0);
+  apart_ -= stream.accounted_apart;
   const std::string vhost = stream.name().vhost;
-  streams_.erase(stream.name().path());
+  const std::string path = stream.name().path();
+  waiting_.remove(path.size());
+  streams_.erase(path);
   const Usage used = usage(vhost);
   if (used.players == 0 && used.publishers == 0) usage_.erase(vhost);
 }
@@ -102,6 +129,8 @@ void RelayHub::forget(RelayClient& client) {
   to_flush_.erase(&client);
   to_finish_.erase(&client);
   watched_.erase(&client);
+  paced_.erase(&client);
+  going_on_.erase(&client);
 }
 
 void RelayHub::make_due(LiveStream& stream) {
@@ -126,43 +155,67 @@ void RelayHub::published(LiveStream& stream) {
   });
 }
 
+template <class F>
+void RelayHub::work_for(RelayClient& client, F&& what) {
+  try {
+    const MemoryReserve::ClientWork at_work;
+    return what();
+  } catch (const std::bad_alloc&) {
+    // Below, where the reserve is there for what an end needs.
+  }
+  end_for(client, Reason::kMediaMemory);
+}
+
 void RelayHub::deliver(LiveStream& stream) {
   const Duration queue = stream.settings().queue;
   const TimePoint at = now();
   const std::chrono::nanoseconds began = cpu_time();
   for (Player* player : stream.players()) {
     RelayClient& client = player->client();
-    if (player->waiting()) client.begin_if_possible(*player);
-    if (client.blocked()) {
-      client.drop_if_late(*player, at, queue);
-    } else if (!client.flush()) {
-      finish_later(client);
-    }
+    work_for(client, [&] {
+      if (player->waiting()) client.begin_if_possible(*player);
+      if (client.blocked()) {
+        client.drop_if_late(*player, at, queue);
+      } else if (!client.flush()) {
+        finish_later(client);
+      }
+    });
   }
   const Duration pause = pause_after(cpu_time() - began);
   stream.pause_ends = pause.count() > 0 ? Clock::now() + pause : TimePoint{};
 }
 
-void RelayHub::end_turn() {
-  memory_.set_limit(environment_.gop_memory);
-  while (!due_.empty() || !to_flush_.empty() || !to_finish_.empty()) {
-    while (!due_.empty()) {
-      LiveStream* stream = due_.back();
-      due_.pop_back();
-      stream->delivery = LiveStream::Delivery::kNone;
-      if (!stream->players().empty()) deliver(*stream);
-      stream->trim();
-      account(*stream);
-    }
-    if (memory_.is_full()) make_room();
-    for (RelayClient* client : std::exchange(to_flush_, {})) {
-      if (client->blocked()) continue;
+void RelayHub::deliver_due() {
+  while (!due_.empty()) {
+    LiveStream* stream = due_.back();
+    due_.pop_back();
+    stream->delivery = LiveStream::Delivery::kNone;
+    if (!stream->players().empty()) deliver(*stream);
+    stream->trim();
+    account(*stream);
+    bound_publisher(*stream);
+  }
+}
+
+void RelayHub::flush_due() {
+  for (RelayClient* client : std::exchange(to_flush_, {})) {
+    if (client->blocked()) continue;
+    work_for(*client, [&] {
       if (client->flush()) {
         client->move_if_written();
       } else {
         finish_later(*client);
       }
-    }
+    });
+  }
+}
+
+void RelayHub::end_turn() {
+  gop_memory_.set_limit(environment_.gop_memory);
+  while (!due_.empty() || !to_flush_.empty() || !to_finish_.empty()) {
+    deliver_due();
+    if (gop_memory_.is_full()) make_room();
+    flush_due();
     // Closing or moving one may make others due, but never frees another.
     while (!to_finish_.empty()) {
       RelayClient* client = *to_finish_.begin();
@@ -170,33 +223,96 @@ void RelayHub::end_turn() {
       client->finish();
     }
   }
+  const std::uint64_t held = segment_file_.memory() + apart_;
+  environment_.memory.change(std::exchange(charged_, held), held);
 }
 
 void RelayHub::account(LiveStream& stream) {
-  const std::uint64_t bytes = stream.log().memory();
-  memory_.change(std::exchange(stream.accounted, bytes), bytes);
+  const std::uint64_t bytes = stream.memory();
+  const std::uint64_t apart = stream.bookkeeping();
+  gop_memory_.change(std::exchange(stream.accounted, bytes), bytes);
+  apart_ += apart - std::exchange(stream.accounted_apart, apart);
+}
+
+void RelayHub::bound_publisher(const LiveStream& stream) {
+  const RelayClient* publisher = stream.publisher();
+  if (publisher == nullptr || stream.memory() == 0) return;
+  for (;;) {
+    std::uint64_t kept = 0;
+    LiveStream* largest = nullptr;
+    publisher->for_each_publication([&](LiveStream& other) {
+      const std::uint64_t spare = other.spare_bytes();
+      kept += spare;
+      if (largest == nullptr || spare > largest->spare_bytes()) largest = &other;
+    });
+    // One by itself has bounds of its own.
+    if (kept <= kMaxKept || largest == nullptr || kept == largest->spare_bytes()) return;
+    largest->give_up_spare();
+    account(*largest);
+  }
+}
+
+void RelayHub::list_memory(std::vector<MemoryShare>& shares) {
+  for (const auto& [path, entry] : streams_) {
+    LiveStream& stream = *entry.stream;
+    const RelayClient* publisher = stream.publisher();
+    MemoryShare share;
+    share.vhost = stream.name().vhost;
+    share.client = publisher != nullptr ? publisher->connection() : nullptr;
+    share.bytes = stream.memory();
+    share.spare = std::min(stream.spare_bytes(), share.bytes);
+    share.due = stream.players().empty() ? 0 : share.bytes - share.spare;
+    share.keeper = this;
+    share.item = &stream;
+    if (share.bytes > 0) shares.push_back(std::move(share));
+  }
+}
+
+void RelayHub::relieve(const MemoryShare& share, Relief relief) {
+  LiveStream& stream = *static_cast<LiveStream*>(share.item);
+  if (relief == Relief::kClose) return end_for(*stream.publisher(), Reason::kMediaMemory);
+  if (relief == Relief::kSkip) skip(stream);
+  stream.give_up_spare();
+  account(stream);
+  const std::uint64_t held = segment_file_.memory() + apart_;
+  environment_.memory.change(std::exchange(charged_, held), held);
+}
+
+/// Its players go on at what comes next.
+void RelayHub::skip(LiveStream& stream) {
+  for (Player* player : stream.players()) {
+    if (player->position() >= stream.log().end()) continue;
+    work_for(player->client(), [&] { player->client().skip(*player); });
+  }
 }
 
 void RelayHub::make_room() {
-  std::vector<LiveStream*> streams;
-  std::vector<std::uint64_t> spare;
-  for (const auto& [path, entry] : streams_) {
-    streams.push_back(entry.stream.get());
-    spare.push_back(entry.stream->spare_bytes());
-  }
-  const std::uint64_t before = memory_.used();
-  const std::vector<std::size_t> chosen = memory_.choose(spare);
-  for (const std::size_t number : chosen) {
-    streams[number]->give_up_spare();
-    account(*streams[number]);
-  }
-  memory_.gave_up();
-  given_up_untold_ += chosen.size();
+  std::vector<MemoryShare> shares;
+  list_memory(shares);
+  const std::uint64_t before = gop_memory_.used();
+  const auto orders = gop_memory_.plan(shares, Relief::kTrim);
+  for (const MemoryBudget::Order& order : orders) relieve(shares[order.share], order.relief);
+  gop_memory_.relieved();
+  given_up_untold_ += orders.size();
   if (now() < next_memory_line_) return;
   next_memory_line_ = now() + kMemoryLineInterval;
   log_warning("gop_memory.full")("limit", environment_.gop_memory)("bytes", before)(
-      "left", memory_.used())("given_up", std::exchange(given_up_untold_, 0))(
+      "left", gop_memory_.used())("given_up", std::exchange(given_up_untold_, 0))(
       "help", "players of these streams wait for the next key frame; raise gop-memory");
+}
+
+void RelayHub::go_on_later(RelayClient& client) {
+  if (paced_.empty()) environment_.loop.after(kPaceInterval, [this] { let_go_on(); });
+  paced_.insert(&client);
+}
+
+void RelayHub::let_go_on() {
+  going_on_.swap(paced_);
+  while (!going_on_.empty()) {
+    RelayClient* client = *going_on_.begin();
+    going_on_.erase(going_on_.begin());
+    client->go_on();
+  }
 }
 
 std::size_t RelayHub::kick(const std::string& path) {
@@ -209,7 +325,7 @@ std::size_t RelayHub::kick(const std::string& path) {
   }
   if (found == streams_.end()) return 0;
   const LiveStream* stream = found->second.stream.get();
-  std::unordered_set<RelayClient*> clients;
+  KeyedSet<RelayClient*> clients;
   if (stream->publisher() != nullptr) clients.insert(stream->publisher());
   for (const Player* player : stream->players()) clients.insert(&player->client());
   for (RelayClient* client : clients) {
@@ -222,27 +338,34 @@ std::size_t RelayHub::kick(const std::string& path) {
 
 void RelayHub::measure(Entry& entry, double seconds) {
   LiveStream& stream = *entry.stream;
+  if (stream.publisher() != nullptr) stream.publisher()->charge_rest(stream);
   const auto rate = [seconds](std::uint64_t total, std::uint64_t& before, double& kbps) {
-    const double last = static_cast<double>(total - before) * 8 / 1000 / seconds;
-    kbps += (last - kbps) * kRateWeight;
-    before = total;
-    return last;
+    const double last = static_cast<double>(total - std::exchange(before, total)) * 8 / 1000;
+    kbps += (last / seconds - kbps) * kRateWeight;
   };
-  const double in = rate(stream.counters.bytes_in, entry.in_before, entry.in_kbps);
+  rate(stream.counters.bytes_in, entry.in_before, entry.in_kbps);
   rate(stream.counters.bytes_out, entry.out_before, entry.out_kbps);
+  const std::uint64_t charged = stream.counters.charged;
+  const std::uint64_t bytes = charged - std::exchange(entry.charged_before, charged);
+  if (std::exchange(entry.publisher_came, stream.began()) != stream.began()) entry.charged.clear();
+  entry.charged.add(bytes, seconds);
   const std::uint64_t limit = stream.settings().max_bitrate;
-  const bool over = limit > 0 && in * 1000 > static_cast<double>(limit);
-  const bool same = std::exchange(entry.publisher_came, stream.began()) == stream.began();
-  entry.seconds_over = over && same ? entry.seconds_over + 1 : 0;
-  if (entry.seconds_over < kSecondsOver || stream.publisher() == nullptr) return;
-  log_warning("publisher.bitrate")("stream", told(stream.name()))("kbps", std::llround(in))(
-      "limit_kbps", limit / 1000);
-  entry.seconds_over = 0;
-  stream.publisher()->tell_refused(Reason::kMaxBitrate);
-  finish_later(*stream.publisher());
+  if (limit == 0 || !entry.charged.exceeds(static_cast<double>(limit) / 8)) return;
+  entry.charged.clear();
+  if (stream.publisher() == nullptr) return;
+  log_warning("publisher.bitrate")("stream", told(stream.name()))(
+      "kbps", std::llround(static_cast<double>(bytes) * 8 / 1000 / seconds))("limit_kbps",
+                                                                             limit / 1000);
+  end_for(*stream.publisher(), Reason::kMaxBitrate);
+}
+
+void RelayHub::end_for(RelayClient& client, Reason reason) {
+  client.tell_refused(reason);
+  finish_later(client);
 }
 
 void RelayHub::tick() {
+  environment_.loop.after(kTick, [this] { tick(); });
   const TimePoint at = now();
   const double seconds = std::chrono::duration<double>(at - measured_at_).count();
   const bool reloaded =
@@ -253,12 +376,25 @@ void RelayHub::tick() {
   }
   measured_at_ = at;
   for (RelayClient* client : watched_) {
+    if (to_finish_.contains(client)) continue;
     const Reason reason = client->silent_too_long(at);
-    if (reason == Reason::kNone) continue;
-    client->tell_refused(reason);
-    finish_later(*client);
+    if (reason != Reason::kNone) {
+      end_for(*client, reason);
+    } else if (seconds > 0 && client->exceeds_bitrate(seconds)) {
+      log_warning("publisher.bitrate")("client", client->address());
+      end_for(*client, Reason::kMaxBitrate);
+    }
   }
-  environment_.loop.after(kTick, [this] { tick(); });
+  if (waiting_.too_many()) thin_waiting();
+}
+
+void RelayHub::thin_waiting() {
+  for (std::size_t keep = WaitingStreams::kMostOfClient; keep > 0; keep /= 2) {
+    for (RelayClient* client : watched_) {
+      if (!waiting_.too_many()) return;
+      client->wait_for_at_most(keep);
+    }
+  }
 }
 
 std::string RelayHub::describe_streams() const {
@@ -282,7 +418,7 @@ std::string RelayHub::describe_streams() const {
         {"players", stream.players().size()},
         {"drops", stream.counters.drops},
         {"cut", stream.counters.cut},
-        {"kept_bytes", stream.log().memory()},
+        {"kept_bytes", stream.memory()},
         {"given_up", stream.counters.given_up},
         {"age_s", age.count()},
     });

@@ -6,16 +6,17 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "common/event_loop.hpp"
+#include "common/keyed_map.hpp"
 #include "worker/environment.hpp"
+#include "worker/memory_budget.hpp"
 #include "worker/rtmp/hooks.hpp"
 #include "worker/rtmp/ignored.hpp"
 #include "worker/rtmp/live_stream.hpp"
-#include "worker/rtmp/media_memory.hpp"
+#include "worker/rtmp/rate_window.hpp"
+#include "worker/rtmp/waiting_streams.hpp"
 
 namespace mpb::rtmp {
 
@@ -24,11 +25,12 @@ namespace mpb::rtmp {
 /// fill the CPU, and wait for the one before anyway.
 [[nodiscard]] Duration pause_after(std::chrono::nanoseconds delivery);
 
-class RelayHub {
+class RelayHub final : private MemoryKeeper {
  public:
   explicit RelayHub(Environment& environment);
   RelayHub(const RelayHub&) = delete;
   RelayHub& operator=(const RelayHub&) = delete;
+  ~RelayHub();
 
   [[nodiscard]] Environment& environment() const { return environment_; }
   [[nodiscard]] Hooks& hooks() const { return environment_.shared<Hooks>(); }
@@ -43,6 +45,11 @@ class RelayHub {
   /// The stream may have nobody left: then it goes.
   void release(LiveStream& stream);
 
+  void begin_publishing(LiveStream& stream, RelayClient& publisher);
+  void end_publishing(LiveStream& stream);
+  /// Whether a client that waits for `waits` streams already may play this one.
+  [[nodiscard]] bool may_play(const std::string& path, std::size_t waits) const;
+
   /// Something is there for its players: they get it at the end of the turn, or when the vhost's
   /// latency says so, or when the pause behind a long delivery is over.
   void published(LiveStream& stream);
@@ -50,6 +57,9 @@ class RelayHub {
   void flush_later(RelayClient& client) { to_flush_.insert(&client); }
   /// The client is closed at the end of the turn.
   void finish_later(RelayClient& client) { to_finish_.insert(&client); }
+
+  /// The client sent more messages than are taken from it now, and waits for that.
+  void go_on_later(RelayClient& client);
 
   /// Clients whose silence is watched: those that publish, wait, or do nothing.
   void watch(RelayClient& client) { watched_.insert(&client); }
@@ -78,32 +88,54 @@ class RelayHub {
     double out_kbps = 0;
     std::uint64_t in_before = 0;
     std::uint64_t out_before = 0;
-    std::uint32_t seconds_over = 0;  // the bitrate limit
-    TimePoint publisher_came{};      // the one whose seconds those are
+    std::uint64_t charged_before = 0;
+    RateWindow charged;
+    TimePoint publisher_came{};  // the one to whom that is
   };
 
+  void list_memory(std::vector<MemoryShare>& shares) override;
+  void relieve(const MemoryShare& share, Relief relief) override;
+
   void end_turn();
+  void deliver_due();
+  void flush_due();
+  /// Does what a client wants. Is there no memory for it, the client is closed.
+  template <class F>
+  void work_for(RelayClient& client, F&& what);
   void account(LiveStream& stream);
+  /// What it keeps for newcomers, together with the other streams of its publisher.
+  void bound_publisher(const LiveStream& stream);
+  void skip(LiveStream& stream);
+  void let_go_on();
   /// Streams give up what they keep for newcomers, until the worker's bound is kept.
   void make_room();
   void deliver(LiveStream& stream);
   void make_due(LiveStream& stream);
   [[nodiscard]] Duration time_to_delivery(const LiveStream& stream) const;
   void tick();
+  /// Clients give up streams that they wait for, those with the most first, until the worker's
+  /// bound is kept.
+  void thin_waiting();
   void measure(Entry& entry, double seconds);
+  void end_for(RelayClient& client, Reason reason);
   [[nodiscard]] std::string describe_streams() const;
 
   Environment& environment_;
   SegmentFile segment_file_;  // outlives the streams
-  MediaMemory memory_;
+  WaitingStreams waiting_;
+  MemoryBudget gop_memory_;
+  std::uint64_t apart_ = 0;            // bytes of the streams that are not in segments
+  std::uint64_t charged_ = 0;          // to the worker's memory
   std::uint64_t given_up_untold_ = 0;  // streams that gave up since the last line about it
   TimePoint next_memory_line_{};
-  std::unordered_map<std::string, Entry> streams_;
+  KeyedMap<std::string, Entry> streams_;
   std::vector<LiveStream*> due_;
-  std::unordered_set<RelayClient*> to_flush_;
-  std::unordered_set<RelayClient*> to_finish_;
-  std::unordered_set<RelayClient*> watched_;
-  std::unordered_map<std::string, Usage> usage_;  // of vhosts in use
+  KeyedSet<RelayClient*> to_flush_;
+  KeyedSet<RelayClient*> to_finish_;
+  KeyedSet<RelayClient*> watched_;
+  KeyedSet<RelayClient*> paced_;        // see go_on_later()
+  KeyedSet<RelayClient*> going_on_;     // of those whose turn it is
+  KeyedMap<std::string, Usage> usage_;  // of vhosts in use
   std::uint64_t last_client_id_ = 0;
   std::uint64_t vhosts_version_ = 0;
   TimePoint measured_at_{};

@@ -8,12 +8,16 @@
 namespace mpb::rtmp {
 namespace {
 
-constexpr std::size_t kMaxSlices = 64;               // of one sendmsg(2)
-constexpr std::size_t kLent = 4UL * 1024;            // bytes that are better lent than copied
-constexpr std::size_t kOwnBurst = 256UL * 1024;      // messages written for one client at once
-constexpr std::size_t kMaxReplies = 256UL * 1024;    // answers that may wait for a client
-constexpr std::size_t kMaxOwn = 20UL * 1024 * 1024;  // a client that reads none of it is ended
-constexpr std::size_t kOwnKept = 4UL * 1024;         // memory that an empty own_ may keep
+constexpr std::size_t kMaxSlices = 64;             // of one sendmsg(2)
+constexpr std::size_t kLent = 4UL * 1024;          // bytes that are better lent than copied
+constexpr std::size_t kOwnBurst = 256UL * 1024;    // messages written for one client at once
+constexpr std::size_t kMaxReplies = 256UL * 1024;  // answers that may wait for a client
+// A client is ended that has so many bytes of its own to read, or so many in all.
+constexpr std::size_t kMaxOwn = 1024UL * 1024;
+constexpr std::size_t kMaxOutgoing = 40UL * 1024 * 1024;  // two of the longest messages and more
+// Times that a client begins with pictures of before, which it gets as fast as it can take them:
+// one that asks for them again and again begins with what comes.
+constexpr RateLimit kBeginnings{32, Duration{5'000}};
 
 }  // namespace
 
@@ -31,9 +35,25 @@ void RelayClient::reply(std::string_view bytes, std::string& out) {
 
 void RelayClient::append_own(std::string_view bytes) {
   if (Player* sharing = sharing_player()) sharing->finish_message(own_);
-  own_ += bytes;
+  own_.own() += bytes;
   unread_replies_ += bytes.size();
-  if (unread_replies_ > kMaxReplies || own_.size() - own_sent_ > kMaxOwn) cut();
+  if (unread_replies_ > kMaxReplies || has_too_much()) cut();
+}
+
+bool RelayClient::has_too_much() const {
+  return own_.own_size() > kMaxOwn || own_.size() > kMaxOutgoing;
+}
+
+void RelayClient::note_memory() {
+  const std::size_t held = held_ ? held_->payload.capacity() : 0;
+  connection_->note_memory(sizeof *this + reader_.memory() + own_.memory() + held);
+}
+
+void RelayClient::give_up_memory() {
+  own_.clear();
+  reader_ = ChunkReader(0);
+  held_.reset();
+  note_memory();
 }
 
 void RelayClient::note_slow() {
@@ -56,17 +76,37 @@ Player* RelayClient::sharing_player() const {
   return nullptr;
 }
 
-/// Sends the player's first slice, without a copy of it if that can be.
-std::optional<std::size_t> RelayClient::lend(const Player& player, const iovec& slice) {
-  if (const auto place = player.file_offset()) {
-    const auto taken = connection_->send_file(hub_.segment_file().fd(), *place, slice.iov_len);
+/// Sends bytes of the log that lie in one piece, without a copy of them if that can be.
+std::optional<std::size_t> RelayClient::send_shared(std::optional<off_t> place,
+                                                    std::string_view bytes) {
+  if (place) {
+    const auto taken = connection_->send_file(hub_.segment_file().fd(), *place, bytes.size());
     if (taken) return taken;
   }
+  const iovec slice{const_cast<char*>(bytes.data()), bytes.size()};
   return connection_->send({&slice, 1});  // which tells whether the connection is broken
 }
 
-bool RelayClient::flush() {
+RelayClient::Sent RelayClient::send_some(Player* sharing) {
   static std::vector<iovec> slices;  // one thread
+  const Loan* const lent = own_.first();
+  if (lent != nullptr && lent->place && lent->bytes.size() >= kLent) {
+    return {lent->bytes.size(), 0, send_shared(lent->place, lent->bytes)};
+  }
+  slices.clear();
+  const std::size_t own = own_.collect(slices, kMaxSlices, kLent);
+  std::size_t shared = 0;
+  if (sharing != nullptr && own == own_.size()) shared = sharing->collect(slices, kMaxSlices);
+  if (slices.empty()) return {0, 0, 0};
+  if (own > 0 || slices.size() > 1 || shared < kLent) {
+    return {own, shared, connection_->send(slices)};
+  }
+  const iovec& only = slices.front();
+  const std::string_view bytes(static_cast<const char*>(only.iov_base), only.iov_len);
+  return {own, shared, send_shared(sharing->file_offset(), bytes)};
+}
+
+bool RelayClient::flush() {
   while (!blocked_) {
     Player* const sharing = sharing_player();
     // Nothing may come between the parts of a message.
@@ -75,32 +115,24 @@ bool RelayClient::flush() {
         if (stream.player) stream.player->write_own(own_, kOwnBurst);
       }
     }
-    slices.clear();
-    const std::size_t own = own_.size() - own_sent_;
-    if (own > 0) slices.push_back({own_.data() + own_sent_, own});
-    const std::size_t shared = sharing != nullptr ? sharing->collect(slices, kMaxSlices) : 0;
-    if (slices.empty()) return true;
-    const auto taken = own == 0 && slices.size() == 1 && shared >= kLent
-                           ? lend(*sharing, slices.front())
-                           : connection_->send(slices);
-    if (!taken) return false;
-    blocked_ = *taken < own + shared;
-    sent_ += *taken;
-    own_sent_ += std::min(*taken, own);
-    if (own_sent_ == own_.size()) {
-      own_.clear();
-      own_sent_ = unread_replies_ = 0;
-      if (own_.capacity() > kOwnKept) own_ = std::string();
-    }
+    const Sent some = send_some(sharing);
+    if (!some.taken) return false;
+    if (some.own + some.shared == 0) break;
+    const std::size_t taken = *some.taken;
+    blocked_ = taken < some.own + some.shared;
+    sent_ += taken;
+    own_.advance(std::min(taken, some.own));
+    if (own_.empty()) unread_replies_ = 0;
     if (sharing != nullptr) {
-      sharing->stream().counters.bytes_out += *taken;
-      if (*taken > own) sharing->advance(*taken - own);
+      sharing->stream().counters.bytes_out += taken;
+      if (taken > some.own) sharing->advance(taken - some.own);
     }
-    if (own_.size() - own_sent_ > kMaxOwn) {
+    if (has_too_much()) {
       cut();
       return false;
     }
   }
+  note_memory();
   return true;
 }
 
@@ -108,15 +140,24 @@ void RelayClient::begin_if_possible(Player& player) {
   if (player.paused()) return;
   const auto entrance = player.stream().entrance();
   if (!entrance) {
-    std::string told;
+    Outgoing told;
     player.tell_publisher(told);
     if (told.empty()) return;
-    append_own(told);
+    append_own(told.own());
     return hub_.flush_later(*this);
   }
   append_own({});
   if (cut_) return;
-  player.begin(*entrance, own_, hub_.now());
+  const StreamLog& log = player.stream().log();
+  std::uint64_t first = *entrance;
+  if (log.key_frame() == first) {
+    if (beginnings_.ready(hub_.now(), kBeginnings)) {
+      beginnings_.take(hub_.now(), kBeginnings);
+    } else {
+      first = log.end();
+    }
+  }
+  player.begin(first, own_, hub_.now());
   if (NetStream* stream = find_stream(player.stream_id())) stream->waits_since.reset();
 }
 
@@ -130,6 +171,13 @@ void RelayClient::drop_if_late(Player& player, TimePoint now, Duration limit) {
   player.drop(own_, now);
   const std::uint64_t after = player.waiting() ? stream.log().end() : player.position();
   stream.counters.drops += after - before;
+}
+
+void RelayClient::skip(Player& player) {
+  const std::uint64_t end = player.stream().log().end();
+  player.stream().counters.drops += end - player.position();
+  append_own({});
+  player.begin(end, own_, hub_.now());
 }
 
 }  // namespace mpb::rtmp

@@ -19,6 +19,7 @@ class RtmpHandler final : public Handler {
   bool import_state(Client& client, std::string_view state) override;
   std::string refusal(const Client& client, std::string_view why) override;
   void on_slow(Client& client) override;
+  void on_shortage(Client& client) override;
   void describe(const Client& client, Notice& notice) const override;
   void on_close(Client& client) override;
 
@@ -27,7 +28,7 @@ class RtmpHandler final : public Handler {
   Handler& handler_of(const Client& client);
   [[nodiscard]] const Handler& handler_of(const Client& client) const;
   /// Of one whose connect is there. Null: it is not.
-  Handler* choose(const Client& client, std::string_view bytes);
+  Handler* choose(const Client& client, std::string_view bytes, ConnectSearch& search);
   Handler& the_listeners();
 
   Environment& environment_;

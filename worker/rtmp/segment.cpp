@@ -61,31 +61,35 @@ SegmentFile::SegmentFile() {
   }
 }
 
-Segment::Segment(SegmentFile* file, std::size_t capacity)
-    : file_(file != nullptr && file->fd_ ? file : nullptr), capacity_(capacity) {
-  if (file_ != nullptr) {
-    capacity_ = whole_pages(capacity);
-    place_ = file_->end_;
-    const auto length = static_cast<off_t>(capacity_);
-    // Pages that are there before they are touched: that memory has run out shows here, and not by
-    // SIGBUS later.
-    if (::fallocate(file_->fd(), 0, place_, length) == 0) {
-      file_->end_ += length;
-      void* const memory = ::mmap(nullptr, capacity_, PROT_READ | PROT_WRITE,
-                                  MAP_SHARED | MAP_POPULATE, file_->fd(), place_);
-      if (memory != MAP_FAILED) {
-        data_ = static_cast<char*>(memory);
-        return;
-      }
-      ::fallocate(file_->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, place_, length);
-    }
-    file_ = nullptr;
+Segment::Segment(SegmentFile* file, std::size_t capacity) : file_(file), capacity_(capacity) {
+  if (file_ != nullptr && file_->fd_) take_from_file();
+  if (!in_file_) data_ = new char[capacity_];
+  if (file_ != nullptr) file_->memory_ += capacity_;
+}
+
+void Segment::take_from_file() {
+  const std::size_t whole = whole_pages(capacity_);
+  const auto length = static_cast<off_t>(whole);
+  const int fd = file_->fd();
+  place_ = file_->end_;
+  // Pages that are there before they are touched: that memory has run out shows here, and not by
+  // SIGBUS later.
+  if (::fallocate(fd, 0, place_, length) != 0) return;
+  file_->end_ += length;
+  void* const memory =
+      ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, place_);
+  if (memory == MAP_FAILED) {
+    ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, place_, length);
+    return;
   }
-  data_ = new char[capacity_];
+  data_ = static_cast<char*>(memory);
+  capacity_ = whole;
+  in_file_ = true;
 }
 
 Segment::Segment(Segment&& other) noexcept
     : file_(other.file_),
+      in_file_(other.in_file_),
       data_(std::exchange(other.data_, nullptr)),
       size_(other.size_),
       capacity_(other.capacity_),
@@ -93,7 +97,8 @@ Segment::Segment(Segment&& other) noexcept
 
 Segment::~Segment() {
   if (data_ == nullptr) return;
-  if (file_ == nullptr) {
+  if (file_ != nullptr) file_->memory_ -= capacity_;
+  if (!in_file_) {
     delete[] data_;
     return;
   }
@@ -109,7 +114,7 @@ void Segment::append(std::string_view bytes) {
 }
 
 std::optional<off_t> Segment::place() const {
-  return file_ != nullptr ? std::optional(place_) : std::nullopt;
+  return in_file_ ? std::optional(place_) : std::nullopt;
 }
 
 }  // namespace mpb::rtmp

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,12 +27,15 @@ class SegmentFile {
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// Why there is no file; empty: there is one.
   [[nodiscard]] const std::string& why_not() const { return why_not_; }
+  /// Bytes of memory that its segments take up, in the file or not.
+  [[nodiscard]] std::uint64_t memory() const { return memory_; }
 
  private:
   friend class Segment;
 
   UniqueFd fd_;
   std::string why_not_;
+  std::uint64_t memory_ = 0;
   off_t end_ = 0;  // no place is used twice: a socket may still need what was there
 };
 
@@ -58,11 +62,14 @@ class Segment {
   [[nodiscard]] std::optional<off_t> place() const;
   /// Only ordinary memory can be used again: sockets have none of it.
   void reuse_if_ordinary() {
-    if (file_ == nullptr) size_ = 0;
+    if (!in_file_) size_ = 0;
   }
 
  private:
-  SegmentFile* file_;
+  void take_from_file();
+
+  SegmentFile* file_;     // that counts it; null: nobody does
+  bool in_file_ = false;  // not in ordinary memory
   char* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_;

@@ -51,11 +51,12 @@ void StreamLog::set_time(LoggedMessage& message, std::uint32_t timestamp) {
 }
 
 Segment& StreamLog::segment_for(std::size_t size) {
-  if (segments_.empty() || segments_.back().room() < size) {
+  if (segments_.empty() || segments_.back()->room() < size) {
     const std::size_t usual = std::clamp(bytes_ / 4, kSmallestSegment, kLargestSegment);
-    capacity_ += segments_.emplace_back(file_, std::max(usual, size)).capacity();
+    segments_.push_back(std::make_shared<Segment>(file_, std::max(usual, size)));
+    capacity_ += segments_.back()->capacity();
   }
-  return segments_.back();
+  return *segments_.back();
 }
 
 void StreamLog::append(const Content& content, std::uint32_t timestamp, std::string_view payload,
@@ -75,9 +76,10 @@ void StreamLog::append(const Content& content, std::uint32_t timestamp, std::str
   message.segment = first_segment_ + segments_.size() - 1;
   message.offset = static_cast<std::uint32_t>(segment.size());
   message.size = static_cast<std::uint32_t>(chunks.size());
+  messages_.push_back(message);  // may throw; from here on nothing does
   segment.append(chunks);
   bytes_ += message.size + sizeof message;
-  messages_.push_back(message);
+  appended_ += message.size;
   note_entrance_time(message);
   if (content.track == Track::kVideo && !content.header) note_frame(content, end() - 1);
 }
@@ -94,8 +96,8 @@ void StreamLog::note(Publication publication, TimePoint now) {
   message.publication = publication;
   message.segment = first_segment_ + (segments_.empty() ? 0 : segments_.size() - 1);
   message.arrived = now;
-  bytes_ += sizeof message;
   messages_.push_back(message);
+  bytes_ += sizeof message;
 }
 
 /// The message is behind the entrance.
@@ -167,22 +169,26 @@ std::uint32_t StreamLog::time_before(Lane lane, std::uint64_t from) const {
   return lane_time_[lane];
 }
 
-void StreamLog::append_absolute(std::string& out, const LoggedMessage& message,
+Loan StreamLog::lend(const LoggedMessage& message, std::size_t offset) const {
+  const Loan whole{shared_segment_of(message), chunks(message), place_of(message)};
+  return whole.part(offset, std::string_view::npos);
+}
+
+void StreamLog::append_absolute(Outgoing& out, const LoggedMessage& message,
                                 std::uint32_t chunk_stream, std::uint32_t stream,
                                 std::uint32_t timestamp) const {
-  std::string_view rest = chunks(message).substr(kDeltaHeader);
-  if (message.length <= kOutChunkSize) {
-    return append_message(out, {message.content.type, chunk_stream, stream, timestamp, rest},
-                          kOutChunkSize);
+  const Message own{message.content.type, chunk_stream, stream, timestamp, {}};
+  append_first_header(out.own(), own, message.length);
+  const Loan rest = lend(message, kDeltaHeader);
+  // The headers between the chunks are the same, unless they name another chunk stream or repeat
+  // the time.
+  if (chunk_stream == chunk_stream_of(message.lane) && timestamp < kExtendedTimestamp) {
+    return out.lend(rest);
   }
-  std::string payload;
-  payload.reserve(message.length);
-  while (!rest.empty()) {
-    payload += rest.substr(0, kOutChunkSize);
-    rest.remove_prefix(std::min<std::size_t>(kOutChunkSize + kContinuation, rest.size()));
+  for (std::size_t at = 0; at < rest.bytes.size(); at += kOutChunkSize + kContinuation) {
+    if (at > 0) append_next_header(out.own(), own);
+    out.lend(rest.part(at, kOutChunkSize));
   }
-  append_message(out, {message.content.type, chunk_stream, stream, timestamp, payload},
-                 kOutChunkSize);
 }
 
 void StreamLog::shrink() {
@@ -207,11 +213,13 @@ void StreamLog::trim(std::uint64_t number, bool keep_key_frame) {
   const std::uint64_t needed =
       messages_.empty() ? first_segment_ + segments_.size() : messages_.front().segment;
   while (first_segment_ < needed && segments_.size() > 1) {
-    capacity_ -= segments_.front().capacity();
+    capacity_ -= segments_.front()->capacity();
     segments_.pop_front();
     ++first_segment_;
   }
-  if (messages_.empty() && !segments_.empty()) segments_.back().reuse_if_ordinary();
+  if (messages_.empty() && !segments_.empty() && segments_.back().use_count() == 1) {
+    segments_.back()->reuse_if_ordinary();
+  }
 }
 
 }  // namespace mpb::rtmp

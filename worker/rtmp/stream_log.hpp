@@ -10,14 +10,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "common/event_loop.hpp"
 #include "common/vhost_settings.hpp"
 #include "proto/rtmp/chunk.hpp"
 #include "worker/rtmp/lane.hpp"
+#include "worker/rtmp/outgoing.hpp"
 #include "worker/rtmp/segment.hpp"
 #include "worker/rtmp/timeline.hpp"
 
@@ -98,8 +99,10 @@ class StreamLog {
     return number < end() ? at(number).timestamp : last_time_;
   }
 
+  /// Its chunks from byte `offset` on, which stay while they are lent.
+  [[nodiscard]] Loan lend(const LoggedMessage& message, std::size_t offset) const;
   /// Appends the message with a format 0 header: `timestamp` and `stream` are the player's own.
-  void append_absolute(std::string& out, const LoggedMessage& message, std::uint32_t chunk_stream,
+  void append_absolute(Outgoing& out, const LoggedMessage& message, std::uint32_t chunk_stream,
                        std::uint32_t stream, std::uint32_t timestamp) const;
 
   /// Drops what is before `number`, and before the latest key frame if that is to be kept.
@@ -108,10 +111,12 @@ class StreamLog {
   void shrink();
   /// Bytes that the messages take up, with what is known of each.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  /// Bytes that one player gets of all that was ever appended.
+  [[nodiscard]] std::uint64_t appended() const { return appended_; }
   /// Memory that is held for them, whole segments.
-  [[nodiscard]] std::size_t memory() const {
-    return capacity_ + messages_.size() * sizeof(LoggedMessage);
-  }
+  [[nodiscard]] std::size_t memory() const { return capacity_ + bookkeeping(); }
+  /// The part of it that is not in segments.
+  [[nodiscard]] std::size_t bookkeeping() const { return messages_.size() * sizeof(LoggedMessage); }
 
  private:
   /// Of a track of video.
@@ -127,6 +132,10 @@ class StreamLog {
   void note_entrance_time(const LoggedMessage& message);
   Segment& segment_for(std::size_t size);
   [[nodiscard]] const Segment& segment_of(const LoggedMessage& message) const {
+    return *shared_segment_of(message);
+  }
+  [[nodiscard]] const std::shared_ptr<Segment>& shared_segment_of(
+      const LoggedMessage& message) const {
     return segments_[static_cast<std::size_t>(message.segment - first_segment_)];
   }
 
@@ -134,10 +143,11 @@ class StreamLog {
   SegmentFile* file_;
   std::deque<LoggedMessage> messages_;
   std::uint64_t first_ = 0;
-  std::deque<Segment> segments_;
+  std::deque<std::shared_ptr<Segment>> segments_;  // players may keep one for longer
   std::uint64_t first_segment_ = 0;
   std::size_t bytes_ = 0;
   std::size_t capacity_ = 0;  // of the segments
+  std::uint64_t appended_ = 0;
   std::array<KeyFrames, kMaxTracks> key_frames_{};
   std::optional<std::uint64_t> entrance_;  // see key_frame()
   // time_before() there; not yet found for lanes that have sent nothing since: it is their

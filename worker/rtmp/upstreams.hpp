@@ -7,8 +7,8 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
+#include "common/keyed_map.hpp"
 #include "worker/environment.hpp"
 #include "worker/name_resolver.hpp"
 #include "worker/rtmp/splice_path.hpp"
@@ -59,9 +59,9 @@ class Upstreams {
   [[nodiscard]] std::string report() const;
 
   Environment& environment_;
-  std::unordered_map<std::string, Entry> entries_;  // by the name of the section
-  std::size_t forget_at_ = kFewEntries;             // so many of them
-  std::uint64_t clients_ = 0;                       // now
+  KeyedMap<std::string, Entry> entries_;  // by the name of the section
+  std::size_t forget_at_ = kFewEntries;   // so many of them
+  std::uint64_t clients_ = 0;             // now
   std::uint64_t unserved_ = 0;
   std::uint64_t unserved_at_log_ = 0;
   TimePoint next_log_{};
