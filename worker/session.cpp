@@ -56,18 +56,24 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   fd_ = std::move(fd);
   state_ = State::kAdopted;
   shared_ = true;
-  input_ = delivery.prefix;
+  ++service.counters.clients;
+  ++service.counters.adopted;
   client_.slot = worker.settings.slot;
   client_.hops = delivery.hops;
   client_.connection = this;
-  ++service.counters.clients;
-  ++service.counters.adopted;
+  input_ = delivery.prefix;
   if (!delivery.key.empty()) {
     attach(worker.keys.enter(service.space, delivery.key, delivery.epoch));
   }
   state_on_the_move_ = delivery.state;  // read by resume(): only then may the handler run
   count_as_routed();
   account_memory();
+}
+
+void Session::disown() {
+  if (state_ == State::kFree) return;
+  shared_ = false;  // its connection must not be shut down
+  close();
 }
 
 void Session::resume() {

@@ -41,7 +41,7 @@ std::string text_argument(std::string_view text) {
 
 std::string key_frame(std::uint32_t stream, std::size_t size) {
   std::string bytes;
-  append_message(
+  rtmp::append_message(
       bytes,
       {MessageType::kVideo, 6, stream, 0, std::string("\x17\1\0\0\0", 5) + std::string(size, 'k')},
       kChunk);
@@ -208,7 +208,7 @@ TEST_F(RtmpMemory, MessagesWithNearlyNothingCountAsWhatPlayersGet) {
   RtmpPeer& source = publisher("slow.test", "s");
   const std::string payload = text_argument("x");
   std::string flood;
-  append_message(flood, {MessageType::kDataAmf0, 5, 1, 0, payload}, kChunk);
+  rtmp::append_message(flood, {MessageType::kDataAmf0, 5, 1, 0, payload}, kChunk);
   for (int i = 0; i < 20'000; ++i) flood += '\xc5' + payload;
   ASSERT_TRUE(eventually([&] {
     source.send_some(flood);
