@@ -24,13 +24,14 @@ constexpr std::array<std::string_view, 4> kUpstreamNumbers{"clients", "served", 
 constexpr std::array<std::string_view, 2> kUpstreamFlags{"backup", "out"};
 constexpr std::array<std::string_view, 2> kUpstreamTotals{"clients", "unserved"};
 
-constexpr std::array<std::string_view, 6> kHookNumbers{"asked",  "told",    "refused",
-                                                       "failed", "dropped", "under_way"};
+constexpr std::array<std::string_view, 2> kHookTexts{"server", "state"};
+constexpr std::array<std::string_view, 8> kHookNumbers{
+    "asked", "told", "refused", "failed", "dropped", "under_way", "waiting", "failures_in_a_row"};
 
 constexpr std::array<AnswerList, 3> kLists{{
     {"streams", kStreamTexts, kStreamNumbers, {}, 3, 2, kStreamTotals},
     {"upstreams", kUpstreamTexts, kUpstreamNumbers, kUpstreamFlags, 2, 2, kUpstreamTotals},
-    {"hooks", {}, kHookNumbers, {}, 0, 0, {}},
+    {"hooks", kHookTexts, kHookNumbers, {}, 1, 0, {}},
 }};
 
 }  // namespace
@@ -60,9 +61,27 @@ json::object entry_object(const AnswerList& list, const AnswerEntry& entry) {
   return object;
 }
 
-bool EntryBudget::take(const AnswerEntry& entry) {
-  std::size_t text = text_;
+namespace {
+
+std::size_t text_of(const AnswerEntry& entry) {
+  std::size_t text = 0;
   for (const std::string& part : entry.texts) text += part.size();
+  return text;
+}
+
+}  // namespace
+
+std::size_t cost_of(const AnswerEntry& entry) {
+  return kMaxEntriesText / kMaxEntries + text_of(entry);
+}
+
+void EntryBudget::give_back(const AnswerEntry& entry) {
+  --entries_;
+  text_ -= text_of(entry);
+}
+
+bool EntryBudget::take(const AnswerEntry& entry) {
+  const std::size_t text = text_ + text_of(entry);
   if (entries_ == kMaxEntries || text > kMaxEntriesText) return false;
   ++entries_;
   text_ = text;

@@ -51,10 +51,15 @@ boost::json::value number_value(double number);
 boost::json::object entry_object(const AnswerList& list, const AnswerEntry& entry);
 
 /// Counts entries against the bounds above.
+/// What an entry takes of the bounds, as one figure to compare by.
+std::size_t cost_of(const AnswerEntry& entry);
+
 class EntryBudget {
  public:
   /// False: it is too much.
   bool take(const AnswerEntry& entry);
+  /// One that was taken is shown no more.
+  void give_back(const AnswerEntry& entry);
 
  private:
   std::size_t entries_ = 0;

@@ -10,6 +10,7 @@
 
 #include "broker/client_limit.hpp"
 #include "broker/descriptor_plan.hpp"
+#include "broker/worker_environment.hpp"
 #include "common/inherited_sockets.hpp"
 #include "common/listen_names.hpp"
 #include "common/process.hpp"
@@ -58,11 +59,14 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
           },
           settings_.answer_timeout),
       control_(loop, *this),
+      trespass_(loop, kinship_,
+                [this](pid_t pid, const std::string& why) { supervisor_.eject(pid, why); }),
       turn_away_(loop) {
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);
   dispatcher_.set_handoff_window(kWindow);
   loop_.after(kTick, [this] { tick(); });
+  control_.admit_by([this](int client) { return trespass_.refuse_peer(client); });
   events_.set_publisher([this](const boost::json::object& event) { control_.publish(event); });
   loop_.at_turn_end([this] { end_turn(); });
 }
@@ -75,20 +79,42 @@ Result<ChildOptions> Broker::worker_program(const Settings& settings) {
     if (!found) return found.error();
     program.program = *std::move(found);
   }
-  program.environment = {"MPBROKER_CHANNEL=3",
-                         fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level))};
-  program.holds_requests = settings.worker_program.empty();
-  if (!settings.user.empty() || !settings.group.empty()) {
-    auto credentials = find_credentials(settings.user, settings.group);
-    if (!credentials) return credentials.error();
-    if (!may_assume(*credentials)) {
-      return usage_error(
-          "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can start workers as "
-          "somebody else: leave them out, or start mpbroker so");
-    }
-    program.run_as = *credentials;
+  program.environment = worker_environment(environ, settings.worker_environment);
+  program.environment.emplace_back("MPBROKER_CHANNEL=3");
+  program.environment.push_back(
+      fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level)));
+  program.environment.push_back(
+      fmt::format("MPBROKER_SANDBOX={}", settings.sandbox == Sandbox::kStrict ? "strict" : "no"));
+  if (settings.sandbox == Sandbox::kStrict) {
+    auto confinement = Confinement::get();
+    if (!confinement) return confinement.error();
+    program.confinement = *std::move(confinement);
   }
+  program.holds_requests = settings.worker_program.empty();
+  program.begins_descent = true;
   return program;
+}
+
+Result<WorkerAccounts> Broker::worker_accounts(const Settings& settings) {
+  auto accounts = WorkerAccounts::find(settings.user, settings.group, settings.worker_limit());
+  if (!accounts) {
+    return usage_error(fmt::format("user = {}: {}", settings.user, accounts.error().text));
+  }
+  const auto first = accounts->of(0);
+  if (first && !may_assume(*first)) {
+    return usage_error(
+        "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can start workers as "
+        "somebody else: leave them out, or start mpbroker so");
+  }
+  if (first && !may_kill(*first)) {
+    return usage_error("user: without CAP_KILL mpbroker cannot end workers of another user");
+  }
+  return accounts;
+}
+
+void Broker::run_workers_as(WorkerAccounts accounts) {
+  kinship_.set_accounts([accounts](uid_t user) { return accounts.includes(user); });
+  supervisor_.set_accounts(std::move(accounts));
 }
 
 Duration Broker::wait_limit(const Settings& settings) {
@@ -102,7 +128,11 @@ ScalerRules Broker::scaler_rules() const {
 Status Broker::start() {
   auto program = worker_program(settings_);
   if (!program) return program.error();
+  auto accounts = worker_accounts(settings_);
+  if (!accounts) return accounts.error();
+  if (program->confinement) log_missing_sandbox();
   supervisor_.set_program(std::move(*program));
+  run_workers_as(std::move(*accounts));
   UniqueFd control;
   if (const Status taken = take_sockets(control); !taken) return taken;
   const auto opened = listeners_.apply(settings_);
@@ -158,10 +188,16 @@ void Broker::keep_up_sockets() {
   for (const std::uint16_t number : renewed) {
     const ListenerSet::Listener& listener = *listeners_.find(number);
     supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
-      worker.offer(ListenerSet::offer(listener, accepts(slot)));
+      if (accepts(slot)) offer(worker, slot, listener);
     });
   }
   control_.keep_up();
+}
+
+void Broker::offer(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener) {
+  for (const ListenerOffer& offer : ListenerSet::offers(listener, accepts(slot))) {
+    worker.offer(offer);
+  }
 }
 
 void Broker::tell_listening(std::uint16_t number) {
@@ -179,6 +215,7 @@ void Broker::apply_client_limit() {
         "why", "max-clients is not set and max-workers is above workers: what descriptors allow");
   }
   workers_.set_soft_limit(limit);
+  workers_.set_most_clients(descriptor_limit());
 }
 
 std::string Broker::descriptor_warning() {
@@ -249,11 +286,7 @@ void Broker::update_service() {
 }
 
 void Broker::turn_away() {
-  std::vector<int> sockets;
-  for (const auto& [number, listener] : listeners_.all()) {
-    sockets.push_back(listener.socket->descriptor());
-  }
-  turn_away_.begin(sockets);
+  turn_away_.begin(listeners_.sockets());
 }
 
 void Broker::tell_service() {
@@ -275,7 +308,7 @@ void Broker::stop() {
 }
 
 void Broker::on_all_gone() {
-  loop_.stop();
+  remains_.when_none([this] { loop_.stop(); });
 }
 
 channel::Configure Broker::configure_message(Slot slot) {
@@ -292,6 +325,7 @@ channel::Configure Broker::configure_message(Slot slot) {
   message.drain_timeout_ms = milliseconds(settings_.drain_timeout);
   message.clients_per_source = settings_.clients_per_source;
   message.gop_memory = settings_.gop_memory;
+  message.silence_timeout_ms = milliseconds(settings_.silence_timeout);
   message.media_memory = settings_.media_memory;
   message.flags = channel::Configure::kTakesNotices;
   return message;
@@ -300,7 +334,9 @@ channel::Configure Broker::configure_message(Slot slot) {
 std::vector<ListenerOffer> Broker::listener_offers(Slot slot) {
   std::vector<ListenerOffer> offers;
   for (const auto& [number, listener] : listeners_.all()) {
-    offers.push_back(ListenerSet::offer(listener, accepts(slot)));
+    for (ListenerOffer& offer : ListenerSet::offers(listener, accepts(slot))) {
+      offers.push_back(std::move(offer));
+    }
   }
   return offers;
 }
@@ -313,9 +349,11 @@ void Broker::on_worker_drains(Slot slot) {
   dispatcher_.worker_drains(slot);
 }
 
-void Broker::on_worker_gone(Slot slot) {
+void Broker::on_worker_gone(Slot slot, bool as_told) {
+  remains_.on_end(slot);
   dispatcher_.worker_gone(slot);
   inquiries_.on_gone(slot);
+  if (!as_told && accepts(slot)) listeners_.distrust();
 }
 
 std::string_view Broker::on_worker_message(Slot slot, const channel::Message& message,
@@ -345,7 +383,7 @@ std::string_view Broker::on_worker_message(Slot slot, const channel::Message& me
 std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
                                     UniqueFd descriptor) {
   if (!listeners_.was_given(handoff.listener)) {
-    if (descriptor) dont_linger(descriptor.get());
+    close_foreign(std::move(descriptor));
     return "a Handoff of a listener that never was";
   }
   const ListenerSet::Listener* listener = listeners_.find(handoff.listener);
@@ -354,9 +392,8 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
   const Dispatch dispatch =
       dispatcher_.on_handoff(slot, handoff, listener != nullptr ? listener->rules : kWithdrawn,
                              descriptor.valid(), loop_.now());
-  // Once it is sent on, a copy is on its way, and our close(2) is not the last.
   if (dispatch.kind != Dispatch::Kind::kDeliver) {
-    if (descriptor) dont_linger(descriptor.get());
+    close_foreign(std::move(descriptor));
     return dispatch.why;
   }
   channel::Deliver delivery;
@@ -372,11 +409,13 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
   WorkerProcess* target = supervisor_.process(dispatch.slot);
   const Status sent = target == nullptr ? unavailable_error("it has ended")
                                         : target->deliver(delivery, descriptor.get());
-  if (!sent) {
-    dont_linger(descriptor.get());
-    const int code = sent.error().code;
-    dispatcher_.undo(dispatch.delivery, code == EMFILE || code == ENFILE);
+  if (sent) {
+    close_passed_on(std::move(descriptor));
+    return {};
   }
+  close_foreign(std::move(descriptor));
+  const int code = sent.error().code;
+  dispatcher_.undo(dispatch.delivery, code == EMFILE || code == ENFILE);
   return {};
 }
 
@@ -404,18 +443,26 @@ std::string_view Broker::on_nack(Slot slot, const channel::Nack& nack) {
 std::string_view Broker::on_idle(Slot slot, const channel::Idle& idle) {
   std::string_view rest = idle.entries;
   channel::KeyEntry entry;
+  std::uint32_t void_entries = 0;
   while (channel::next_key(rest, entry)) {
-    router_.release(slot, entry.space, entry.key, entry.epoch);
+    if (!router_.release(slot, entry.space, entry.key, entry.epoch)) ++void_entries;
   }
-  return {};
+  WorkerProcess* worker = supervisor_.process(slot);
+  return worker == nullptr || worker->spend(void_entries) ? "" : "a flood of messages";
 }
 
 void Broker::tick() {
   const auto limit = static_cast<std::uint64_t>(settings_.ping_limit / kTick) + 1;
-  for (const Slot slot : dispatcher_.tick(limit)) {
+  const auto held_up = [this](Slot slot) {
+    const WorkerProcess* worker = supervisor_.process(slot);
+    return worker != nullptr && worker->waits_for_quota();
+  };
+  for (const Slot slot : dispatcher_.tick(limit, held_up)) {
     supervisor_.kill_hung(slot, "hung: a client was sent to it and never acknowledged");
   }
   catch_up_log();
+  remains_.look();
+  trespass_.watch_limits();
   keep_up_sockets();
   loop_.after(kTick, [this] { tick(); });
 }

@@ -8,23 +8,29 @@
 #include <vector>
 
 #include "broker/client_notices.hpp"
+#include "broker/control_request.hpp"
 #include "broker/control_socket.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/event_log.hpp"
 #include "broker/inquiries.hpp"
+#include "broker/kinship.hpp"
 #include "broker/listener_set.hpp"
 #include "broker/pin_set.hpp"
 #include "broker/refusal_report.hpp"
+#include "broker/remains.hpp"
 #include "broker/router.hpp"
 #include "broker/scaler.hpp"
 #include "broker/service_state.hpp"
 #include "broker/supervisor.hpp"
+#include "broker/trespass.hpp"
 #include "broker/turn_away.hpp"
 #include "broker/vhost_set.hpp"
 #include "broker/worker_table.hpp"
 #include "common/event_loop.hpp"
 #include "common/options.hpp"
 #include "common/settings.hpp"
+#include "common/signals.hpp"
+#include "common/worker_accounts.hpp"
 
 namespace mpb {
 
@@ -39,6 +45,8 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   /// Opens the listeners and the control socket, starts the base workers. An error leaves nothing
   /// behind.
   Status start();
+  /// Whether a signal is to be obeyed: one of a worker's is not.
+  [[nodiscard]] bool heeds(const Signal& signal) { return trespass_.heeds(signal); }
   /// SIGTERM and SIGINT; a second one ends without waiting for clients.
   void stop();
   /// SIGHUP. What it warns of; an error has changed nothing.
@@ -50,11 +58,13 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   channel::Configure configure_message(Slot slot) override;
   std::vector<std::string> vhost_texts() override { return vhosts_.texts(); }
   std::vector<ListenerOffer> listener_offers(Slot slot) override;
+  UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }
   void on_worker_online(Slot slot) override;
   std::string_view on_worker_message(Slot slot, const channel::Message& message,
                                      UniqueFd descriptor) override;
   void on_worker_drains(Slot slot) override;
-  void on_worker_gone(Slot slot) override;
+  void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }
+  void on_worker_gone(Slot slot, bool as_told) override;
   void on_all_gone() override;
 
   std::string_view on_handoff(Slot slot, const channel::Handoff& handoff, UniqueFd descriptor);
@@ -62,15 +72,13 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   std::string_view on_nack(Slot slot, const channel::Nack& nack);
   std::string_view on_idle(Slot slot, const channel::Idle& idle);
 
-  void on_request(const boost::json::object& request, Reply reply) override;
-  Status run_request(std::string_view command, const boost::json::object& request,
-                     std::vector<Warning>& warnings);
-  Status request_drain(const boost::json::object& request);
-  Status request_route(const boost::json::object& request);
-  void request_workers(const boost::json::object& request, const Reply& reply);
-  void request_list(std::string_view question, const Reply& reply);
-  void request_kick(const boost::json::object& request, const Reply& reply);
-  Status request_vhost(const boost::json::object& request, std::vector<Warning>& warnings);
+  void on_request(const boost::json::object& object, Reply reply) override;
+  Status request_drain(const DrainRequest& request);
+  Status request_route(const PinRequest& request);
+  boost::json::object request_workers(const WorkersRequest& request);
+  void request_list(const ListRequest& request, const Reply& reply);
+  void request_kick(const KickRequest& request, const Reply& reply);
+  Result<std::vector<Warning>> request_vhost(const VhostRequest& request);
   /// Takes the place of what runs. An error has changed nothing.
   Status apply(Settings fresh);
 
@@ -86,13 +94,16 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   /// The broker's part of the route time limit; the rest is the margin in which its refusal
   /// arrives.
   [[nodiscard]] static Duration wait_limit(const Settings& settings);
-  /// How workers are run; an error when they cannot be.
+  /// How workers are run, and whom as; errors when they cannot be.
   static Result<ChildOptions> worker_program(const Settings& settings);
+  static Result<WorkerAccounts> worker_accounts(const Settings& settings);
+  void run_workers_as(WorkerAccounts accounts);
   /// Tells the service manager, once, as soon as all base workers are online.
   void announce_ready();
   Status take_sockets(UniqueFd& control);
   Status open_control(UniqueFd inherited);
   void keep_up_sockets();
+  void offer(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener);
   void tell_listening(std::uint16_t number);
   /// Workers hear of it with their next Configure.
   void apply_client_limit();
@@ -115,6 +126,8 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Settings settings_;
   std::uint16_t configured_limit_;  // of workers, whatever 'mpctl workers' says
   OptionsReader read_options_;
+  Kinship kinship_;
+  Remains remains_{loop_, kinship_};
   EventLog events_;
   ClientNotices notices_{events_};
   ListenerSet listeners_;
@@ -126,6 +139,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Supervisor supervisor_;
   Inquiries inquiries_;
   ControlSocket control_;
+  Trespass trespass_;
   RefusalReport refusals_;
   TurnAway turn_away_;
   ServiceView service_;

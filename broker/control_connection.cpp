@@ -102,11 +102,19 @@ bool ControlConnection::may_serve() const {
   return is_open() && !awaiting_ && !ends_ && unread() <= limits_.unread;
 }
 
+/// The end of the first line; npos: it is not there yet.
+std::size_t ControlConnection::line_end() {
+  const auto end = input_.find('\n', searched_);
+  searched_ = std::min(end, input_.size());
+  return end;
+}
+
 std::optional<std::string> ControlConnection::take_line() {
-  const auto end = input_.find('\n');
+  const auto end = line_end();
   if (end == std::string::npos) return std::nullopt;
   std::string line = input_.substr(0, end);
   input_.erase(0, end + 1);
+  searched_ = 0;
   return line;
 }
 
@@ -122,7 +130,7 @@ void ControlConnection::serve() {
 }
 
 void ControlConnection::finish_turn() {
-  const bool has_line = input_.find('\n') != std::string::npos;
+  const bool has_line = line_end() != std::string::npos;
   if (!has_line && input_.size() > limits_.line && !ends_) {
     answer(failure(fmt::format("a request has at most {} bytes", limits_.line)));
     ends_ = true;

@@ -39,6 +39,7 @@ class ControlConnection final : private EventHandler,
   void receive();
   void serve();
   [[nodiscard]] bool may_serve() const;
+  std::size_t line_end();
   std::optional<std::string> take_line();
   void begin_request(std::string_view line);
   void ask(const boost::json::object& request);
@@ -63,6 +64,7 @@ class ControlConnection final : private EventHandler,
   std::uint32_t watched_ = 0;
   EventLoop::TimerId idle_timer_{};
   std::string input_;
+  std::size_t searched_ = 0;  // of input_: there is no line end before
   std::string output_;
   std::size_t sent_ = 0;        // of output_
   std::uint64_t requests_ = 0;  // the number of the latest one

@@ -87,7 +87,8 @@ Status ControlSocket::restore_path() {
 
 void ControlSocket::keep_up() {
   if (!listener_) return;
-  upkeep_.run(*listener_, "control-socket", loop_.now(), [this] { unwatch(); });
+  upkeep_.run(*listener_, "control-socket", loop_.now(), report_, [this] { unwatch(); });
+  upkeep_.drop_rest();
   if (watch_.active()) return;
   if (const Status watched = watch(); !watched) {
     log_error("control_accept_failed")("reason", watched.error().text);
@@ -122,6 +123,7 @@ void ControlSocket::on_events(std::uint32_t) {
 
 void ControlSocket::admit(UniqueFd client) {
   if (!may_ask(client.get())) return tell(client, kNotYours);
+  if (const auto why = refuse_(client.get()); !why.empty()) return tell(client, why);
   if (connections_.size() >= limits_.connections) return tell(client, kTooMany);
   if (!may_stay_open(client.get())) return tell(client, kNoDescriptors);
   auto connection = std::make_shared<ControlConnection>(

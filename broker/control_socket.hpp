@@ -9,6 +9,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -53,6 +55,10 @@ class ControlSocket final : private EventHandler {
   ControlSocket& operator=(const ControlSocket&) = delete;
   ~ControlSocket();
 
+  /// What is told to a client that has connected and may not ask; empty: it may.
+  using Admission = std::function<std::string_view(int client)>;
+  void admit_by(Admission refuse) { refuse_ = std::move(refuse); }
+
   /// Once. A path left behind by a dead broker is replaced; one that is served is an error.
   /// `inherited`: the socket, if a service manager has passed it.
   Status open(const std::string& path, UniqueFd inherited = {});
@@ -82,8 +88,10 @@ class ControlSocket final : private EventHandler {
   Status watch();
   void unwatch();
 
+  Admission refuse_ = [](int) { return std::string_view(); };
   std::optional<ListeningSocket> listener_;
   ListenerUpkeep upkeep_;
+  ListenerReport report_;
   UniqueFd spare_;  // so that one can be told that there are no others
   Watch watch_;
   EventLoop::TimerId accept_timer_{};

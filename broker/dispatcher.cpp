@@ -118,8 +118,7 @@ std::size_t Dispatcher::demand(TimePoint now) const {
   return waiting_.size() - placed_;
 }
 
-Dispatcher::Pending Dispatcher::take(
-    boost::unordered_flat_map<std::uint64_t, Pending>::iterator entry) {
+Dispatcher::Pending Dispatcher::take(PendingClients::iterator entry) {
   const Pending pending = entry->second;
   pending_.erase(entry);
   workers_.remove_in_flight(pending.target);
@@ -141,6 +140,7 @@ bool Dispatcher::on_ack(Slot slot, std::uint64_t delivery) {
   const auto entry = pending_.find(delivery);
   if (entry == pending_.end() || entry->second.target != slot) return false;
   const Pending pending = take(entry);
+  workers_.note_taken(slot);
   if (pending.route != nullptr) pending.route->held = true;
   if (pending.keep || !alive(pending.origin)) return true;
   ++counters_.settled;
@@ -162,10 +162,13 @@ bool Dispatcher::on_nack(Slot slot, std::uint64_t delivery) {
   return true;
 }
 
-std::vector<Slot> Dispatcher::tick(std::uint64_t limit) {
+std::vector<Slot> Dispatcher::tick(std::uint64_t limit, const std::function<bool(Slot)>& held_up) {
   ++ticks_;
+  std::vector<bool> excused(workers_.size());
+  for (Slot slot = 0; held_up && slot < workers_.size(); ++slot) excused[slot] = held_up(slot);
   std::vector<Slot> overdue;
-  for (const auto& [delivery, pending] : pending_) {
+  for (auto& [delivery, pending] : pending_) {
+    if (excused[pending.target]) ++pending.since;
     const bool late = ticks_ - pending.since > limit;
     const bool known = std::find(overdue.begin(), overdue.end(), pending.target) != overdue.end();
     if (late && !known) overdue.push_back(pending.target);

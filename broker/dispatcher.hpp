@@ -5,16 +5,16 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "broker/router.hpp"
 #include "broker/scaler.hpp"
 #include "broker/worker_table.hpp"
 #include "common/event_loop.hpp"
+#include "common/keyed_flat_map.hpp"
 #include "proto/message.hpp"
 
 namespace mpb {
@@ -83,8 +83,9 @@ class Dispatcher {
   void wake_waiting(TimePoint now);
 
   /// Time passes: the caller's own steady count of ticks, so that its own pauses are nobody's
-  /// fault. Returns the workers that have owed an Ack or Nack for `limit` ticks.
-  std::vector<Slot> tick(std::uint64_t limit);
+  /// fault. Returns the workers that have owed an Ack or Nack for `limit` ticks, those not counted
+  /// in which `held_up` (may be empty) was true of the worker: what was sent to it is still here.
+  std::vector<Slot> tick(std::uint64_t limit, const std::function<bool(Slot)>& held_up = {});
 
   /// Calls `send(Slot, Outbox&)` for each worker that has something to be told; it may be taken.
   /// What `send` itself gives others to be told is for the next flush.
@@ -123,6 +124,7 @@ class Dispatcher {
     Route* route = nullptr;
     std::uint64_t since = 0;  // the clock tick (see tick) at which it was sent
   };
+  using PendingClients = KeyedFlatMap<std::uint64_t, Pending>;  // by delivery
   /// A client that stays parked with its origin until there is room.
   struct Waiting {
     Party origin;
@@ -145,7 +147,7 @@ class Dispatcher {
   /// Waits no longer: there is room for it, of which it takes one.
   bool may_come(const Waiting& waiting, std::uint64_t& room);
   /// Takes a pending client off the books of its target.
-  Pending take(boost::unordered_flat_map<std::uint64_t, Pending>::iterator entry);
+  Pending take(PendingClients::iterator entry);
 
   WorkerTable& workers_;
   Router& router_;
@@ -156,7 +158,7 @@ class Dispatcher {
   std::uint8_t max_attempts_ = 16;
   std::uint32_t handoff_window_;
   std::uint64_t ticks_ = 0;
-  boost::unordered_flat_map<std::uint64_t, Pending> pending_;
+  PendingClients pending_;
   std::deque<Waiting> waiting_;           // in the order in which they came
   std::size_t placed_ = 0;                // those of them with places
   bool hope_ = false;                     // room may come, as of the last look at them

@@ -44,14 +44,31 @@ void Inquiry::take(Slot slot, AnswerContent content) {
   for (std::size_t i = 0; i < totals_.size(); ++i) {
     totals_[i] += std::min(content.totals[i], kMaxTotal);
   }
-  if (!content.entries) return;
-  for (AnswerEntry& entry : *content.entries) {
-    if (!budget_.take(entry)) {
+  if (content.entries) keep(slot, *content.entries);
+}
+
+void Inquiry::keep(Slot slot, std::vector<AnswerEntry>& entries) {
+  Share& share = entries_[slot];
+  for (AnswerEntry& entry : entries) {
+    const std::size_t cost = share.cost + cost_of(entry);
+    while (!budget_.take(entry)) {
       truncated_ = true;
-      return;
+      if (!make_room(cost)) return;
     }
-    entries_.emplace_back(std::move(entry), slot);
+    share.cost = cost;
+    share.entries.push_back(std::move(entry));
   }
+}
+
+bool Inquiry::make_room(std::size_t cost) {
+  const auto most =
+      std::ranges::max_element(entries_, {}, [](const auto& entry) { return entry.second.cost; });
+  if (most == entries_.end() || most->second.cost <= cost) return false;
+  Share& share = most->second;
+  budget_.give_back(share.entries.back());
+  share.cost -= cost_of(share.entries.back());
+  share.entries.pop_back();
+  return true;
 }
 
 void Inquiry::add_missing(json::object& report) const {
@@ -60,17 +77,21 @@ void Inquiry::add_missing(json::object& report) const {
 }
 
 json::object Inquiry::list_report() {
-  std::ranges::sort(entries_, [this](const auto& a, const auto& b) {
+  std::vector<std::pair<const AnswerEntry*, Slot>> sorted;
+  for (const auto& [slot, share] : entries_) {
+    for (const AnswerEntry& entry : share.entries) sorted.emplace_back(&entry, slot);
+  }
+  std::ranges::sort(sorted, [this](const auto& a, const auto& b) {
     for (std::size_t i = 0; i < list_->key; ++i) {
-      const int order = a.first.texts[i].compare(b.first.texts[i]);
+      const int order = a.first->texts[i].compare(b.first->texts[i]);
       if (order != 0) return order < 0;
     }
     return a.second < b.second;
   });
   json::array entries;
-  entries.reserve(entries_.size());
-  for (const auto& [entry, slot] : entries_) {
-    json::object object = entry_object(*list_, entry);
+  entries.reserve(sorted.size());
+  for (const auto& [entry, slot] : sorted) {
+    json::object object = entry_object(*list_, *entry);
     object.emplace("slot", slot);
     entries.push_back(std::move(object));
   }

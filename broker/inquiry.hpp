@@ -42,13 +42,22 @@ class Inquiry {
   [[nodiscard]] boost::json::object kick_report(std::string_view stream) const;
 
  private:
+  struct Share {
+    std::vector<AnswerEntry> entries;
+    std::size_t cost = 0;
+  };
+
   void take(Slot slot, AnswerContent content);
+  /// Where all are more than fit, those of the worker that has most are left out.
+  void keep(Slot slot, std::vector<AnswerEntry>& entries);
+  /// Leaves out an entry of a worker that has more than `cost`; false: none has.
+  bool make_room(std::size_t cost);
   void add_missing(boost::json::object& report) const;
 
   const AnswerList* list_;                // null: the question has none
   std::map<Slot, WorkerAnswer> waiting_;  // their answers so far
   std::set<Slot> missing_;
-  std::vector<std::pair<AnswerEntry, Slot>> entries_;
+  std::map<Slot, Share> entries_;
   std::vector<double> totals_;
   EntryBudget budget_;
   std::uint64_t kicked_ = 0;

@@ -2,13 +2,13 @@
 
 #include <boost/json/serialize.hpp>
 
-#include "common/utf8.hpp"
+#include "common/plain_text.hpp"
 
 namespace mpb {
 
 std::string json_line(const boost::json::object& object) {
-  // What is not ASCII stands within strings, so an escape can stand for it.
-  return valid_utf8(boost::json::serialize(object), "\\ufffd") + '\n';
+  // What is not plain stands within strings, so an escape can stand for it.
+  return plain_json(boost::json::serialize(object)) + '\n';
 }
 
 }  // namespace mpb

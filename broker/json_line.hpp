@@ -7,7 +7,8 @@
 
 namespace mpb {
 
-/// With its newline. Valid whatever bytes the texts in it have: Boost.JSON writes them as they are.
+/// With its newline. Valid whatever bytes the texts in it have (Boost.JSON writes them as they
+/// are), and harmless for a terminal (common/plain_text.hpp).
 std::string json_line(const boost::json::object& object);
 
 }  // namespace mpb

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/listen_flags.hpp"
+#include "common/network.hpp"
 
 namespace mpb {
 namespace {
@@ -68,6 +69,7 @@ ListenerSet::Listener ListenerSet::make_listener(const ListenerSettings& setting
   listener.wanted = socket.wanted;
   listener.address = socket.socket->address().to_string();
   listener.socket = std::move(socket.socket);
+  listener.prefix_from = pack(settings.prefix_from);
   return listener;
 }
 
@@ -110,6 +112,14 @@ ListenerSet::Change ListenerSet::difference(const std::vector<Listener>& fresh) 
   return change;
 }
 
+void ListenerSet::keep_upkeep(std::vector<Listener>& fresh) {
+  for (auto& [number, old] : listeners_) {
+    for (Listener& listener : fresh) {
+      if (listener.socket == old.socket) listener.upkeep = std::move(old.upkeep);
+    }
+  }
+}
+
 Result<ListenerSet::Change> ListenerSet::apply(const Settings& settings) {
   const auto& wanted = settings.listeners;
   auto inherited = std::exchange(inherited_, {});
@@ -125,6 +135,7 @@ Result<ListenerSet::Change> ListenerSet::apply(const Settings& settings) {
   }
   number(fresh);
   Change change = difference(fresh);
+  keep_upkeep(fresh);
   listeners_.clear();
   for (Listener& listener : fresh) {
     listener.socket->set_up(socket_setup(listener.settings, settings));
@@ -132,6 +143,10 @@ Result<ListenerSet::Change> ListenerSet::apply(const Settings& settings) {
     listeners_.emplace(listener.number, std::move(listener));
   }
   return change;
+}
+
+void ListenerSet::distrust() {
+  for (auto& [number, listener] : listeners_) listener.upkeep.distrust();
 }
 
 std::vector<std::uint16_t> ListenerSet::keep_up(TimePoint now,
@@ -143,7 +158,7 @@ std::vector<std::uint16_t> ListenerSet::keep_up(TimePoint now,
     if (next == listeners_.end()) next = listeners_.begin();
     auto& [number, listener] = *next++;
     kept_up_ = static_cast<std::uint16_t>(number + 1);
-    if (listener.upkeep.run(*listener.socket, listener.settings.name, now, let_go)) {
+    if (listener.upkeep.run(*listener.socket, listener.settings.name, now, report_, let_go)) {
       renewed.push_back(number);
     }
   }
@@ -151,10 +166,22 @@ std::vector<std::uint16_t> ListenerSet::keep_up(TimePoint now,
 }
 
 void ListenerSet::close_sockets() {
-  for (auto& [number, listener] : listeners_) listener.socket->close();
+  for (auto& [number, listener] : listeners_) {
+    listener.upkeep.drop_rest();
+    listener.socket->close();
+  }
 }
 
-ListenerOffer ListenerSet::offer(const Listener& listener, bool accepts) {
+std::vector<int> ListenerSet::sockets() const {
+  std::vector<int> sockets;
+  for (const auto& [number, listener] : listeners_) {
+    sockets.push_back(listener.socket->descriptor());
+    if (listener.upkeep.rest() >= 0) sockets.push_back(listener.upkeep.rest());
+  }
+  return sockets;
+}
+
+std::vector<ListenerOffer> ListenerSet::offers(const Listener& listener, bool accepts) {
   ListenerOffer offer;
   channel::Listen& message = offer.message;
   message.listener = listener.number;
@@ -162,13 +189,21 @@ ListenerOffer ListenerSet::offer(const Listener& listener, bool accepts) {
   message.name = listener.settings.name;
   message.protocol = listener.settings.protocol;
   message.handler = listener.settings.handler;
+  message.prefix_from = listener.prefix_from;
   message.flags = reading_flags(listener.settings);
   if (accepts) message.flags |= channel::Listen::kAccepts;
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {
     message.flags |= channel::Listen::kServeLocal;
   }
+  std::vector<ListenerOffer> offers;
+  if (accepts && listener.upkeep.rest() >= 0) {
+    offer.socket = listener.upkeep.rest();
+    offers.push_back(offer);
+    message.flags |= channel::Listen::kBeside;
+  }
   if (accepts) offer.socket = listener.socket->descriptor();
-  return offer;
+  offers.push_back(offer);
+  return offers;
 }
 
 }  // namespace mpb

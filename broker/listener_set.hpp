@@ -22,7 +22,8 @@ class ListenerSet {
     RoutingRules rules;
     Endpoint wanted;  // one of `settings.endpoints`, unless the service manager chose
     SharedSocket socket;
-    std::string address;  // as bound
+    std::string address;      // as bound
+    std::string prefix_from;  // of `settings`, as it goes to the workers
     ListenerUpkeep upkeep{};
   };
 
@@ -40,8 +41,11 @@ class ListenerSet {
   /// path that was deleted is made again. All or nothing: on an error nothing has changed.
   Result<Change> apply(const Settings& settings);
 
+  /// A worker that accepted here has ended otherwise than it was told to: whatever it did to the
+  /// sockets, they are made anew, by the next calls of keep_up().
+  void distrust();
   /// Puts right what others have done to some of the sockets; all have their turn. The numbers of
-  /// listeners that have another socket now: workers are to be told. `let_go` is called before a
+  /// listeners that have other sockets now: workers are to be told. `let_go` is called before a
   /// socket is closed for that.
   std::vector<std::uint16_t> keep_up(TimePoint now, const std::function<void()>& let_go = {});
 
@@ -53,8 +57,11 @@ class ListenerSet {
   /// True for all numbers that were ever given.
   [[nodiscard]] bool was_given(std::uint64_t number) const { return number < next_number_; }
   [[nodiscard]] const std::map<std::uint16_t, Listener>& all() const { return listeners_; }
-  /// What a worker is told; with the socket if `accepts`.
-  [[nodiscard]] static ListenerOffer offer(const Listener& listener, bool accepts);
+  /// What a worker is told; with the sockets if `accepts`: first one that was replaced, for the
+  /// clients who wait there.
+  [[nodiscard]] static std::vector<ListenerOffer> offers(const Listener& listener, bool accepts);
+  /// Those from which clients come.
+  [[nodiscard]] std::vector<int> sockets() const;
 
  private:
   Result<std::vector<ListenerSocket>> sockets_for(const ListenerSettings& listener,
@@ -67,6 +74,8 @@ class ListenerSet {
   Listener make_listener(const ListenerSettings& settings, ListenerSocket socket);
   /// Gives each its number: that of the listener whose clients it goes on with, or a new one.
   void number(std::vector<Listener>& fresh);
+  /// Takes over what goes on for the sockets that stay.
+  void keep_upkeep(std::vector<Listener>& fresh);
   [[nodiscard]] Change difference(const std::vector<Listener>& fresh) const;
   std::uint16_t space_of(const std::string& protocol);
 
@@ -75,6 +84,7 @@ class ListenerSet {
   std::vector<std::vector<ClaimedSocket>> inherited_;  // by listener; taken by the first apply()
   std::uint16_t next_number_ = 0;
   std::uint16_t kept_up_ = 0;  // where keep_up() goes on
+  ListenerReport report_;
 };
 
 }  // namespace mpb

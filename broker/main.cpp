@@ -64,10 +64,12 @@ int run(const mpb::ParsedOptions& options, std::span<const char* const> argument
   mpb::Broker broker(loop, settings,
                      [arguments] { return mpb::parse_options(arguments, "mpbroker"); });
   mpb::Reaper reaper(loop);
-  const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](int number) {
-    if (number == SIGCHLD) {
+  const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](const auto& signal) {
+    if (signal.number == SIGCHLD) {
       reaper.look_soon();
-    } else if (number == SIGHUP) {
+    } else if (!broker.heeds(signal)) {
+      return;
+    } else if (signal.number == SIGHUP) {
       (void)broker.reload();  // has told the log how it went
     } else {
       broker.stop();

@@ -1,4 +1,4 @@
-// Broker: what the operator asks for: reload, and the requests of the control socket.
+// Broker: does what the operator asks for: reload, and the requests of the control socket.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "broker/broker.hpp"
 #include "broker/status_report.hpp"
@@ -21,56 +22,10 @@ namespace {
 
 constexpr std::string_view kTooManyQuestions = "too many questions wait for the workers' answers";
 
-Result<std::int64_t> number_field(const boost::json::object& request, std::string_view name,
-                                  std::int64_t low, std::int64_t high) {
-  const boost::json::value* field = request.if_contains(name);
-  if (field != nullptr && field->is_int64() && field->get_int64() >= low &&
-      field->get_int64() <= high) {
-    return field->get_int64();
-  }
-  return usage_error(fmt::format("'{}' must be a whole number from {} to {}", name, low, high));
-}
-
-std::string_view text_field(const boost::json::object& request, std::string_view name) {
-  const boost::json::value* field = request.if_contains(name);
-  if (field == nullptr || !field->is_string()) return {};
-  return field->get_string();
-}
-
-/// Empty when there is none; nothing when it is not a list of texts.
-std::optional<std::vector<std::string>> texts_field(const boost::json::object& request,
-                                                    std::string_view name) {
-  std::vector<std::string> texts;
-  const boost::json::value* field = request.if_contains(name);
-  if (field == nullptr) return texts;
-  if (!field->is_array()) return std::nullopt;
-  for (const boost::json::value& text : field->get_array()) {
-    if (!text.is_string()) return std::nullopt;
-    texts.emplace_back(text.get_string());
-  }
-  return texts;
-}
-
 boost::json::object refusal(const Error& error) {
   boost::json::object answer{{"ok", false}, {"error", error.text}};
   if (!error.help.empty()) answer.emplace("help", error.help);
   return answer;
-}
-
-/// A member of another type would be taken for one that is not there, and the request for one that
-/// asks for more.
-Status check_types(const boost::json::object& request) {
-  for (const std::string_view name : {"key", "listener", "name", "stream"}) {
-    const boost::json::value* field = request.if_contains(name);
-    if (field != nullptr && !field->is_string()) {
-      return usage_error(fmt::format("'{}' must be a text", name));
-    }
-  }
-  const boost::json::value* remove = request.if_contains("remove");
-  if (remove != nullptr && !remove->is_bool()) {
-    return usage_error("'remove' must be true or false");
-  }
-  return {};
 }
 
 /// With the member `warnings` where there are any.
@@ -83,9 +38,20 @@ boost::json::object consent(const std::vector<Warning>& warnings) {
   return answer;
 }
 
-bool is_removal(const boost::json::object& request) {
-  const boost::json::value* remove = request.if_contains("remove");
-  return remove != nullptr && remove->is_bool() && remove->get_bool();
+/// Calls the one of several functions that takes the alternative at hand.
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
+
+/// What can be told of a service that ends, and the order to end at once.
+bool may_be_asked_while_stopping(const ControlRequest& request) {
+  return std::holds_alternative<StatusRequest>(request) ||
+         std::holds_alternative<ListRequest>(request) ||
+         std::holds_alternative<KickRequest>(request) ||
+         std::holds_alternative<StopRequest>(request);
 }
 
 /// What only a start sets stays as it is; the operator is told.
@@ -109,143 +75,113 @@ std::vector<Warning> keep_what_a_start_sets(const Settings& now, Settings& fresh
 
 }  // namespace
 
-void Broker::on_request(const boost::json::object& request, Reply reply) {
-  const std::string_view command = text_field(request, "command");
-  if (const Status types = check_types(request); !types) return reply(refusal(types.error()));
-  if (command == "status") {
-    supervisor_.refresh_counters(
-        [this, reply = std::move(reply)] { reply(StatusReport(*this).build()); });
-    return;
+void Broker::on_request(const boost::json::object& object, Reply reply) {
+  const auto request = read_control_request(object);
+  if (!request) return reply(refusal(request.error()));
+  if (stopping_ && !may_be_asked_while_stopping(*request)) {
+    return reply(refusal(unavailable_error("mpbroker is stopping")));
   }
-  if (find_answer_list(command) != nullptr) return request_list(command, reply);
-  if (command == "kick") return request_kick(request, reply);
-  if (command == "workers" && !stopping_) return request_workers(request, reply);
-  std::vector<Warning> warnings;
-  const Status done = run_request(command, request, warnings);
-  reply(done ? consent(warnings) : refusal(done.error()));
+  const auto tell = [&reply](const Status& done) {
+    reply(done ? consent({}) : refusal(done.error()));
+  };
+  const auto warn = [&reply](const Result<std::vector<Warning>>& done) {
+    reply(done ? consent(*done) : refusal(done.error()));
+  };
+  std::visit(
+      Overloaded{
+          [&](const StatusRequest&) {
+            supervisor_.refresh_counters([this, reply] { reply(StatusReport(*this).build()); });
+          },
+          [&](const StopRequest&) {
+            loop_.after(Duration{0}, [this] { stop(); });  // after the answer
+            reply(consent({}));
+          },
+          [&](const ReloadRequest&) { warn(reload()); },
+          [&](const ListRequest& list) { request_list(list, reply); },
+          [&](const KickRequest& kick) { request_kick(kick, reply); },
+          [&](const DrainRequest& drain) { tell(request_drain(drain)); },
+          [&](const PinRequest& route) { tell(request_route(route)); },
+          [&](const WorkersRequest& workers) { reply(request_workers(workers)); },
+          [&](const VhostRequest& vhost) { warn(request_vhost(vhost)); },
+      },
+      *request);
 }
 
-Status Broker::run_request(std::string_view command, const boost::json::object& request,
-                           std::vector<Warning>& warnings) {
-  if (stopping_ && command != "stop") return unavailable_error("mpbroker is stopping");
-  if (command == "drain") return request_drain(request);
-  if (command == "route") return request_route(request);
-  if (command == "vhost") return request_vhost(request, warnings);
-  if (command == "reload") {
-    auto done = reload();
-    if (!done) return done.error();
-    warnings = *std::move(done);
-    return {};
-  }
-  if (command == "stop") {
-    loop_.after(Duration{0}, [this] { stop(); });  // after the answer
-    return {};
-  }
-  return usage_error(
-      fmt::format("unknown command '{}': expected status, events, streams, upstreams, hooks, "
-                  "kick, drain, route, workers, vhost, reload or stop",
-                  command));
-}
-
-void Broker::request_list(std::string_view question, const Reply& reply) {
-  const bool asked = inquiries_.ask(std::string(question), {},
+void Broker::request_list(const ListRequest& request, const Reply& reply) {
+  const bool asked = inquiries_.ask(std::string(request.list->name), {},
                                     [reply](Inquiry& inquiry) { reply(inquiry.list_report()); });
   if (!asked) reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
 }
 
-void Broker::request_kick(const boost::json::object& request, const Reply& reply) {
-  const std::string stream(text_field(request, "stream"));
-  if (std::count(stream.begin(), stream.end(), '/') < 2 || stream.size() > channel::kMaxArgument) {
-    return reply(refusal(usage_error(fmt::format(
-        "'stream' must be VHOST/APP/STREAM, at most {} bytes", channel::kMaxArgument))));
-  }
+void Broker::request_kick(const KickRequest& request, const Reply& reply) {
   const bool asked = inquiries_.ask(
-      "kick", stream, [reply, stream](Inquiry& inquiry) { reply(inquiry.kick_report(stream)); });
+      "kick", request.stream,
+      [reply, stream = request.stream](Inquiry& inquiry) { reply(inquiry.kick_report(stream)); });
   if (!asked) reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
 }
 
-Status Broker::request_drain(const boost::json::object& request) {
-  const auto slot = number_field(request, "slot", 0, kMaxWorkers - 1);
-  if (!slot) return slot.error();
-  if (!supervisor_.drain(static_cast<Slot>(*slot), settings_.drain_timeout)) {
-    return usage_error(fmt::format("slot {} is not online: see 'mpctl status'", *slot));
+Status Broker::request_drain(const DrainRequest& request) {
+  if (!supervisor_.drain(request.slot, settings_.drain_timeout)) {
+    return usage_error(fmt::format("slot {} is not online: see 'mpctl status'", request.slot));
   }
   return {};
 }
 
-Status Broker::request_route(const boost::json::object& request) {
-  const std::string_view key = text_field(request, "key");
-  if (key.empty() || key.size() > channel::kMaxKey) {
-    return usage_error(fmt::format("'key' must be a text of 1 to {} bytes", channel::kMaxKey));
+Status Broker::request_route(const PinRequest& request) {
+  const Pin& pin = request.pin;
+  const int slots = scaler_.rules().maximum;
+  if (std::ranges::any_of(pin.slots, [&](Slot slot) { return slot >= slots; })) {
+    return usage_error(fmt::format("a slot must be a number from 0 to {}", slots - 1));
   }
-  Pin pin{std::string(key), {}};
-  const bool removal = is_removal(request);
-  const boost::json::value* slots = request.if_contains("slots");
-  if (!removal && slots != nullptr && slots->is_array()) {
-    for (const boost::json::value& slot : slots->get_array()) {
-      if (!slot.is_int64() || slot.get_int64() < 0 || slot.get_int64() >= scaler_.rules().maximum) {
-        return usage_error(
-            fmt::format("a slot must be a number from 0 to {}", scaler_.rules().maximum - 1));
-      }
-      pin.slots.push_back(static_cast<Slot>(slot.get_int64()));
-    }
-  }
-  if (!removal && pin.slots.empty()) return usage_error("'slots' must name at least one slot");
-  const std::string_view name = text_field(request, "listener");
   bool found = false;
   std::set<std::uint16_t> spaces;
   for (const auto& [number, listener] : listeners_.all()) {
-    if (!name.empty() && listener.settings.name != name) continue;
+    if (!request.listener.empty() && listener.settings.name != request.listener) continue;
     found = true;
-    if (!removal || pins_.has({listener.rules.space, pin.key})) spaces.insert(listener.rules.space);
+    if (!pin.slots.empty() || pins_.has({listener.rules.space, pin.key})) {
+      spaces.insert(listener.rules.space);
+    }
   }
-  if (!found) return usage_error(fmt::format("there is no listener '{}'", name));
+  if (!found) return usage_error(fmt::format("there is no listener '{}'", request.listener));
   if (spaces.empty()) {
-    return usage_error(fmt::format("there is no route for key '{}'{}", pin.key,
-                                   name.empty() ? "" : fmt::format(" of listener '{}'", name)));
+    const std::string of =
+        request.listener.empty() ? "" : fmt::format(" of listener '{}'", request.listener);
+    return usage_error(fmt::format("there is no route for key '{}'{}", pin.key, of));
   }
   for (const std::uint16_t space : spaces) apply_pins(pins_.set({space, pin.key}, pin.slots));
   return {};
 }
 
-void Broker::request_workers(const boost::json::object& request, const Reply& reply) {
-  const auto count = number_field(request, "count", 1, kMaxWorkers);
-  if (!count) return reply(refusal(count.error()));
-  settings_.workers = static_cast<std::uint16_t>(*count);
-  settings_.max_workers = std::max(configured_limit_, settings_.workers);
+boost::json::object Broker::request_workers(const WorkersRequest& request) {
+  Settings fresh = settings_;
+  fresh.workers = request.count;
+  fresh.max_workers = std::max(configured_limit_, fresh.workers);
+  auto accounts = worker_accounts(fresh);
+  if (!accounts) return refusal(accounts.error());
+  run_workers_as(std::move(*accounts));
+  settings_.workers = fresh.workers;
+  settings_.max_workers = fresh.max_workers;
   scaler_.set_rules(scaler_rules());
   apply_client_limit();
   supervisor_.for_each_process(
       [this](Slot slot, WorkerProcess& worker) { worker.configure(configure_message(slot)); });
-  boost::json::object answer{{"ok", true}};
+  boost::json::object answer = consent({});
   if (std::string warning = descriptor_warning(); !warning.empty()) {
     answer["warning"] = std::move(warning);
   }
   supervisor_.apply_rules();
   announce_ready();
-  reply(std::move(answer));
+  return answer;
 }
 
-Status Broker::request_vhost(const boost::json::object& request, std::vector<Warning>& warnings) {
-  const std::string_view name = text_field(request, "name");
-  Result<VhostChange> change = VhostChange{};
-  if (is_removal(request)) {
-    change = vhosts_.remove(name, settings_);
-  } else {
-    const auto set = texts_field(request, "set");
-    if (!set) return usage_error("'set' must be a list of KEY=VALUE texts");
-    const auto unset = texts_field(request, "unset");
-    if (!unset) return usage_error("'unset' must be a list of keys");
-    if (set->empty() && unset->empty()) {
-      return usage_error("'set' must have at least one KEY=VALUE text, or 'unset' a key");
-    }
-    change = vhosts_.change(name, *set, *unset, settings_);
-  }
+Result<std::vector<Warning>> Broker::request_vhost(const VhostRequest& request) {
+  auto change = request.remove
+                    ? vhosts_.remove(request.name, settings_)
+                    : vhosts_.change(request.name, request.set, request.unset, settings_);
   if (!change) return change.error();
-  warnings = std::move(change->warnings);
-  events_.emit(LogLevel::kInfo, "vhost", {{"vhost", name}, {"removed", is_removal(request)}});
+  events_.emit(LogLevel::kInfo, "vhost", {{"vhost", request.name}, {"removed", request.remove}});
   send_vhosts(*change);
-  return {};
+  return std::move(change->warnings);
 }
 
 void Broker::send_vhosts(const VhostChange& change) {
@@ -302,8 +238,9 @@ Result<std::vector<Warning>> Broker::reload() {
     } else {
       events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", why}, {"help", help}});
     }
-    // Another line would be another assignment to the service manager.
-    tell("READY=1\nSTATUS=Reload failed, nothing was changed: " + lines.front());
+    // Every user of the machine may read the status, not so the log: no word of the file is in it.
+    tell(fmt::format("READY=1\nSTATUS=Reload failed, nothing was changed: {}, see the log",
+                     lines.size() == 1 ? "1 problem" : fmt::format("{} problems", lines.size())));
     return done.error();
   }
   fresh->warnings.insert(fresh->warnings.end(), kept.begin(), kept.end());
@@ -319,6 +256,8 @@ Status Broker::apply(Settings fresh) {
   }
   auto program = worker_program(fresh);
   if (!program) return program.error();
+  auto accounts = worker_accounts(fresh);
+  if (!accounts) return accounts.error();
   if (const Status resolved = resolve_listeners(fresh.listeners, kReloadLookupLimit); !resolved) {
     return resolved;
   }
@@ -331,6 +270,7 @@ Status Broker::apply(Settings fresh) {
     add_error(line, control.error());
   }
   supervisor_.set_program(std::move(*program));
+  run_workers_as(std::move(*accounts));
   settings_ = std::move(fresh);
   inquiries_.set_limit(settings_.answer_timeout);
   configured_limit_ = settings_.worker_limit();
@@ -342,7 +282,7 @@ Status Broker::apply(Settings fresh) {
     worker.configure(configure_message(slot));
     for (const std::uint16_t number : change->withdrawn) worker.withdraw(number);
     for (const std::uint16_t number : change->offered) {
-      worker.offer(ListenerSet::offer(*listeners_.find(number), accepts(slot)));
+      offer(worker, slot, *listeners_.find(number));
     }
   });
   for (const std::uint16_t number : change->opened) tell_listening(number);

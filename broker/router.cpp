@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::string_view kEveryKey = "*";
 
+constexpr std::size_t kBytesPerUnit = 128;  // of a key's name
+constexpr std::size_t kLeastShare = 8;      // keys: of a table that is smaller there are no shares
+
 void write_name(std::string& name, std::uint16_t space, std::string_view key) {
   name.resize(sizeof space);
   std::memcpy(name.data(), &space, sizeof space);
@@ -60,23 +63,52 @@ RouteDecision Router::decide(const RouteRequest& request) {
   if (owned) {
     const auto known = routes_.find(name_);
     if (known != routes_.end()) return to_owner(request, known->second);
-    if (routes_.size() >= max_keys_) return {Kind::kBusy};
+    if (use_.total >= max_keys_) return {Kind::kBusy};
+    if (!within_share(use_.named, request.origin)) return {Kind::kBusy};
   }
-  const Slot slot = choose(request, allowed, kNoSlot);
+  const Slot slot = choose(request, allowed, kNoSlot, owned);
+  if (slot == kNoSlot && owned && choose(request, allowed, kNoSlot) != kNoSlot) {
+    return {Kind::kBusy};  // there is room, but for no further key
+  }
   if (slot == kNoSlot) return without_room(request, allowed);
   if (!workers_.has_credit(slot)) return {Kind::kWait, slot};
   if (!owned) return {Kind::kTo, slot};
-  return {Kind::kTo, slot, &make_route(slot)};
+  return {Kind::kTo, slot, &make_route(slot, request.origin)};
 }
 
-Route& Router::make_route(Slot owner) {
+void Router::count(const Route& route, bool here) {
+  const std::size_t cost = 1 + route.name->size() / kBytesPerUnit;
+  const auto change = [here, cost](std::size_t& sum) { sum = here ? sum + cost : sum - cost; };
+  const Slot last = std::max(route.owner, route.origin);
+  if (use_.owned.size() <= last) use_.owned.resize(last + 1U);
+  if (use_.named.size() <= last) use_.named.resize(last + 1U);
+  change(use_.total);
+  change(use_.owned[route.owner]);
+  change(use_.named[route.origin]);
+}
+
+bool Router::within_share(const std::vector<std::size_t>& used, Slot slot) const {
+  if (use_.total < max_keys_ / 2) return true;
+  const std::size_t running = workers_.size() - workers_.count(WorkerState::kStopped);
+  const std::size_t share = max_keys_ / std::max<std::size_t>(running, 1);
+  return share < kLeastShare || slot >= used.size() || used[slot] < share;
+}
+
+Router::Routes::iterator Router::erase(Routes::iterator route) {
+  count(route->second, false);
+  return routes_.erase(route);
+}
+
+Route& Router::make_route(Slot owner, Slot origin) {
   const auto place = routes_.try_emplace(name_).first;
   Route& route = place->second;
   route.owner = owner;
+  route.origin = origin;
   route.epoch = next_epoch_++;
   route.name = &place->first;
   if (of_owners_.size() <= owner) of_owners_.resize(owner + 1U);
   of_owners_[owner].push_back(route);
+  count(route, true);
   if (next_epoch_ == 0) next_epoch_ = 1;
   return route;
 }
@@ -122,10 +154,12 @@ bool Router::has_room(const RouteRequest& request, Slot slot) const {
   return serves_it || workers_.has_room(slot);
 }
 
-Slot Router::choose(const RouteRequest& request, const std::vector<Slot>* allowed, Slot except) {
+Slot Router::choose(const RouteRequest& request, const std::vector<Slot>* allowed, Slot except,
+                    bool own) {
   candidates_.clear();
   const auto consider = [&](Slot slot) {
-    if (slot != except && has_room(request, slot)) candidates_.push_back(slot);
+    const bool has_key = !own || within_share(use_.owned, slot);
+    if (slot != except && has_key && has_room(request, slot)) candidates_.push_back(slot);
   };
   if (allowed != nullptr) {
     for (const Slot slot : *allowed) consider(slot);
@@ -150,11 +184,14 @@ Slot Router::choose(const RouteRequest& request, const std::vector<Slot>* allowe
 
 /// Among equals the origin, which saves the move; then the first.
 Slot Router::choose_least(const std::vector<Slot>& candidates, Slot origin) const {
+  const Fleet fleet = workers_.fleet();
   Slot best = candidates.front();
+  std::uint64_t least = workers_.likely_load(best, fleet);
   for (const Slot slot : candidates) {
-    const std::uint32_t load = workers_.load(slot);
-    const std::uint32_t least = workers_.load(best);
-    if (load < least || (load == least && slot == origin)) best = slot;
+    const std::uint64_t load = workers_.likely_load(slot, fleet);
+    if (load > least || (load == least && slot != origin)) continue;
+    best = slot;
+    least = load;
   }
   return best;
 }
@@ -172,23 +209,26 @@ Slot Router::choose_p2c(const std::vector<Slot>& candidates, Slot origin) {
   return choose_least({candidates[first], candidates[second]}, origin);
 }
 
-void Router::release(Slot slot, std::uint16_t space, std::string_view key, std::uint32_t epoch) {
+bool Router::release(Slot slot, std::uint16_t space, std::string_view key, std::uint32_t epoch) {
   write_name(name_, space, key);
   const auto route = routes_.find(name_);
-  if (route == routes_.end() || route->second.owner != slot || route->second.epoch != epoch) return;
+  if (route == routes_.end() || route->second.owner != slot || route->second.epoch != epoch) {
+    return false;
+  }
   route->second.held = false;
-  if (route->second.in_flight == 0) routes_.erase(route);
+  if (route->second.in_flight == 0) erase(route);
+  return true;
 }
 
 void Router::not_taken(Route& route) {
   if (route.in_flight != 0 || route.held) return;
   const auto current = routes_.find(*route.name);
-  if (current != routes_.end() && &current->second == &route) routes_.erase(current);
+  if (current != routes_.end() && &current->second == &route) erase(current);
 }
 
 void Router::forget_owner(Slot slot) {
   if (slot < of_owners_.size()) {
-    while (!of_owners_[slot].empty()) routes_.erase(routes_.find(*of_owners_[slot].front().name));
+    while (!of_owners_[slot].empty()) erase(routes_.find(*of_owners_[slot].front().name));
   }
   std::erase_if(revoked_, [slot](const auto& node) { return node.mapped().owner == slot; });
 }
@@ -223,6 +263,7 @@ Router::Routes::iterator Router::check_pins(Routes::iterator route, std::vector<
       {route->second.owner, space, route->second.epoch, route->first.substr(sizeof space)});
   // Whoever counts the clients on their way goes on doing so.
   route->second.unlink();
+  count(route->second, false);
   auto node = routes_.extract(route);
   if (node.mapped().in_flight != 0) revoked_.push_back(std::move(node));
   return next;

@@ -8,12 +8,12 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <boost/intrusive/list.hpp>
 
 #include "broker/worker_table.hpp"
+#include "common/keyed_map.hpp"
 #include "common/settings.hpp"
 
 namespace mpb {
@@ -35,6 +35,7 @@ struct Route : RouteLink {
   std::uint32_t epoch = 0;      // of this ownership: unique among all keys
   std::uint32_t in_flight = 0;  // clients of the key on their way to the owner
   bool held = false;            // the owner took a client of it, and did not give it up since
+  Slot origin = kNoSlot;        // who named it first
   const std::string* name = nullptr;
 };
 
@@ -69,7 +70,9 @@ struct Disowned {
 
 class Router {
  public:
-  /// `seed` drives p2c alone.
+  /// `max_keys` bounds memory, too: a key counts for one, and for another one for each 128 bytes of
+  /// its name. Where half of them are in use, no worker gets more than its share of the rest, be it
+  /// as their owner or as who named them first. `seed` drives p2c alone.
   Router(const WorkerTable& workers, std::size_t max_keys, std::uint64_t seed)
       : workers_(workers), max_keys_(max_keys), random_(seed) {}
 
@@ -77,7 +80,8 @@ class Router {
 
   /// The owner has no clients of the key any more and gives it up. Ignored when the ownership is
   /// not this one; put off when clients of the key are on their way to the owner.
-  void release(Slot slot, std::uint16_t space, std::string_view key, std::uint32_t epoch);
+  /// False: there is no such ownership.
+  bool release(Slot slot, std::uint16_t space, std::string_view key, std::uint32_t epoch);
   /// A client on its way to the owner was not taken, and is not counted by `route` any more.
   /// Without others, a key that the owner does not hold is nobody's again; `route` may be gone
   /// then.
@@ -94,8 +98,8 @@ class Router {
   [[nodiscard]] const Route* find(std::uint16_t space, std::string_view key);
 
  private:
-  using Routes = std::unordered_map<std::string, Route>;
-  using Pins = std::unordered_map<std::string, std::vector<Slot>>;
+  using Routes = KeyedMap<std::string, Route>;
+  using Pins = KeyedMap<std::string, std::vector<Slot>>;
   /// A route that is erased leaves its list by itself.
   using RouteList = boost::intrusive::list<Route, boost::intrusive::constant_time_size<false>>;
 
@@ -104,18 +108,30 @@ class Router {
   RouteDecision without_room(const RouteRequest& request, const std::vector<Slot>* allowed);
   RouteDecision spill(const RouteRequest& request, Slot full_owner);
   [[nodiscard]] bool has_room(const RouteRequest& request, Slot slot) const;
-  /// kNoSlot when none of `allowed` (null: all) has room.
-  Slot choose(const RouteRequest& request, const std::vector<Slot>* allowed, Slot except);
+  /// kNoSlot when none of `allowed` (null: all) has room, and room for a key if it is to `own` one.
+  Slot choose(const RouteRequest& request, const std::vector<Slot>* allowed, Slot except,
+              bool own = false);
   Slot choose_least(const std::vector<Slot>& candidates, Slot origin) const;
   Slot choose_hash(const std::vector<Slot>& candidates, std::string_view key) const;
   Slot choose_p2c(const std::vector<Slot>& candidates, Slot origin);
-  Route& make_route(Slot owner);
+  Route& make_route(Slot owner, Slot origin);
+  Routes::iterator erase(Routes::iterator route);
+  /// What keys cost, in all and by slot; see the constructor.
+  struct KeyUse {
+    std::size_t total = 0;
+    std::vector<std::size_t> owned;
+    std::vector<std::size_t> named;
+  };
+  void count(const Route& route, bool here);
+  /// Whether a worker that has used so much of max_keys may have another key.
+  [[nodiscard]] bool within_share(const std::vector<std::size_t>& used, Slot slot) const;
   /// Takes the key from an owner that its pins do not allow; returns the next route.
   Routes::iterator check_pins(Routes::iterator route, std::vector<Disowned>& losers);
 
   const WorkerTable& workers_;
   std::size_t max_keys_;
   std::mt19937_64 random_;
+  KeyUse use_;                              // of those in routes_
   Routes routes_;                           // by space (2 bytes) and key
   std::vector<RouteList> of_owners_;        // those in routes_, by slot
   Pins pins_;                               // by the same

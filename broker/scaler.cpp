@@ -21,7 +21,8 @@ std::size_t Scaler::wanted(const WorkerTable& workers, std::size_t waiting) cons
   for (Slot slot = 0; slot < workers.size(); ++slot) {
     const WorkerState state = workers.at(slot).state;
     if (workers.at(slot).full) continue;  // below its limit or not, it takes no more
-    if (state == WorkerState::kOnline) load += workers.load(slot);
+    // What one says beyond its limit is no reason for more than one of its like.
+    if (state == WorkerState::kOnline) load += std::min<std::uint64_t>(workers.load(slot), limit);
     if (state == WorkerState::kOnline || state == WorkerState::kStarting) capacity += limit;
   }
   // As many as bring the load below the mark again.

@@ -5,6 +5,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "common/foreign_descriptor.hpp"
 #include "common/log.hpp"
 #include "common/process.hpp"
 
@@ -99,7 +100,7 @@ std::map<std::uint64_t, ListenerCounters> StatusReport::sums() const {
   for (Slot slot = 0; slot < broker_.workers_.size(); ++slot) {
     const WorkerProcess* process = broker_.supervisor_.process(slot);
     if (process == nullptr) continue;
-    for (const ListenerCounters& counters : process->listener_counters()) {
+    for (const ListenerCounters& counters : process->counters().listeners) {
       add(totals[counters.listener], counters);
     }
   }
@@ -131,12 +132,13 @@ object StatusReport::worker(Slot slot) const {
                 {"uptime_ms", broker_.supervisor_.uptime(slot).count()},
                 {"restarts", broker_.supervisor_.restarts(slot)},
                 {"last_exit", broker_.supervisor_.last_exit(slot)},
-                {"in_flight", entry.in_flight}};
+                {"in_flight", entry.in_flight},
+                {"taken", entry.taken}};
   const WorkerProcess* process = broker_.supervisor_.process(slot);
   if (process == nullptr) return report;
   ListenerCounters sum;
   boost::json::array listeners;
-  for (const ListenerCounters& counters : process->listener_counters()) {
+  for (const ListenerCounters& counters : process->counters().listeners) {
     add(sum, counters);
     const auto* known = broker_.listeners_.find(static_cast<std::uint16_t>(counters.listener));
     listeners.push_back({{"name", known != nullptr ? known->settings.name : "(withdrawn)"},
@@ -147,7 +149,7 @@ object StatusReport::worker(Slot slot) const {
                          {"rejected", rejected(counters)},
                          {"closed", closed(counters)}});
   }
-  const WorkerCounters& own = process->counters();
+  const WorkerCounters& own = process->counters().own;
   const ProcessUsage usage = read_process_usage(process->pid());
   report["pid"] = process->pid();
   report["clients"] = own.clients;
@@ -161,7 +163,7 @@ object StatusReport::worker(Slot slot) const {
                         {"retried", sum.retried}};
   report["rejected"] = rejected(sum);
   report["closed"] = closed(sum);
-  report["refused"] = refused(process->refused());
+  report["refused"] = refused(process->counters().refused);
   report["accept_pauses"] = own.accept_pauses;
   report["queue_high_water"] = {{"broker", process->queue_high_water()},
                                 {"worker", own.queue_high_water}};
@@ -190,6 +192,7 @@ object StatusReport::dispatch() const {
           {"busy", counters.busy},
           {"turned_away", broker_.turn_away_.count()},
           {"descriptors_lost", counters.descriptors_lost},
+          {"descriptors_closing", descriptors_closing()},
           {"log_dropped", lost_log_lines()}};
 }
 

@@ -10,6 +10,7 @@ namespace {
 constexpr Duration kKillGrace{1'000};   // from a drain deadline to SIGKILL
 constexpr Duration kRefreshLimit{300};  // for the answers of all workers
 constexpr Duration kHousekeeping{500};  // between two looks at budgets and idle workers
+constexpr Duration kGrowthPause{500};   // between two extra workers that are started
 constexpr int kUsageExit = 2;           // a worker's exit code for a wrong configuration
 
 }  // namespace
@@ -49,13 +50,13 @@ void Supervisor::apply_rules() {
 }
 
 void Supervisor::grow(std::size_t count) {
-  for (; count > 0 && !shutting_down_; --count) {
-    const auto slot = scaler_.free_slot(workers_);
-    if (!slot) return;
-    events_.emit(LogLevel::kInfo, "overload",
-                 {{"starting", *slot}, {"online", workers_.count(WorkerState::kOnline)}});
-    start(*slot);
-  }
+  if (count == 0 || shutting_down_ || loop_.now() < next_growth_) return;
+  const auto slot = scaler_.free_slot(workers_);
+  if (!slot) return;
+  next_growth_ = loop_.now() + kGrowthPause;
+  events_.emit(LogLevel::kInfo, "overload",
+               {{"starting", *slot}, {"online", workers_.count(WorkerState::kOnline)}});
+  start(*slot);
 }
 
 void Supervisor::retire_idle() {
@@ -72,14 +73,27 @@ void Supervisor::start(Slot slot) {
   record.started = Clock::now();
   record.missed_pings = 0;
   record.disconnect_told = false;
-  auto spawned = WorkerProcess::spawn(loop_, slot, program_, *this);
+  record.told_to_drain = false;
+  if (!accounts_.cover(slot)) return fail_start(slot, "user has no account for this slot");
+  ChildOptions program = program_;
+  program.run_as = accounts_.of(slot);
+  const UniqueFd group = owner_.enter_group(slot);
+  program.cgroup = group.get();
+  auto spawned = WorkerProcess::spawn(loop_, slot, program, *this);
   if (!spawned) return fail_start(slot, spawned.error().text);
   record.process = std::move(*spawned);
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
   record.process->introduce(owner_.configure_message(slot), owner_.vhost_texts(),
                             owner_.listener_offers(slot));
+  await_ready(slot);
+}
+
+void Supervisor::await_ready(Slot slot) {
   arm(slot, settings_.start_timeout, [this, slot] {
-    if (records_[slot].process) records_[slot].process->condemn("no Ready within the start limit");
+    WorkerProcess* worker = process(slot);
+    if (worker == nullptr) return;
+    if (worker->waits_for_quota()) return await_ready(slot);  // it has not got its listeners
+    worker->condemn("no Ready within the start limit");
   });
 }
 
@@ -114,6 +128,7 @@ void Supervisor::on_ejected(Slot slot, const std::string& why) {
   records_[slot].disconnect_told = true;
   workers_.set_unreachable(slot);
   events_.emit(LogLevel::kError, "disconnect", {{"slot", slot}, {"why", why}});
+  owner_.on_worker_ejected(slot);
 }
 
 void Supervisor::on_exited(Slot slot, ExitStatus status) {
@@ -121,18 +136,20 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   Record& record = records_[slot];
   const bool usage = status.not_begun.empty() && status.signal == 0 && status.code == kUsageExit;
   const WorkerExit exit{record.process->ready(), usage, ran(slot)};
-  const bool drained = workers_.at(slot).state == WorkerState::kDraining;
   const pid_t pid = record.process->pid();
-  const bool expected = status.signal == 0 && status.code == 0;
+  const bool expected = status.signal == 0 && status.code == 0 && !status.unknown;
+  // One that says itself that it drains, and then ends otherwise, has failed.
+  const bool drained =
+      workers_.at(slot).state == WorkerState::kDraining && (expected || record.told_to_drain);
   record.last_exit = status.to_string();
   const LogLevel level = expected ? LogLevel::kInfo : LogLevel::kError;
   if (!record.disconnect_told) {
     events_.emit(level, "disconnect", {{"slot", slot}, {"why", "its process ended"}});
   }
   events_.emit(level, "exit", {{"slot", slot}, {"pid", pid}, {"status", record.last_exit}});
-  if (record.process->ping_outstanding()) on_pong(slot);
+  on_pong(slot);  // none comes any more
   workers_.set_state(slot, WorkerState::kStopped);
-  owner_.on_worker_gone(slot);
+  owner_.on_worker_gone(slot, record.told_to_drain && expected);
   record.process.reset();
   if (shutting_down_) {
     const bool none = std::none_of(records_.begin(), records_.end(),
@@ -182,6 +199,11 @@ bool Supervisor::drain(Slot slot, Duration deadline) {
 
 void Supervisor::drain_process(Slot slot, Duration deadline) {
   process(slot)->drain(deadline);
+  records_[slot].told_to_drain = true;
+  kill_after(slot, deadline);
+}
+
+void Supervisor::kill_after(Slot slot, Duration deadline) {
   arm(slot, deadline + kKillGrace, [this, slot] {
     if (WorkerProcess* worker = process(slot)) worker->signal(SIGKILL);
   });
@@ -192,6 +214,7 @@ void Supervisor::note_draining(Slot slot) {
   workers_.set_state(slot, WorkerState::kDraining);
   events_.emit(LogLevel::kInfo, "drain", {{"slot", slot}, {"why", "it was told by a signal"}});
   owner_.on_worker_drains(slot);
+  kill_after(slot, settings_.drain_timeout);
 }
 
 void Supervisor::shut_down(Duration deadline) {
@@ -248,10 +271,17 @@ void Supervisor::kill_hung(Slot slot, const std::string& why) {
   process(slot)->condemn(why);
 }
 
+void Supervisor::eject(pid_t pid, const std::string& why) {
+  for_each_process([&](Slot, WorkerProcess& worker) {
+    if (worker.pid() == pid) worker.eject(why);
+  });
+}
+
 void Supervisor::keep_house() {
   for_each_ready([this](Slot slot, WorkerProcess& worker) {
     worker.renew_message_budget();
     workers_.clear_full(slot);
+    workers_.age(slot);
   });
   retire_idle();
   loop_.after(kHousekeeping, [this] { keep_house(); });
@@ -260,17 +290,19 @@ void Supervisor::keep_house() {
 void Supervisor::refresh_counters(std::function<void()> done) {
   refresh_.done.push_back(std::move(done));
   if (refresh_.timer) return;
-  refresh_.missing = 0;
-  for_each_ready([this](Slot, WorkerProcess& worker) {
-    ++refresh_.missing;
+  refresh_.missing.clear();
+  for_each_ready([this](Slot slot, WorkerProcess& worker) {
+    if (!worker.hears()) return;
+    refresh_.missing.insert(slot);
     if (!worker.ping_outstanding()) worker.ping();
   });
-  const Duration limit = refresh_.missing == 0 ? Duration{0} : kRefreshLimit;
+  const Duration limit = refresh_.missing.empty() ? Duration{0} : kRefreshLimit;
   refresh_.timer = loop_.after(limit, [this] { finish_refresh(); });
 }
 
-void Supervisor::on_pong(Slot) {
-  if (refresh_.timer && refresh_.missing > 0 && --refresh_.missing == 0) finish_refresh();
+void Supervisor::on_pong(Slot slot) {
+  const bool awaited = refresh_.missing.erase(slot) != 0;
+  if (refresh_.timer && awaited && refresh_.missing.empty()) finish_refresh();
 }
 
 void Supervisor::finish_refresh() {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "broker/scaler.hpp"
 #include "broker/worker_process.hpp"
 #include "common/settings.hpp"
+#include "common/worker_accounts.hpp"
 
 namespace mpb {
 
@@ -22,13 +24,17 @@ class SupervisorOwner {
   virtual channel::Configure configure_message(Slot slot) = 0;
   virtual std::vector<std::string> vhost_texts() = 0;
   virtual std::vector<ListenerOffer> listener_offers(Slot slot) = 0;
+  /// See WorkerCgroups::enter.
+  virtual UniqueFd enter_group(Slot slot) = 0;
   virtual void on_worker_online(Slot slot) = 0;
   virtual std::string_view on_worker_message(Slot slot, const channel::Message& message,
                                              UniqueFd descriptor) = 0;
   /// It takes no more clients from now on.
   virtual void on_worker_drains(Slot slot) = 0;
-  /// Its process is gone.
-  virtual void on_worker_gone(Slot slot) = 0;
+  /// Its process was killed, and will be gone soon.
+  virtual void on_worker_ejected(Slot slot) = 0;
+  /// Its process is gone. `as_told`: it was to drain, and did.
+  virtual void on_worker_gone(Slot slot, bool as_told) = 0;
   /// The last process is gone after shut_down().
   virtual void on_all_gone() = 0;
 
@@ -43,15 +49,19 @@ class Supervisor final : private WorkerProcessOwner {
 
   /// How workers that are started from now on are run.
   void set_program(ChildOptions program) { program_ = std::move(program); }
+  void set_accounts(WorkerAccounts accounts) { accounts_ = std::move(accounts); }
   /// Brings the slots in line with the scaler's rules: base workers run, the table has room for
   /// the maximum. Also after the rules were changed; those that failed get another try at once.
   void apply_rules();
-  /// Starts extra workers that demand asks for.
+  /// Starts an extra worker that demand asks for, `count` in all: one now, and none for half a
+  /// second, in which the first may show that fewer will do.
   void grow(std::size_t count);
   /// False: there is no such worker, or it is not online. A base worker is started anew afterwards.
   bool drain(Slot slot, Duration deadline);
   /// Ends a worker that does not do its part any more.
   void kill_hung(Slot slot, const std::string& why);
+  /// Ends the worker whose process this is, if any.
+  void eject(pid_t pid, const std::string& why);
   /// The worker drains of its own accord: somebody sent it SIGTERM.
   void note_draining(Slot slot);
   /// Drains all; on_all_gone follows, at the latest a little after the deadline.
@@ -92,11 +102,12 @@ class Supervisor final : private WorkerProcessOwner {
     TimePoint started;
     std::uint32_t missed_pings = 0;
     bool disconnect_told = false;
+    bool told_to_drain = false;
     std::uint32_t restarts = 0;
     std::string last_exit;
   };
   struct Refresh {
-    std::size_t missing = 0;
+    std::set<Slot> missing;
     std::vector<std::function<void()>> done;
     std::optional<EventLoop::TimerId> timer;
   };
@@ -110,12 +121,16 @@ class Supervisor final : private WorkerProcessOwner {
   void on_exited(Slot slot, ExitStatus status) override;
 
   void start(Slot slot);
+  /// Kills it if that does not come within the start limit.
+  void await_ready(Slot slot);
   void fail_start(Slot slot, const std::string& why);
   void restart_later(Slot slot, const WorkerExit& exit);
   void arm(Slot slot, Duration delay, std::function<void()> action);
   void disarm(Slot slot);
   /// Tells a worker to drain, and kills it a little after the deadline.
   void drain_process(Slot slot, Duration deadline);
+  /// A little after the deadline.
+  void kill_after(Slot slot, Duration deadline);
   void tick();
   void keep_house();
   /// Ends extra workers that have been empty for long enough.
@@ -131,9 +146,11 @@ class Supervisor final : private WorkerProcessOwner {
   EventLog& events_;
   SupervisorOwner& owner_;
   ChildOptions program_;
+  WorkerAccounts accounts_;
   std::vector<Record> records_;
   std::mt19937_64 random_{std::random_device{}()};
   Refresh refresh_;
+  TimePoint next_growth_{};
   bool shutting_down_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "broker/turn_away.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -48,8 +49,15 @@ class TurnAway::Door final : private EventHandler {
     timer_ = loop_.after(kPause, [this] { watch(); });
   }
 
+  [[nodiscard]] bool has_client() const {
+    pollfd queue{socket_, POLLIN, 0};
+    return ::poll(&queue, 1, 0) != 0;
+  }
+
   void on_events(std::uint32_t) override {
     for (int i = 0; i < kClientsPerTurn; ++i) {
+      mend_flags(socket_);  // whoever shares it may do that again and again
+      if (!has_client()) return;
       UniqueFd client(::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (client) {
         reset(std::move(client));
@@ -59,14 +67,11 @@ class TurnAway::Door final : private EventHandler {
       switch (errno) {
         case EAGAIN:
           return;
-        case EINTR:  // it waited for a client: see turn_guard.hpp
-          mend_flags(socket_);
-          continue;
         case ECONNABORTED:
         case EPROTO:
         case EPERM:
           continue;
-        default:
+        default:  // EINTR: it waited for a client; see turn_guard.hpp
           return pause();
       }
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/keyed_map.hpp"
 #include "common/option_values.hpp"
 #include "common/settings_builder.hpp"
 #include "common/vhost_text.hpp"
@@ -16,7 +17,10 @@ namespace {
 Result<std::string> normalise(std::string_view name) {
   auto read = read_vhost_name(name);
   if (read) return read;
-  return usage_error(fmt::format("vhost '{}': {}", printable(name), read.error().text));
+  // A name was forgotten before KEY=VALUE, perhaps.
+  const bool is_assignment = name.find('=') != std::string_view::npos;
+  return usage_error(
+      fmt::format("vhost '{}': {}", is_assignment ? "..." : printable(name), read.error().text));
 }
 
 /// A key that is set and unset at once could be meant either way.
@@ -24,7 +28,7 @@ Status check_apart(std::span<const std::string> assignments, std::span<const std
   for (const std::string_view assignment : assignments) {
     const std::string_view key = assignment.substr(0, assignment.find('='));
     if (std::find(unset.begin(), unset.end(), key) == unset.end()) continue;
-    return usage_error(fmt::format("{}: set and unset at once", printable(key)));
+    return usage_error(fmt::format("{}: set and unset at once", shown_key(key)));
   }
   return {};
 }
@@ -55,7 +59,7 @@ void VhostSet::Totals::take(const Vhost& vhost) {
 }
 
 VhostSet::Vhost* VhostSet::find(std::string_view name) {
-  const auto found = places_.find(std::string(name));
+  const auto found = places_.find(name);
   return found == places_.end() ? nullptr : &vhosts_[found->second];
 }
 
@@ -72,7 +76,7 @@ VhostSet::Vhost& VhostSet::put(VhostSettings settings, std::string text) {
 }
 
 void VhostSet::take(std::string_view name) {
-  const auto found = places_.find(std::string(name));
+  const auto found = places_.find(name);
   Vhost& gone = vhosts_[found->second];
   totals_.take(gone);
   if (&gone != &vhosts_.back()) {
@@ -86,7 +90,7 @@ void VhostSet::take(std::string_view name) {
 std::optional<VhostChange> VhostSet::replace(std::vector<VhostSettings> vhosts) {
   TextPacker set;
   TextPacker removed;
-  std::unordered_map<std::string_view, const VhostSettings*> wanted;
+  KeyedMap<std::string_view, const VhostSettings*> wanted;
   for (const VhostSettings& vhost : vhosts) wanted.emplace(vhost.name, &vhost);
   std::vector<std::string> gone;
   for (const Vhost& vhost : vhosts_) {

@@ -6,10 +6,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/keyed_map.hpp"
 #include "common/option_rules.hpp"
 #include "common/settings.hpp"
 
@@ -62,7 +62,7 @@ class VhostSet {
   [[nodiscard]] static Status check(const Totals& totals, const Settings& settings);
 
   std::vector<Vhost> vhosts_;
-  std::unordered_map<std::string, std::size_t> places_;  // in vhosts_, by name
+  KeyedMap<std::string, std::size_t> places_;  // in vhosts_, by name
   Totals totals_;
 };
 

@@ -1,15 +1,14 @@
 #include "broker/worker_process.hpp"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <csignal>
 #include <utility>
 
 #include "broker/descriptor_plan.hpp"
+#include "common/socket_options.hpp"
 
 namespace mpb {
 namespace {
@@ -19,25 +18,6 @@ constexpr Duration kEndGrace{1'000};      // from the end of the channel to that
 constexpr std::size_t kMaxOwed = 16;      // answers a worker may owe when it is asked again
 constexpr std::uint32_t kMessageBudget = 50'000;  // between two renewals; see renew_message_budget
 constexpr std::uint32_t kNoticeWeight = 8;        // a worker that keeps its rate sends few of them
-
-bool has_option(int fd, int option, int wanted) {
-  int value = 0;
-  socklen_t length = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 && value == wanted;
-}
-
-/// Not one that listens: whoever adopted the shared listener would shut it down when it ends it.
-bool is_stream_socket(int fd) {
-  return has_option(fd, SO_TYPE, SOCK_STREAM) && has_option(fd, SO_ACCEPTCONN, 0);
-}
-
-template <class Block>
-Block read_block(std::string_view words, std::size_t offset) {
-  std::array<std::uint64_t, sizeof(Block) / sizeof(std::uint64_t)> block{};
-  const std::string_view bytes = words.substr(std::min(offset, words.size()), sizeof(Block));
-  bytes.copy(reinterpret_cast<char*>(block.data()), bytes.size());
-  return std::bit_cast<Block>(block);
-}
 
 template <class Entry, class Send>
 void in_batches(std::span<const Entry> entries, Send&& send) {
@@ -83,11 +63,12 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slo
 
 WorkerProcess::~WorkerProcess() {
   loop_.cancel(kill_timer_);
+  loop_.cancel(finish_timer_);
 }
 
-void WorkerProcess::send(int descriptor) {
+void WorkerProcess::send(Order order, int descriptor) {
   if (!channel_.is_open() || ejected_) return;
-  const Status sent = channel_.send(scratch_, descriptor);
+  const Status sent = channel_.send(scratch_, descriptor, order);
   if (sent) return;
   // A peer that is gone is told of by the end of the channel.
   const Error& error = sent.error();
@@ -105,13 +86,13 @@ void WorkerProcess::introduce(const channel::Configure& message,
   for (const ListenerOffer& listener : listeners) offer(listener);
   scratch_.clear();
   channel::encode(scratch_, channel::Start{});
-  send();
+  send(Order::kKept);
 }
 
 void WorkerProcess::configure(const channel::Configure& message) {
   scratch_.clear();
   channel::encode(scratch_, message);
-  send();
+  send(Order::kFree);
 }
 
 void WorkerProcess::set_vhosts(std::span<const std::string> texts) {
@@ -135,33 +116,34 @@ void WorkerProcess::send_vhosts(std::vector<channel::Vhosts>& parts) {
   for (const channel::Vhosts& part : parts) {
     scratch_.clear();
     channel::encode(scratch_, part);
-    send();
+    send(Order::kFree);
   }
 }
 
 void WorkerProcess::offer(const ListenerOffer& listener) {
+  listeners_.insert(static_cast<std::uint16_t>(listener.message.listener));
   scratch_.clear();
   channel::encode(scratch_, listener.message);
-  send(listener.socket);
+  send(Order::kKept, listener.socket);
 }
 
 void WorkerProcess::withdraw(std::uint16_t listener) {
   scratch_.clear();
   channel::encode(scratch_, channel::Unlisten{listener});
-  send();
+  send(Order::kKept);
 }
 
 void WorkerProcess::drain(Duration deadline) {
   scratch_.clear();
   channel::encode(scratch_, channel::Drain{static_cast<std::uint32_t>(deadline.count())});
-  send();
+  send(Order::kFree);
 }
 
 void WorkerProcess::ping() {
   ping_outstanding_ = true;
   scratch_.clear();
   channel::encode(scratch_, channel::Ping{++nonce_});
-  send();
+  send(Order::kFree);
 }
 
 bool WorkerProcess::ask(const channel::Query& query) {
@@ -169,7 +151,7 @@ bool WorkerProcess::ask(const channel::Query& query) {
   owed_.push_back(query.nonce);
   scratch_.clear();
   channel::encode(scratch_, query);
-  send();
+  send(Order::kFree);
   return true;
 }
 
@@ -177,7 +159,7 @@ void WorkerProcess::disown(std::string_view keys) {
   while (!keys.empty()) {
     scratch_.clear();
     channel::encode_keys(scratch_, channel::Type::kDisown, channel::take_key_batch(keys));
-    send();
+    send(Order::kKept);
   }
 }
 
@@ -194,23 +176,26 @@ void WorkerProcess::send_outbox(const Outbox& outbox) {
   in_batches(std::span<const std::uint64_t>(outbox.settled), [this](auto batch) {
     scratch_.clear();
     channel::encode_settled(scratch_, batch);
-    send();
+    send(Order::kFree);
   });
-  in_batches(std::span<const channel::KeepEntry>(outbox.keeps), [this](auto batch) {
+  // A Keep makes it the owner again: behind a Disown that waits.
+  const Order keep_order = channel_.keeps_order() ? Order::kKept : Order::kFree;
+  in_batches(std::span<const channel::KeepEntry>(outbox.keeps), [this, keep_order](auto batch) {
     scratch_.clear();
     channel::encode_keep(scratch_, batch);
-    send();
+    send(keep_order);
   });
   in_batches(std::span<const channel::NackEntry>(outbox.nacks), [this](auto batch) {
     scratch_.clear();
     channel::encode_nack(scratch_, batch);
-    send();
+    send(Order::kFree);
   });
 }
 
 void WorkerProcess::eject(const std::string& why) {
   channel_.close();
   condemn(why);
+  if (exit_) finish();
 }
 
 void WorkerProcess::condemn(const std::string& why) {
@@ -220,6 +205,7 @@ void WorkerProcess::condemn(const std::string& why) {
 }
 
 void WorkerProcess::on_channel_broken(const Error& why) {
+  if (exit_ && why.kind == ErrorKind::kUnavailable) return finish();
   if (why.kind != ErrorKind::kUnavailable) return eject(why.text);
   // The usual sign of a process that ends; one that lives on without its channel is of no use.
   kill_timer_ = loop_.after(kEndGrace, [this] { eject("it closed its channel"); });
@@ -227,9 +213,15 @@ void WorkerProcess::on_channel_broken(const Error& why) {
 }
 
 void WorkerProcess::on_child_exit(ExitStatus status) {
-  channel_.receive_rest();
-  channel_.close();
-  owner_.on_exited(slot_, status);
+  exit_ = std::move(status);
+  loop_.cancel(kill_timer_);
+  if (!channel_.is_open()) return finish();
+  owner_.on_unreachable(slot_);
+  channel_.finish();
+}
+
+void WorkerProcess::finish() {
+  finish_timer_ = loop_.after(Duration{0}, [this] { owner_.on_exited(slot_, *exit_); });
 }
 
 std::string_view WorkerProcess::check_descriptor(const channel::Message& message,
@@ -241,8 +233,10 @@ std::string_view WorkerProcess::check_descriptor(const channel::Message& message
   }
   if (datagram.descriptor_lost) return {};
   if (!datagram.fd) return "a Handoff without a descriptor";
-  return is_stream_socket(datagram.fd.get()) ? ""
-                                             : "a Handoff of something else than a stream socket";
+  // One that listens neither: whoever adopted the shared listener would shut it down in the end.
+  return stream_kind(datagram.fd.get()) != StreamKind::kOther
+             ? ""
+             : "a Handoff of something else than a stream socket";
 }
 
 void WorkerProcess::on_datagram(Datagram& datagram) {
@@ -257,8 +251,8 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   // Handoffs and Acks come with every client: many of them are no flood.
   const bool budgeted = !std::holds_alternative<channel::Handoff>(message) &&
                         !std::holds_alternative<channel::Ack>(message);
-  if (budgeted) messages_ += std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
-  if (budgeted && messages_ > kMessageBudget) return "a flood of messages";
+  const std::uint32_t weight = std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
+  if (budgeted && !spend(weight)) return "a flood of messages";
   if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
   if (!ready_) return "a message before Ready";
   if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);
@@ -266,6 +260,11 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
     if (const auto wrong = handle_answer(*answer); !wrong.empty()) return wrong;
   }
   return owner_.on_message(slot_, message, std::move(datagram.fd));
+}
+
+bool WorkerProcess::spend(std::uint32_t messages) {
+  messages_ += std::min(messages, kMessageBudget + 1 - std::min(messages_, kMessageBudget));
+  return messages_ <= kMessageBudget;
 }
 
 std::string_view WorkerProcess::handle_ready(const channel::Ready& message) {
@@ -278,13 +277,7 @@ std::string_view WorkerProcess::handle_ready(const channel::Ready& message) {
 std::string_view WorkerProcess::handle_pong(const channel::Pong& message) {
   if (!ping_outstanding_ || message.nonce != nonce_) return "a Pong that nobody asked for";
   ping_outstanding_ = false;
-  counters_ = read_block<WorkerCounters>(message.counters, 0);
-  refused_ = read_block<ReasonCounts>(message.refusals, 0);
-  listener_counters_.clear();
-  for (std::size_t at = sizeof(WorkerCounters); at < message.counters.size();
-       at += sizeof(ListenerCounters)) {
-    listener_counters_.push_back(read_block<ListenerCounters>(message.counters, at));
-  }
+  counters_.take(message, listeners_, descriptor_limit());
   owner_.on_pong(slot_);
   return {};
 }

@@ -3,17 +3,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "broker/dispatcher.hpp"
+#include "broker/reported_counters.hpp"
 #include "broker/vhost_set.hpp"
 #include "broker/worker_table.hpp"
 #include "common/channel.hpp"
 #include "common/child.hpp"
-#include "common/counters.hpp"
 #include "proto/message.hpp"
 
 namespace mpb {
@@ -80,19 +82,20 @@ class WorkerProcess final : private ChannelHandler {
 
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
   [[nodiscard]] bool ready() const { return ready_; }
+  /// Nothing is sent to it any more otherwise.
+  [[nodiscard]] bool hears() const { return channel_.is_open() && !ejected_; }
   [[nodiscard]] bool ping_outstanding() const { return ping_outstanding_; }
-  /// The last Pong: the worker's own counters, then its listeners'.
-  [[nodiscard]] const WorkerCounters& counters() const { return counters_; }
-  [[nodiscard]] const std::vector<ListenerCounters>& listener_counters() const {
-    return listener_counters_;
-  }
-  /// How many clients it has refused, by reason.
-  [[nodiscard]] const ReasonCounts& refused() const { return refused_; }
+  /// The last Pong, as far as it can be true.
+  [[nodiscard]] const ReportedCounters& counters() const { return counters_; }
   [[nodiscard]] std::size_t queue_high_water() const { return channel_.queue_high_water(); }
+  /// What it was sent waits for the kernel, not for the worker: see Channel::waits_for_quota.
+  [[nodiscard]] bool waits_for_quota() const { return channel_.waits_for_quota(); }
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
   ~WorkerProcess();
 
+  /// Something that counts as so many messages; false: as a flood of them.
+  [[nodiscard]] bool spend(std::uint32_t messages);
   /// Restarts the count of messages that a worker may send in a while: call it once a second or so.
   void renew_message_budget() { messages_ = 0; }
 
@@ -102,6 +105,8 @@ class WorkerProcess final : private ChannelHandler {
   void on_datagram(Datagram& datagram) override;
   void on_channel_broken(const Error& why) override;
   void on_child_exit(ExitStatus status);
+  /// The process has ended and all it had sent was handled: its owner is told in the next turn.
+  void finish();
   /// Each gives why the worker must be ejected; empty: all is well.
   std::string_view check_descriptor(const channel::Message& message,
                                     const Datagram& datagram) const;
@@ -111,18 +116,20 @@ class WorkerProcess final : private ChannelHandler {
   std::string_view handle_answer(const channel::Answer& message);
   /// `parts` (at least one) in a row; which are the first and the last is said here.
   void send_vhosts(std::vector<channel::Vhosts>& parts);
-  void send(int descriptor = -1);  // what is in scratch_
+  /// What is in scratch_.
+  void send(Order order, int descriptor = -1);
 
   EventLoop& loop_;
   Slot slot_;
   WorkerProcessOwner& owner_;
   EventLoop::TimerId kill_timer_{};
+  EventLoop::TimerId finish_timer_{};
+  std::optional<ExitStatus> exit_;  // of the process, once it has ended
   Channel channel_;
   std::unique_ptr<Child> child_;
   std::string scratch_;
-  WorkerCounters counters_;
-  std::vector<ListenerCounters> listener_counters_;
-  ReasonCounts refused_{};
+  ReportedCounters counters_;
+  std::set<std::uint16_t> listeners_;  // that it was ever told of
   std::uint64_t nonce_ = 0;
   std::vector<std::uint64_t> owed_;  // nonces of Queries that it has not answered to the end
   std::uint32_t messages_ = 0;

@@ -30,6 +30,16 @@ struct WorkerEntry {
   std::uint32_t clients = 0;      // routed ones, as last reported
   std::uint32_t held = 0;         // all descriptors, as last reported
   std::uint32_t in_flight = 0;    // sent there by Deliver or Keep, not Acked yet
+  std::uint64_t taken = 0;        // clients that it has Acked
+  double lately = 0;              // those of them of the last minutes
+  std::uint32_t refusals = 0;     // in a row: it refused, and reported that it has room again
+  std::uint32_t held_back = 0;    // looks (see clear_full) for which no report of room is believed
+};
+
+/// What the online workers have in common.
+struct Fleet {
+  std::uint64_t clients = 0;
+  double lately = 0;
 };
 
 class WorkerTable {
@@ -39,6 +49,11 @@ class WorkerTable {
   WorkerTable(std::uint32_t soft_limit, std::uint32_t window)
       : soft_limit_(soft_limit), window_(window) {}
   void set_soft_limit(std::uint32_t limit) { soft_limit_ = limit; }
+  void set_window(std::uint32_t window) { window_ = window; }
+  /// Whoever reports more clients than that does not tell the truth.
+  void set_most_clients(std::uint64_t most) {
+    most_clients_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, kMostClients));
+  }
 
   [[nodiscard]] std::size_t size() const { return workers_.size(); }
   void resize(std::size_t size) {
@@ -65,10 +80,14 @@ class WorkerTable {
     workers_[slot].failing = failing;
     ++changes_;
   }
-  /// It refused a client as full: no more until it reports again.
-  void mark_full(Slot slot) { workers_[slot].full = true; }
-  /// Time has passed: it may be asked again.
-  void clear_full(Slot slot) { workers_[slot].full = false; }
+  /// It refused a client: no more until it reports again; if it only ever refuses, for longer.
+  void mark_full(Slot slot);
+  /// Half a second has passed: it may be asked again.
+  void clear_full(Slot slot);
+  /// It has acknowledged a client.
+  void note_taken(Slot slot);
+  /// Half a second has passed: what was lately is less so.
+  void age(Slot slot) { workers_[slot].lately *= kRemaining; }
   void add_in_flight(Slot slot) { ++workers_[slot].in_flight; }
   void remove_in_flight(Slot slot) { --workers_[slot].in_flight; }
 
@@ -89,6 +108,10 @@ class WorkerTable {
   [[nodiscard]] std::uint32_t load(Slot slot) const {
     return workers_[slot].clients + workers_[slot].in_flight;
   }
+  [[nodiscard]] Fleet fleet() const;
+  /// The load as far as it can be believed: of the clients that were sent to it lately as many are
+  /// taken to be there as of those that were sent to the others.
+  [[nodiscard]] std::uint64_t likely_load(Slot slot, const Fleet& fleet) const;
   /// Takes clients and is below its soft limit.
   [[nodiscard]] bool has_room(Slot slot) const {
     return online(slot) && !workers_[slot].full && (soft_limit_ == 0 || load(slot) < soft_limit_);
@@ -118,6 +141,9 @@ class WorkerTable {
   std::vector<WorkerEntry> workers_;
   std::uint32_t soft_limit_;
   std::uint32_t window_;
+  static constexpr std::uint32_t kMostClients = 1U << 30U;  // so that sums do not overflow
+  static constexpr double kRemaining = 1 - 1.0 / 1024;  // so that half is left after six minutes
+  std::uint32_t most_clients_ = kMostClients;
   std::uint64_t changes_ = 0;
 };
 

@@ -14,8 +14,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <unordered_set>
 
+#include "common/descent.hpp"
+#include "common/keyed_map.hpp"
 #include "common/program.hpp"
 #include "common/signals.hpp"
 #include "common/units.hpp"
@@ -34,15 +35,16 @@ std::vector<char*> to_argv(const std::vector<std::string>& texts) {
   return argv;
 }
 
-// Async-signal-safe, both.
-bool may_change_account() {
+// Async-signal-safe, all three.
+bool has_capability(unsigned capability) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
   if (::syscall(SYS_capget, &header, data) != 0) return ::geteuid() == 0;
-  const auto has = [&data](unsigned capability) {
-    return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
-  };
-  return has(CAP_SETUID) && has(CAP_SETGID);
+  return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+}
+
+bool may_change_account() {
+  return has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
 }
 
 bool is_own(const Credentials& credentials) {
@@ -50,8 +52,8 @@ bool is_own(const Credentials& credentials) {
 }
 
 /// The pids of all Child objects whose process has not been waited for.
-std::unordered_set<pid_t>& living() {
-  static std::unordered_set<pid_t> pids;
+KeyedSet<pid_t>& living() {
+  static KeyedSet<pid_t> pids;
   return pids;
 }
 
@@ -71,7 +73,15 @@ Child::SharedFailure Child::map_failure() {
 void Child::become_child(const char* program, char* const* argv, char* const* environment,
                          int channel, int null, const ChildOptions& options,
                          StartFailure& failure) {
+  // Else it does without: what it leaves behind is found by its descent.
+  [[maybe_unused]] const ssize_t entered = ::write(options.cgroup, "0", 1);
+  if (options.begins_descent) begin_descent();
   restore_signals(options.holds_requests);
+  // Before descriptors are put in place: it has one itself.
+  if (options.confinement && !options.confinement->apply()) {
+    failure = {StartFailure::Step::kConfine, errno};
+    ::_exit(kExecFailed);
+  }
   ::dup2(null, STDIN_FILENO);
   // dup2 onto itself would leave the descriptor close-on-exec.
   if (channel == kChannelFd) {
@@ -94,6 +104,8 @@ std::string Child::describe(const StartFailure& failure, const ChildOptions& opt
   switch (failure.step) {
     case StartFailure::Step::kNone:
       return {};
+    case StartFailure::Step::kConfine:
+      return fmt::format("{}: cannot be confined (sandbox = strict): {}", options.program, reason);
     case StartFailure::Step::kAssume:
       return fmt::format("{}: cannot run as user {} and group {}: {}", options.program,
                          options.run_as->user, options.run_as->group, reason);
@@ -108,6 +120,7 @@ std::string Child::describe(const StartFailure& failure, const ChildOptions& opt
 
 std::string ExitStatus::to_string() const {
   if (!not_begun.empty()) return not_begun;
+  if (unknown) return "ended, how is not known";
   if (signal != 0) {
     const char* name = ::sigabbrev_np(signal);
     return fmt::format("killed by SIG{}", name != nullptr ? name : std::to_string(signal).c_str());
@@ -144,6 +157,10 @@ bool may_assume(const Credentials& credentials) {
   return may_change_account() || is_own(credentials);
 }
 
+bool may_kill(const Credentials& credentials) {
+  return ::geteuid() == credentials.user || has_capability(CAP_KILL);
+}
+
 bool assume(const Credentials& credentials) {
   if (!may_change_account() && is_own(credentials)) return true;
   return ::setgroups(1, &credentials.group) == 0 && ::setgid(credentials.group) == 0 &&
@@ -156,12 +173,7 @@ Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions&
   std::vector<std::string> words{options.program};
   words.insert(words.end(), options.arguments.begin(), options.arguments.end());
   const std::vector<char*> argv = to_argv(words);
-  std::vector<char*> environment = to_argv(options.environment);
-  environment.pop_back();
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    environment.push_back(*variable);
-  }
-  environment.push_back(nullptr);
+  const std::vector<char*> environment = to_argv(options.environment);
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!null) return system_error("/dev/null");
 
@@ -210,12 +222,16 @@ void Child::signal(int number) {
 
 void Child::on_events(std::uint32_t) {
   siginfo_t info{};
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) return;
-  if (info.si_pid == 0) return;
+  ExitStatus status;
+  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) {
+    if (errno != ECHILD) return;
+    status.unknown = true;
+  } else if (info.si_pid == 0) {
+    return;
+  }
   loop_.remove(watch_, pidfd_.get());
   pidfd_.reset();
   living().erase(pid_);
-  ExitStatus status;
   if (info.si_code == CLD_EXITED) {
     status.code = info.si_status;
   } else {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/confinement.hpp"
 #include "common/error.hpp"
 #include "common/event_loop.hpp"
 #include "common/unique_fd.hpp"
@@ -21,6 +22,7 @@ struct ExitStatus {
   int code = 0;           // exit code, when not killed
   int signal = 0;         // the signal that killed it; 0: none
   std::string not_begun;  // why the program never ran; empty: it did
+  bool unknown = false;   // it has ended, and somebody else has taken how
   [[nodiscard]] std::string to_string() const;
 };
 
@@ -36,12 +38,17 @@ Result<Credentials> find_credentials(const std::string& user, const std::string&
 bool assume(const Credentials& credentials);
 /// Whether the kernel would let this process do so.
 bool may_assume(const Credentials& credentials);
+/// Whether it lets this process kill one that runs so.
+bool may_kill(const Credentials& credentials);
 
 struct ChildOptions {
   std::string program;  // searched in PATH when it has no slash
   std::vector<std::string> arguments;
-  std::vector<std::string> environment;  // "NAME=value", besides the parent's
+  std::vector<std::string> environment;  // "NAME=value", all of it
   std::optional<Credentials> run_as;
+  bool begins_descent = false;  // see common/descent.hpp
+  int cgroup = -1;              // open for writing on cgroup.procs: it begins in that group
+  std::shared_ptr<Confinement> confinement;  // null: it keeps what its user may do
   bool holds_requests = false;  // it calls prepare_signals: none is lost before it does
 };
 
@@ -67,7 +74,7 @@ class Child final : private EventHandler {
  private:
   /// Memory that both share until the child runs its program: why it cannot.
   struct StartFailure {
-    enum class Step : int { kNone, kAssume, kExecute };
+    enum class Step : int { kNone, kConfine, kAssume, kExecute };
     Step step;
     int error;
   };

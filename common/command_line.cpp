@@ -70,21 +70,21 @@ Error command_line_error(std::string_view text) {
   return usage_error(fmt::format("command line: {}; --help lists the options", text));
 }
 
-/// `option` as it was written, dashes and all; its value may be a secret, and is not shown.
+/// `option` as it was written, dashes and all.
 Error unknown_option(std::string_view option) {
   constexpr std::array kScopes{OptionScope::kListener, OptionScope::kGlobal,
                                OptionScope::kCommandLine};
-  option = option.substr(0, option.find('='));
-  std::string_view name = option;
+  std::string_view name = option.substr(0, option.find('='));
   name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
   const OptionSpec* known = find_option(name);
   if (known != nullptr && known->scope == OptionScope::kVhost) {
-    return command_line_error(fmt::format(
-        "{}: belongs to a vhost: expected in a [vhost NAME] section of a file", printable(option)));
+    return command_line_error(
+        fmt::format("{}: belongs to a vhost: expected in a [vhost NAME] section of a file",
+                    shown_option(option)));
   }
   const std::string_view nearest = nearest_option(name, kScopes);
   return command_line_error(
-      fmt::format("{}: unknown option{}", printable(option),
+      fmt::format("{}: unknown option{}", shown_option(option),
                   nearest.empty() ? "" : fmt::format("; did you mean --{}?", nearest)));
 }
 
@@ -106,12 +106,19 @@ Status add_option(CommandLine& line, const OptionSpec& spec, const std::string& 
   return {};
 }
 
+/// A word that nobody expected: KEY=VALUE without its dashes may have a secret.
+std::string shown_word(std::string_view word) {
+  const auto equals = word.find('=');
+  if (equals == std::string_view::npos) return fmt::format("'{}'", printable(word));
+  return fmt::format("'{}=...'", shown_key(word.substr(0, equals)));
+}
+
 Result<CommandLine> collect(const po::parsed_options& parsed) {
   CommandLine line;
   for (const po::option& option : parsed.options) {
     const std::string value = option.value.empty() ? "" : option.value.front();
     if (option.string_key.empty()) {
-      return command_line_error(fmt::format("'{}': expected an option", printable(value)));
+      return command_line_error(fmt::format("{}: expected an option", shown_word(value)));
     }
     const OptionSpec* spec = find_option(option.string_key);
     if (spec == nullptr) return unknown_option(option.string_key);

@@ -42,7 +42,10 @@ struct Place {
 Result<Place> add_place(SettingsBuilder& builder, const IniSection& section,
                         std::string_view file) {
   if (section.line == 0) return Place{};
-  const std::string where = fmt::format("{}:{}: [{}]", file, section.line, printable(section.name));
+  // With '=' in it it was to be another line, perhaps with a secret.
+  const bool is_assignment = section.name.find('=') != std::string::npos;
+  const std::string where = fmt::format("{}:{}: [{}]", file, section.line,
+                                        is_assignment ? "..." : printable(section.name));
   if (const auto name = name_behind(kVhost, section.name); !name.empty()) {
     auto vhost = builder.add_vhost(name, where);
     if (!vhost) return vhost.error();
@@ -66,7 +69,7 @@ void add_entry(SettingsBuilder& builder, const IniEntry& entry, const Place& pla
   const auto spec = find_key(entry.key, place.scope);
   if (!spec) {
     builder.problems().add(fmt::format("{}:{}: {}{}: {}", file, entry.line, place.to_string(),
-                                       printable(entry.key), spec.error().text),
+                                       shown_key(entry.key), spec.error().text),
                            entry.line);
     return;
   }

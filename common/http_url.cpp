@@ -21,7 +21,8 @@ bool is_host_byte(char byte, bool bracketed) {
 }
 
 Error bad_url(std::string_view text, std::string_view why) {
-  return usage_error(fmt::format("'{}': {}; a hook is http://HOST[:PORT]/PATH", text, why));
+  return usage_error(
+      fmt::format("'{}': {}; a hook is http://HOST[:PORT]/PATH", without_credentials(text), why));
 }
 
 }  // namespace
@@ -71,10 +72,19 @@ Result<HttpUrl> parse_http_url(std::string_view text) {
   return url;
 }
 
-std::string without_query(std::string_view url) {
-  const auto query = url.find('?');
-  std::string shown(url.substr(0, query));
-  return query == std::string_view::npos ? shown : shown + "?...";
+std::string without_credentials(std::string_view url) {
+  const auto end = url.find_first_of("?#");
+  std::string_view shown = url.substr(0, end);
+  std::string text;
+  if (const auto at = shown.rfind('@'); at != std::string_view::npos) {
+    const auto scheme = shown.find("://");
+    if (scheme < at) text = shown.substr(0, scheme + 3);
+    text += "...";
+    shown.remove_prefix(at);
+  }
+  text += shown;
+  if (end != std::string_view::npos) text.append(url.substr(end, 1)).append("...");
+  return text;
 }
 
 }  // namespace mpb

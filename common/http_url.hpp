@@ -20,7 +20,8 @@ struct HttpUrl {
 /// refused.
 Result<HttpUrl> parse_http_url(std::string_view text);
 
-/// As messages show it: a token may stand behind '?'.
-std::string without_query(std::string_view url);
+/// As messages show it, also when it is none: without user names and passwords, which stand before
+/// '@', and without what stands behind '?' or '#', which may be a token.
+std::string without_credentials(std::string_view url);
 
 }  // namespace mpb

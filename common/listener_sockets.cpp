@@ -10,7 +10,9 @@
 namespace mpb {
 namespace {
 
-constexpr std::chrono::minutes kBetweenLines{1};
+constexpr RateLimit kLines{10, Duration{10'000}};  // of a kind
+constexpr std::chrono::seconds kBetweenReplacements{5};
+constexpr std::chrono::minutes kBetweenAttempts{1};
 
 bool machine_lacks(const Error& error) {
   return error.code == EADDRNOTAVAIL || error.code == EAFNOSUPPORT;
@@ -122,32 +124,98 @@ void warn_of_taken_path(std::string_view listener, const ListeningSocket& socket
       "help", "if it is not wanted there, move it away and reload");
 }
 
-bool ListenerUpkeep::run(ListeningSocket& socket, std::string_view listener, TimePoint now,
-                         const std::function<void()>& let_go) {
-  const ListeningSocket::Upkeep upkeep = socket.keep_up();
-  if (upkeep.changed.empty() && !upkeep.spoilt) return false;
-  if (upkeep.spoilt && let_go) let_go();
-  const Status renewed = upkeep.spoilt ? socket.renew() : Status{};
-  tell(socket, listener, upkeep.changed, renewed, now);
-  return upkeep.spoilt && renewed;
+void ListenerReport::mended(const ListeningSocket& socket, std::string_view listener,
+                            const std::string& changed, TimePoint now) {
+  if (!mended_.ready(now, kLines)) return mended_.hold_back();
+  log_warning("listener.mended")("listener", listener)("address", socket.address().to_string())(
+      "changed", changed)("untold", mended_.take(now, kLines))(
+      "why", "another process that shares the socket changed it");
 }
 
-void ListenerUpkeep::tell(const ListeningSocket& socket, std::string_view listener,
-                          const std::string& changed, const Status& renewed, TimePoint now) {
-  if (now < next_line_) {
-    ++untold_;
-    return;
-  }
-  next_line_ = now + kBetweenLines;
-  const std::string address = socket.address().to_string();
-  if (renewed) {
-    log_warning("listener.mended")("listener", listener)("address", address)("changed", changed)(
-        "untold", std::exchange(untold_, 0))("why",
-                                             "another process that shares the socket changed it");
-    return;
-  }
+void ListenerReport::renewed(const ListeningSocket& socket, std::string_view listener,
+                             TimePoint now) {
+  if (!renewed_.ready(now, kLines)) return renewed_.hold_back();
+  log_info("listener.renewed")("listener", listener)("address", socket.address().to_string())(
+      "untold", renewed_.take(now, kLines))(
+      "why", "a worker that accepted there ended, and not because it was told to");
+}
+
+void ListenerReport::lost(const ListeningSocket& socket, std::string_view listener,
+                          const std::string& changed, const Error& why, TimePoint now) {
+  if (!lost_.ready(now, kLines)) return lost_.hold_back();
   LogLine line(LogLevel::kError, "listener.lost");
-  add_error(line("listener", listener)("address", address)("changed", changed), renewed.error());
+  line("listener", listener)("address", socket.address().to_string())("changed", changed)(
+      "untold", lost_.take(now, kLines));
+  add_error(line, why);
+}
+
+void ListenerReport::kept(const ListeningSocket& socket, std::string_view listener,
+                          const Error& why, TimePoint now) {
+  if (!kept_.ready(now, kLines)) return kept_.hold_back();
+  log_warning("listener.kept")("listener", listener)("address", socket.address().to_string())(
+      "untold", kept_.take(now, kLines))(
+      "what",
+      "a worker that accepted there ended, and not because it was told to: what can be "
+      "seen of what it did was undone, but the socket cannot be made anew")("why", why.text)(
+      "help", "if clients do not arrive there, restart what has opened it");
+}
+
+bool ListenerUpkeep::run(ListeningSocket& socket, std::string_view listener, TimePoint now,
+                         ListenerReport& report, const std::function<void()>& let_go) {
+  bool changed = look_at_rest(now, let_go);
+  changed = mend(socket, listener, now, report, let_go) || changed;
+  return replace(socket, listener, now, report, let_go) || changed;
+}
+
+bool ListenerUpkeep::look_at_rest(TimePoint now, const std::function<void()>& let_go) {
+  if (!rest_ || !rest_->is_over(now)) return false;
+  if (let_go) let_go();
+  rest_.reset();
+  return true;
+}
+
+bool ListenerUpkeep::mend(ListeningSocket& socket, std::string_view listener, TimePoint now,
+                          ListenerReport& report, const std::function<void()>& let_go) {
+  const ListeningSocket::Upkeep upkeep = socket.keep_up();
+  if (upkeep.changed.empty() && !upkeep.spoilt) return false;
+  if (!upkeep.spoilt) {
+    report.mended(socket, listener, upkeep.changed, now);
+    return false;
+  }
+  if (let_go) let_go();
+  const bool had_rest = std::exchange(rest_, nullptr) != nullptr;
+  auto old = socket.renew(ListeningSocket::Renewal::kAtAnyPrice);
+  if (!old) {
+    report.lost(socket, listener, upkeep.changed, old.error(), now);
+    return had_rest;
+  }
+  report.mended(socket, listener, upkeep.changed, now);
+  if (*old) keep(*std::move(old), now);
+  distrusted_ = false;
+  return true;
+}
+
+/// One at a time: a rest is accepted from until it is over.
+bool ListenerUpkeep::replace(ListeningSocket& socket, std::string_view listener, TimePoint now,
+                             ListenerReport& report, const std::function<void()>& let_go) {
+  if (!distrusted_ || rest_ || now < next_replacement_) return false;
+  next_replacement_ = now + kBetweenReplacements;
+  if (socket.inherited()) {
+    distrusted_ = false;
+    report.kept(socket, listener, unavailable_error("it belongs to the service manager"), now);
+    return false;
+  }
+  if (let_go) let_go();
+  auto old = socket.renew(ListeningSocket::Renewal::kGentle);
+  if (!old) {
+    next_replacement_ = now + kBetweenAttempts;
+    report.kept(socket, listener, old.error(), now);
+    return false;
+  }
+  distrusted_ = false;
+  report.renewed(socket, listener, now);
+  if (*old) keep(*std::move(old), now);
+  return true;
 }
 
 }  // namespace mpb

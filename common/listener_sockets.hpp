@@ -8,7 +8,9 @@
 
 #include "common/event_loop.hpp"
 #include "common/inherited_sockets.hpp"
+#include "common/listener_rest.hpp"
 #include "common/listening_socket.hpp"
+#include "common/rate_bucket.hpp"
 #include "common/settings.hpp"
 
 namespace mpb {
@@ -43,20 +45,53 @@ Result<std::vector<ListenerSocket>> open_listener(const ListenerSettings& listen
 /// When something else has taken the place of its path: nobody finds the socket there.
 void warn_of_taken_path(std::string_view listener, const ListeningSocket& socket);
 
-/// Puts a socket right that others share, and tells the log of it, once a minute at most.
-class ListenerUpkeep {
+/// What is told of sockets that others change, whichever and however often they do it.
+class ListenerReport {
  public:
-  /// True: it is another socket now, which all who accept there must be given. `let_go` is called
-  /// before the old one is closed, for who watches it.
-  bool run(ListeningSocket& socket, std::string_view listener, TimePoint now,
-           const std::function<void()>& let_go = {});
+  void mended(const ListeningSocket& socket, std::string_view listener, const std::string& changed,
+              TimePoint now);
+  void renewed(const ListeningSocket& socket, std::string_view listener, TimePoint now);
+  void lost(const ListeningSocket& socket, std::string_view listener, const std::string& changed,
+            const Error& why, TimePoint now);
+  void kept(const ListeningSocket& socket, std::string_view listener, const Error& why,
+            TimePoint now);
 
  private:
-  void tell(const ListeningSocket& socket, std::string_view listener, const std::string& changed,
-            const Status& renewed, TimePoint now);
+  RateBucket mended_, renewed_, lost_, kept_;
+};
 
-  TimePoint next_line_{};
-  std::uint64_t untold_ = 0;
+/// Keeps one listener's socket right, which others share: undoes what they did to it, and makes it
+/// anew where it cannot, or cannot know.
+class ListenerUpkeep {
+ public:
+  /// Another socket is to take its place: a process that had this one, and may have done to it what
+  /// cannot be seen, has ended. Not more often than every few seconds.
+  void distrust() { distrusted_ = true; }
+
+  /// To be called every now and then. True: who accepts there must be given the sockets anew, with
+  /// rest(). `let_go` is called before any of them is closed or replaced, for who watches it.
+  bool run(ListeningSocket& socket, std::string_view listener, TimePoint now,
+           ListenerReport& report, const std::function<void()>& let_go = {});
+
+  /// The socket that was replaced, while clients may wait there: they are to be accepted, too. -1:
+  /// there is none.
+  [[nodiscard]] int rest() const { return rest_ ? rest_->descriptor() : -1; }
+  void drop_rest() { rest_.reset(); }
+  /// `old` was replaced otherwise.
+  void keep(UniqueFd old, TimePoint now) {
+    rest_ = std::make_unique<ListenerRest>(std::move(old), now);
+  }
+
+ private:
+  bool look_at_rest(TimePoint now, const std::function<void()>& let_go);
+  bool mend(ListeningSocket& socket, std::string_view listener, TimePoint now,
+            ListenerReport& report, const std::function<void()>& let_go);
+  bool replace(ListeningSocket& socket, std::string_view listener, TimePoint now,
+               ListenerReport& report, const std::function<void()>& let_go);
+
+  std::unique_ptr<ListenerRest> rest_;
+  bool distrusted_ = false;
+  TimePoint next_replacement_{};
 };
 
 }  // namespace mpb

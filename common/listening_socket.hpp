@@ -45,9 +45,14 @@ class ListeningSocket {
   /// Looks what others have done to the socket and undoes it. A TCP socket that was shut down
   /// listens again.
   Upkeep keep_up();
-  /// Takes another socket for the same address; the old one serves nobody any more. Clients that
-  /// were not accepted are reset. On an error it is to be tried again.
-  Status renew();
+  enum class Renewal : std::uint8_t {
+    kGentle,      // only if nobody is refused meanwhile
+    kAtAnyPrice,  // else the old one is shut down first, and clients that wait there are reset
+  };
+  /// Takes another socket for the same address. What it gives is the old one, from which those are
+  /// to be accepted who came before; nobody new comes there. Invalid: it served nobody any more. On
+  /// an error nothing has changed, or, at any price, it is to be tried again.
+  Result<UniqueFd> renew(Renewal how);
   /// Of the path, if this has made one.
   [[nodiscard]] OwnedPath::State path_state() const;
 
@@ -57,6 +62,11 @@ class ListeningSocket {
  private:
   ListeningSocket(UniqueFd socket, Endpoint address, SocketSetup setup);
   void apply_setup();
+  [[nodiscard]] bool serves() const;
+  Result<UniqueFd> renew_port();
+  Result<UniqueFd> renew_path();
+  /// `fresh` is bound, and what it is set to remembered; gives the old one.
+  UniqueFd take(UniqueFd fresh);
   /// False: it does not listen, nor can it be made to.
   bool listens_again(std::string& changed);
 

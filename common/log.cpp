@@ -10,7 +10,7 @@
 #include <ctime>
 
 #include "common/line_output.hpp"
-#include "common/utf8.hpp"
+#include "common/plain_text.hpp"
 
 namespace mpb {
 namespace {
@@ -73,35 +73,31 @@ Logger& instance() {
   return logger;
 }
 
-/// Bytes that are not UTF-8, and control characters, those above U+007F included.
-bool must_be_escaped(const CodePoint& code) {
-  return code.size == 0 || code.value < ' ' || (code.value >= 0x7f && code.value < 0xa0);
-}
-
 bool needs_quotes(std::string_view value) {
   if (value.empty()) return true;
   while (!value.empty()) {
     const CodePoint code = first_code_point(value);
     const char c = value.front();
-    if (must_be_escaped(code) || c == ' ' || c == '"' || c == '=' || c == '\\') return true;
+    if (!is_plain(code) || c == ' ' || c == '"' || c == '=' || c == '\\') return true;
     value.remove_prefix(code.size);
   }
   return false;
 }
 
-void append_escaped(std::string& line, std::string_view value) {
+void append_quoted(std::string& line, std::string_view value) {
+  line += '"';
   while (!value.empty()) {
     const CodePoint code = first_code_point(value);
     const std::string_view bytes = value.substr(0, std::max<std::size_t>(code.size, 1));
-    if (must_be_escaped(code)) {
-      line += code.size <= 1 ? fmt::format("\\x{:02x}", static_cast<unsigned char>(bytes.front()))
-                             : fmt::format("\\u{{{:04x}}}", code.value);
+    if (!is_plain(code)) {
+      append_escaped(line, code, bytes);
     } else {
       if (bytes == "\"" || bytes == "\\") line += '\\';
       line += bytes;
     }
     value.remove_prefix(bytes.size());
   }
+  line += '"';
 }
 
 /// Of UTF-8: not the first byte of a character.
@@ -139,7 +135,7 @@ bool log_enabled(LogLevel level) {
 void tell(std::string_view text) {
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
-    instance().output.write(fmt::format("{}\n", line));
+    instance().output.write(plain_text(line) + '\n');
     text.remove_prefix(std::min(line.size() + 1, text.size()));
   }
 }
@@ -159,9 +155,7 @@ void append_logfmt(std::string& line, std::string_view key, std::string_view val
     line += value;
     return;
   }
-  line += '"';
-  append_escaped(line, value);
-  line += '"';
+  append_quoted(line, value);
 }
 
 LogLine::LogLine(LogLevel level, std::string_view event)

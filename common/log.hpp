@@ -25,7 +25,8 @@ void init_log(std::string_view program, LogLevel level, std::string_view details
 void set_log_level(LogLevel level);
 [[nodiscard]] bool log_enabled(LogLevel level);
 
-/// Plain text to standard error, for what is told before there is a log. A newline is added.
+/// Lines to standard error, for what is told before there is a log; what is not plain in them is
+/// escaped (common/plain_text.hpp). A newline is added.
 void tell(std::string_view text);
 
 /// To be called now and then: tells of dropped lines as soon as that can be done.
@@ -33,7 +34,8 @@ void catch_up_log();
 /// How many lines were dropped so far.
 [[nodiscard]] std::uint64_t lost_log_lines();
 
-/// Appends ` key=value`, quoted and escaped where logfmt needs it.
+/// Appends ` key=value`, quoted and escaped where logfmt needs it and where the value is not plain
+/// (common/plain_text.hpp).
 void append_logfmt(std::string& line, std::string_view key, std::string_view value);
 
 /// One line, written when it goes out of scope:

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
+#include "common/keyed_map.hpp"
+#include "common/network.hpp"
 #include "common/option_values.hpp"
 #include "common/vhost_values.hpp"
 #include "proto/protocols.hpp"
@@ -106,6 +107,11 @@ bool has_all(const std::vector<Network>& networks) {
   return std::find(networks.begin(), networks.end(), Network{}) != networks.end();
 }
 
+bool has_all_of_ipv4(const Network& network) {
+  constexpr IpBytes kFirst{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return network.bits <= 96 && contains(network, kFirst);
+}
+
 bool asks_hooks(const HookSettings& hooks) {
   return !hooks.on_connect.empty() || !hooks.on_publish.empty() || !hooks.on_play.empty();
 }
@@ -179,8 +185,23 @@ bool never_occurs(const Option& o, const Facts&) {
   const auto pin = read_pin(o.value);
   return pin && !may_occur(*o.listener, pin->key);
 }
-bool address_claimed(const Option& o, const Facts& f) {
-  return o.listener->prefix == ClientPrefix::kSrsRealIp && f.rules_by_address;
+bool believes_nobody(const Option& o, const Facts&) {
+  return o.listener->prefix_from.empty();
+}
+bool no_prefix(const Option& o, const Facts&) {
+  return o.listener->prefix == ClientPrefix::kNone;
+}
+bool believes_everybody(const Option& o, const Facts& f) {
+  const std::vector<Network>& from = o.listener->prefix_from;
+  return f.rules_by_address && std::any_of(from.begin(), from.end(), has_all_of_ipv4);
+}
+bool believes_no_unix(const Option& o, const Facts&) {
+  return is_unix(*o.listener) && !contains(o.listener->prefix_from, std::nullopt);
+}
+bool believes_only_unix(const Option& o, const Facts&) {
+  const auto local = [](const Network& network) { return network == kUnixPeers; };
+  const std::vector<Network>& from = o.listener->prefix_from;
+  return !is_unix(*o.listener) && std::all_of(from.begin(), from.end(), local);
 }
 bool no_extra_workers(const Option&, const Facts& f) {
   return f.settings.worker_limit() <= f.settings.workers;
@@ -343,10 +364,27 @@ constexpr Rule kRules[] = {
       "expected protocol rtmp, the only one that reads it: another takes what the proxy "
       "sends first for the client's own words"}},
     {"prefix",
-     address_claimed,
+     believes_nobody,
+     {kDanger,
+      "expected prefix-from beside it, which says whose word counts: the addresses of the proxies, "
+      "such as prefix-from = 192.0.2.1,10.0.0.0/8, or for proxies that come to a unix socket "
+      "prefix-from = unix:"}},
+    {"prefix-from", no_prefix, {kIdle, "without prefix nobody is asked for one"}},
+    {"prefix-from",
+     believes_everybody,
      {kDoubtful,
       "whoever can connect can claim any address, and some vhosts have rules by "
-      "address: let only the proxy reach this listener"}},
+      "address: expected the proxies' addresses"}},
+    {"prefix-from",
+     believes_no_unix,
+     {kDoubtful,
+      "clients of a unix socket have no address, and all who send a prefix are refused: expected "
+      "unix:"}},
+    {"prefix-from",
+     believes_only_unix,
+     {kDoubtful,
+      "clients of this listener have addresses, and all who send a prefix are refused: expected "
+      "the proxies' addresses"}},
     {"mode",
      abstract_socket,
      {kDanger,
@@ -370,6 +408,7 @@ constexpr Rule kRules[] = {
     {"ping-interval", single, kSingle},
     {"ping-limit", single, kSingle},
     {"answer-timeout", single, kSingle},
+    {"worker-environment", single, kSingle},
     {"answer-timeout", nobody_asks, {kIdle, "without control-socket nobody can ask workers"}},
     {"gop-memory", keeps_no_streams, {kIdle, "no listener relays RTMP streams"}},
     {"gop-memory",
@@ -456,7 +495,7 @@ constexpr Rule kRules[] = {
 
 constexpr Finding kVhostsUnused{kIdle, "no listener has protocol rtmp, whose clients name vhosts"};
 
-using RulesOfOption = std::unordered_map<std::string_view, std::vector<const Rule*>>;
+using RulesOfOption = KeyedMap<std::string_view, std::vector<const Rule*>>;
 
 const RulesOfOption& rules() {
   static const RulesOfOption all = [] {

@@ -8,6 +8,7 @@
 
 #include "common/listen_names.hpp"
 #include "common/option_values.hpp"
+#include "common/vhost_values.hpp"
 
 namespace mpb {
 namespace {
@@ -99,6 +100,13 @@ Status set_listen(OptionTarget target, std::string_view value) {
   return {};
 }
 
+Status add_variable(OptionTarget target, std::string_view value) {
+  auto variable = read_variable(value);
+  if (!variable) return variable.error();
+  target.settings.worker_environment.push_back(*std::move(variable));
+  return {};
+}
+
 Status add_pin(OptionTarget target, std::string_view value) {
   auto pin = read_pin(value);
   if (!pin) return pin.error();
@@ -152,6 +160,10 @@ constexpr OptionSpec kTable[] = {
      "for rtmp, what a proxy sends first to tell the client's address: proxy (the PROXY protocol, "
      "which every client must then begin with) or srs-real-ip",
      false, set<&L::prefix, read_client_prefix>},
+    {"prefix-from", kListener, kListeners, "NETWORK[,NETWORK...]", "", "none",
+     "with prefix, whose word counts: the addresses of the proxies, such as 192.0.2.1,10.0.0.0/8; "
+     "unix: for all clients of a unix socket; all for everybody. Others who send one are refused",
+     false, set<&L::prefix_from, read_prefix_from>},
     {"backlog", kListener, kListeners, "N", "4096", "",
      "connections that may wait to be accepted; the kernel caps it at net.core.somaxconn", false,
      set_integer<&L::backlog, 1, 65535>},
@@ -198,10 +210,21 @@ constexpr OptionSpec kTable[] = {
      set_answer_timeout},
     {"worker-program", kGlobal, kWorkers, "PATH", "", "mpworker beside mpbroker, else in PATH",
      "the program that workers run", false, set<&S::worker_program, read_path>},
-    {"user", kGlobal, kWorkers, "NAME", "", "unchanged", "workers run as this user", false,
-     set<&S::user, read_account>},
-    {"group", kGlobal, kWorkers, "NAME", "", "the user's own", "workers run as this group", false,
-     set<&S::group, read_account>},
+    {"user", kGlobal, kWorkers, "NAME|FIRST..LAST", "", "unchanged",
+     "workers run as this user, or each as its own: 60600..60663, or mpbroker-0..mpbroker-15",
+     false, set<&S::user, read_account>},
+    {"group", kGlobal, kWorkers, "NAME|FIRST..LAST", "",
+     "the user's own, or the number of a user that is a number of a range",
+     "workers run as this group, or each as its own", false, set<&S::group, read_account>},
+    {"worker-environment", kGlobal, kWorkers, "NAME[=VALUE]", "", "none but what all are given",
+     "an environment variable that workers have, too: as mpbroker has it, or with this value; may "
+     "be repeated",
+     true, add_variable},
+    {"sandbox", kGlobal, kWorkers, "MODE", "strict", "",
+     "strict: a worker keeps nothing that its handlers do not need, not even to be taken over "
+     "with; "
+     "no: it may do what its user may",
+     false, set<&S::sandbox, read_sandbox>},
     {"max-keys", kGlobal, kWorkers, "N", "4000000", "", "keys with an owner at once", false,
      set_integer<&S::max_keys, 1, kMaxKeys>},
     {"gop-memory", kGlobal, kWorkers, "SIZE", "0", "",
@@ -213,6 +236,9 @@ constexpr OptionSpec kTable[] = {
      "and from them: those with the most give up some of it; 0: no bound",
      false, set_size<&S::media_memory>},
 
+    {"silence-timeout", kGlobal, kClients, "TIME", "60s", "",
+     "from a client's connection until its first byte; 0: no limit", false,
+     set_duration<&S::silence_timeout>},
     {"header-timeout", kGlobal, kClients, "TIME", "10s", "",
      "from a client's first byte until its key is known; 0: no limit", false,
      set_duration<&S::header_timeout>},
@@ -226,8 +252,8 @@ constexpr OptionSpec kTable[] = {
      "a client waits so long for a worker that can take it", false,
      set_duration<&S::route_timeout, Zero::kRefused>},
     {"clients-per-source", kGlobal, kClients, "N", "0", "",
-     "clients from one source address at once, per worker; 0: no limit", false,
-     set_integer<&S::clients_per_source, 0, kMaxCount>},
+     "clients from one source (an IPv4 address, an IPv6 /64) at once, per worker; 0: no limit",
+     false, set_integer<&S::clients_per_source, 0, kMaxCount>},
 
     {"control-socket", kGlobal, kOperation, "PATH", "", "none", "unix socket for mpctl", false,
      set<&S::control_socket, read_socket_path>},
@@ -298,6 +324,32 @@ std::string_view nearest_option(std::string_view name, std::span<const OptionSco
     suggestion = spec.name;
   }
   return suggestion;
+}
+
+std::string shown_key(std::string_view key) {
+  constexpr std::string_view kHidden = "...";
+  constexpr std::size_t kMaxName = 40;
+  const auto of_a_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '.';
+  };
+  if (key.size() > kMaxName || !std::all_of(key.begin(), key.end(), of_a_name)) {
+    return std::string(kHidden);
+  }
+  // The '=' may have been forgotten.
+  for (const OptionSpec& spec : option_table()) {
+    if (spec.is_secret() && key.starts_with(spec.name) && key != spec.name) {
+      return std::string(spec.name).append(kHidden);
+    }
+  }
+  return std::string(key);
+}
+
+std::string shown_option(std::string_view option) {
+  option = option.substr(0, option.find('='));
+  const auto dashes = std::min(option.find_first_not_of('-'), option.size());
+  std::string shown(option.substr(0, dashes));
+  if (dashes == 1 && option.size() > 2) return shown.append(1, option[1]).append("...");
+  return shown.append(shown_key(option.substr(dashes)));
 }
 
 }  // namespace mpb

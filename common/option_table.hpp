@@ -59,4 +59,11 @@ const OptionSpec* find_option(std::string_view name, OptionScope scope);
 /// near.
 std::string_view nearest_option(std::string_view name, std::span<const OptionScope> scopes);
 
+/// A key that is no option's, as messages show it: what was taken for one may be a piece of a
+/// secret, so only what looks like a name is shown.
+std::string shown_key(std::string_view key);
+/// The same of a command line's: its dashes and its name, without the value behind '=' or, with one
+/// dash, behind its letter.
+std::string shown_option(std::string_view option);
+
 }  // namespace mpb

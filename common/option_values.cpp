@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "common/choice.hpp"
+#include "common/plain_text.hpp"
 #include "common/utf8.hpp"
+#include "common/worker_accounts.hpp"
 #include "proto/message.hpp"
 
 namespace mpb {
@@ -52,8 +54,7 @@ bool is_letter_or_digit(char c) {
 }
 
 std::string printable(std::string_view text) {
-  std::string shown = valid_utf8(utf8_prefix(text, kMaxShown), "?");
-  std::replace_if(shown.begin(), shown.end(), is_control, '?');
+  std::string shown = plain_text(utf8_prefix(text, kMaxShown));
   if (text.size() > kMaxShown) shown += "...";
   return shown;
 }
@@ -109,6 +110,11 @@ Result<ClientPrefix> read_client_prefix(std::string_view text) {
                                                      {"srs-real-ip", ClientPrefix::kSrsRealIp}}});
 }
 
+Result<Sandbox> read_sandbox(std::string_view text) {
+  return choose(
+      text, std::array<Choice<Sandbox>, 2>{{{"strict", Sandbox::kStrict}, {"no", Sandbox::kNo}}});
+}
+
 Result<LogLevel> read_log_level(std::string_view text) {
   return choose(text, std::array<Choice<LogLevel>, 5>{{{"debug", LogLevel::kDebug},
                                                        {"info", LogLevel::kInfo},
@@ -128,6 +134,29 @@ Result<std::string> read_account(std::string_view text) {
   if (text.empty() || text.size() > kMaxAccount ||
       std::any_of(text.begin(), text.end(), forbidden)) {
     return usage_error("expected the name or number of an account");
+  }
+  if (is_account_range(text)) {
+    if (const auto range = parse_account_range(text); !range) return range.error();
+  }
+  return std::string(text);
+}
+
+Result<std::string> read_variable(std::string_view text) {
+  constexpr std::size_t kMost = 4096;
+  // Of the service manager, which is none of the workers' business; or told by the broker itself.
+  constexpr std::array<std::string_view, 8> kForNone{
+      "MPBROKER_",     "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "FDSTORE", "CREDENTIALS_DIRECTORY",
+      "INVOCATION_ID", "MAINPID"};
+  const std::string_view name = text.substr(0, text.find('='));
+  const bool good = !name.empty() && text.size() <= kMost && (name[0] < '0' || name[0] > '9') &&
+                    std::all_of(name.begin(), name.end(),
+                                [](char c) { return is_letter_or_digit(c) || c == '_'; });
+  if (!good) {
+    return usage_error(fmt::format(
+        "expected NAME or NAME=VALUE of an environment variable, at most {} bytes", kMost));
+  }
+  for (const std::string_view mine : kForNone) {
+    if (name.starts_with(mine)) return usage_error("expected none that is for mpbroker alone");
   }
   return std::string(text);
 }

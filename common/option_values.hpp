@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxOptionName = 255;
 /// Durations go to the workers as milliseconds in 32 bits.
 inline constexpr Duration kMaxOptionDuration = std::chrono::hours(49 * 24);
 
-/// `text` for a message: shortened, UTF-8, and without control characters.
+/// `text` for a message: shortened and plain (common/plain_text.hpp).
 std::string printable(std::string_view text);
 
 /// `text` without blanks around it.
@@ -37,10 +37,13 @@ Result<Overflow> read_overflow(std::string_view text);
 /// "vhost/app/stream": true.
 Result<bool> read_key_granularity(std::string_view text);
 Result<ClientPrefix> read_client_prefix(std::string_view text);
+Result<Sandbox> read_sandbox(std::string_view text);
 Result<LogLevel> read_log_level(std::string_view text);
 Result<std::string> read_name(std::string_view text);
-/// A user or group: a name or a number.
+/// A user or group: a name or a number, or a range of them.
 Result<std::string> read_account(std::string_view text);
+/// NAME or NAME=VALUE of an environment variable that may be a worker's.
+Result<std::string> read_variable(std::string_view text);
 /// A path that a unix socket can have.
 Result<std::string> read_socket_path(std::string_view text);
 Result<std::string> read_path(std::string_view text);

@@ -1,6 +1,7 @@
 #include "common/process.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@ void secure_standard_descriptors() {
 }
 
 void begin_service() {
+  ::prctl(PR_SET_DUMPABLE, 0);
   prepare_signals();
   secure_standard_descriptors();
   std::set_terminate(tell_and_abort);

@@ -16,7 +16,9 @@ namespace mpb {
 void secure_standard_descriptors();
 
 /// The first line of main of mpbroker and mpworker: prepare_signals, secure_standard_descriptors,
-/// and an exception that nobody catches is told without waiting for a reader.
+/// and an exception that nobody catches is told without waiting for a reader. From then on no other
+/// process of the same user can look into this one or take its descriptors (PR_SET_DUMPABLE), and
+/// it leaves no core dump.
 void begin_service();
 
 /// Raises RLIMIT_NOFILE's soft limit to the hard limit (getrlimit(2)); returns what it is now.

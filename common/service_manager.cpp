@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "common/plain_text.hpp"
+
 namespace mpb {
 namespace {
 
@@ -26,7 +28,8 @@ bool is_for_us(const char* pid_variable) {
 
 }  // namespace
 
-void notify_service_manager(std::string_view state) {
+void notify_service_manager(std::string_view assignments) {
+  const std::string state = plain_lines(assignments);
   const std::string_view path = environment("NOTIFY_SOCKET");
   sockaddr_un address{};
   if (path.size() < 2 || path.size() >= sizeof address.sun_path) return;

@@ -12,8 +12,9 @@
 
 namespace mpb {
 
-/// Sends "READY=1", "STATUS=...", ... to $NOTIFY_SOCKET, if there is one.
-void notify_service_manager(std::string_view state);
+/// Sends "READY=1", "STATUS=...", ..., one a line, to $NOTIFY_SOCKET, if there is one. What is not
+/// plain in them is escaped (common/plain_text.hpp); a value has no line end in it.
+void notify_service_manager(std::string_view assignments);
 
 /// How often the manager wants to hear WATCHDOG=1: half of $WATCHDOG_USEC, if that is for us.
 std::optional<Duration> watchdog_interval();

@@ -85,12 +85,13 @@ struct Settings {
   Duration drain_timeout{30'000};
   Duration start_timeout{10'000};
   Duration ping_interval{1'000};
-  Duration ping_limit{5'000};          // without an answer for so long a worker is hung
-  Duration answer_timeout{2'000};      // for the answers of all workers to the operator
-  std::string worker_program;          // empty: mpworker beside this program, else in PATH
-  std::string user;                    // workers run as; empty: unchanged
-  std::string group;                   // empty: the user's own group
-  std::uint32_t max_keys = 4'000'000;  // bound of the routing table
+  Duration ping_limit{5'000};                   // without an answer for so long a worker is hung
+  Duration answer_timeout{2'000};               // for the answers of all workers to the operator
+  std::string worker_program;                   // empty: mpworker beside this program, else in PATH
+  std::string user;                             // workers run as, one or a range; empty: unchanged
+  std::string group;                            // empty: the user's own group
+  std::vector<std::string> worker_environment;  // NAME or NAME=VALUE, besides what all are given
+  std::uint32_t max_keys = 4'000'000;           // bound of the routing table
 
   std::uint64_t gop_memory = 0;  // bytes a worker may keep for players to begin with; 0: no bound
   std::uint64_t media_memory = 512ULL << 20;  // bytes held for clients in all; 0: no bound

@@ -20,10 +20,12 @@ constexpr std::string_view kOfVhost = "vhost ";
 
 std::string shown_value(const OptionSpec& spec, std::string_view value) {
   if (spec.is_secret()) return "...";
-  if (spec.placeholder != "URL") return printable(value);
-  // A password stands before '@', a token behind '?'.
-  if (value.find('@') != std::string_view::npos) return "...";
-  return printable(without_query(value));
+  if (spec.placeholder == "NAME[=VALUE]" && value.find('=') != std::string_view::npos) {
+    return printable(value.substr(0, value.find('='))) + "=...";
+  }
+  const bool is_url = spec.placeholder == "URL" || value.find("://") != std::string_view::npos ||
+                      value.find('?') != std::string_view::npos;
+  return printable(is_url ? without_credentials(value) : value);
 }
 
 std::string describe(const Assignment& assignment) {
@@ -113,7 +115,8 @@ OptionTarget SettingsBuilder::target_of(const Assignment& assignment) {
 
 /// Of an option that has been applied. Each route is known by its key, an upstream by its address;
 /// a vhost's options are apart from those of a listener of the same name.
-SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment, OptionTarget target) {
+SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment,
+                                             const OptionTarget& target) {
   std::string option(assignment.spec->name);
   if (assignment.spec->scope == OptionScope::kVhost) option.insert(0, kOfVhost);
   if (!assignment.spec->repeatable) return {assignment.section, std::move(option)};
@@ -121,6 +124,9 @@ SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment, Optio
     option.append(" ").append(target.vhost->upstreams.back().address);
   } else if (target.listener != nullptr) {
     option.append(" ").append(target.listener->pins.back().key);
+  } else {
+    const std::string& variable = target.settings.worker_environment.back();
+    option.append(" ").append(variable, 0, variable.find('='));
   }
   return {assignment.section, std::move(option)};
 }

@@ -82,7 +82,7 @@ class SettingsBuilder {
 
   Status apply(Assignment& assignment);
   OptionTarget target_of(const Assignment& assignment);
-  [[nodiscard]] static Key key_of(const Assignment& assignment, OptionTarget target);
+  [[nodiscard]] static Key key_of(const Assignment& assignment, const OptionTarget& target);
   [[nodiscard]] const Assignment* written(const std::string& section,
                                           std::string_view option) const;
   /// Whether what was written of all these options could be read: else there is no telling what

@@ -9,6 +9,7 @@
 #include "common/child.hpp"
 #include "common/program.hpp"
 #include "common/settings_builder.hpp"
+#include "common/worker_accounts.hpp"
 
 namespace mpb {
 namespace {
@@ -32,15 +33,23 @@ Status SettingsBuilder::check_environment(const Settings& settings, bool single_
     const std::string why = why_not_executable(settings.worker_program);
     if (!why.empty()) return wrong("worker-program", "a program that can be executed", why);
   }
-  if (!settings.user.empty() && !find_credentials(settings.user, {})) {
+  const bool range = is_account_range(settings.user);
+  if (!settings.user.empty() && !range && !find_credentials(settings.user, {})) {
     return wrong("user", "the name or number of an account of this machine",
                  "there is no such user");
   }
-  if (!settings.group.empty() && !find_credentials({}, settings.group)) {
+  if (!settings.group.empty() && !is_account_range(settings.group) &&
+      !find_credentials({}, settings.group)) {
     return wrong("group", "the name or number of a group of this machine",
                  "there is no such group");
   }
-  const auto account = find_credentials(settings.user, settings.group);
+  const auto accounts = WorkerAccounts::find(settings.user, settings.group,
+                                             single_process ? 1 : settings.worker_limit());
+  if (!accounts) {
+    return usage_error(fmt::format("{}: {}", describe_global(range ? "user" : "group", ""),
+                                   accounts.error().text));
+  }
+  const auto account = accounts->of(0);
   for (const std::string_view option : {"user", "group"}) {
     const Assignment* named = written({}, option);
     if (named == nullptr || !account || may_assume(*account)) continue;

@@ -58,7 +58,7 @@ AllSignalsBlocked::~AllSignalsBlocked() {
 }
 
 Signals::Signals(EventLoop& loop, std::initializer_list<int> signals,
-                 std::function<void(int)> handle)
+                 std::function<void(const Signal&)> handle)
     : loop_(loop), handle_(std::move(handle)) {
   sigset_t set;
   ::sigemptyset(&set);
@@ -76,7 +76,10 @@ Signals::~Signals() {
 void Signals::on_events(std::uint32_t) {
   signalfd_siginfo info{};
   while (::read(fd_.get(), &info, sizeof info) == sizeof info) {
-    handle_(static_cast<int>(info.ssi_signo));
+    // What the kernel itself says of who has called kill(2) or tgkill(2) is true.
+    const bool told =
+        info.ssi_code == SI_USER || info.ssi_code == SI_TKILL || info.ssi_code == SI_KERNEL;
+    handle_({static_cast<int>(info.ssi_signo), static_cast<pid_t>(info.ssi_pid), told});
   }
 }
 

@@ -1,6 +1,8 @@
 // Signals: from the first line of main on, and as events of the loop (signalfd(2)).
 #pragma once
 
+#include <sys/types.h>
+
 #include <csignal>
 #include <functional>
 #include <initializer_list>
@@ -32,11 +34,20 @@ class AllSignalsBlocked {
   sigset_t before_{};
 };
 
+/// One that has arrived.
+struct Signal {
+  int number = 0;
+  pid_t sender = 0;  // 0: the kernel, as for a terminal, or somebody outside of this pid namespace
+  bool told = true;  // false: the sender has chosen what it says of itself, or hides (sigqueue(3),
+                     // fcntl(2) F_SETSIG)
+};
+
 class Signals final : private EventHandler {
  public:
-  /// Blocks `signals` for this thread (others have all of them blocked) and calls `handle(number)`
-  /// for each that arrives, also for those that were waiting.
-  Signals(EventLoop& loop, std::initializer_list<int> signals, std::function<void(int)> handle);
+  /// Blocks `signals` for this thread (others have all of them blocked) and calls `handle` for each
+  /// that arrives, also for those that were waiting.
+  Signals(EventLoop& loop, std::initializer_list<int> signals,
+          std::function<void(const Signal&)> handle);
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
   ~Signals();
@@ -45,7 +56,7 @@ class Signals final : private EventHandler {
   void on_events(std::uint32_t events) override;
 
   EventLoop& loop_;
-  std::function<void(int)> handle_;
+  std::function<void(const Signal&)> handle_;
   UniqueFd fd_;
   Watch watch_;
 };

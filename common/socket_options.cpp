@@ -38,6 +38,20 @@ constexpr Option kOptions[] = {
     {"SO_MARK", SOL_SOCKET, SO_MARK},
     {"SO_BINDTODEVICE", SOL_SOCKET, SO_BINDTODEVICE},
     {"SO_MAX_PACING_RATE", SOL_SOCKET, SO_MAX_PACING_RATE},
+    {"SO_BROADCAST", SOL_SOCKET, SO_BROADCAST},
+    {"SO_TIMESTAMP", SOL_SOCKET, SO_TIMESTAMP},
+    {"SO_TIMESTAMPNS", SOL_SOCKET, SO_TIMESTAMPNS},
+    {"SO_TIMESTAMPING", SOL_SOCKET, SO_TIMESTAMPING},
+    {"SO_PASSCRED", SOL_SOCKET, SO_PASSCRED},
+    {"SO_PASSSEC", SOL_SOCKET, SO_PASSSEC},
+    {"SO_RXQ_OVFL", SOL_SOCKET, SO_RXQ_OVFL},
+    {"SO_SELECT_ERR_QUEUE", SOL_SOCKET, SO_SELECT_ERR_QUEUE},
+    {"SO_BUSY_POLL", SOL_SOCKET, SO_BUSY_POLL},
+    {"SO_PREFER_BUSY_POLL", SOL_SOCKET, 69},
+    {"SO_BUSY_POLL_BUDGET", SOL_SOCKET, 70},
+    {"SO_INCOMING_CPU", SOL_SOCKET, SO_INCOMING_CPU},
+    {"SO_ZEROCOPY", SOL_SOCKET, SO_ZEROCOPY},
+    {"SO_TXREHASH", SOL_SOCKET, 74},
     {"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY},
     {"TCP_CORK", IPPROTO_TCP, TCP_CORK},
     {"TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG},
@@ -53,16 +67,40 @@ constexpr Option kOptions[] = {
     {"TCP_CONGESTION", IPPROTO_TCP, TCP_CONGESTION},
     {"TCP_FASTOPEN", IPPROTO_TCP, TCP_FASTOPEN},
     {"TCP_SAVE_SYN", IPPROTO_TCP, TCP_SAVE_SYN},
+    {"TCP_THIN_LINEAR_TIMEOUTS", IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS},
+    {"TCP_FASTOPEN_NO_COOKIE", IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE},
+    {"TCP_INQ", IPPROTO_TCP, TCP_INQ},
+    {"TCP_TX_DELAY", IPPROTO_TCP, 37},
+    {"TCP_ULP", IPPROTO_TCP, TCP_ULP},
     {"IP_TOS", IPPROTO_IP, IP_TOS},
     {"IP_TTL", IPPROTO_IP, IP_TTL},
     {"IP_MINTTL", IPPROTO_IP, IP_MINTTL},
     {"IP_MTU_DISCOVER", IPPROTO_IP, IP_MTU_DISCOVER},
     {"IP_OPTIONS", IPPROTO_IP, IP_OPTIONS},
+    {"IP_RECVERR", IPPROTO_IP, IP_RECVERR},
+    {"IP_TRANSPARENT", IPPROTO_IP, IP_TRANSPARENT},
+    {"IP_FREEBIND", IPPROTO_IP, IP_FREEBIND},
+    {"IP_PKTINFO", IPPROTO_IP, IP_PKTINFO},
+    {"IP_RECVTTL", IPPROTO_IP, IP_RECVTTL},
+    {"IP_RECVTOS", IPPROTO_IP, IP_RECVTOS},
+    {"IP_UNICAST_IF", IPPROTO_IP, IP_UNICAST_IF},
     {"IPV6_UNICAST_HOPS", IPPROTO_IPV6, IPV6_UNICAST_HOPS},
     {"IPV6_MINHOPCOUNT", IPPROTO_IPV6, IPV6_MINHOPCOUNT},
     {"IPV6_TCLASS", IPPROTO_IPV6, IPV6_TCLASS},
     {"IPV6_MTU_DISCOVER", IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+    {"IPV6_RECVERR", IPPROTO_IPV6, IPV6_RECVERR},
+    {"IPV6_DONTFRAG", IPPROTO_IPV6, IPV6_DONTFRAG},
+    {"IPV6_TRANSPARENT", IPPROTO_IPV6, IPV6_TRANSPARENT},
+    {"IPV6_FREEBIND", IPPROTO_IPV6, IPV6_FREEBIND},
+    {"IPV6_RECVPKTINFO", IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    {"IPV6_RECVRTHDR", IPPROTO_IPV6, IPV6_RECVRTHDR},
+    {"IPV6_UNICAST_IF", IPPROTO_IPV6, IPV6_UNICAST_IF},
+    {"IPV6_FLOWINFO_SEND", IPPROTO_IPV6, 33},
+    {"IPV6_AUTOFLOWLABEL", IPPROTO_IPV6, IPV6_AUTOFLOWLABEL},
 };
+
+constexpr int kMemoryOfSocket = 55;          // SO_MEMINFO
+constexpr std::size_t kMemoryOfOptions = 6;  // its SK_MEMINFO_OPTMEM
 
 /// None: the socket has no such option.
 std::optional<std::string> read_option(int socket, const Option& option) {
@@ -99,6 +137,15 @@ bool has_filter(int socket) {
   return errno == EACCES;  // one of the kind that cannot be read
 }
 
+/// What is attached to a socket is charged here: filters, and what getsockopt(2) does not tell of,
+/// such as keys (TCP_MD5SIG), without which nobody's packets are taken any more.
+std::uint32_t memory_of_options(int socket) {
+  std::array<std::uint32_t, 16> memory{};
+  socklen_t size = sizeof memory;
+  const bool known = ::getsockopt(socket, SOL_SOCKET, kMemoryOfSocket, memory.data(), &size) == 0;
+  return known ? memory[kMemoryOfOptions] : 0;
+}
+
 void tell(SocketOptions::Outcome& outcome, std::string_view name) {
   if (!outcome.changed.empty()) outcome.changed += ',';
   outcome.changed += name;
@@ -111,6 +158,7 @@ void SocketOptions::remember(int socket) {
   for (std::size_t i = 0; i < std::size(kOptions); ++i) {
     if (auto bytes = read_option(socket, kOptions[i])) values_.push_back({i, *std::move(bytes)});
   }
+  attached_ = memory_of_options(socket);
 }
 
 SocketOptions::Outcome SocketOptions::restore(int socket) const {
@@ -128,7 +176,27 @@ SocketOptions::Outcome SocketOptions::restore(int socket) const {
     ::setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none);
     if (has_filter(socket)) outcome.complete = false;
   }
+  if (memory_of_options(socket) > attached_) {
+    tell(outcome, "SO_MEMINFO");
+    outcome.complete = false;
+  }
   return outcome;
+}
+
+void clear_error_queue(int socket) {
+  constexpr int kAtOnce = 64;
+  constexpr std::array<std::array<int, 2>, 4> kCauses{{{SOL_SOCKET, SO_TIMESTAMPING},
+                                                       {SOL_SOCKET, SO_ZEROCOPY},
+                                                       {IPPROTO_IP, IP_RECVERR},
+                                                       {IPPROTO_IPV6, IPV6_RECVERR}}};
+  const int off = 0;
+  for (const auto& [level, option] : kCauses) {
+    ::setsockopt(socket, level, option, &off, sizeof off);
+  }
+  for (int i = 0; i < kAtOnce; ++i) {
+    msghdr nothing{};
+    if (::recvmsg(socket, &nothing, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+  }
 }
 
 bool mend_flags(int socket) {

@@ -2,6 +2,7 @@
 // them can be undone: most of them are inherited by every client that is accepted.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,12 @@ class SocketOptions {
     std::string bytes;
   };
   std::vector<Value> values_;
+  std::uint32_t attached_ = 0;  // bytes; see memory_of_options
 };
+
+/// Takes away what the kernel tells of errors, time stamps and copies, for which nobody here has
+/// asked: while it is there, epoll(7) says EPOLLERR. And asks that no more comes.
+void clear_error_queue(int socket);
 
 /// Takes O_NONBLOCK (and not O_ASYNC) for granted again. True: somebody had changed it.
 bool mend_flags(int socket);

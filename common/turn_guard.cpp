@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 
 namespace mpb {
 namespace {
@@ -10,14 +11,18 @@ namespace {
 // Ignored by default: harmless to a process whose handler was taken away.
 constexpr int kSignal = SIGURG;
 
-void interrupt(int) {}
-
 timespec to_timespec(std::chrono::nanoseconds time) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
   return {seconds.count(), (time - seconds).count()};
 }
 
 }  // namespace
+
+volatile std::sig_atomic_t TurnGuard::count_ = 0;
+
+void TurnGuard::interrupt(int) {
+  count_ = count_ == SIG_ATOMIC_MAX ? 0 : count_ + 1;
+}
 
 TurnGuard::~TurnGuard() {
   if (timer_) ::timer_delete(*timer_);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <ctime>
 #include <optional>
 
@@ -34,9 +35,16 @@ class TurnGuard {
   /// The loop sleeps, and was woken by the guard alone: no more until the next begin().
   void rest();
 
+  /// How often it went off, for any thread of the process. A call during which the number changes
+  /// may have waited, even one that did a part of its work and does not say EINTR.
+  [[nodiscard]] static std::sig_atomic_t count() { return count_; }
+
  private:
   bool make();
   void arm(Clock::time_point now);
+  static void interrupt(int signal);
+
+  static volatile std::sig_atomic_t count_;
 
   std::optional<timer_t> timer_;
   bool failed_ = false;  // without a timer: as good as it was

@@ -5,10 +5,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "common/keyed_map.hpp"
 #include "common/vhost_settings.hpp"
 
 namespace mpb {
@@ -42,13 +42,7 @@ class VhostTable {
 
  private:
   using Settings = std::shared_ptr<const VhostSettings>;
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
-  using Map = std::unordered_map<std::string, Settings, Hash, std::equal_to<>>;
+  using Map = KeyedMap<std::string, Settings>;
 
   /// Where a vhost of this name has its place, and under which key.
   std::pair<Map*, std::string> place_of(std::string_view name);

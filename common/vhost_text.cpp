@@ -23,7 +23,7 @@ Result<const OptionSpec*> read_vhost_key(std::string_view key) {
   const auto spec = is_name(key) ? find_key(key, OptionScope::kVhost)
                                  : Result<const OptionSpec*>(usage_error("expected a key"));
   if (spec) return *spec;
-  return usage_error(fmt::format("{}: {}", printable(key), spec.error().text));
+  return usage_error(fmt::format("{}: {}", shown_key(key), spec.error().text));
 }
 
 /// What a file with such a vhost would be refused for, whichever change has led to it.

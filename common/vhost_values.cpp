@@ -10,7 +10,9 @@
 #include "common/choice.hpp"
 #include "common/host_name.hpp"
 #include "common/http_url.hpp"
+#include "common/network.hpp"
 #include "common/option_values.hpp"
+#include "common/secret_reference.hpp"
 
 namespace mpb {
 namespace {
@@ -22,6 +24,7 @@ constexpr std::string_view kFirst = "first";
 constexpr std::string_view kSilent = "silent:";
 constexpr std::string_view kLast = "last";
 constexpr std::string_view kAll = "all";
+constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kBackup = "backup";
 constexpr std::size_t kMappedBits = 96;  // of the prefix that maps IPv4 into IPv6
 
@@ -107,6 +110,20 @@ Result<Network> read_network(std::string_view text) {
   return network;
 }
 
+Result<std::vector<Network>> read_list(std::string_view text,
+                                       Result<Network> (*read)(std::string_view)) {
+  std::vector<Network> networks;
+  while (true) {
+    const auto comma = text.find(',');
+    const auto network = read(trimmed(text.substr(0, comma)));
+    if (!network) return network.error();
+    if (networks.size() == kMaxNetworks) return networks_error();
+    networks.push_back(*network);
+    if (comma == std::string_view::npos) return networks;
+    text.remove_prefix(comma + 1);
+  }
+}
+
 }  // namespace
 
 Result<std::string> read_vhost_name(std::string_view text) {
@@ -157,22 +174,24 @@ Result<std::optional<Duration>> read_publisher(std::string_view text) {
 }
 
 Result<std::vector<Network>> read_networks(std::string_view text) {
-  std::vector<Network> networks;
-  while (true) {
-    const auto comma = text.find(',');
-    const auto network = read_network(trimmed(text.substr(0, comma)));
-    if (!network) return network.error();
-    if (networks.size() == kMaxNetworks) return networks_error();
-    networks.push_back(*network);
-    if (comma == std::string_view::npos) return networks;
-    text.remove_prefix(comma + 1);
-  }
+  return read_list(text, read_network);
+}
+
+Result<std::vector<Network>> read_prefix_from(std::string_view text) {
+  const auto read_peers = [](std::string_view one) -> Result<Network> {
+    return one == kUnix ? Result<Network>(kUnixPeers) : read_network(one);
+  };
+  auto networks = read_list(text, read_peers);
+  if (networks) return networks;
+  return usage_error(networks.error().text + "; or unix:, for clients of a unix socket");
 }
 
 Result<std::string> read_key(std::string_view text) {
   const auto fits = [](char c) { return is_visible(c) && c != '&'; };
-  if (!text.empty() && text.size() <= kMaxSecret && std::all_of(text.begin(), text.end(), fits)) {
-    return std::string(text);
+  auto key = read_secret_reference(text);
+  if (!key) return key;
+  if (!key->empty() && key->size() <= kMaxSecret && std::all_of(key->begin(), key->end(), fits)) {
+    return key;
   }
   return usage_error(fmt::format(
       "expected 1 to {} visible ASCII characters, no '&' among them: it stands in a URL",
@@ -181,8 +200,11 @@ Result<std::string> read_key(std::string_view text) {
 
 Result<std::string> read_secret(std::string_view text) {
   const auto fits = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; };
-  if (!text.empty() && text.size() <= kMaxSecret && std::all_of(text.begin(), text.end(), fits)) {
-    return std::string(text);
+  auto secret = read_secret_reference(text);
+  if (!secret) return secret;
+  if (!secret->empty() && secret->size() <= kMaxSecret &&
+      std::all_of(secret->begin(), secret->end(), fits)) {
+    return secret;
   }
   return usage_error(fmt::format("expected 1 to {} bytes of text", kMaxSecret));
 }

@@ -32,6 +32,8 @@ Result<VhostHandler> read_vhost_handler(std::string_view text);
 Result<std::optional<Duration>> read_publisher(std::string_view text);
 /// "ADDRESS[/BITS],...".
 Result<std::vector<Network>> read_networks(std::string_view text);
+/// The same, with "unix:" for peers of unix sockets (kUnixPeers).
+Result<std::vector<Network>> read_prefix_from(std::string_view text);
 /// What can stand in a URL as the value of a parameter.
 Result<std::string> read_key(std::string_view text);
 /// Any text: it makes tokens, and stands in no URL itself.

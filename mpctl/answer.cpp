@@ -4,6 +4,7 @@
 
 #include <boost/json/parse.hpp>
 
+#include "common/plain_text.hpp"
 #include "common/problems.hpp"
 #include "common/utf8.hpp"
 #include "mpctl/safe_text.hpp"
@@ -43,10 +44,10 @@ Status check_answer(const json::object& answer) {
   }
   std::string text;
   for (const std::string& line : lines_of(std::string(error->get_string()))) {
-    text.append(text.empty() ? "" : "\n").append(safe_line(line));
+    text.append(text.empty() ? "" : "\n").append(plain_text(line));
   }
   const json::value* help = answer.if_contains("help");
-  if (help != nullptr && help->is_string()) text += "\nhelp: " + safe_line(help->get_string());
+  if (help != nullptr && help->is_string()) text += "\nhelp: " + plain_text(help->get_string());
   return unavailable_error(std::move(text));
 }
 
@@ -92,7 +93,7 @@ std::string warnings_text(const json::object& answer) {
   std::string lines;
   for (const json::value& warning : member_array(answer, "warnings")) {
     if (!warning.is_string()) continue;
-    lines += fmt::format("mpctl: warning: {}\n", safe_line(warning.get_string()));
+    lines += fmt::format("mpctl: warning: {}\n", plain_text(warning.get_string()));
   }
   return lines;
 }

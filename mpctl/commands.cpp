@@ -12,11 +12,11 @@
 #include <thread>
 #include <utility>
 
+#include "common/plain_text.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/connection.hpp"
 #include "mpctl/event_text.hpp"
 #include "mpctl/hooks_text.hpp"
-#include "mpctl/safe_text.hpp"
 #include "mpctl/status_text.hpp"
 #include "mpctl/streams_text.hpp"
 #include "mpctl/upstreams_text.hpp"
@@ -81,7 +81,7 @@ Status run_request(const Options& options) {
   const auto answer = ask(options);
   if (!answer) return answer.error();
   if (options.json) {
-    if (auto written = write_out(safe_json(answer->line) + '\n'); !written) return written;
+    if (auto written = write_out(plain_json(answer->line) + '\n'); !written) return written;
   }
   if (auto status = check_answer(answer->object); !status) return status;
   // Not among what a script reads.
@@ -96,7 +96,7 @@ Status run_request(const Options& options) {
 Status print_event(const std::string& line, bool as_json) {
   const auto event = parse_object(line);
   if (!event) return event.error();
-  return write_out((as_json ? safe_json(line) : event_text(*event)) + '\n');
+  return write_out((as_json ? plain_json(line) : event_text(*event)) + '\n');
 }
 
 /// Until the broker ends, which is an error, or mpctl is interrupted.

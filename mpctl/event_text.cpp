@@ -5,7 +5,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "common/log.hpp"
-#include "mpctl/safe_text.hpp"
+#include "common/plain_text.hpp"
 
 namespace mpb::ctl {
 
@@ -19,7 +19,7 @@ std::string event_text(const boost::json::object& event) {
       append_logfmt(line, member.key(), boost::json::serialize(value));
     }
   }
-  return safe_line(line);
+  return plain_text(line);
 }
 
 }  // namespace mpb::ctl

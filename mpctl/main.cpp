@@ -6,6 +6,7 @@
 #include <exception>
 #include <vector>
 
+#include "common/plain_text.hpp"
 #include "common/problems.hpp"
 #include "common/process.hpp"
 #include "common/version.hpp"
@@ -22,7 +23,7 @@ constexpr int kExitUsage = 2;
 
 int failure(const std::string& text, int code) {
   for (const std::string& line : lines_of(text)) {
-    std::fprintf(stderr, "mpctl: %s\n", line.c_str());
+    std::fprintf(stderr, "mpctl: %s\n", plain_text(line).c_str());
   }
   return code;
 }

@@ -8,6 +8,7 @@
 #include <boost/program_options.hpp>
 
 #include "common/endpoint.hpp"
+#include "common/option_table.hpp"
 #include "mpctl/options_list.hpp"
 #include "mpctl/request.hpp"
 
@@ -131,9 +132,8 @@ Result<Options> read_options(const std::vector<std::string>& arguments,
               values);
   } catch (const po::unknown_option& error) {
     // What follows = may be a secret: of who wrote --publish-key=SECRET for publish-key=SECRET.
-    const std::string option = error.get_option_name();
-    return usage_error(
-        fmt::format("{}: unknown option; --help lists them", option.substr(0, option.find('='))));
+    return usage_error(fmt::format("{}: unknown option; --help lists them",
+                                   shown_option(error.get_option_name())));
   } catch (const po::error& error) {
     return usage_error(error.what());
   }

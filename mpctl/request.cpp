@@ -24,7 +24,7 @@ Error wrong(std::string_view usage) {
 Result<json::object> without_arguments(const RequestWords& words) {
   if (!words.arguments.empty()) {
     return usage_error(fmt::format("{} takes no argument: '{}'", words.command,
-                                   safe_text(words.arguments.front())));
+                                   unexpected_word(words.arguments.front())));
   }
   // To the broker, to watch is to ask for the status again and again.
   return json::object{{"command", words.command == "watch" ? "status" : words.command}};
@@ -163,7 +163,7 @@ Result<json::object> build_request(const RequestWords& words) {
   return usage_error(
       fmt::format("'{}' is not a command: status, streams, upstreams, hooks, kick, watch, events, "
                   "drain, route, workers, vhost, reload, stop",
-                  safe_text(command)));
+                  unexpected_word(command)));
 }
 
 }  // namespace mpb::ctl

@@ -4,9 +4,20 @@
 
 namespace mpb {
 
-Verdict ControlClassifier::classify(std::string_view bytes, std::uint8_t) const {
+Verdict Classifier::go_on(std::string_view bytes, Classification& so_far) const {
+  Verdict verdict = classify(bytes, so_far);
+  if (verdict.kind == Verdict::Kind::kNeedMore) {
+    so_far.seen = bytes.size();
+  } else {
+    const bool goes_on = verdict.kind == Verdict::Kind::kReply;
+    so_far = {goes_on ? verdict.stage : so_far.stage};
+  }
+  return verdict;
+}
+
+Verdict ControlClassifier::classify(std::string_view bytes, Classification& so_far) const {
   using Kind = control::Command::Kind;
-  const control::Command command = control::first_command(bytes);
+  const control::Command command = control::first_command(bytes, so_far.seen);
   switch (command.kind) {
     case Kind::kClaim:
       return {Verdict::Kind::kRoute, {}, 0, control::key_of(command.id)};
@@ -27,7 +38,7 @@ std::string_view ControlClassifier::busy_reply() const {
   return control::kBusy;
 }
 
-Verdict PingClassifier::classify(std::string_view bytes, std::uint8_t) const {
+Verdict PingClassifier::classify(std::string_view bytes, Classification&) const {
   return {bytes.empty() ? Verdict::Kind::kNeedMore : Verdict::Kind::kLocal};
 }
 

@@ -1,7 +1,9 @@
 // Finding out from a client's first bytes whom it belongs to. Pure: bytes in, verdict out.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,7 +26,8 @@ struct Verdict {
   std::string reply{};  // what is sent, where it is made for this client
   std::string state{};  // what the handler must know besides the bytes (Handler::import_state); the
                         // last one that is not empty counts
-  std::uint8_t stage = 0;             // kReply: given to the next call
+  std::uint8_t stage = 0;             // kReply: that of the next call
+  bool prefixed = false;              // kReply: the bytes consumed are a proxy's, about the client
   Reason reason = Reason::kProtocol;  // kReject: why; `key` is then what was asked for, if known
 };
 
@@ -32,14 +35,30 @@ struct Verdict {
 inline constexpr std::string_view kServerFull = "The server is full. Try again later.";
 inline constexpr std::string_view kSourceFull = "Too many clients come from this address.";
 
+/// What a classifier has found out of one client and not told yet.
+class Findings {
+ public:
+  virtual ~Findings() = default;
+};
+
+/// How far the classification of one client has come. Kept where its bytes are; a client that is
+/// new has none of it.
+struct Classification {
+  std::uint8_t stage = 0;  // what the last kReply said: a protocol that answers before it knows the
+                           // owner tells by it what was answered
+  std::size_t seen = 0;    // of the bytes that are not consumed: were given before and not enough
+  std::unique_ptr<Findings> findings{};  // the classifier's own, of those; may be null
+};
+
 /// One protocol's way of naming the owner. Holds nothing of a client: it is given all bytes that
-/// were not consumed yet, so that any split of them into segments gives the same verdict.
+/// were not consumed yet, and any split of them into segments gives the same verdict. A client may
+/// send byte by byte, so what is `seen` is not gone through again, unless it is short.
 class Classifier {
  public:
   virtual ~Classifier() = default;
-  /// `stage` is 0 for a new client, then what the last kReply said: a protocol that answers before
-  /// it knows the owner tells by it what was answered.
-  [[nodiscard]] virtual Verdict classify(std::string_view bytes, std::uint8_t stage) const = 0;
+  /// classify(), and keeps `so_far` for the next call.
+  [[nodiscard]] Verdict go_on(std::string_view bytes, Classification& so_far) const;
+  [[nodiscard]] virtual Verdict classify(std::string_view bytes, Classification& so_far) const = 0;
   /// What a client is told when nobody can take it; sent before the close.
   [[nodiscard]] virtual std::string_view busy_reply() const { return {}; }
   /// The same when there are too many of its address where it belongs.
@@ -58,14 +77,14 @@ class Classifier {
 /// `control`: a client belongs to the id of its first 'C'; before that anybody may answer it.
 class ControlClassifier final : public Classifier {
  public:
-  [[nodiscard]] Verdict classify(std::string_view bytes, std::uint8_t stage) const override;
+  [[nodiscard]] Verdict classify(std::string_view bytes, Classification& so_far) const override;
   [[nodiscard]] std::string_view busy_reply() const override;
 };
 
 /// `ping`: nobody owns a client.
 class PingClassifier final : public Classifier {
  public:
-  [[nodiscard]] Verdict classify(std::string_view bytes, std::uint8_t stage) const override;
+  [[nodiscard]] Verdict classify(std::string_view bytes, Classification& so_far) const override;
   [[nodiscard]] std::string_view busy_reply() const override;
 };
 

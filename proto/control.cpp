@@ -16,9 +16,9 @@ Command read_claim(std::string_view input) {
   return command;
 }
 
-Command read_message(std::string_view input) {
+Command read_message(std::string_view input, std::size_t seen) {
   const std::string_view body = input.substr(1, kMaxMessage + 1);
-  const auto end = body.find('\0');
+  const auto end = body.find('\0', seen > 0 ? seen - 1 : 0);
   if (end != std::string_view::npos) {
     return {Command::Kind::kMessage, 1 + end + 1, 0, body.substr(0, end)};
   }
@@ -28,13 +28,13 @@ Command read_message(std::string_view input) {
 
 }  // namespace
 
-Command first_command(std::string_view input) {
+Command first_command(std::string_view input, std::size_t seen) {
   if (input.empty()) return {};
   switch (input.front()) {
     case 'C':
       return read_claim(input);
     case 'M':
-      return read_message(input);
+      return read_message(input, seen);
     case 'W':
       return {Command::Kind::kWho, 1, 0, {}};
     default:

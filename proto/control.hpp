@@ -32,8 +32,8 @@ struct Command {
   std::string_view text;  // points into `input`
 };
 
-/// The first command of `input`.
-Command first_command(std::string_view input);
+/// The first command of `input`, of which the first `seen` bytes are known not to be a whole one.
+Command first_command(std::string_view input, std::size_t seen = 0);
 
 /// How an id is written as a routing key: decimal.
 std::string key_of(std::int32_t id);

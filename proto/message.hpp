@@ -26,6 +26,8 @@ inline constexpr std::size_t kMaxPrefix = 80 * 1024;
 /// A client's key, state and prefix together: what is left of the largest payload.
 inline constexpr std::size_t kMaxClient = kMaxPayload - 32;
 inline constexpr std::size_t kMaxName = 255;
+/// Of Listen::prefix_from: an IPv6 address, and how many of its bits count.
+inline constexpr std::size_t kNetworkEntry = 17;
 inline constexpr std::size_t kMaxArgument = 4096;
 inline constexpr std::size_t kMaxAnswerPiece = 64 * 1024;
 /// All pieces of one answer together.
@@ -113,8 +115,9 @@ struct Configure {
   std::uint32_t drain_timeout_ms = 0;
   std::uint32_t clients_per_source = 0;  // 0: no limit
   std::uint16_t flags = 0;
-  std::uint64_t gop_memory = 0;    // bytes kept for players to begin with; 0: no limit
-  std::uint64_t media_memory = 0;  // bytes held for clients in all; 0: no limit
+  std::uint64_t gop_memory = 0;          // bytes kept for players to begin with; 0: no limit
+  std::uint64_t media_memory = 0;        // bytes held for clients in all; 0: no limit
+  std::uint32_t silence_timeout_ms = 0;  // 0: none
 };
 
 struct Listen {
@@ -123,12 +126,14 @@ struct Listen {
   static constexpr std::uint16_t kKeyIsStream = 4;  // header flag: key = vhost/app/stream
   static constexpr std::uint16_t kProxyProtocol = 8;  // header flag: a PROXY prefix comes first
   static constexpr std::uint16_t kSrsRealIp = 16;     // header flag: a 0xF3 prefix may come first
+  static constexpr std::uint16_t kBeside = 32;        // header flag: accept from those before, too
   std::uint64_t listener = 0;
   std::uint16_t flags = 0;
   std::uint16_t space = 0;
   std::string_view name;
   std::string_view protocol;
   std::string_view handler;
+  std::string_view prefix_from{};  // kNetworkEntry each: who is believed when it sends a prefix
 };
 
 struct Unlisten {

@@ -98,6 +98,7 @@ Failure decode_configure(const Header& header, ByteReader& in) {
   m.clients_per_source = in.number<std::uint32_t>();
   m.gop_memory = in.number<std::uint64_t>();
   m.media_memory = in.number<std::uint64_t>();
+  m.silence_timeout_ms = in.number<std::uint32_t>();
   return finish(in, m);
 }
 
@@ -116,6 +117,10 @@ Failure decode_listen(const Header& header, ByteReader& in) {
   m.name = in.bytes(name);
   m.protocol = in.bytes(protocol);
   m.handler = in.bytes(handler);
+  m.prefix_from = in.bytes(in.rest().size());
+  if (m.prefix_from.size() % kNetworkEntry != 0) {
+    return Failure::failure("Listen with a broken network");
+  }
   return finish(in, m);
 }
 

@@ -33,7 +33,7 @@ std::size_t client_size(const T& m) {
 }  // namespace
 
 void encode(std::string& out, const Configure& m) {
-  append_header(out, Type::kConfigure, 56, 0, m.flags);
+  append_header(out, Type::kConfigure, 60, 0, m.flags);
   append_le(out, m.slot);
   append_le(out, m.max_attempts);
   for (const std::uint32_t field :
@@ -43,16 +43,18 @@ void encode(std::string& out, const Configure& m) {
   }
   append_le(out, m.gop_memory);
   append_le(out, m.media_memory);
+  append_le(out, m.silence_timeout_ms);
 }
 
 void encode(std::string& out, const Listen& m) {
-  append_header(out, Type::kListen, 8 + m.name.size() + m.protocol.size() + m.handler.size(),
+  append_header(out, Type::kListen,
+                8 + m.name.size() + m.protocol.size() + m.handler.size() + m.prefix_from.size(),
                 m.listener, m.flags);
   append_le(out, m.space);
   append_le(out, static_cast<std::uint16_t>(m.name.size()));
   append_le(out, static_cast<std::uint16_t>(m.protocol.size()));
   append_le(out, static_cast<std::uint16_t>(m.handler.size()));
-  out.append(m.name).append(m.protocol).append(m.handler);
+  out.append(m.name).append(m.protocol).append(m.handler).append(m.prefix_from);
 }
 
 void encode(std::string& out, const Unlisten& m) {

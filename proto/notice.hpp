@@ -42,10 +42,15 @@ enum class Reason : std::uint8_t {
   kProtocol,          // it broke its protocol, or asks for what cannot be now
   kKicked,            // by the operator
   kEnded,             // by its own wish
+  kSilenceTimeout,    // time limit, by its option
+  kDescriptors,       // it said nothing, and another client needed its descriptor
+  kPrefix,            // it sent a proxy's prefix, and is none whose word counts
+  kHookBusy,          // too many wait for the answer of a web server
+  kWaiting,           // it waits for too many streams that nobody publishes
   kMediaMemory,       // too much memory is held for it, or there is none
 };
 
-inline constexpr std::array<std::string_view, 30> kReasonNames{
+inline constexpr std::array<std::string_view, 35> kReasonNames{
     "",
     "key",
     "token-missing",
@@ -75,6 +80,11 @@ inline constexpr std::array<std::string_view, 30> kReasonNames{
     "protocol",
     "kicked",
     "ended",
+    "silence-timeout",
+    "descriptors",
+    "prefix",
+    "hook-busy",
+    "waiting",
     "media-memory",
 };
 inline constexpr std::size_t kReasons = kReasonNames.size();

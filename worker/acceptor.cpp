@@ -3,13 +3,17 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "common/channel.hpp"
 #include "common/listening_socket.hpp"
 #include "common/log.hpp"
+#include "worker/crowding.hpp"
 #include "worker/environment.hpp"
 #include "worker/worker_context.hpp"
 
@@ -18,7 +22,9 @@ namespace {
 
 constexpr Duration kPause{100};  // out of descriptors: until the next try
 constexpr std::uint64_t kPausesPerLogLine = 100;
-constexpr std::chrono::minutes kBetweenLines{1};  // about a socket that others change
+constexpr RateLimit kLines{3, Duration{60'000}};  // about a socket that others change
+constexpr std::chrono::minutes kDistrust{1};
+constexpr Duration kLongestRest{30'000};
 constexpr int kAcceptsPerTurn = 32;  // so that clients being served have their turn in a storm
 
 }  // namespace
@@ -43,25 +49,31 @@ void Acceptor::on_events(std::uint32_t) {
 void Acceptor::sweep() {
   if (!watch_.active()) return;
   mend();
-  accept_clients();
+  if (has_client()) accept_clients();
 }
 
 void Acceptor::accept_clients() {
+  bool tried = false;  // to make room for a client that could not be accepted
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    if (worker_.clients.held() >= worker_.clients.descriptor_cap()) return pause();
-    if (distrusted_) mend();
+    if (is_full() && !make_room(worker_)) return pause();
+    if (distrusted()) {
+      mend();
+      if (!has_client()) return;
+    }
     UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
+      client = fit(worker_, std::move(client));
       const bool last = !worker_.clients.may_hold(client.get());
       admit(std::move(client));
       if (last) return pause();
+      tried = false;
       continue;
     }
     switch (errno) {
       case EAGAIN:
         return;
-      case EINTR:  // it waited for a client, and the turn took too long: see turn_guard.hpp
-        mend();
+      case EINTR:
+        if (!recover()) return;
         continue;
       case ECONNABORTED:
       case EPROTO:
@@ -69,8 +81,12 @@ void Acceptor::accept_clients() {
         continue;
       case EINVAL:  // somebody who shares the socket has shut it down
         revive();
-        return rest();
-      default:  // EMFILE, ENFILE, ENOBUFS, ENOMEM: waiting for the event again would spin
+        return rest(kPause);
+      case EMFILE:
+      case ENFILE:
+        if (!std::exchange(tried, true) && make_room(worker_)) continue;
+        [[fallthrough]];
+      default:  // ENOBUFS, ENOMEM: waiting for the event again would spin
         return pause();
     }
   }
@@ -86,56 +102,90 @@ void Acceptor::admit(UniqueFd client) {
     Notice notice;
     notice.reason = Reason::kClientsPerSource;
     worker_.environment->tell(notice, client.get());
+    dont_linger(client.get());
     worker_.clients.give_back(session);
     return;
   }
   session.begin(worker_, service_, std::move(client), !admitted);
 }
 
+bool Acceptor::is_full() const {
+  return worker_.clients.held() >= worker_.clients.descriptor_cap();
+}
+
 bool Acceptor::mend() {
   if (!mend_flags(socket_.get())) return false;
-  distrusted_ = true;
-  if (worker_.loop.now() < next_line_) return true;
-  next_line_ = worker_.loop.now() + kBetweenLines;
+  const TimePoint now = worker_.loop.now();
+  if (!distrusted()) stalls_ = 0;
+  distrusted_until_ = now + kDistrust;
+  if (!lines_.ready(now, kLines)) {
+    lines_.hold_back();
+    return true;
+  }
   log_warning("listener.mended")("listener", service_.name)("changed", "O_NONBLOCK")(
-      "why", "another process that shares the socket changed it");
+      "untold", lines_.take(now, kLines))("why",
+                                          "another process that shares the socket changed it");
   return true;
+}
+
+bool Acceptor::distrusted() const {
+  return worker_.loop.now() < distrusted_until_;
+}
+
+bool Acceptor::has_client() const {
+  pollfd queue{socket_.get(), POLLIN, 0};
+  return ::poll(&queue, 1, 0) != 0;
+}
+
+/// Whoever takes the flag away all the time costs the clients that are here a moment now and then;
+/// those that come are accepted by others, or wait.
+bool Acceptor::recover() {
+  mend();
+  if (++stalls_ <= 2) return true;
+  const unsigned doublings = std::min(stalls_ - 3, 6U);
+  patient_ = true;
+  rest(std::min<Duration>(Duration{500} * (1 << doublings), kLongestRest));
+  return false;
 }
 
 /// The broker does it, too, with what the socket was set to; it may be gone.
 void Acceptor::revive() {
-  if (!revive_listener(socket_.get(), SOMAXCONN)) return;
-  log_warning("listener.revived")("listener", service_.name);
+  if (retired_ || !revive_listener(socket_.get(), SOMAXCONN)) return;
+  const TimePoint now = worker_.loop.now();
+  if (!lines_.ready(now, kLines)) return lines_.hold_back();
+  log_warning("listener.revived")("listener", service_.name)("untold", lines_.take(now, kLines));
 }
 
 void Acceptor::pause() {
   if (paused_) return;
-  rest();
+  rest(kPause);
   if (worker_.accept_pauses++ % kPausesPerLogLine == 0) {
     log_warning("accept.paused")("listener", service_.name)("clients", held_at_pause_);
   }
 }
 
-/// Until kPause is over, or a client leaves.
-void Acceptor::rest() {
+/// Until the time is over, or a client leaves.
+void Acceptor::rest(Duration at_least) {
   if (std::exchange(paused_, true)) return;
-  pause_again();
+  pause_again(at_least);
   worker_.loop.remove(watch_, socket_.get());
 }
 
-void Acceptor::pause_again() {
+void Acceptor::pause_again(Duration at_least) {
   held_at_pause_ = worker_.clients.held();
-  resume_at_ = worker_.loop.now() + kPause;
-  worker_.loop.after(kPause, [] {});  // a turn in which to try again
+  resume_at_ = worker_.loop.now() + at_least;
+  worker_.loop.after(at_least, [] {});  // a turn in which to try again
 }
 
 void Acceptor::resume_if_possible() {
   const std::uint32_t held = worker_.clients.held();
-  if (!paused_ || held >= worker_.clients.descriptor_cap()) return;
+  if (!paused_ || (is_full() && !can_make_room(worker_))) return;
   // Without a client less, the cause is elsewhere: it takes time.
-  if (held >= held_at_pause_ && worker_.loop.now() < resume_at_) return;
+  if ((patient_ || held >= held_at_pause_) && worker_.loop.now() < resume_at_) return;
+  patient_ = false;
   if (const UniqueFd next(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)); next) {
-    if (!worker_.clients.may_hold(next.get())) return pause_again();
+    if (!worker_.clients.may_hold(next.get()) && !can_make_room(worker_))
+      return pause_again(kPause);
   }
   paused_ = !start().has_value();
 }

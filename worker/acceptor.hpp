@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "common/event_loop.hpp"
+#include "common/rate_bucket.hpp"
 #include "common/unique_fd.hpp"
 #include "worker/service.hpp"
 
@@ -28,16 +29,25 @@ class Acceptor final : private EventHandler {
   /// worker that was stopped.
   void sweep();
   [[nodiscard]] bool paused() const { return paused_; }
+  /// Another socket has taken the place of this one, which may be shut down when nobody waits
+  /// there.
+  void retire() { retired_ = true; }
 
  private:
   void on_events(std::uint32_t events) override;
   void accept_clients();
   void admit(UniqueFd client);
+  [[nodiscard]] bool is_full() const;
   void pause();
-  void pause_again();
-  void rest();
+  void pause_again(Duration at_least);
+  void rest(Duration at_least);
   /// Somebody who shares the socket may have made it blocking: true if so.
   bool mend();
+  /// It waited for a client, and the turn took too long: see turn_guard.hpp. False: no more now.
+  bool recover();
+  /// A client waits: accept(2) will probably not.
+  [[nodiscard]] bool has_client() const;
+  [[nodiscard]] bool distrusted() const;
   void revive();
 
   WorkerContext& worker_;
@@ -45,10 +55,13 @@ class Acceptor final : private EventHandler {
   UniqueFd socket_;
   Watch watch_;
   bool paused_ = false;
-  bool distrusted_ = false;  // it was made blocking before: look each time
-  TimePoint next_line_{};
+  bool retired_ = false;
+  TimePoint distrusted_until_{};  // it was made blocking before: look each time
+  unsigned stalls_ = 0;           // in a row, while distrusted
+  RateBucket lines_;              // about a socket that others change
   std::uint32_t held_at_pause_ = 0;
   TimePoint resume_at_{};
+  bool patient_ = false;  // rests until then, whoever leaves
 };
 
 }  // namespace mpb

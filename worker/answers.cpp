@@ -25,7 +25,7 @@ void Answers::pump() {
   // A queue that is not empty wakes the loop when the broker has read.
   for (std::size_t i = 0; i < kPiecesPerTurn && !pending_.empty(); ++i) {
     if (!channel_.is_open()) return pending_.clear();
-    if (channel_.queued() > 0) return;
+    if (channel_.backed_up()) return;
     send_piece();
   }
   if (!pending_.empty()) loop_.skip_wait();
@@ -41,7 +41,7 @@ void Answers::send_piece() {
       datagram_,
       channel::Answer{answer.nonce, last ? channel::Answer::kLast : std::uint16_t{0}, piece});
   // A channel that does not take it tells of its end itself.
-  (void)channel_.send(datagram_);
+  (void)channel_.send(datagram_, -1, Order::kFree);
   if (last) pending_.pop_front();
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/log.hpp"
+#include "worker/crowding.hpp"
 #include "worker/environment.hpp"
 #include "worker/memory_reserve.hpp"
 #include "worker/service.hpp"
@@ -36,7 +37,8 @@ BrokerLink::BrokerLink(WorkerContext& worker, UniqueFd socket, BrokerCommands& c
 
 void BrokerLink::send(std::string_view datagram) {
   if (!channel_.is_open()) return;
-  if (const Status sent = channel_.send(datagram); !sent && channel_.is_open()) {
+  const Status sent = channel_.send(datagram, -1, Order::kFree);
+  if (!sent && channel_.is_open()) {
     channel_.close();
     on_channel_broken(sent.error());
   }
@@ -94,14 +96,14 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
 
 void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
   Service* service = commands_.find_service(message.listener);
-  if (!datagram.fd || !worker_.clients.may_hold(datagram.fd.get())) {
-    return refuse(message, channel::NackReason::kNoDescriptor);
-  }
   if (service == nullptr) return refuse(message, channel::NackReason::kUnknown);
   if (worker_.draining) return refuse(message, channel::NackReason::kDraining);
   // The broker may have decided by an older load.
-  if (worker_.clients.held() >= worker_.clients.descriptor_cap() ||
-      !worker_.clients.has_room(worker_.settings.max_clients)) {
+  if (!worker_.clients.has_room(worker_.settings.max_clients)) {
+    return refuse(message, channel::NackReason::kFull);
+  }
+  if (!fit_in(datagram.fd)) return refuse(message, channel::NackReason::kNoDescriptor);
+  if (worker_.clients.held() >= worker_.clients.descriptor_cap()) {
     return refuse(message, channel::NackReason::kFull);
   }
   // Without memory for it, it stays with its origin.
@@ -119,15 +121,26 @@ bool BrokerLink::adopt(const channel::Deliver& message, Service& service, Unique
     session = &worker_.clients.take();
     const auto limit = worker_.settings.clients_per_source;
     const bool admitted = worker_.clients.admit_source(*session, fd.get(), limit);
-    dont_linger(fd.get());
     session->adopt(worker_, service, std::move(fd), message);
     if (!admitted) session->hold_back();
     to_resume_.push_back(session);
     return true;
   } catch (const std::bad_alloc&) {
-    if (session != nullptr) session->disown();
+    if (session == nullptr) return false;
+    const bool begun = session->state() != Session::State::kFree;
+    begun ? session->disown() : worker_.clients.give_back(*session);
     return false;
   }
+}
+
+bool BrokerLink::fit_in(UniqueFd& client) {
+  if (!client) {  // lost on its way, since there was no number for it
+    make_room(worker_);
+    return false;
+  }
+  if (worker_.clients.held() >= worker_.clients.descriptor_cap()) make_room(worker_);
+  client = fit(worker_, std::move(client));
+  return worker_.clients.may_hold(client.get());
 }
 
 void BrokerLink::refuse(const channel::Deliver& message, channel::NackReason reason) {
@@ -188,7 +201,7 @@ void BrokerLink::send_pong(std::uint64_t nonce) {
 
 bool BrokerLink::tell(const Notice& notice) {
   // What the broker must hear waits behind no notice.
-  if (!takes_notices_ || !channel_.is_open() || channel_.queued() > 0) return false;
+  if (!takes_notices_ || !channel_.is_open() || channel_.backed_up()) return false;
   std::string datagram;
   channel::encode(datagram, notice);
   send(datagram);

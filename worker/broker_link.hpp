@@ -73,6 +73,8 @@ class BrokerLink final : private ChannelHandler {
   void send_pong(std::uint64_t nonce);
   void send_resync_report();
 
+  /// Whether a client that comes has a descriptor here, as far as room can be made for it.
+  bool fit_in(UniqueFd& client);
   void refuse(const channel::Deliver& message, channel::NackReason reason);
   void remember_adoption(const channel::Deliver& message);
   void flush_acks();

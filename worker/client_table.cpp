@@ -1,44 +1,12 @@
 #include "worker/client_table.hpp"
 
-#include <netinet/in.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
-#include <functional>
-#include <optional>
-#include <string_view>
 
 #include "common/process.hpp"
 
 namespace mpb {
-namespace {
-
-/// The peer's IP address, IPv4 mapped into IPv6; nothing for other families.
-std::optional<std::array<std::uint8_t, 16>> peer_address(int fd) {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return std::nullopt;
-  std::array<std::uint8_t, 16> address{};
-  if (storage.ss_family == AF_INET) {
-    address[10] = address[11] = 0xff;
-    std::memcpy(&address[12], &reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr, 4);
-    return address;
-  }
-  if (storage.ss_family == AF_INET6) {
-    std::memcpy(address.data(), &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr, 16);
-    return address;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
-std::size_t ClientTable::AddressHash::operator()(const Address& address) const {
-  return std::hash<std::string_view>{}(
-      {reinterpret_cast<const char*>(address.data()), address.size()});
-}
 
 ClientTable::ClientTable() {
   rlimit limit{};
@@ -67,11 +35,16 @@ void ClientTable::give_back(Session& session) {
 bool ClientTable::admit_source(const Session& session, int fd, std::uint32_t limit) {
   if (limit == 0) return true;
   const auto address = peer_address(fd);
-  if (!address) return true;
-  const auto known = per_source_.find(*address);
+  return !address || admit_source(session, *address, limit);
+}
+
+bool ClientTable::admit_source(const Session& session, const IpBytes& address,
+                               std::uint32_t limit) {
+  const Address source = source_of(address);
+  const auto known = per_source_.find(source);
   if (known != per_source_.end() && known->second >= limit) return false;
-  ++per_source_[*address];
-  sources_[&session] = *address;
+  ++per_source_[source];
+  sources_[&session] = source;
   return true;
 }
 

@@ -4,9 +4,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
+#include "common/keyed_map.hpp"
+#include "common/network.hpp"
 #include "worker/session.hpp"
 
 namespace mpb {
@@ -20,9 +21,10 @@ class ClientTable {
   /// Gives a closed session back.
   void give_back(Session& session);
 
-  /// False when the peer's address has `limit` clients here already (0: no limit). Unix sockets
-  /// have no address and no limit.
+  /// False when the peer's source (common/network.hpp) has `limit` clients here already (0: no
+  /// limit). Unix sockets have none and no limit.
   bool admit_source(const Session& session, int fd, std::uint32_t limit);
+  bool admit_source(const Session& session, const IpBytes& address, std::uint32_t limit);
   void forget_source(const Session& session);
   /// Clients over the limit of their address that wait for another to leave, which may be known
   /// already but for the reading.
@@ -63,15 +65,12 @@ class ClientTable {
   static constexpr std::size_t kChunk = 64;
   static constexpr std::uint32_t kMostHeldBack = 64;
   using Chunk = std::array<Session, kChunk>;
-  using Address = std::array<std::uint8_t, 16>;
-  struct AddressHash {
-    std::size_t operator()(const Address& address) const;
-  };
+  using Address = IpBytes;
 
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<Session*> free_;
-  std::unordered_map<Address, std::uint32_t, AddressHash> per_source_;
-  std::unordered_map<const Session*, Address> sources_;
+  KeyedMap<Address, std::uint32_t> per_source_;
+  KeyedMap<const Session*, Address> sources_;
   std::uint32_t held_back_ = 0;
   std::uint32_t held_ = 0;
   std::uint32_t routed_ = 0;

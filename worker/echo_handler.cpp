@@ -26,7 +26,8 @@ Step ControlEcho::on_bytes(Client& client, std::string_view bytes, std::string& 
   using Kind = control::Command::Kind;
   Step step;
   while (out.size() < kOutputBurst) {
-    const control::Command command = control::first_command(bytes.substr(step.consumed));
+    const std::size_t seen = step.consumed == 0 ? client.seen : 0;
+    const control::Command command = control::first_command(bytes.substr(step.consumed), seen);
     switch (command.kind) {
       case Kind::kIncomplete:
         return step;

@@ -54,6 +54,15 @@ class Connection {
   virtual void note_memory(std::size_t bytes) { static_cast<void>(bytes); }
   /// The socket, to look at or set options of; to read and write it after Step::kDetach.
   [[nodiscard]] virtual int descriptor() const = 0;
+  /// Whether the peer is one whose word on the client's address counts (`prefix-from`). If not, an
+  /// address that came along in a state is to be ignored, whichever worker says it.
+  [[nodiscard]] virtual bool believes_peer() const { return true; }
+  /// Another process may hold the socket, and calls that go by its O_NONBLOCK were made to wait
+  /// lately: only those with MSG_DONTWAIT are right for it now.
+  [[nodiscard]] virtual bool wary() const { return false; }
+  /// After Step::kDetach: a call on the socket that goes by its O_NONBLOCK was interrupted
+  /// (common/turn_guard.hpp). False: somebody has made it wait, and the socket is shut down.
+  virtual bool endure_interruption() { return true; }
 
  protected:
   ~Connection() = default;
@@ -64,6 +73,7 @@ struct Client {
   std::string_view key;    // the partition it belongs to; empty: none
   std::uint16_t slot = 0;  // the worker's slot
   std::uint16_t hops = 0;  // how often it was handed over
+  std::size_t seen = 0;    // of what on_bytes is given: was given before, and not enough
   std::unique_ptr<ClientState> state;
   Connection* connection = nullptr;
 };
@@ -90,7 +100,8 @@ class Handler {
   virtual ~Handler() = default;
 
   /// `bytes`: everything the client sent that was not consumed yet, from its first byte on,
-  /// whichever worker read it; empty when called by Connection::proceed() and nothing is there.
+  /// whichever worker read it; empty when called by Connection::proceed() and nothing is there. A
+  /// client may send byte by byte: what is `seen` is not to be gone through again.
   /// Output goes to the end of `out`. kMove with the client's own key is an error of the handler.
   virtual Step on_bytes(Client& client, std::string_view bytes, std::string& out) = 0;
 

@@ -15,13 +15,18 @@ constexpr Duration kDescriptorPause{20};  // until the broker may have descripto
 void Handoffs::offer(Session& session) {
   if (abandoned_) return session.refuse();
   Parked& parked = park(session);
-  const bool now = unsent_.empty() && !paused_ && sent_ < worker_.settings.window;
-  if (now && send(session.handoff_id(), session)) {
+  if (unsent_.empty() && may_send() && send(session.handoff_id(), session)) {
     parked.sent = true;
     ++sent_;
   } else {
-    unsent_.push_back(session.handoff_id());
+    unsent_.insert(session.handoff_id());
   }
+}
+
+/// What waits for the kernel's quota waits here, where its client can still be told that the
+/// service is busy.
+bool Handoffs::may_send() const {
+  return !paused_ && sent_ < worker_.settings.window && !channel_.waits_for_quota();
 }
 
 Handoffs::Parked& Handoffs::park(Session& session) {
@@ -57,15 +62,13 @@ void Handoffs::abandon() {
 }
 
 void Handoffs::pump() {
-  while (!unsent_.empty() && !paused_ && sent_ < worker_.settings.window) {
-    const std::uint64_t id = unsent_.front();
-    const auto parked = parked_.find(id);
-    if (parked != parked_.end()) {
-      if (!send(id, *parked->second.session)) return;
-      parked->second.sent = true;
-      ++sent_;
-    }
-    unsent_.pop_front();
+  while (!unsent_.empty() && may_send()) {
+    const std::uint64_t id = *unsent_.begin();
+    Parked& parked = parked_.at(id);
+    if (!send(id, *parked.session)) return;
+    parked.sent = true;
+    ++sent_;
+    unsent_.erase(id);
   }
 }
 
@@ -73,7 +76,11 @@ Session* Handoffs::take(std::uint64_t id) {
   const auto parked = parked_.find(id);
   if (parked == parked_.end()) return nullptr;
   Session* session = parked->second.session;
-  if (parked->second.sent) --sent_;
+  if (parked->second.sent) {
+    --sent_;
+  } else {
+    unsent_.erase(id);
+  }
   parked_.erase(parked);
   return session;
 }
@@ -81,6 +88,7 @@ Session* Handoffs::take(std::uint64_t id) {
 bool Handoffs::withdraw(Session& session) {
   const auto parked = parked_.find(session.handoff_id());
   if (parked == parked_.end() || parked->second.sent) return false;
+  unsent_.erase(parked->first);
   parked_.erase(parked);
   return true;
 }
@@ -92,6 +100,7 @@ void Handoffs::forget(Session& session) {
   if (parked->second.sent) {
     parked->second.session = nullptr;
   } else {
+    unsent_.erase(parked->first);
     parked_.erase(parked);
   }
 }
@@ -119,7 +128,7 @@ void Handoffs::on_keep(const channel::Keep& message,
     ++session->service().counters.nacked;
     ++session->service().counters.retried;
     park(*session);
-    unsent_.push_back(session->handoff_id());
+    unsent_.insert(session->handoff_id());
   });
 }
 

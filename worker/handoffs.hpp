@@ -3,14 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "common/channel.hpp"
+#include "common/keyed_flat_map.hpp"
 #include "proto/message.hpp"
 #include "worker/load_reporter.hpp"
 #include "worker/session.hpp"
@@ -58,6 +57,7 @@ class Handoffs {
     bool sent = false;
   };
 
+  [[nodiscard]] bool may_send() const;
   /// Under a new id, not sent yet.
   Parked& park(Session& session);
   bool send(std::uint64_t id, Session& session);
@@ -69,8 +69,8 @@ class Handoffs {
   LoadReporter& load_;
   std::uint64_t next_id_;
   std::size_t sent_ = 0;  // without a verdict
-  boost::unordered_flat_map<std::uint64_t, Parked> parked_;
-  std::deque<std::uint64_t> unsent_;  // ids in order; those withdrawn are not in parked_ any more
+  KeyedFlatMap<std::uint64_t, Parked> parked_;
+  std::set<std::uint64_t> unsent_;  // of those parked; a later one has a higher id
   std::string scratch_;
   bool abandoned_ = false;
   bool paused_ = false;  // the broker had no descriptor left: a pause before the next try

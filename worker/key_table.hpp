@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "common/deadline_list.hpp"
+#include "common/keyed_map.hpp"
 
 namespace mpb {
 
@@ -70,8 +70,8 @@ class KeyTable {
   void rest(KeyState& state, TimePoint now);
   void erase(KeyState& state);
 
-  std::unordered_map<std::string, KeyState> keys_;  // by space (2 bytes) and key
-  std::string probe_;                               // reused for look-ups
+  KeyedMap<std::string, KeyState> keys_;  // by space (2 bytes) and key
+  std::string probe_;                     // reused for look-ups
   DeadlineList<KeyState> idle_;
   std::size_t owned_count_ = 0;
 };

@@ -36,7 +36,7 @@ void LoadReporter::tell() {
   std::string datagram;
   channel::encode(datagram, tell_with_ack());
   // A channel that does not take it tells of its end itself; the next report brings the figures.
-  (void)channel_.send(datagram);
+  (void)channel_.send(datagram, -1, Order::kFree);
 }
 
 void LoadReporter::tell_before_offer() {
@@ -46,7 +46,8 @@ void LoadReporter::tell_before_offer() {
 }
 
 void LoadReporter::tell_when_due() {
-  if (!channel_.is_open()) return;
+  // Behind what the broker has not read a report would be out of date when its turn comes.
+  if (!channel_.is_open() || channel_.queued() > 0) return;
   if (taken_for_full_ && has_room()) return tell();
   if (!changed()) return;
   const auto wait = told_at_ + kInterval - worker_.loop.now();

@@ -22,21 +22,23 @@ NameCache::Known NameCache::ask(const std::string& name, TimePoint now) {
   using What = Known::What;
   auto at = entries_.find(name);
   if (at == entries_.end()) {
-    if (!make_room()) return {What::kNone, nullptr, "too many names are being looked up", false};
+    if (!make_room()) {
+      return {What::kNone, nullptr, "too many names are being looked up", true, false};
+    }
     at = entries_.try_emplace(name).first;
   }
   Entry& entry = at->second;
   entry.asked = now;
   Duration holds = entry.why.empty() ? kHolds : kFailureHolds;
-  if (entry.doubted) holds = std::min(holds, kDoubtedHolds);
+  if (entry.doubted || entry.ours) holds = std::min(holds, kDoubtedHolds);
   const bool holds_still = entry.ever && now - entry.looked_up < holds;
   const bool look_up = !entry.under_way && !holds_still;
   if (look_up) entry.under_way = true;
   // While they are looked up again they still serve, unless they did not.
   const bool serve = !entry.addresses.empty() && !(entry.doubted && entry.under_way);
-  if (serve) return {What::kAddresses, &entry.addresses, {}, look_up};
-  if (entry.under_way) return {What::kNotYet, nullptr, {}, look_up};
-  return {What::kNone, nullptr, entry.why, false};
+  if (serve) return {What::kAddresses, &entry.addresses, {}, false, look_up};
+  if (entry.under_way) return {What::kNotYet, nullptr, {}, false, look_up};
+  return {What::kNone, nullptr, entry.why, entry.ours, false};
 }
 
 NameCache::News NameCache::found(const std::string& name, Addresses addresses, TimePoint now) {
@@ -44,14 +46,16 @@ NameCache::News NameCache::found(const std::string& name, Addresses addresses, T
   entry.addresses = std::move(addresses);
   entry.looked_up = entry.found = now;
   entry.ever = true;
-  entry.under_way = entry.doubted = false;
+  entry.under_way = entry.doubted = entry.ours = false;
   return std::exchange(entry.why, {}).empty() ? News::kNothing : News::kIsBack;
 }
 
-NameCache::News NameCache::failed(const std::string& name, std::string why, bool final,
+NameCache::News NameCache::failed(const std::string& name, std::string why, Cause cause,
                                   TimePoint now) {
   Entry& entry = entries_[name];
-  if (final || now - entry.found > kMaxStale) entry.addresses.clear();
+  const bool stale = cause != Cause::kOurs && now - entry.found > kMaxStale;
+  if (cause == Cause::kFinal || stale) entry.addresses.clear();
+  entry.ours = cause == Cause::kOurs;
   entry.looked_up = now;
   entry.ever = true;
   entry.under_way = entry.doubted = false;

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -21,8 +23,15 @@
 namespace mpb {
 namespace {
 
-constexpr std::size_t kMaxThreads = 4;  // a name server that does not answer holds up one of them
+constexpr std::size_t kMaxThreads = 16;  // a name server that does not answer holds up one of them
 constexpr std::size_t kMaxAddresses = 16;  // of a name
+
+using Cause = NameCache::Cause;
+
+/// The system's functions do not tell what they failed for.
+bool has_descriptors() {
+  return static_cast<bool>(UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
+}
 
 NameResolver::Looked system_look_up(const std::string& name) {
   addrinfo hints{};
@@ -32,7 +41,11 @@ NameResolver::Looked system_look_up(const std::string& name) {
   NameResolver::Looked looked;
   if (const int error = ::getaddrinfo(name.c_str(), nullptr, &hints, &list); error != 0) {
     looked.failure.why = error == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(error);
-    looked.failure.final = error == EAI_NONAME;
+    if (error == EAI_MEMORY || !has_descriptors()) {
+      looked.failure.cause = Cause::kOurs;
+    } else if (error == EAI_NONAME) {
+      looked.failure.cause = Cause::kFinal;
+    }
     return looked;
   }
   for (const addrinfo* at = list; at != nullptr; at = at->ai_next) {
@@ -44,7 +57,7 @@ NameResolver::Looked system_look_up(const std::string& name) {
     looked.addresses.push_back(endpoint);
   }
   ::freeaddrinfo(list);
-  if (looked.addresses.empty()) looked.failure = {"it has no IP address", true};
+  if (looked.addresses.empty()) looked.failure = {"it has no IP address", Cause::kFinal};
   return looked;
 }
 
@@ -59,8 +72,9 @@ std::vector<Endpoint> with_port(std::vector<Endpoint> addresses, std::uint16_t p
   return addresses;
 }
 
-Error not_found(std::string_view name, std::string_view why) {
-  return unavailable_error(fmt::format("cannot look up {}: {}", name, why));
+Error not_found(std::string_view name, std::string_view why, bool ours = false) {
+  std::string text = fmt::format("cannot look up {}: {}", name, why);
+  return ours ? limit_error(std::move(text)) : unavailable_error(std::move(text));
 }
 
 }  // namespace
@@ -76,6 +90,7 @@ struct NameResolver::Shared {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Task> tasks;
+  std::set<std::string> not_begun;  // the names of those
   std::vector<std::pair<std::string, Looked>> results;
   std::size_t threads = 0;
   std::size_t idle = 0;
@@ -90,6 +105,7 @@ struct NameResolver::Shared {
       if (ended) return;
       const Task task = std::move(tasks.front());
       tasks.pop_front();
+      not_begun.erase(task.name);
       lock.unlock();
       Looked looked = task.look_up(task.name);
       lock.lock();
@@ -121,7 +137,7 @@ std::optional<NameResolver::Found> NameResolver::find(const std::string& name, s
   NameCache::Known known = cache_.ask(name, loop_.now());
   if (known.look_up) {
     if (const Status begun = begin(name); !begun) {
-      learn(name, {{}, {begun.error().text, false}});
+      learn(name, {{}, {begun.error().text, Cause::kOurs}});
       known = cache_.ask(name, loop_.now());
     }
   }
@@ -129,7 +145,7 @@ std::optional<NameResolver::Found> NameResolver::find(const std::string& name, s
     case NameCache::Known::What::kAddresses:
       return Found(with_port(*known.addresses, port));
     case NameCache::Known::What::kNone:
-      return Found(not_found(name, known.why));
+      return Found(not_found(name, known.why, known.ours));
     case NameCache::Known::What::kNotYet:
       break;
   }
@@ -153,7 +169,17 @@ void NameResolver::cancel(std::uint64_t ticket) {
 void NameResolver::expire(std::uint64_t ticket, Duration limit) {
   const auto node = waiters_.extract(ticket);
   const Waiter& waiter = node.mapped();
-  waiter.done(not_found(waiter.name, fmt::format("no answer within {}", format_duration(limit))));
+  const bool ours = waits_for_a_thread(waiter.name);
+  waiter.done(not_found(waiter.name,
+                        fmt::format("no {} within {}", ours ? "thread to look it up in" : "answer",
+                                    format_duration(limit)),
+                        ours));
+}
+
+bool NameResolver::waits_for_a_thread(const std::string& name) {
+  if (!shared_) return false;
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->not_begun.contains(name);
 }
 
 Status NameResolver::begin(const std::string& name) {
@@ -168,6 +194,7 @@ Status NameResolver::begin(const std::string& name) {
   if (const Status started = start_thread(); !started) return started;
   const std::lock_guard lock(shared_->mutex);
   shared_->tasks.push_back({name, look_up_});
+  shared_->not_begun.insert(name);
   shared_->changed.notify_one();
   return {};
 }
@@ -218,7 +245,7 @@ void NameResolver::learn(const std::string& name, Looked looked) {
   if (!looked.addresses.empty()) {
     news = cache_.found(name, std::move(looked.addresses), loop_.now());
   } else {
-    news = cache_.failed(name, looked.failure.why, looked.failure.final, loop_.now());
+    news = cache_.failed(name, looked.failure.why, looked.failure.cause, loop_.now());
   }
   if (news == NameCache::News::kFails) {
     log_warning("name.failed")("name", name)("why", looked.failure.why);

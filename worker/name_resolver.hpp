@@ -22,7 +22,9 @@ namespace mpb {
 /// loop's thread.
 class NameResolver final : private EventHandler {
  public:
-  using Found = Result<std::vector<Endpoint>>;  // at least one; in the order of preference
+  /// At least one; in the order of preference. An error of kind kLimit: nobody could be asked, for
+  /// want of something in this process.
+  using Found = Result<std::vector<Endpoint>>;
   using Done = std::function<void(const Found&)>;
 
   explicit NameResolver(Environment& environment);
@@ -42,7 +44,7 @@ class NameResolver final : private EventHandler {
 
   struct Failure {
     std::string why;
-    bool final = false;  // there is no such name
+    NameCache::Cause cause = NameCache::Cause::kUnknown;
   };
   struct Looked {
     std::vector<Endpoint> addresses;
@@ -62,6 +64,7 @@ class NameResolver final : private EventHandler {
   };
 
   void on_events(std::uint32_t events) override;
+  [[nodiscard]] bool waits_for_a_thread(const std::string& name);
   Status begin(const std::string& name);
   Status start_thread();
   void learn(const std::string& name, Looked looked);

@@ -31,7 +31,7 @@ std::optional<std::uint32_t> NoticeLimit::admit(const Notice& notice, std::strin
 
 NoticeLimit::Buckets& NoticeLimit::buckets(const Notice& notice, std::string_view section,
                                            TimePoint now) {
-  const auto shared = [&]() -> Buckets& { return shared_[Hash{}(notice.vhost) % kShared]; };
+  const auto shared = [&]() -> Buckets& { return shared_[KeyedHash{}(notice.vhost) % kShared]; };
   if (section.empty()) return shared();
   const auto known = by_section_.find(section);
   if (known != by_section_.end()) return known->second;

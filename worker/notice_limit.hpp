@@ -4,12 +4,11 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
+#include "common/keyed_map.hpp"
 #include "common/rate_bucket.hpp"
 #include "proto/notice.hpp"
 
@@ -28,17 +27,11 @@ class NoticeLimit {
   static constexpr std::size_t kShared = 16;
   /// By reason; publish and unpublish have each one for all reasons.
   using Buckets = std::array<RateBucket, kReasons + 2>;
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
-  };
 
   Buckets& buckets(const Notice& notice, std::string_view section, TimePoint now);
   void forget_resting(TimePoint now);
 
-  std::unordered_map<std::string, Buckets, Hash, std::equal_to<>> by_section_;
+  KeyedMap<std::string, Buckets> by_section_;
   std::array<Buckets, kShared> shared_;  // of all other names, by their hash
   RateBucket all_;
   TimePoint next_look_{};  // for sections at rest

@@ -46,13 +46,21 @@ Registry Registry::with_defaults() {
                         [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
   registry.add_handler("ping", "echo", [](auto&, auto&) { return std::make_unique<PingEcho>(); });
   registry.add_protocol("rtmp", "relay", make_rtmp_classifier);
-  registry.add_handler("rtmp", "relay", [](Environment& environment, const ListenerTraits& traits) {
-    return std::make_unique<rtmp::RtmpHandler>(environment, traits);
-  });
-  registry.add_handler("rtmp", "forward", [](Environment& environment, ListenerTraits traits) {
-    traits.forwards = true;
-    return std::make_unique<rtmp::RtmpHandler>(environment, traits);
-  });
+  // Hooks and upstreams. A vhost may get some at any reload, so that both always need them.
+  const Needs needs{.connect = true};
+  registry.add_handler(
+      "rtmp", "relay",
+      [](Environment& environment, const ListenerTraits& traits) {
+        return std::make_unique<rtmp::RtmpHandler>(environment, traits);
+      },
+      needs);
+  registry.add_handler(
+      "rtmp", "forward",
+      [](Environment& environment, ListenerTraits traits) {
+        traits.forwards = true;
+        return std::make_unique<rtmp::RtmpHandler>(environment, traits);
+      },
+      needs);
   return registry;
 }
 
@@ -64,8 +72,32 @@ void Registry::add_protocol(std::string name, std::string default_handler,
 }
 
 void Registry::add_handler(const std::string& protocol, const std::string& name,
-                           HandlerFactory factory) {
-  protocols_[protocol].handlers[name] = std::move(factory);
+                           HandlerFactory factory, Needs needs) {
+  protocols_[protocol].handlers[name] = {std::move(factory), std::move(needs)};
+}
+
+Needs Registry::needs_of(std::string_view protocol, std::string_view handler) const {
+  const auto found = protocols_.find(protocol);
+  if (found == protocols_.end()) return {};
+  const Protocol& known = found->second;
+  const auto serving = known.handlers.find(handler.empty() ? known.default_handler : handler);
+  return serving == known.handlers.end() ? Needs{} : serving->second.needs;
+}
+
+Needs Registry::all_needs() const {
+  Needs all;
+  for (const auto& [name, protocol] : protocols_) {
+    for (const auto& [handler, serving] : protocol.handlers) all.add(serving.needs);
+  }
+  return all;
+}
+
+std::vector<std::pair<std::string, std::string>> Registry::handlers() const {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const auto& [protocol, known] : protocols_) {
+    for (const auto& [handler, factory] : known.handlers) names.emplace_back(protocol, handler);
+  }
+  return names;
 }
 
 Result<Registry::Service> Registry::make(std::string_view protocol, std::string_view handler,
@@ -84,7 +116,8 @@ Result<Registry::Service> Registry::make(std::string_view protocol, std::string_
         fmt::format("handler '{}' is not known for protocol '{}': expected one of {}", wanted,
                     protocol, names_of(known.handlers)));
   }
-  return Service{known.classifier(environment, traits), factory->second(environment, traits)};
+  return Service{known.classifier(environment, traits),
+                 factory->second.factory(environment, traits)};
 }
 
 }  // namespace mpb

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/counters.hpp"
+#include "common/vhost_settings.hpp"
 #include "worker/registry.hpp"
 
 namespace mpb {
@@ -15,6 +17,7 @@ struct Service {
   std::uint16_t space = 0;     // of its keys
   bool serve_local = false;    // clients are served where they were accepted
   std::string name;
+  std::vector<Network> prefix_from;  // peers whose word on a client's address counts
   std::unique_ptr<Classifier> classifier;
   std::unique_ptr<Handler> handler;
   ListenerCounters counters;

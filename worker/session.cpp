@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/network.hpp"
+#include "common/socket_options.hpp"
 #include "worker/environment.hpp"
 #include "worker/handoffs.hpp"
 #include "worker/service.hpp"
@@ -21,6 +23,8 @@ void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd, bool h
   state_ = State::kClassifying;
   client_.slot = worker.settings.slot;
   client_.connection = this;
+  silent_ = true;
+  accepted_at_ = worker.loop.now();
   ++service.counters.clients;
   ++service.counters.accepted;
   if (held_back) return wait_for_source();
@@ -55,9 +59,10 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   service_ = &service;
   fd_ = std::move(fd);
   state_ = State::kAdopted;
-  shared_ = true;
+  shared_ = exposed_ = true;
   ++service.counters.clients;
   ++service.counters.adopted;
+  mend_flags(fd_.get());
   client_.slot = worker.settings.slot;
   client_.hops = delivery.hops;
   client_.connection = this;
@@ -71,8 +76,7 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
 }
 
 void Session::disown() {
-  if (state_ == State::kFree) return;
-  shared_ = false;  // its connection must not be shut down
+  exposed_ = false;  // its connection must not be shut down
   close();
 }
 
@@ -105,37 +109,38 @@ void Session::on_events(std::uint32_t events) {
 
 void Session::handle(std::uint32_t events) {
   if (state_ == State::kLingering) {
-    discard_input();
+    discard_input(events);
     return;
   }
-  if (waiting_ && (events & (EPOLLHUP | EPOLLERR)) != 0) return close();
+  if (waiting_ && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) return close();
   if ((events & EPOLLOUT) != 0) {
     on_writable();
     if (state_ == State::kFree || (watched_ & EPOLLIN) == 0) return;
   }
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_once();
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_once(events);
 }
 
-void Session::read_once() {
+void Session::read_once(std::uint32_t events) {
   auto& buffer = worker_->read_buffer;
   const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count > 0) {
+    silent_ = false;
     if (state_ == State::kClassifying && service_->classifier->quick_ack()) {
       const int on = 1;
       ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     }
     return consume({buffer.data(), static_cast<std::size_t>(count)});
   }
-  if (count == 0 || (errno != EAGAIN && errno != EINTR)) return close();
+  if (count == 0 || !is_momentary(errno)) return close();
+  if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
   go_on();
 }
 
 void Session::consume(std::string_view fresh) {
   // What was read before stays in front; the fresh bytes are copied only if they must wait, too.
-  std::string joined;
+  std::string joined = std::exchange(input_, {});
   std::string_view bytes = fresh;
-  if (!input_.empty()) {
-    joined = std::exchange(input_, {});
+  if (!joined.empty()) {
     joined += fresh;
     bytes = joined;
   }
@@ -150,8 +155,20 @@ void Session::consume(std::string_view fresh) {
     reject_input();
     return close();
   }
-  input_ = bytes;
+  keep(joined, bytes);
   go_on();
+}
+
+/// `rest` waits for more: the end of `joined`, or of fresh bytes if that is empty. It is copied
+/// only where at least as much was consumed: one that sends byte by byte costs no more than its
+/// bytes.
+void Session::keep(std::string& joined, std::string_view rest) {
+  if (rest.size() <= joined.size() / 2 || joined.empty()) {
+    input_ = rest;
+    return;
+  }
+  joined.erase(0, joined.size() - rest.size());
+  input_ = std::move(joined);
 }
 
 void Session::go_on() {
@@ -161,14 +178,14 @@ void Session::go_on() {
 }
 
 bool Session::classify(std::string_view& bytes) {
-  Verdict verdict = service_->classifier->classify(bytes, stage_);
+  Verdict verdict = service_->classifier->go_on(bytes, so_far_);
+  if (verdict.prefixed && !believes_peer()) return refuse_prefix();
   if (!verdict.state.empty()) state_on_the_move_ = std::move(verdict.state);
   switch (verdict.kind) {
     case Verdict::Kind::kNeedMore:
       return false;
     case Verdict::Kind::kReply:
       if (!write_reply(verdict)) return false;
-      stage_ = verdict.stage;
       bytes.remove_prefix(verdict.consumed);
       return true;
     case Verdict::Kind::kRoute:
@@ -183,6 +200,17 @@ bool Session::classify(std::string_view& bytes) {
       reject({});
       return false;
   }
+  return false;
+}
+
+bool Session::believes_peer() const {
+  return contains(service_->prefix_from, peer_address(fd_.get()));
+}
+
+bool Session::refuse_prefix() {
+  ++service_->counters.rejected_input;
+  tell_refused(Reason::kPrefix, {});
+  reject({});
   return false;
 }
 
@@ -210,6 +238,7 @@ bool Session::serve_here(std::string_view rest) {
 bool Session::serve(std::string_view& bytes) {
   Step step = service_->handler->on_bytes(client_, bytes, worker_->answers);
   bytes.remove_prefix(std::min(step.consumed, bytes.size()));
+  client_.seen = step.next == Step::Next::kContinue ? bytes.size() : 0;
   const bool answered = !worker_->answers.empty();
   if (answered) {
     const bool alive = write(worker_->answers);

@@ -75,6 +75,11 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void keep(std::uint32_t epoch);
   void settle();
   void refuse();  // nobody can take it: says so in the protocol's words
+  /// It has said nothing since it was accepted.
+  [[nodiscard]] bool is_silent() const { return silent_ && state_ == State::kClassifying; }
+  [[nodiscard]] TimePoint accepted_at() const { return accepted_at_; }
+  /// Of a silent client: looks once more, and closes it for this reason unless it has spoken.
+  void close_silent(Reason reason);
   /// No verdict comes: another worker may have it already, and it must not hear two voices.
   void close_unsettled();
 
@@ -82,6 +87,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   [[nodiscard]] channel::Handoff describe() const;
   void count_attempt() {
     if (attempts_ < UINT8_MAX) ++attempts_;
+    exposed_ = true;  // whoever refused it may have kept it
   }
 
   /// What is held for the client, for MemoryBudget.
@@ -99,6 +105,8 @@ class Session final : private EventHandler, public Deadline, private Connection 
 
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
   std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) override;
+  [[nodiscard]] bool wary() const override;
+  bool endure_interruption() override;
   void proceed() override;
   void finish() override;
   void close_slow() override;
@@ -106,6 +114,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void note_progress(bool unread) override;
   void note_memory(std::size_t bytes) override;
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
+  [[nodiscard]] bool believes_peer() const override;
 
   void on_events(std::uint32_t events) override;
   void handle(std::uint32_t events);
@@ -114,8 +123,13 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void work(F&& what);
   [[nodiscard]] std::size_t memory() const;
   void account_memory();
-  void read_once();
+  void read_once(std::uint32_t events = 0);
+  /// With MSG_DONTWAIT nothing waits that a signal could interrupt, but for what others do.
+  [[nodiscard]] bool is_momentary(int error) const {
+    return error == EAGAIN || (error == EINTR && !exposed_);
+  }
   void consume(std::string_view fresh);
+  void keep(std::string& joined, std::string_view rest);
   void go_on();
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
   bool classify(std::string_view& bytes);
@@ -123,6 +137,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool route(std::string key, std::string_view rest);
   bool serve_here(std::string_view rest);
   bool write_reply(const Verdict& verdict);
+  bool refuse_prefix();
 
   void park();
   void wait_for_source();
@@ -159,7 +174,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void set_deadline();
   void linger();
   /// Discards what a lingering client sends; false when it has ended, and is closed.
-  bool discard_input();
+  bool discard_input(std::uint32_t events = 0);
 
   WorkerContext* worker_ = nullptr;
   Service* service_ = nullptr;
@@ -168,19 +183,22 @@ class Session final : private EventHandler, public Deadline, private Connection 
   std::string state_on_the_move_;  // from the last handler, or for the next (Handler::export_state)
   std::string input_;              // read, not consumed
   std::string output_;             // answered, not written
+  Classification so_far_;          // while it is classified
   Client client_;
   UniqueFd fd_;
   Watch watch_;
   std::uint32_t watched_ = 0;
+  TimePoint accepted_at_{};        // of a client that was accepted here
   TimePoint header_began_{};       // when the first byte of what is not classified yet came
   std::size_t handler_bytes_ = 0;  // see note_memory()
   std::size_t accounted_ = 0;      // in the worker's budget
   std::uint64_t handoff_ = 0;      // its id while parked; see Handoffs
   State state_ = State::kFree;
   std::uint8_t attempts_ = 0;
-  std::uint8_t stage_ = 0;    // of the classifier
+  bool silent_ = false;       // accepted here, and nothing was read from it yet
   bool counted_ = false;      // among the worker's routed clients
-  bool shared_ = false;       // another process may hold a copy of the descriptor
+  bool shared_ = false;       // it came from another worker
+  bool exposed_ = false;      // another process may hold a copy of the descriptor
   bool blocked_ = false;      // the handler has bytes that the socket did not take
   bool waiting_ = false;      // the handler wants no bytes before proceed()
   bool detached_ = false;     // the handler does the I/O

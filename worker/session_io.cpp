@@ -2,9 +2,13 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "common/channel.hpp"
+#include "common/log.hpp"
+#include "common/socket_options.hpp"
 #include "worker/handoffs.hpp"
 #include "worker/service.hpp"
 #include "worker/session.hpp"
@@ -14,6 +18,17 @@ namespace mpb {
 namespace {
 
 constexpr std::size_t kMaxOutput = 256 * 1024;  // bytes that may wait for a client
+constexpr std::chrono::minutes kWary{1};        // after a call that may have waited
+constexpr std::chrono::minutes kVeryWary{10};   // after one that was made to
+constexpr RateLimit kLines{3, Duration{60'000}};
+
+/// Which of the limits ends a client that has said nothing.
+Reason silence_reason(const WorkerSettings& settings) {
+  const bool idle =
+      settings.idle_timeout.count() != 0 &&
+      (settings.silence_timeout.count() == 0 || settings.idle_timeout < settings.silence_timeout);
+  return idle ? Reason::kIdleTimeout : Reason::kSilenceTimeout;
+}
 
 }  // namespace
 
@@ -21,7 +36,7 @@ bool Session::write(std::string_view text) {
   std::size_t written = 0;
   if (output_.empty()) {
     const ssize_t count = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count < 0 && errno != EAGAIN && errno != EINTR) {
+    if (count < 0 && !is_momentary(errno)) {
       close();
       return false;
     }
@@ -39,7 +54,7 @@ void Session::on_writable() {
   const ssize_t count =
       ::send(fd_.get(), output_.data(), output_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (count < 0) {
-    if (errno != EAGAIN && errno != EINTR) close();
+    if (!is_momentary(errno)) close();
     return;
   }
   output_.erase(0, static_cast<std::size_t>(count));
@@ -78,11 +93,39 @@ std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
 
 std::optional<std::size_t> Session::send_file(int file, off_t place, std::size_t size) {
   if (!may_send()) return 0;
-  return sent(::sendfile(fd_.get(), file, &place, size), size);
+  if (wary()) return std::nullopt;
+  const auto interruptions = TurnGuard::count();
+  const ssize_t count = ::sendfile(fd_.get(), file, &place, size);
+  const int error = errno;
+  if (TurnGuard::count() != interruptions && !endure_interruption()) return std::nullopt;
+  errno = error;
+  return sent(count, size);
+}
+
+bool Session::wary() const {
+  return exposed_ && worker_->loop.now() < worker_->wary_until;
+}
+
+bool Session::endure_interruption() {
+  if (!exposed_) return true;
+  const TimePoint now = worker_->loop.now();
+  const bool made_to_wait = mend_flags(fd_.get());
+  worker_->wary_until = std::max(worker_->wary_until, now + (made_to_wait ? kVeryWary : kWary));
+  if (!made_to_wait) return true;
+  RateBucket& lines = worker_->blocking_lines;
+  if (lines.ready(now, kLines)) {
+    log_warning("client.closed")("listener", service_->name)("key", client_.key)(
+        "untold", lines.take(now, kLines))(
+        "why", "another process made its socket blocking, and this worker wait");
+  } else {
+    lines.hold_back();
+  }
+  ::shutdown(fd_.get(), SHUT_RDWR);  // whoever uses it next is told
+  return false;
 }
 
 std::optional<std::size_t> Session::sent(ssize_t count, std::size_t size) {
-  if (count < 0 && errno != EAGAIN && errno != EINTR) return std::nullopt;
+  if (count < 0 && !is_momentary(errno)) return std::nullopt;
   const std::size_t taken = count < 0 ? 0 : static_cast<std::size_t>(count);
   const bool was_blocked = std::exchange(blocked_, taken < size);
   if (watch_.active() && blocked_ != was_blocked && !watch_what_matters()) return std::nullopt;
@@ -137,18 +180,23 @@ void Session::linger() {
   if (discard_input() && watch(EPOLLIN)) set_deadline();
 }
 
-bool Session::discard_input() {
+bool Session::discard_input(std::uint32_t events) {
   auto& buffer = worker_->read_buffer;
   const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) return true;
+  if (count > 0) return true;
+  if (count < 0 && is_momentary(errno)) {
+    if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
+    return true;
+  }
   close();
   return false;
 }
 
-/// With answers waiting, the client has to read them before it is read from.
+/// With answers waiting, the client has to read them before it is read from. While its handler
+/// wants no bytes only its end matters.
 bool Session::watch_what_matters() {
   if (!output_.empty()) return watch(EPOLLOUT);
-  const std::uint32_t reading = waiting_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+  const std::uint32_t reading = waiting_ ? EPOLLRDHUP : EPOLLIN;
   return watch(blocked_ ? reading | EPOLLOUT : reading);
 }
 
@@ -177,7 +225,12 @@ void Session::unwatch() {
 void Session::set_deadline() {
   SessionDeadlines& deadlines = worker_->deadlines;
   const TimePoint now = worker_->loop.now();
-  const bool has_begun = !input_.empty() || stage_ > 0;  // a stage: was answered, and has to go on
+  if (is_silent()) {  // counts from when it was accepted
+    if (!is_linked()) deadlines.silence.restart(*this, now);
+    return;
+  }
+  const bool has_begun =
+      !input_.empty() || so_far_.stage > 0;  // a stage: was answered, and has to go on
   if (output_.empty() && state_ == State::kClassifying && has_begun) {
     // Counts from the first byte, however many come and whatever else was waited for meanwhile.
     if (std::exchange(header_due_, true)) return;
@@ -206,6 +259,7 @@ void Session::expire() {
     case State::kLingering:
       break;
     case State::kClassifying:
+      if (silent_) return close_silent(silence_reason(worker_->settings));
       ++(header_due_ ? counters.rejected_header : counters.closed_idle);
       tell_refused(header_due_ ? Reason::kHeaderTimeout : Reason::kIdleTimeout, {});
       break;
@@ -221,6 +275,15 @@ void Session::expire() {
   close();
 }
 
+void Session::close_silent(Reason reason) {
+  read_once();  // what it said may have come while this process did not run
+  if (!is_silent()) return;
+  ListenerCounters& counters = service_->counters;
+  ++(reason == Reason::kIdleTimeout ? counters.closed_idle : counters.rejected_header);
+  tell_refused(reason, {});
+  close();
+}
+
 void Session::close_unsettled() {
   ++service_->counters.closed_unsettled;
   tell_refused(Reason::kRouteTimeout, wanted_);
@@ -233,7 +296,9 @@ void Session::close() {
   if (handed_off) worker_->handoffs->forget(*this);
   if (state_ == State::kHeldBack) leave_source_wait();
   if (service_->handler) service_->handler->on_close(client_);
-  if (shared_) {
+  // Inherited from the listener, which others share, it would wait for the peer.
+  dont_linger(fd_.get());
+  if (exposed_) {
     worker_->loop.remove(watch_, fd_.get());
     // The origin may hold its copy a moment longer: the peer sees the end now.
     if (!handed_off) ::shutdown(fd_.get(), SHUT_RDWR);
@@ -245,7 +310,7 @@ void Session::close() {
   --service_->counters.clients;
   if (counted_) worker_->clients.remove_routed();
   worker_->clients.forget_source(*this);
-  if (is_linked()) Deadline::unlink();
+  DeadlineList<Session>::stop(*this);
   WorkerContext& worker = *worker_;
   watched_ = 0;
   state_ = State::kFree;
@@ -253,12 +318,13 @@ void Session::close() {
   account_memory();
   wanted_ = std::string();
   state_on_the_move_ = std::string();
-  header_began_ = TimePoint{};
+  accepted_at_ = header_began_ = TimePoint{};
   input_ = std::string();
   output_ = std::string();
+  so_far_ = Classification{};
   client_ = Client{};
-  attempts_ = stage_ = 0;
-  counted_ = shared_ = yielded_ = too_many_ = header_due_ = false;
+  attempts_ = 0;
+  silent_ = counted_ = shared_ = exposed_ = yielded_ = too_many_ = header_due_ = false;
   blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
   worker.clients.give_back(*this);
 }

@@ -11,6 +11,8 @@
 #include "common/error_log.hpp"
 #include "common/listen_flags.hpp"
 #include "common/log.hpp"
+#include "common/network.hpp"
+#include "worker/confine.hpp"
 
 namespace mpb {
 namespace {
@@ -24,6 +26,7 @@ WorkerSettings from_message(const channel::Configure& m) {
   settings.max_clients = m.max_clients;
   settings.window = m.window;
   settings.clients_per_source = m.clients_per_source;
+  settings.silence_timeout = Duration{m.silence_timeout_ms};
   settings.header_timeout = Duration{m.header_timeout_ms};
   settings.idle_timeout = Duration{m.idle_timeout_ms};
   settings.send_timeout = Duration{m.send_timeout_ms};
@@ -45,6 +48,7 @@ WorkerSettings from_options(const Settings& options) {
   WorkerSettings settings;
   settings.max_clients = options.max_clients;
   settings.clients_per_source = options.clients_per_source;
+  settings.silence_timeout = options.silence_timeout;
   settings.header_timeout = options.header_timeout;
   settings.idle_timeout = options.idle_timeout;
   settings.send_timeout = options.send_timeout;
@@ -104,6 +108,8 @@ Status Worker::open_alone(const ListenerSettings& listener, SharedSocket socket)
   message.name = listener.name;
   message.protocol = listener.protocol;
   message.handler = listener.handler;
+  const std::string prefix_from = pack(listener.prefix_from);
+  message.prefix_from = prefix_from;
   if (const Status added = add_listener(message, {}); !added) return added;
   Listener& added = listeners_[static_cast<std::uint16_t>(message.listener)];
   added.socket = std::move(socket);
@@ -111,23 +117,37 @@ Status Worker::open_alone(const ListenerSettings& listener, SharedSocket socket)
   return accept_alone(added);
 }
 
-/// The acceptor has a copy of the socket, as that of a worker under a broker has.
+Status Worker::add_acceptor(Listener& listener, UniqueFd socket) {
+  for (const auto& before : listener.acceptors) before->retire();
+  auto acceptor = std::make_unique<Acceptor>(context_, listener.service, std::move(socket));
+  if (started_) {
+    if (const Status begun = acceptor->start(); !begun) return begun;
+  }
+  listener.acceptors.push_back(std::move(acceptor));
+  return {};
+}
+
+/// Acceptors have copies of the sockets, as those of a worker under a broker have.
 Status Worker::accept_alone(Listener& listener) {
-  UniqueFd copy(::fcntl(listener.socket->descriptor(), F_DUPFD_CLOEXEC, 3));
-  if (!copy) return system_error("cannot keep the socket of listener " + listener.service.name);
-  listener.acceptor = std::make_unique<Acceptor>(context_, listener.service, std::move(copy));
-  return started_ ? listener.acceptor->start() : Status{};
+  listener.acceptors.clear();
+  for (const int socket : {listener.upkeep.rest(), listener.socket->descriptor()}) {
+    if (socket < 0) continue;
+    UniqueFd copy(::fcntl(socket, F_DUPFD_CLOEXEC, 3));
+    if (!copy) return system_error("cannot keep the socket of listener " + listener.service.name);
+    if (const Status added = add_acceptor(listener, std::move(copy)); !added) return added;
+  }
+  return {};
 }
 
 void Worker::keep_up_sockets() {
   if (context_.draining) return;
   for (auto& [number, listener] : listeners_) {
     if (!listener.socket) continue;
-    listener.upkeep.run(*listener.socket, listener.service.name, loop_.now(),
-                        [&listener = listener] { listener.acceptor.reset(); });
-    if (listener.acceptor) continue;
+    listener.upkeep.run(*listener.socket, listener.service.name, loop_.now(), report_,
+                        [&listener = listener] { listener.acceptors.clear(); });
+    if (!listener.acceptors.empty()) continue;
     if (const Status begun = accept_alone(listener); !begun) {
-      log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
+      report_.lost(*listener.socket, listener.service.name, {}, begun.error(), loop_.now());
     }
   }
 }
@@ -137,10 +157,14 @@ void Worker::restore_paths() {
     if (!listener.socket) continue;
     warn_of_taken_path(listener.service.name, *listener.socket);
     if (listener.socket->path_state() != OwnedPath::State::kGone) continue;
-    if (const Status renewed = listener.socket->renew(); !renewed) {
+    auto renewed = listener.socket->renew(ListeningSocket::Renewal::kAtAnyPrice);
+    if (!renewed) {
       LogLine line(LogLevel::kError, "listener.failed");
       add_error(line("listener", listener.service.name), renewed.error());
-    } else if (const Status begun = accept_alone(listener); !begun) {
+      continue;
+    }
+    if (*renewed) listener.upkeep.keep(*std::move(renewed), loop_.now());
+    if (const Status begun = accept_alone(listener); !begun) {
       log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
     }
   }
@@ -177,6 +201,7 @@ void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
 Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   auto made = registry_.make(message.protocol, message.handler, environment_, traits_of(message));
   if (!made) return made.error();
+  note_needs(message);
   Listener& listener = listeners_[static_cast<std::uint16_t>(message.listener)];
   Service& service = listener.service;
   service.listener = static_cast<std::uint16_t>(message.listener);
@@ -184,19 +209,30 @@ Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   service.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
   service.name = message.name;
   service.counters.listener = message.listener;
+  service.prefix_from = unpack_networks(message.prefix_from);
   service.classifier = std::move(made->classifier);
   // A listener that was changed keeps what serves its clients.
   if (!service.handler) service.handler = std::move(made->handler);
-  listener.acceptor.reset();
+  if ((message.flags & channel::Listen::kBeside) == 0) listener.acceptors.clear();
   if (!socket || context_.draining) return {};
-  listener.acceptor = std::make_unique<Acceptor>(context_, service, std::move(socket));
-  return started_ ? listener.acceptor->start() : Status{};
+  return add_acceptor(listener, std::move(socket));
+}
+
+/// What was given up does not come back.
+void Worker::note_needs(const channel::Listen& message) {
+  if (!needs_) return;
+  const Needs wanted = registry_.needs_of(message.protocol, message.handler);
+  if (!started_) return needs_->add(wanted);
+  if (needs_->leave_calls_for(wanted)) return;
+  log_error("sandbox.narrow")("listener", message.name)(
+      "why", "its handler needs what this worker has given up")(
+      "help", "drain the workers one by one (mpctl drain SLOT): those that follow have it");
 }
 
 void Worker::on_unlisten(std::uint16_t listener) {
   const auto found = listeners_.find(listener);
   if (found == listeners_.end()) return;
-  found->second.acceptor.reset();  // its last clients remain
+  found->second.acceptors.clear();  // its last clients remain
 }
 
 void Worker::on_vhosts(const channel::Vhosts& message) {
@@ -223,13 +259,19 @@ void Worker::set_vhosts(std::vector<VhostSettings> vhosts) {
 void Worker::on_start() {
   if (std::exchange(started_, true)) return;
   for (auto& [number, listener] : listeners_) {
-    if (!listener.acceptor) continue;
-    if (const Status begun = listener.acceptor->start(); !begun) {
-      log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
-      return stop(ExitCode::kFailure);
+    for (const auto& acceptor : listener.acceptors) {
+      if (const Status begun = acceptor->start(); !begun) {
+        log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
+        return stop(ExitCode::kFailure);
+      }
     }
   }
-  if (link_) link_->send_ready();
+  if (!link_) return;
+  if (const Status confined = needs_ ? confine_calls(*needs_) : Status{}; !confined) {
+    log_failed(confined.error());
+    return stop(ExitCode::kFailure);
+  }
+  link_->send_ready();
 }
 
 Service* Worker::find_service(std::uint16_t listener) {
@@ -272,17 +314,22 @@ void Worker::on_broker_gone(const Error& why) {
 /// workers of another broker, which needs the addresses.
 void Worker::become_orphan() {
   orphaned_ = true;
-  for (auto& [number, listener] : listeners_) listener.acceptor.reset();
+  stop_accepting();
   link_->abandon();
+}
+
+void Worker::stop_accepting() {
+  for (auto& [number, listener] : listeners_) {
+    listener.acceptors.clear();
+    listener.upkeep.drop_rest();
+    listener.socket.reset();
+  }
 }
 
 void Worker::drain(Duration deadline) {
   if (!std::exchange(context_.draining, true)) {
     log_info("draining")("clients", context_.clients.held())("deadline", format_duration(deadline));
-    for (auto& [number, listener] : listeners_) {
-      listener.acceptor.reset();
-      listener.socket.reset();
-    }
+    stop_accepting();
     // The broker gives its keys to others from now on.
     if (link_) context_.keys.disown_all();
   }
@@ -304,11 +351,9 @@ void Worker::end_turn() {
   expire_deadlines();
   if (link_) link_->flush();
   if (link_ && !link_->is_open() && !orphaned_) become_orphan();
-  for (auto& [number, listener] : listeners_) {
-    if (listener.acceptor && listener.acceptor->paused() && !context_.draining) {
-      listener.acceptor->resume_if_possible();
-    }
-  }
+  for_each_acceptor([](Acceptor& acceptor) {
+    if (acceptor.paused()) acceptor.resume_if_possible();
+  });
   if ((context_.draining || orphaned_) && context_.clients.held() == 0) stop(ExitCode::kOk);
   arm_deadline_timer();
 }
@@ -344,9 +389,7 @@ void Worker::arm_deadline_timer() {
 
 void Worker::sweep() {
   keep_up_sockets();
-  for (auto& [number, listener] : listeners_) {
-    if (listener.acceptor) listener.acceptor->sweep();
-  }
+  for_each_acceptor([](Acceptor& acceptor) { acceptor.sweep(); });
   catch_up_log();
   loop_.after(kSweepInterval, [this] { sweep(); });
 }

@@ -38,6 +38,9 @@ class Worker final : private BrokerCommands {
   /// unix paths that were deleted, which are made again.
   void reconfigure(const Settings& settings);
 
+  /// Its system calls are filtered before it says that it is ready: see worker/confine.hpp.
+  void confine_when_ready() { needs_.emplace(); }
+
   /// Until the worker stops. That there is no memory does not end it.
   void run();
   /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
@@ -50,8 +53,10 @@ class Worker final : private BrokerCommands {
  private:
   struct Listener {
     Service service;
-    std::unique_ptr<Acceptor> acceptor;  // null: this worker does not accept here
-    SharedSocket socket;                 // of a single process, whose own it is
+    // None: this worker does not accept here. The last is for its socket; those before it for
+    // sockets that were replaced, where clients may wait.
+    std::vector<std::unique_ptr<Acceptor>> acceptors{};
+    SharedSocket socket;  // of a single process, whose own it is
     ListenerUpkeep upkeep;
   };
 
@@ -69,6 +74,16 @@ class Worker final : private BrokerCommands {
   Status add_listener(const channel::Listen& message, UniqueFd socket);
   Status open_alone(const ListenerSettings& listener, SharedSocket socket);
   Status accept_alone(Listener& listener);
+  void note_needs(const channel::Listen& message);
+  /// Accepts from `socket`, too.
+  Status add_acceptor(Listener& listener, UniqueFd socket);
+  template <class F>
+  void for_each_acceptor(F&& visit) {
+    for (auto& [number, listener] : listeners_) {
+      for (const auto& acceptor : listener.acceptors) visit(*acceptor);
+    }
+  }
+  void stop_accepting();
   void keep_up_sockets();
   void restore_paths();
   void configure(const WorkerSettings& settings);
@@ -90,9 +105,11 @@ class Worker final : private BrokerCommands {
   WorkerContext context_;
   MemoryRelief memory_relief_;
   std::map<std::uint16_t, Listener> listeners_;
+  ListenerReport report_;
   std::unique_ptr<BrokerLink> link_;
   VhostCollector vhosts_;
   std::optional<EventLoop::TimerId> deadline_timer_;
+  std::optional<Needs> needs_;  // unset: it is not confined
   bool started_ = false;
   bool orphaned_ = false;  // its broker is gone
   ExitCode exit_code_ = ExitCode::kOk;

@@ -1,13 +1,16 @@
 // What the parts of one worker share. Owned by Worker (worker/worker.hpp), which outlives them all.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 
 #include "common/counters.hpp"
 #include "common/deadline_list.hpp"
 #include "common/event_loop.hpp"
+#include "common/rate_bucket.hpp"
 #include "worker/client_table.hpp"
 #include "worker/key_table.hpp"
 #include "worker/session.hpp"
@@ -23,6 +26,7 @@ struct WorkerSettings {
   std::uint32_t max_clients = 0;  // 0: no limit
   std::uint32_t window = 256;
   std::uint32_t clients_per_source = 0;  // 0: no limit
+  Duration silence_timeout{60'000};      // 0: none
   Duration header_timeout{10'000};
   Duration idle_timeout{0};
   Duration send_timeout{10'000};
@@ -33,8 +37,20 @@ struct WorkerSettings {
   std::uint64_t media_memory = 0;  // likewise
 };
 
+/// How long a client may say nothing at all.
+inline Duration most_silence(const WorkerSettings& settings) {
+  constexpr Duration kForEver = std::chrono::hours(24 * 365 * 100);
+  Duration most = kForEver;
+  for (const Duration limit : {settings.silence_timeout, settings.idle_timeout}) {
+    if (limit.count() != 0) most = std::min(most, limit);
+  }
+  return most;
+}
+
 /// One list for each thing a session may wait for; a session waits for one at a time.
 struct SessionDeadlines {
+  /// Clients that have said nothing yet, the oldest first, also when no limit ends them.
+  DeadlineList<Session> silence{Duration{0}};
   DeadlineList<Session> header{Duration{0}};
   DeadlineList<Session> idle{Duration{0}};
   DeadlineList<Session> send{Duration{0}};
@@ -45,13 +61,14 @@ struct SessionDeadlines {
   DeadlineList<Session> source{Duration{200}};  // the same of its address's part
 
   void configure(const WorkerSettings& settings) {
+    silence.set_wait(most_silence(settings));
     header.set_wait(settings.header_timeout);
     idle.set_wait(settings.idle_timeout);
     send.set_wait(settings.send_timeout);
     route.set_wait(settings.route_timeout);
   }
-  [[nodiscard]] std::array<DeadlineList<Session>*, 7> all() {
-    return {&header, &idle, &send, &route, &linger, &room, &source};
+  [[nodiscard]] std::array<DeadlineList<Session>*, 8> all() {
+    return {&silence, &header, &idle, &send, &route, &linger, &room, &source};
   }
 };
 
@@ -67,6 +84,8 @@ struct WorkerContext {
   Handoffs* handoffs = nullptr;        // null: single process, every key is this worker's
   bool draining = false;
   std::uint64_t accept_pauses = 0;
+  TimePoint wary_until{};     // see Connection::wary
+  RateBucket blocking_lines;  // about clients that others made to wait
 
   // Scratch of one read and the answers to it; empty between sessions.
   std::array<char, 64 * 1024> read_buffer{};

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "common/child.hpp"
+#include "common/confinement.hpp"
 #include "common/error_log.hpp"
 #include "common/inherited_sockets.hpp"
 #include "common/kept_file.hpp"
@@ -26,6 +27,8 @@
 #include "common/service_manager.hpp"
 #include "common/signals.hpp"
 #include "common/version.hpp"
+#include "common/worker_accounts.hpp"
+#include "worker/confine.hpp"
 #include "worker/worker.hpp"
 
 namespace mpb {
@@ -44,6 +47,12 @@ LogLevel broker_log_level() {
   const char* level = std::getenv("MPBROKER_LOG_LEVEL");
   const auto known = level != nullptr ? parse_log_level(level) : std::nullopt;
   return known.value_or(LogLevel::kInfo);
+}
+
+/// Whether the broker told in the environment that workers are to be confined.
+bool has_sandbox() {
+  const char* sandbox = std::getenv("MPBROKER_SANDBOX");
+  return sandbox != nullptr && std::string_view(sandbox) == "strict";
 }
 
 ExitCode exit_code(const Error& error) {
@@ -70,9 +79,10 @@ void drain(Worker& worker) {
 int run_under_broker(const Registry& registry) {
   EventLoop loop;
   Worker worker(loop, registry);
+  if (has_sandbox()) worker.confine_when_ready();
   // A terminal that closes is the broker's business.
-  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&worker](int number) {
-    if (number != SIGHUP) drain(worker);
+  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&worker](const Signal& signal) {
+    if (signal.number != SIGHUP) drain(worker);
   });
   ::fcntl(kChannelFd, F_SETFD, FD_CLOEXEC);
   if (const Status joined = worker.join_broker(UniqueFd(kChannelFd)); !joined) {
@@ -105,8 +115,9 @@ void feed_watchdog(EventLoop& loop, Duration interval) {
 /// Once the listeners are open.
 Status drop_privileges(const Settings& settings) {
   if (settings.user.empty() && settings.group.empty()) return {};
-  const auto credentials = find_credentials(settings.user, settings.group);
-  if (!credentials) return credentials.error();
+  const auto accounts = WorkerAccounts::find(settings.user, settings.group, 1);
+  if (!accounts) return accounts.error();
+  const auto credentials = accounts->of(0);
   if (!may_assume(*credentials)) {
     return usage_error(
         "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can become somebody else: "
@@ -123,6 +134,16 @@ Status open_listeners(Worker& worker, Settings settings) {
   return worker.serve_alone(settings, *std::move(inherited));
 }
 
+Status confine(const Registry& registry, const Settings& settings) {
+  log_missing_sandbox();
+  Needs needs = needs_of_single_process();
+  for (const ListenerSettings& listener : settings.listeners) {
+    needs.add(registry.needs_of(listener.protocol, listener.handler));
+  }
+  const Status confined = confine_single_process(needs, settings.listeners);
+  return confined ? confine_calls(needs) : confined;
+}
+
 int run_alone(const Registry& registry, const ParsedOptions& options,
               std::span<const char* const> arguments) {
   const Settings& settings = options.settings;
@@ -131,10 +152,10 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   Worker worker(loop, registry);
   std::optional<Reaper> reaper;
   if (adopts_orphans()) reaper.emplace(loop);
-  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](int number) {
-    if (number == SIGCHLD) {
+  const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](const Signal& signal) {
+    if (signal.number == SIGCHLD) {
       if (reaper) reaper->look_soon();
-    } else if (number == SIGHUP) {
+    } else if (signal.number == SIGHUP) {
       reload(worker, arguments, kept);
     } else {
       notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
@@ -144,6 +165,11 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   log_warnings(options.warnings);
   if (const Status begun = open_listeners(worker, settings); !begun) return fail(begun.error());
   if (const Status dropped = drop_privileges(settings); !dropped) return fail(dropped.error());
+  if (settings.sandbox == Sandbox::kStrict) {
+    if (const Status confined = confine(registry, settings); !confined) {
+      return fail(confined.error());
+    }
+  }
   notify_service_manager("READY=1\nSTATUS=Single process");
   if (const auto interval = watchdog_interval()) feed_watchdog(loop, *interval);
   worker.run();
@@ -166,7 +192,10 @@ int confirm(const ParsedOptions& options) {
 int worker_main(int argc, char** argv, const Registry& registry) {
   begin_service();
   if (has_broker()) {
+    // Before a thread is started, which would be left out, and the first line may start one.
+    const Status confined = has_sandbox() ? confine_worker(registry.all_needs()) : Status{};
     init_log("mpworker", broker_log_level(), who_of_many());
+    if (!confined) return fail(confined.error());
     raise_descriptor_limit();
     return run_under_broker(registry);
   }

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "bench/common/report_output.hpp"
+#include "common/plain_text.hpp"
 #include "common/process.hpp"
 
 namespace mpb::load {
@@ -38,7 +39,7 @@ int execute(std::string_view program, const Command& command) {
 }  // namespace
 
 void say(const std::string& text) {
-  std::fputs(text.c_str(), stderr);
+  std::fputs(plain_lines(text).c_str(), stderr);
 }
 
 int run_program(std::string_view program, int argc, char** argv,

@@ -18,7 +18,7 @@ namespace {
 /// verdict is the same.
 class RoomClassifier final : public mpb::Classifier {
  public:
-  [[nodiscard]] mpb::Verdict classify(std::string_view bytes, std::uint8_t) const override {
+  [[nodiscard]] mpb::Verdict classify(std::string_view bytes, mpb::Classification&) const override {
     using Kind = mpb::Verdict::Kind;
     const auto name = bytes.substr(0, bytes.find('\n'));
     if (name.size() > 64 || bytes.front() == '\n') return {Kind::kReject, "bad name of a room\n"};
@@ -46,6 +46,8 @@ int main(int argc, char** argv) {
   auto registry = mpb::Registry::with_defaults();
   registry.add_protocol("room", "shout",
                         [](auto&, auto&) { return std::make_unique<RoomClassifier>(); });
+  // It needs nothing besides its clients. One that connects to others, or keeps files, says so, as
+  // its workers have nothing else once they are ready: {.connect = true, .write = {"/var/lib/room"}}.
   registry.add_handler("room", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
   return mpb::worker_main(argc, argv, registry);
 }

@@ -46,12 +46,13 @@ inline constexpr std::size_t kMaxChunkStreams = 256;  // with a header to rememb
 /// Takes messages out of a chunk stream. Keeps the headers and partial messages of every chunk
 /// stream; Set Chunk Size and Abort are carried out and given to the caller too. Memory grows with
 /// what has come, never with what a header claims. Every limit holds for the stream, however it is
-/// cut into pieces.
+/// cut into pieces; and what it costs is linear in the bytes, whatever the chunks.
 class ChunkReader {
  public:
   /// `max_message`: a longer message is an error. All partial messages together may hold no more
-  /// than 4 times that.
-  explicit ChunkReader(std::size_t max_message) : max_message_(max_message) {}
+  /// than 4 times that. `max_partial`: no more messages may have begun and not be whole.
+  explicit ChunkReader(std::size_t max_message, std::size_t max_partial = kMaxPartialMessages)
+      : max_message_(max_message), max_partial_(max_partial) {}
 
   enum class Result : std::uint8_t {
     kMessage,   // `message` is whole
@@ -103,12 +104,16 @@ class ChunkReader {
   void drop_partial(std::uint32_t id);
   void recycle_whole();
   ChunkStream* find(std::uint32_t id);
+  ChunkStream& add(std::uint32_t id);
+  std::vector<std::uint8_t>::iterator place_of(std::uint32_t id);
   bool restore_stream(std::string_view& saved);
 
   std::size_t max_message_;
+  std::size_t max_partial_;
   std::uint32_t chunk_size_ = kDefaultChunkSize;
-  std::vector<ChunkStream> streams_;
-  std::size_t current_ = 0;       // in streams_: whose chunk is being read
+  std::vector<ChunkStream> streams_;  // in the order in which they began
+  std::vector<std::uint8_t> by_id_;   // the same in the order of their ids: indices in streams_
+  std::size_t current_ = 0;           // in streams_: whose chunk is being read
   std::uint32_t chunk_left_ = 0;  // bytes of that chunk that are to come; 0: a header comes next
   // Of messages that take several chunks, so that a message in one chunk counts the same whether it
   // comes in one piece or not.

@@ -29,11 +29,25 @@ ChunkReader::Result ChunkReader::fail(std::string_view why) {
   return Result::kError;
 }
 
+/// Where `id` is in by_id_, or belongs.
+std::vector<std::uint8_t>::iterator ChunkReader::place_of(std::uint32_t id) {
+  return std::ranges::lower_bound(by_id_, id, {},
+                                  [this](std::uint8_t index) { return streams_[index].id; });
+}
+
 ChunkReader::ChunkStream* ChunkReader::find(std::uint32_t id) {
-  for (ChunkStream& stream : streams_) {
-    if (stream.id == id) return &stream;
-  }
-  return nullptr;
+  if (current_ < streams_.size() && streams_[current_].id == id) return &streams_[current_];
+  const auto place = place_of(id);
+  return place != by_id_.end() && streams_[*place].id == id ? &streams_[*place] : nullptr;
+}
+
+/// `id` is not there yet, and there are fewer than kMaxChunkStreams.
+ChunkReader::ChunkStream& ChunkReader::add(std::uint32_t id) {
+  static_assert(kMaxChunkStreams - 1 <= UINT8_MAX);
+  by_id_.insert(place_of(id), static_cast<std::uint8_t>(streams_.size()));
+  ChunkStream& stream = streams_.emplace_back();
+  stream.id = id;
+  return stream;
 }
 
 ChunkReader::Result ChunkReader::read(std::string_view& bytes, Message& message) {
@@ -138,8 +152,7 @@ bool ChunkReader::accept(const Header& header) {
       fail("too many chunk streams");
       return false;
     }
-    stream = &streams_.emplace_back();
-    stream->id = header.id;
+    stream = &add(header.id);
   }
   current_ = static_cast<std::size_t>(stream - streams_.data());
   if (stream->begun) {
@@ -161,7 +174,7 @@ bool ChunkReader::accept(const Header& header) {
   }
   stream->begun = true;
   stream->counted = stream->length > chunk_size_;
-  if (stream->counted && ++partial_messages_ > kMaxPartialMessages) {
+  if (stream->counted && ++partial_messages_ > max_partial_) {
     fail("too many messages have begun and are not whole");
     return false;
   }

@@ -40,7 +40,7 @@ void ChunkReader::save(std::string& out) const {
 }
 
 bool ChunkReader::restore(std::string_view saved) {
-  ChunkReader to(max_message_);
+  ChunkReader to(max_message_, max_partial_);
   ByteReader in(saved);
   to.chunk_size_ = in.number<std::uint32_t>();
   to.chunk_left_ = in.number<std::uint32_t>();
@@ -53,7 +53,7 @@ bool ChunkReader::restore(std::string_view saved) {
   while (to.streams_.size() < count) {
     if (!to.restore_stream(rest)) return false;
   }
-  if (!in.ok() || !rest.empty() || to.partial_messages_ > kMaxPartialMessages ||
+  if (!in.ok() || !rest.empty() || to.partial_messages_ > max_partial_ ||
       to.partial_bytes_ > 4 * max_message_) {
     return false;
   }
@@ -98,7 +98,7 @@ bool ChunkReader::restore_stream(std::string_view& saved) {
     partial_bytes_ += partial.size() + left;
   }
   stream.partial = partial;
-  streams_.push_back(std::move(stream));
+  add(stream.id) = std::move(stream);
   saved = in.rest();
   return true;
 }

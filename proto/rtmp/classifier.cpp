@@ -1,7 +1,7 @@
 #include "proto/rtmp/classifier.hpp"
 
-#include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -23,10 +23,9 @@ enum Stage : std::uint8_t {
   kHello,          // C0C1, and they were answered
 };
 
-/// Clients send one or two. Each call reads them all again, so there may not be many.
-constexpr int kMaxMessagesBeforeConnect = 16;
-constexpr char kAddressTag = 'A';          // of a Verdict's state: the client's address follows
-constexpr double kConnectTransaction = 1;  // of a client whose connect cannot be read
+constexpr int kMaxMessagesBeforeConnect = 16;  // clients send one or two
+constexpr char kAddressTag = 'A';              // of a Verdict's state: the client's address follows
+constexpr double kConnectTransaction = 1;      // of a client whose connect cannot be read
 
 bool is_media(MessageType type) {
   return type == MessageType::kAudio || type == MessageType::kVideo ||
@@ -54,25 +53,17 @@ Verdict on_prefix(const ProxyPrefix& prefix, Stage next) {
   Verdict verdict{Kind::kReply};
   verdict.consumed = prefix.size;
   verdict.stage = next;
+  verdict.prefixed = true;
   if (!prefix.address.empty()) verdict.state = kAddressTag + prefix.address;
   return verdict;
 }
 
-/// The length of the message that begins at the front of `bytes`, as far as its header is there and
-/// tells one; else 0.
-std::size_t message_length(std::string_view bytes) {
-  if (bytes.empty()) return 0;
-  const auto byte = [&](std::size_t index) -> std::size_t {
-    return static_cast<unsigned char>(bytes[index]);
-  };
-  const std::size_t format = byte(0) >> 6;
-  const std::size_t id = byte(0) & 0x3f;
-  const std::size_t basic = id == 0 ? 2 : id == 1 ? 3 : 1;
-  constexpr std::size_t kTimestamp = 3;
-  if (format > 1 || bytes.size() < basic + kTimestamp + 3) return 0;
-  const std::size_t at = basic + kTimestamp;
-  return byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2);
-}
+/// What came behind the handshake, read once whatever the pieces.
+struct Opening final : Findings {
+  ChunkReader reader{kMaxBeforeConnect, kMaxPartialBeforeConnect};
+  std::size_t read = kHandshakeBlock;  // bytes, from C2 on
+  int messages = 0;
+};
 
 Verdict on_opening(const Command& command, const ClassifierOptions& options) {
   if (command.name != "connect") return rejected("the first command must be connect");
@@ -96,22 +87,23 @@ Verdict on_opening(const Command& command, const ClassifierOptions& options) {
 }
 
 /// `bytes`: from C2 on.
-Verdict on_commands(std::string_view bytes, const ClassifierOptions& options) {
+Verdict on_commands(std::string_view bytes, const ClassifierOptions& options,
+                    Classification& so_far) {
   if (bytes.size() < kHandshakeBlock) return {Kind::kNeedMore};
-  const std::string_view behind = bytes.substr(kHandshakeBlock, kMaxBeforeConnect);
-  std::string_view rest = behind;
-  ChunkReader reader(kMaxBeforeConnect);
-  for (int count = 0; count < kMaxMessagesBeforeConnect; ++count) {
+  if (!so_far.findings) so_far.findings = std::make_unique<Opening>();
+  auto& opening = static_cast<Opening&>(*so_far.findings);  // NOLINT(*-downcast): no other is there
+  const std::string_view within = bytes.substr(0, kHandshakeBlock + kMaxBeforeConnect);
+  while (opening.messages < kMaxMessagesBeforeConnect) {
+    std::string_view rest = within.substr(opening.read);
     Message message;
-    // A long connect that comes in small pieces is not put together again for each of them.
-    const std::size_t length = reader.has_partial() ? 0 : message_length(rest);
-    const bool cut_short = length > rest.size() && length <= kMaxBeforeConnect;
-    const auto result = cut_short ? ChunkReader::Result::kNeedMore : reader.read(rest, message);
+    const ChunkReader::Result result = opening.reader.read(rest, message);
+    opening.read = within.size() - rest.size();
     if (result == ChunkReader::Result::kError) return {Kind::kReject};
     if (result == ChunkReader::Result::kNeedMore) {
-      if (behind.size() < kMaxBeforeConnect) return {Kind::kNeedMore};
+      if (within.size() < kHandshakeBlock + kMaxBeforeConnect) return {Kind::kNeedMore};
       return rejected("connect is too long");
     }
+    ++opening.messages;
     if (is_media(message.type)) return rejected("media came before connect");
     const std::optional<Command> command = read_command(message);
     if (command && ends_opening(command->name)) return on_opening(*command, options);
@@ -124,9 +116,10 @@ Verdict on_commands(std::string_view bytes, const ClassifierOptions& options) {
 Classifier::Classifier(ClassifierOptions options, std::uint64_t seed)
     : options_(std::move(options)), random_(seed) {}
 
-Verdict Classifier::classify(std::string_view bytes, std::uint8_t stage) const {
+Verdict Classifier::classify(std::string_view bytes, Classification& so_far) const {
   if (bytes.empty()) return {Kind::kNeedMore};
-  if (stage == kHello) return on_commands(bytes, options_);
+  const std::uint8_t stage = so_far.stage;
+  if (stage == kHello) return on_commands(bytes, options_, so_far);
   if (options_.proxy_protocol && stage == kNothing) {
     return on_prefix(read_proxy_protocol(bytes), kProxyProtocol);
   }

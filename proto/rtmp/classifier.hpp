@@ -29,13 +29,15 @@ struct ClassifierOptions {
 /// Bytes behind the handshake: a tcUrl of kMaxName bytes in the smallest chunks is less, and with
 /// the handshake it is less than what may travel with a client.
 inline constexpr std::size_t kMaxBeforeConnect = 78 * 1024;
+/// Messages before connect that may have begun and not be whole; clients send one after the other.
+inline constexpr std::size_t kMaxPartialBeforeConnect = 4;
 
 /// Answers the handshake (kReply), then reads on to connect, which stays unconsumed: the handler
 /// gets all bytes from C2 on. Verdict::state is the client's address as a prefix told it, or empty.
 class Classifier final : public mpb::Classifier {
  public:
   Classifier(ClassifierOptions options, std::uint64_t seed);
-  [[nodiscard]] Verdict classify(std::string_view bytes, std::uint8_t stage) const override;
+  [[nodiscard]] Verdict classify(std::string_view bytes, Classification& so_far) const override;
   [[nodiscard]] std::string_view busy_reply() const override;
   [[nodiscard]] std::string_view source_reply() const override;
   [[nodiscard]] bool quick_ack() const override { return true; }

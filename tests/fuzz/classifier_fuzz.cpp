@@ -9,6 +9,7 @@
 
 #include "proto/classifier.hpp"
 #include "tests/fuzz/check.hpp"
+#include "tests/support/first_verdict.hpp"
 
 namespace {
 
@@ -20,10 +21,15 @@ constexpr std::size_t kStep = 61;
 
 void check(const mpb::Classifier& classifier, std::string_view bytes) {
   std::optional<Verdict> first;
+  mpb::Classification so_far;
   std::size_t length = 0;
   while (true) {
     const std::string_view prefix = bytes.substr(0, length);
-    const Verdict now = classifier.classify(prefix, 0);
+    const Verdict now = mpb::test::first_verdict(classifier, prefix);
+    if (!first) {
+      const Verdict told = classifier.go_on(prefix, so_far);
+      MPB_FUZZ_REQUIRE(told.kind == now.kind && told.key == now.key && told.text == now.text);
+    }
     MPB_FUZZ_REQUIRE(now.consumed <= prefix.size());
     MPB_FUZZ_REQUIRE(now.kind == Verdict::Kind::kRoute || now.key.empty());
     if (first) {

@@ -77,8 +77,11 @@ CONTROL = {
 
 KEYS = key(1, 2, b"room") + key(3, 4, b"")
 MESSAGE = {
-    "configure": datagram(0x01, struct.pack("<HH9IQ", *range(1, 13))),
+    "configure": datagram(0x01, struct.pack("<HH9IQQI", *range(1, 15))),
     "listen": datagram(0x02, struct.pack("<HHHH", 1, 4, 7, 4) + b"maincontrolecho", 7, 1),
+    "listen_networks": datagram(
+        0x02, struct.pack("<HHHH", 1, 1, 4, 0) + b"rrtmp" + bytes(16) + b"\0" + bytes(16) + b"\xff", 7, 8
+    ),
     "unlisten": datagram(0x03, number=7),
     "start": datagram(0x04),
     "deliver": datagram(0x05, client(struct.pack("<QHHIH6x", 1, 2, 3, 4, 5), b"k", b"s", b"p"), 9),
@@ -125,7 +128,7 @@ OPTIONS = {
     "durations": b"header-timeout = 200ms\nidle-timeout = 0\ndrain-timeout = 1m\n",
     "socket": b"control-socket = ./mp.sock\nmax-clients = 1000\n" + LISTENER,
     "two": LISTENER + LISTENER.replace(b"main", b"six").replace(b"127.0.0.1", b"[::1]"),
-    "rtmp": RTMP + b"key = vhost/app/stream\nprefix = srs-real-ip\nhandler = relay\n",
+    "rtmp": RTMP + b"key = vhost/app/stream\nprefix = srs-real-ip\nprefix-from = 10.0.0.0/8, unix:\nhandler = relay\n",
     "vhost_delivery": LISTENER + b"[vhost A.test.]\nlatency = merge:350ms\ngop-cache = no\n"
     b"queue = 3s\njitter = zero\n",
     "vhost_access": LISTENER + b"[vhost *.a.test]\npublish-allow = 192.0.2.1, 10.0.0.0/8\n"
@@ -343,7 +346,72 @@ PREFIX = {
     "address_v6": b"::ffff:192.0.2.1",
 }
 
+REQUESTS = {
+    "status": b'{"command":"status"}\n',
+    "events": b'{"command":"events"}\n{"command":"status"}\n',
+    "kick": b'{"command":"kick","stream":"a.test/live/s"}\n',
+    "drain": b'{"command":"drain","slot":1}\n',
+    "route": b'{"command":"route","key":"k","slots":[0,1],"listener":"main"}\n',
+    "route_removed": b'{"command":"route","key":"k","remove":true}\n',
+    "workers": b'{"command":"workers","count":3}\n',
+    "vhost": b'{"command":"vhost","name":"a.test","set":["gop-cache = no"],"unset":["queue"]}\n',
+    "vhost_removed": b'{"command":"vhost","name":"a.test","remove":true}\n',
+    "list": b'{"command":"streams"}\n{"command":"hooks"}\n{"command":"upstreams"}',
+    "deep": b'{"command":' + b"[" * 9 + b"]" * 9 + b"}\n",
+    "not_json": b"status\n",
+}
+
+
+def answer(head, body):
+    return b"HTTP/1.1 " + head + b"\r\n\r\n" + body
+
+
+ANSWERS = {
+    "consent": answer(b"200 OK\r\nContent-Length: 1", b"0"),
+    "consent_object": answer(b"200 OK\r\nContent-Length: 10", b'{"code":0}'),
+    "refusal": answer(b"200 OK\r\nContent-Length: 4", b"1000"),
+    "forbidden": answer(b"403 Forbidden\r\nContent-Length: 0", b""),
+    "chunked": answer(b"200 OK\r\nTransfer-Encoding: chunked", b"1;x=y\r\n0\r\n0\r\nA: b\r\n\r\n"),
+    "until_close": answer(b"200 OK", b"0"),
+    "continue": answer(b"100 Continue", answer(b"200 OK\r\nContent-Length: 1", b"0")),
+    "redirect": answer(b"302 Found\r\nLocation: http://127.0.0.1/", b""),
+    "overlong": answer(b"200 OK\r\nContent-Length: 99999999", b"0"),
+    "cut": b"HTTP/1.1 200",
+}
+
+# The first byte: which handler; the next two: the length of the state; then what the client sends.
+PING, CONTROL_ECHO, FORWARD, RELAY = (bytes([i]) for i in (1, 0, 2, 3))
+
+
+def with_length(text):
+    return struct.pack("<I", len(text)) + text
+
+
+def handler_state(handler, state, sent=b""):
+    return handler + struct.pack("<H", len(state)) + state + sent
+
+
+CREATE = rtmp_message(20, rtmp_command(b"createStream", 2, b"\x05"))
+CLIENT_STATE = (
+    b"S" + with_length(b"192.0.2.1") + with_length(b"a.test") + with_length(b"live")
+    + with_length(TC_URL) + b"\0" + with_length(b"") + b"\0" + with_length(b"a.test")
+    + struct.pack("<IQQIBBIB", 2500000, 3000, 0, 1, 0, 1, 1, 0)
+    + bytes([20]) + struct.pack("<I", 1)
+    + with_length(rtmp_command(b"publish", 3, b"\x05", amf_string(b"s"), amf_string(b"live")))
+    + STATE["fresh"])
+HANDLERS = {
+    "control": handler_state(CONTROL_ECHO, b"", claim(7) + b"WMhello\0"),
+    "ping": handler_state(PING, b"", b"PP"),
+    "relay": handler_state(RELAY, b"", C2 + CONNECT + CREATE),
+    "relay_address": handler_state(RELAY, b"A192.0.2.1", C2 + CONNECT + CREATE),
+    "relay_moved": handler_state(RELAY, CLIENT_STATE, CREATE + LONG),
+    "forward": handler_state(FORWARD, b"A192.0.2.1", C2 + CONNECT),
+}
+
 write("control_fuzz", CONTROL)
+write("control_request_fuzz", REQUESTS)
+write("hook_answer_fuzz", ANSWERS)
+write("handler_state_fuzz", HANDLERS)
 write("classifier_fuzz", CONTROL)
 write("message_fuzz", MESSAGE)
 write("options_fuzz", OPTIONS)

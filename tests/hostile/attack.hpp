@@ -24,8 +24,10 @@ struct Attack {
 std::span<const Attack> datagram_attacks();    // that break the format
 std::span<const Attack> descriptor_attacks();  // with descriptors that do not belong
 std::span<const Attack> order_attacks();       // well-formed, but untrue or at the wrong time
+std::span<const Attack> listener_attacks();    // on descriptors that others have, too
 std::span<const Attack> load_attacks();        // too much of something
 std::span<const Attack> process_attacks();     // without a word on the channel
+std::span<const Attack> descent_attacks();     // through processes that it starts
 std::span<const Attack> question_attacks();    // with answers to the operator's questions
 
 }  // namespace mpb::hostile

@@ -82,7 +82,11 @@ void Rogue::say_ready() {
 }
 
 bool Rogue::told_to_go() const {
-  return ::access((folder_ + "/go").c_str(), F_OK) == 0;
+  return ::access(file("go").c_str(), F_OK) == 0;
+}
+
+void Rogue::await_file(const std::string& name) const {
+  while (::access(file(name).c_str(), F_OK) != 0) ::poll(nullptr, 0, kPollMs);
 }
 
 void Rogue::tell(const std::string& what) const {

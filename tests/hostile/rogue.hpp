@@ -48,6 +48,10 @@ class Rogue {
   /// Writes the file "here-SLOT"; behaves, or sleeps, until the test has written "go"; then
   /// writes "begun-SLOT".
   void await_go(bool behaves);
+  /// A file in the common folder.
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_ + "/" + name; }
+  /// Sleeps until the test has written the file.
+  void await_file(const std::string& name) const;
   /// Writes the file "done-SLOT".
   void tell_done() const { tell("done"); }
 

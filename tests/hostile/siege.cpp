@@ -48,8 +48,9 @@ BrokerSetup setup_of(const SiegePlan& plan, const std::string& folder) {
     }
   }
   setup.arguments.insert(setup.arguments.end(), plan.arguments.begin(), plan.arguments.end());
-  setup.environment = {"HOSTILE_ATTACKS=" + plan.attacks, "HOSTILE_FOLDER=" + folder,
-                       "HOSTILE_TIMES=" + std::to_string(plan.times)};
+  setup.environment = plan.environment;
+  setup.worker_environment = {"HOSTILE_ATTACKS=" + plan.attacks, "HOSTILE_FOLDER=" + folder,
+                              "HOSTILE_TIMES=" + std::to_string(plan.times)};
   setup.await_ready = false;
   return setup;
 }
@@ -85,6 +86,7 @@ std::string Witness::complaint() const {
 
 Siege::Siege(const SiegePlan& plan)
     : broker_(std::make_unique<BrokerProcess>(setup_of(plan, folder_.path()))) {
+  folder_.write("control", broker_->control_path());
   await_line_up(plan);
   witness_ = std::make_unique<Witness>(broker_->port(), kWitnessId);
   events_ = std::make_unique<EventStream>(broker_->control_path());

@@ -43,6 +43,7 @@ struct SiegePlan {
   std::vector<std::string> arguments = {};  // of mpbroker; else --ping-limit 4s
   bool pinned = true;                       // every key but 9 (slot 1) and 10 (slot 2) is slot 0's
   int workers = 2;
+  std::vector<std::string> environment = {};  // "NAME=value", of the broker
 };
 
 class Siege {
@@ -70,6 +71,9 @@ class Siege {
   void expect_served(std::int32_t id, int slot) const;
 
   BrokerProcess& broker() { return *broker_; }
+  /// Where attacks and test tell each other how far they are; "control" has the control socket's
+  /// path.
+  [[nodiscard]] const TempFolder& folder() const { return folder_; }
   EventStream& events() { return *events_; }
 
  private:

@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <ctime>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -154,6 +155,20 @@ TEST_F(RtmpAccess, ATokenIsGoodForItsStreamUntilItExpires) {
   Recorder player(folder, url("s"), 1);
   ASSERT_TRUE(player.finished()) << player.log();
   EXPECT_EQ(difference(folder, clip, player.file()), "");
+}
+
+TEST_F(RtmpAccess, AKeyMayBeACredentialOfSystemd) {
+  folder.write("live-key", "sesame\n");
+  BrokerSetup setup;
+  setup.config = config("publish-key = credential:live-key\n");
+  setup.environment = {"CREDENTIALS_DIRECTORY=" + folder.file("")};
+  broker = std::make_unique<BrokerProcess>(setup);
+  EXPECT_EQ(publish("s?key=credential:live-key"), kNotPublished);
+  EXPECT_EQ(publish("s?key=sesame"), kPublished);
+  folder.write("live-key", "other\n");
+  reload("publish-key = credential:live-key\n");
+  ASSERT_TRUE(eventually([&] { return publish("t?key=other") == kPublished; }));
+  EXPECT_EQ(broker->log().find("sesame"), std::string::npos);
 }
 
 TEST_F(RtmpAccess, PlayersBeyondTheLimitAreRefusedUntilOneLeaves) {
@@ -316,6 +331,39 @@ TEST_F(RtmpHooks, AWebServerInTroubleIsAFailureAndNoRefusal) {
   status = 200;
   EXPECT_EQ(play("s"), kPlays);
   EXPECT_EQ(totals().at("refused"), 0);
+}
+
+TEST_F(RtmpHooks, WhoLeavesWhileTheHookIsAskedFreesItsPlace) {
+  std::promise<void> open;
+  HttpServer held([opened = open.get_future().share()](const HttpRequest&) {
+    opened.wait();
+    return http_answer(200, "1");
+  });
+  start("on-publish = " + held.url() + "\nhook-failure = open\nhook-timeout = 5m\n");
+  const auto count = [&](const char* what) {
+    std::int64_t sum = 0;
+    const json::object report = broker->request({{"command", "hooks"}});
+    for (const json::value& entry : report.at("hooks").as_array()) {
+      sum += entry.at(what).as_int64();
+    }
+    return sum;
+  };
+  constexpr int kUnderWay = 16;  // of one address
+  constexpr int kWaiting = 5;
+  for (int i = 0; i < kUnderWay + kWaiting; ++i) {
+    auto& peer = peers.emplace_back(std::make_unique<RtmpPeer>(broker->port()));
+    ASSERT_TRUE(peer->enter_stream("a.test"));
+    std::string bytes;
+    rtmp::append_publish(bytes, 1, "s" + std::to_string(i));
+    peer->send(bytes);
+  }
+  ASSERT_TRUE(eventually([&] { return count("waiting") == kWaiting; }));
+  EXPECT_EQ(count("under_way"), kUnderWay);
+  leave_all();
+  ASSERT_TRUE(eventually([&] { return count("waiting") == 0; }));
+  EXPECT_EQ(count("under_way"), kUnderWay) << "the web server works on them";
+  open.set_value();
+  EXPECT_TRUE(eventually([&] { return count("under_way") == 0; }));
 }
 
 }  // namespace

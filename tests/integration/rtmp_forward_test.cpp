@@ -114,8 +114,8 @@ TEST_F(RtmpForward, AnotherMpbrokerServesBehindTheProxyProtocol) {
   BrokerSetup setup;
   setup.config =
       "workers = 2\n"
-      "[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\nhandler = relay\nprefix = "
-      "proxy\n";
+      "[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\nhandler = relay\n"
+      "prefix = proxy\nprefix-from = 127.0.0.1\n";
   const BrokerProcess relay(setup);
   start("upstream = 127.0.0.1:" + std::to_string(relay.port()) + "\nupstream-prefix = proxy-v2\n");
   const auto publisher = publish();

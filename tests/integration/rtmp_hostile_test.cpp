@@ -1,6 +1,8 @@
 // Clients of RTMP that mean harm: refused in bounded memory and time, while a publisher and players
 // beside them, in the same worker, notice nothing.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -370,6 +372,60 @@ TEST_F(RtmpHostile, CommandsBeforeConnectAreRefused) {
   EXPECT_TRUE(twice->sees_end());
 }
 
+TEST_F(RtmpHostile, MessagesThatBeginBeforeConnectAreFew) {
+  std::string begun(1536, '2');
+  for (std::uint32_t id = 10; id < 15; ++id) {
+    begun += chunk_header(id, 200, MessageType::kDataAmf0) + std::string(128, 'x');
+  }
+  std::deque<RtmpPeer> peers;
+  for (int i = 0; i < 16; ++i) {
+    RtmpPeer& many = peers.emplace_back(broker->port());
+    ASSERT_TRUE(many.greet());
+    many.send(begun);
+  }
+  for (RtmpPeer& many : peers) EXPECT_TRUE(many.sees_end());
+}
+
+TEST_F(RtmpHostile, WhoWaitsForManyStreamsIsRefusedMore) {
+  constexpr std::int64_t kStreams = 32;
+  constexpr std::int64_t kMayWait = 16;
+  const auto wait_for_all = [&](RtmpPeer& greedy, const std::string& name) {
+    std::string bytes;
+    for (std::uint32_t i = 1; i <= kStreams; ++i) {
+      bytes += rtmp_command_bytes("createStream", i, 0) +
+               rtmp_command_bytes("play", 0, i, string_argument(name + std::to_string(i)));
+    }
+    greedy.send(bytes);
+    std::int64_t begun = 0;
+    std::int64_t failed = 0;
+    while (begun + failed < kStreams) {
+      const std::string code = greedy.status();
+      if (code.empty()) break;
+      begun += code == "NetStream.Play.Start" ? 1 : 0;
+      failed += code == "NetStream.Play.Failed" ? 1 : 0;
+    }
+    EXPECT_EQ(begun, kMayWait) << name;
+    EXPECT_EQ(failed, kStreams - kMayWait) << name;
+  };
+  std::deque<RtmpPeer> peers;
+  constexpr int kPeers = 4;
+  for (int i = 0; i < kPeers; ++i) {
+    RtmpPeer& greedy = peers.emplace_back(broker->port());
+    ASSERT_TRUE(greedy.enter(kVhost));
+    wait_for_all(greedy, std::to_string(i) + "-");
+  }
+  EXPECT_TRUE(eventually([&] {
+    std::int64_t refused = 0;
+    const boost::json::object report = broker->request({{"command", "status"}});
+    for (const boost::json::value& worker : report.at("workers").as_array()) {
+      refused += worker.at("refused").at("waiting").to_number<std::int64_t>();
+    }
+    return refused == kPeers * (kStreams - kMayWait);
+  }));
+  expect_bounded();
+  expect_served();
+}
+
 TEST_F(RtmpHostile, MediaAndEndsOfNoStreamAreIgnored) {
   auto stray = guest();
   std::string bytes;
@@ -484,6 +540,24 @@ TEST_F(RtmpHostile, APlayerThatNeverReadsIsCutAndCounted) {
   EXPECT_EQ(report.at("cut").as_int64(), 5) << "by their queue, or by the send time limit";
   fat.stop();
   EXPECT_EQ(fat.complaint(), "");
+}
+
+TEST(RtmpPieces, AConnectMayComeByteByByteInChunksOfOne) {
+  BrokerSetup setup;
+  setup.config =
+      "workers = 2\nheader-timeout = 60s\n"
+      "[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\nhandler = relay\n";
+  BrokerProcess broker(setup);
+  RtmpPeer slow(broker.port());
+  const int on = 1;
+  ASSERT_EQ(::setsockopt(slow.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
+  ASSERT_TRUE(slow.greet());
+  slow.send(std::string(1536, '2'));
+  std::string bytes;
+  rtmp::append_set_chunk_size(bytes, 1);
+  rtmp::append_connect(bytes, "live", std::string("rtmp://") + kVhost + "/live", 1);
+  for (const char byte : bytes) slow.send({&byte, 1});
+  EXPECT_TRUE(slow.next(MessageType::kCommandAmf0));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "common/plain_text.hpp"
 #include "proto/rtmp/command.hpp"
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/rtmp_peer.hpp"
@@ -95,7 +96,8 @@ TEST_F(RtmpNotices, WhoPublishesAndWhoIsRefusedLeavesATraceWithoutSecrets) {
 }
 
 TEST_F(RtmpNotices, WhatAProxyToldIsTheAddress) {
-  start("prefix = proxy\n", "[vhost a.test]\npublish-deny = 203.0.113.7\n");
+  start("prefix = proxy\nprefix-from = 127.0.0.0/8\n",
+        "[vhost a.test]\npublish-deny = 203.0.113.7\n");
   EXPECT_EQ(publish("a.test", "s", "PROXY TCP4 203.0.113.7 192.0.2.1 4711 1935\r\n"),
             "NetStream.Publish.Denied");
   const json::object refusal = events->await("refused");
@@ -105,6 +107,22 @@ TEST_F(RtmpNotices, WhatAProxyToldIsTheAddress) {
   EXPECT_EQ(publish("b.test", "s", "PROXY TCP4 203.0.113.8 192.0.2.1 4712 1935\r\n"),
             "NetStream.Publish.BadName");
   EXPECT_EQ(events->await("refused").at("address").as_string(), "203.0.113.8:4712");
+}
+
+TEST_F(RtmpNotices, NamesThatWouldTurnHideOrControlTextAreShownAndNotObeyed) {
+  start("", "");
+  const std::string name = "x\u202etxt\u009b31m\u200b";
+  ASSERT_EQ(publish("a.test", name), "NetStream.Publish.Start");
+  EXPECT_EQ(events->await("publish").at("stream").as_string(), name)
+      << "to programs it is the same";
+  const std::string log = broker->log();
+  EXPECT_NE(log.find(R"(stream="x\u{202e}txt\u{009b}31m\u{200b}")"), std::string::npos) << log;
+  EXPECT_EQ(plain_lines(log), log);
+  ControlLink link(broker->control_path());
+  link.send("{\"command\":\"streams\"}\n");
+  const std::string streams = link.read_line();
+  EXPECT_NE(streams.find("\\u202e"), std::string::npos) << streams;
+  EXPECT_TRUE(is_plain(streams)) << streams;
 }
 
 TEST_F(RtmpNotices, AFloodIsBoundedInLinesAndCountedInFull) {

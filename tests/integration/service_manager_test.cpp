@@ -100,6 +100,25 @@ TEST(ServiceManagerTest, AReloadBeforeTheWorkersAreOnlineIsNotReady) {
   EXPECT_EQ(broker.status().count("online"), 2U);
 }
 
+TEST(ServiceManagerTest, IsToldNothingOfAFileThatCannotBeRead) {
+  ServiceManager manager;
+  BrokerSetup setup;
+  const std::string base = "[listener main]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\n";
+  setup.config = base;
+  setup.environment = {"NOTIFY_SOCKET=" + manager.path()};
+  const BrokerProcess broker(setup);
+  ASSERT_TRUE(manager.is_told("READY=1")) << manager.told();
+  manager.forget();
+  for (const char* lines : {"publish-key = My&S3cret\n", "publsh-key = S3cret\nS3cret==\n",
+                            "latency = S3cret\n", "[publish-key = S3cret]\n"}) {
+    broker.write_config(base + "[vhost a.test]\n" + lines);
+    broker.signal(SIGHUP);
+    ASSERT_TRUE(manager.is_told("STATUS=Reload failed, nothing was changed: ")) << manager.told();
+    EXPECT_EQ(manager.told().find("S3cret"), std::string::npos) << manager.told();
+    manager.forget();
+  }
+}
+
 TEST(ServiceManagerTest, TheWatchdogIsFedWhileTheBrokerLives) {
   ServiceManager manager;
   BrokerSetup setup;

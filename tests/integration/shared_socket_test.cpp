@@ -78,7 +78,31 @@ TEST_P(SharedSocket, WithAFilterForGoodItIsMadeAnew) {
 INSTANTIATE_TEST_SUITE_P(Of, SharedSocket,
                          testing::Values(Mode{"Broker", {"--ping-limit", "3s"}},
                                          Mode{"SingleProcess", {"--workers", "0"}}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& mode) { return mode.param.name; });
+
+/// The worker is stopped, clients come, and it is killed: whoever waits is served by the next one,
+/// although the socket is another by then.
+class KilledWorker : public testing::Test {
+ protected:
+  void expect_nobody_lost(BrokerProcess& broker) {
+    constexpr std::size_t kClients = 200;
+    const pid_t victim = broker.worker_pid(0);
+    ASSERT_EQ(::kill(victim, SIGSTOP), 0);
+    Crowd crowd(broker.port(), kClients);
+    ASSERT_EQ(::kill(victim, SIGKILL), 0);
+    EXPECT_EQ(crowd.join([](std::size_t i) { return i; }), kClients) << crowd.failures();
+    EXPECT_NE(broker.worker_pid(0), victim);
+  }
+};
+
+TEST_F(KilledWorker, WithAFullQueueLosesNobodyWhoWaitsThere) {
+  BrokerProcess broker{{"--workers", "1"}};
+  for (int i = 0; i < 3; ++i) expect_nobody_lost(broker);
+  EXPECT_TRUE(
+      eventually([&] { return broker.log().find("listener.renewed") != std::string::npos; }));
+  EXPECT_FALSE(is_refused(broker.port()));
+  expect_nobody_lost(broker);
+}
 
 TEST(SharedUnixSocket, ShutDownItIsMadeAnew) {
   const TempFolder folder;

@@ -22,7 +22,7 @@ constexpr const char* kStream = "a.test/live/s1";
 BrokerSetup oracles(int streams = 1) {
   BrokerSetup setup;
   setup.arguments = {"--workers", "2", "--worker-program", program_path("oracle_worker")};
-  setup.environment = {"ORACLE_STREAMS=" + std::to_string(streams)};
+  setup.worker_environment = {"ORACLE_STREAMS=" + std::to_string(streams)};
   return setup;
 }
 

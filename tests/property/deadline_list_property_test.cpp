@@ -16,27 +16,24 @@ struct Item : Deadline {
   std::size_t id;
 };
 
-/// id to (deadline, order of the restarts)
-using Model = std::map<std::size_t, std::pair<TimePoint, int>>;
+/// id to deadline
+using Model = std::map<std::size_t, TimePoint>;
+using Due = std::vector<std::pair<TimePoint, std::size_t>>;
 
-std::vector<std::size_t> expire(Model& model, TimePoint now) {
-  std::vector<std::pair<std::pair<TimePoint, int>, std::size_t>> due;
+Due expire(Model& model, TimePoint now) {
+  Due due;
   for (const auto& [id, when] : model) {
-    if (when.first <= now) due.emplace_back(when, id);
+    if (when <= now) due.emplace_back(when, id);
   }
   std::sort(due.begin(), due.end());
-  std::vector<std::size_t> ids;
-  for (const auto& [when, id] : due) {
-    ids.push_back(id);
-    model.erase(id);
-  }
-  return ids;
+  for (const auto& [when, id] : due) model.erase(id);
+  return due;
 }
 
 std::optional<TimePoint> next(const Model& model) {
   std::optional<TimePoint> soonest;
   for (const auto& [id, when] : model) {
-    soonest = soonest ? std::min(*soonest, when.first) : when.first;
+    soonest = soonest ? std::min(*soonest, when) : when;
   }
   return soonest;
 }
@@ -54,7 +51,7 @@ TEST_F(DeadlineListProperty, AgreesWithTheModel) {
     for (int step = 0; step < 1000; ++step) {
       now += Duration{number(0, 3)};
       auto& item = items[number(std::size_t{0}, items.size() - 1)];
-      switch (number(0, 4)) {
+      switch (number(0, 5)) {
         case 0:
           DeadlineList<Item>::stop(*item);
           model.erase(item->id);
@@ -66,15 +63,27 @@ TEST_F(DeadlineListProperty, AgreesWithTheModel) {
           break;
         }
         case 2: {
-          std::vector<std::size_t> ids;
-          list.expire(now, [&](Item& expired) { ids.push_back(expired.id); });
-          ASSERT_EQ(ids, expire(model, now));
+          Due due;
+          list.expire(now, [&](Item& expired) { due.emplace_back(expired.when(), expired.id); });
+          const auto sooner = [](const auto& a, const auto& b) { return a.first < b.first; };
+          ASSERT_TRUE(std::is_sorted(due.begin(), due.end(), sooner));
+          std::sort(due.begin(), due.end());
+          ASSERT_EQ(due, expire(model, now));
+          break;
+        }
+        case 3: {  // it has waited for a while already
+          const TimePoint began = now - Duration{number(0, 60)};
+          list.restart(*item, began);
+          model[item->id] = began + wait;
           break;
         }
         default:
           list.restart(*item, now);
-          model[item->id] = {now + wait, step};
+          model[item->id] = now + wait;
       }
+      std::size_t visited = 0;
+      list.for_each([&](Item&) { ++visited; });
+      ASSERT_EQ(visited, model.size());
       ASSERT_EQ(list.next(), next(model));
     }
   }

@@ -125,10 +125,12 @@ class MessageProperty : public test::SeededTest {
         [&] {
           encode(out, Configure{any<U16>(), any<U16>(), any<U32>(), any<U32>(), any<U32>(),
                                 any<U32>(), any<U32>(), any<U32>(), any<U32>(), any<U32>(),
-                                any<U32>(), any<U16>(), any<U64>()});
+                                any<U32>(), any<U16>(), any<U64>(), any<U32>()});
         },
         [&] {
-          encode(out, Listen{any<U16>(), any<U16>(), any<U16>(), name, protocol, handler});
+          const std::string networks(one_in(2) ? 0 : 2 * kNetworkEntry, 'n');
+          encode(out,
+                 Listen{any<U16>(), any<U16>(), any<U16>(), name, protocol, handler, networks});
         },
         [&] { encode(out, Unlisten{any<U64>()}); },
         [&] { encode(out, Start{}); },

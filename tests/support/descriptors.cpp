@@ -4,11 +4,14 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <stdexcept>
+#include <thread>
 
 #include "common/error.hpp"
+#include "common/foreign_descriptor.hpp"
 
 namespace mpb::test {
 
@@ -16,6 +19,14 @@ std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
   // The iterator itself holds one.
   return static_cast<std::size_t>(std::distance(all, std::filesystem::directory_iterator{})) - 1;
+}
+
+bool foreign_descriptors_closed() {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+  while (descriptors_closing() != 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return descriptors_closing() == 0;
 }
 
 UniqueFd make_tagged_fd(std::string_view content) {

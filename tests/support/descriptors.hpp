@@ -14,6 +14,9 @@ namespace mpb::test {
 /// How many descriptors this process has open.
 std::size_t open_descriptors();
 
+/// Waits until what close_foreign() gave to threads is closed; false: it takes too long.
+bool foreign_descriptors_closed();
+
 /// A descriptor that `content_of` recognises, also after it was passed on.
 UniqueFd make_tagged_fd(std::string_view content);
 std::string content_of(int fd);

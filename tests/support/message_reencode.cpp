@@ -22,7 +22,9 @@ std::string keys_of(std::string_view entries) {
 
 struct Views {
   using Result = std::vector<std::string_view>;
-  Result operator()(const Listen& m) const { return {m.name, m.protocol, m.handler}; }
+  Result operator()(const Listen& m) const {
+    return {m.name, m.protocol, m.handler, m.prefix_from};
+  }
   Result operator()(const Deliver& m) const { return {m.key, m.state, m.prefix}; }
   Result operator()(const Handoff& m) const { return {m.key, m.state, m.prefix}; }
   Result operator()(const Query& m) const { return {m.question, m.argument}; }

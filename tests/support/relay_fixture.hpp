@@ -74,7 +74,8 @@ class RelayPeer final : private Connection {
   /// What the handler made of the client.
   [[nodiscard]] RelayClient& relay_client() const;
   Client client;
-  int socket = -1;  // for what the handler sets there; nothing is read or written
+  int socket = -1;       // for what the handler sets there; nothing is read or written
+  bool believed = true;  // see Connection::believes_peer()
 
  private:
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
@@ -86,6 +87,7 @@ class RelayPeer final : private Connection {
   void note_progress(bool) override {}
   void note_memory(std::size_t bytes) override { held_ = bytes; }
   [[nodiscard]] int descriptor() const override { return socket; }
+  [[nodiscard]] bool believes_peer() const override { return believed; }
 
   Handler& handler_;
   std::string key_;

@@ -12,10 +12,9 @@ namespace mpb::test {
 void RtmpSession::feed(std::string_view segment) {
   pending_ += segment;
   while (!ended_ && !pending_.empty()) {
-    Verdict verdict = classifier_.classify(pending_, stage_);
+    Verdict verdict = classifier_.go_on(pending_, so_far_);
     if (verdict.kind == Verdict::Kind::kNeedMore) return;
     pending_.erase(0, verdict.consumed);
-    stage_ = verdict.stage;
     ended_ = verdict.kind != Verdict::Kind::kReply;
     verdicts_.push_back(std::move(verdict));
   }

@@ -1,7 +1,6 @@
 // Drives an rtmp::Classifier as a session does, and writes what clients send to it.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +29,7 @@ class RtmpSession {
   const rtmp::Classifier& classifier_;
   std::vector<Verdict> verdicts_;  // but for kNeedMore
   std::string pending_;
-  std::uint8_t stage_ = 0;
+  Classification so_far_;
   bool ended_ = false;
 };
 

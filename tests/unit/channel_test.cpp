@@ -2,12 +2,18 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/message.hpp"
@@ -88,6 +94,11 @@ class ChannelTest : public testing::Test {
     EXPECT_EQ(handler.error.text, text);
     EXPECT_FALSE(channel->is_open());
   }
+  /// Those that are no TCP sockets are closed by a thread.
+  static void expect_descriptors(std::size_t count) {
+    EXPECT_TRUE(test::foreign_descriptors_closed());
+    EXPECT_EQ(open_descriptors(), count);
+  }
   /// Until the kernel takes no more and one datagram waits; gives how many were sent.
   int fill() {
     int sent = 0;
@@ -149,7 +160,7 @@ TEST_F(ChannelTest, ADescriptorTheHandlerDoesNotTakeIsClosed) {
   for (int i = 0; i < 40; ++i) ASSERT_TRUE(send_raw(peer.get(), "x", {sent.get()}));
   turns();
   EXPECT_EQ(handler.seen, 40);
-  EXPECT_EQ(open_descriptors(), before);
+  expect_descriptors(before);
 }
 
 TEST_F(ChannelTest, ManyDatagramsKeepTheirOrderAndTheirDescriptors) {
@@ -188,7 +199,7 @@ TEST_F(ChannelTest, TheLongestDatagramFitsAndALongerOneBreaksTheChannel) {
   turns();
   expect_broken(ErrorKind::kProtocol, "datagram over the limit");
   EXPECT_EQ(handler.received.size(), 1U);
-  EXPECT_EQ(open_descriptors(), before - 1) << "only the channel's own socket is closed";
+  expect_descriptors(before - 1);  // "only the channel's own socket is closed";
 }
 
 TEST_F(ChannelTest, TwoDescriptorsBreakTheChannelAndAreClosed) {
@@ -198,7 +209,7 @@ TEST_F(ChannelTest, TwoDescriptorsBreakTheChannelAndAreClosed) {
   turns();
   expect_broken(ErrorKind::kProtocol, "more than one descriptor in a datagram");
   EXPECT_EQ(handler.seen, 0);
-  EXPECT_EQ(open_descriptors(), before - 1);
+  expect_descriptors(before - 1);
 }
 
 TEST_F(ChannelTest, AsManyDescriptorsAsTheKernelAllowsBreakTheChannelAndAreClosed) {
@@ -207,16 +218,33 @@ TEST_F(ChannelTest, AsManyDescriptorsAsTheKernelAllowsBreakTheChannelAndAreClose
   ASSERT_TRUE(send_raw(peer.get(), "x", std::vector<int>(253, sent.get())));
   turns();
   expect_broken(ErrorKind::kProtocol, "more than one descriptor in a datagram");
-  EXPECT_EQ(open_descriptors(), before - 1);
+  expect_descriptors(before - 1);
 }
 
-TEST_F(ChannelTest, AZeroLengthDatagramCountsAsTheEndAndItsDescriptorIsClosed) {
+TEST_F(ChannelTest, AnEmptyDatagramIsNotTheEndButBreaksTheChannelAndItsDescriptorsAreClosed) {
   const UniqueFd sent = make_tagged_fd("tag");
   const std::size_t before = open_descriptors();
-  ASSERT_TRUE(send_raw(peer.get(), "", {sent.get()}));
+  ASSERT_TRUE(send_raw(peer.get(), "", std::vector<int>(253, sent.get())));
   turns();
-  expect_broken(ErrorKind::kUnavailable, "closed by the peer");
-  EXPECT_EQ(open_descriptors(), before - 1);
+  expect_broken(ErrorKind::kProtocol, "an empty datagram");
+  expect_descriptors(before - 1);
+}
+
+TEST_F(ChannelTest, AnEmptyDatagramIsToldFromTheEndAlsoWhenBothHaveCome) {
+  ASSERT_TRUE(send_raw(peer.get(), ""));
+  peer.reset();
+  turns();
+  expect_broken(ErrorKind::kProtocol, "an empty datagram");
+}
+
+TEST_F(ChannelTest, WhatStandsBehindAnEmptyDatagramLeavesNoDescriptor) {
+  const UniqueFd sent = make_tagged_fd("tag");
+  const std::size_t before = open_descriptors();
+  for (int i = 0; i < 100; ++i)
+    ASSERT_TRUE(send_raw(peer.get(), i % 2 == 0 ? "" : "x", {sent.get()}));
+  turns();
+  expect_broken(ErrorKind::kProtocol, "an empty datagram");
+  expect_descriptors(before - 1);
 }
 
 TEST_F(ChannelTest, ThePeersEndIsToldOnceAfterWhatItSent) {
@@ -242,15 +270,18 @@ TEST_F(ChannelTest, APeerThatDiesWithUnreadDatagramsIsStillHeardToTheEnd) {
   expect_broken(ErrorKind::kUnavailable, "closed by the peer");
 }
 
-TEST_F(ChannelTest, ReceiveRestTakesAllThatADeadPeerHasSent) {
+TEST_F(ChannelTest, WhatADeadPeerHadSentIsHeardTurnByTurnAndNothingOfThoseWhoHoldItsSocket) {
   ASSERT_TRUE(channel->send("unread"));
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(send_raw(peer.get(), std::to_string(i)));
-  peer.reset();
-  channel->receive_rest();
+  channel->finish();
+  EXPECT_FALSE(send_raw(peer.get(), "of a child of the peer's"));
+  turns(1);
+  EXPECT_LT(handler.seen, 200);
+  turns();
   ASSERT_EQ(handler.received.size(), 200U);
   EXPECT_EQ(handler.received.back().bytes, "199");
   expect_broken(ErrorKind::kUnavailable, "closed by the peer");
-  channel->receive_rest();
+  channel->finish();
   EXPECT_EQ(handler.broken, 1);
 }
 
@@ -284,7 +315,7 @@ TEST_F(ChannelTest, ClosingInTheMiddleOfABatchLeaksNothing) {
   turns();
   EXPECT_EQ(handler.seen, 3);
   EXPECT_EQ(handler.broken, 0) << "who closes it knows";
-  EXPECT_EQ(open_descriptors(), before - 1);
+  expect_descriptors(before - 1);
 }
 
 TEST_F(ChannelTest, AViolationInTheMiddleOfABatchEndsItThereAndLeaksNothing) {
@@ -298,7 +329,7 @@ TEST_F(ChannelTest, AViolationInTheMiddleOfABatchEndsItThereAndLeaksNothing) {
   turns();
   EXPECT_EQ(handler.seen, 5);
   EXPECT_EQ(handler.broken, 1);
-  EXPECT_EQ(open_descriptors(), before - 1);
+  expect_descriptors(before - 1);
 }
 
 TEST_F(ChannelTest, AFloodOnOneChannelLeavesTurnsToOthers) {
@@ -376,7 +407,7 @@ TEST_F(ChannelTest, TheQueueDrainsInOrderWhenThePeerReadsAgain) {
   }
   EXPECT_EQ(channel->queued(), 0U);
   far_handler.received.clear();
-  EXPECT_EQ(open_descriptors(), before) << "the duplicates are closed once they are sent";
+  expect_descriptors(before);  // the duplicates are closed once they are sent
 }
 
 TEST_F(ChannelTest, AnEmptyQueueDoesNotKeepTheLoopBusy) {
@@ -440,13 +471,13 @@ TEST_F(ChannelTest, APeerThatGoesWhileDatagramsWaitBreaksTheChannelAndTheQueueIs
   const UniqueFd fd = make_tagged_fd("tag");
   const std::size_t before = open_descriptors();
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(channel->send("x", fd.get()));
-  EXPECT_EQ(open_descriptors(), before + 10);
+  expect_descriptors(before + 10);
   peer.reset();
   turns();
   EXPECT_EQ(handler.broken, 1);
   EXPECT_FALSE(channel->is_open());
   EXPECT_EQ(channel->queued(), 0U);
-  EXPECT_EQ(open_descriptors(), before - 2) << "duplicates and both ends of the pair";
+  expect_descriptors(before - 2);  // duplicates and both ends of the pair
 }
 
 TEST_F(ChannelTest, APeerThatDiesIsHeardToTheEndAlsoWhileDatagramsWaitForIt) {
@@ -458,12 +489,103 @@ TEST_F(ChannelTest, APeerThatDiesIsHeardToTheEndAlsoWhileDatagramsWaitForIt) {
   EXPECT_EQ(handler.broken, 1);
 }
 
+// --- the kernel's quota of descriptors in flight -------------------------------------------------
+
+/// While it lives, this user has more descriptors in flight than the kernel allows. Root, who has
+/// no quota, is nobody meanwhile.
+class ExceededQuota {
+ public:
+  ExceededQuota() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    if (::geteuid() == 0 && ::seteuid(kNobody) != 0) throw std::runtime_error("seteuid");
+    const rlimit few{kFew, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_.data()) != 0) return;
+    while (send_raw(ends_[0], "x", std::vector<int>(kFew, ends_[0]))) continue;
+    exceeded_ = errno == ETOOMANYREFS;
+  }
+  ExceededQuota(const ExceededQuota&) = delete;
+  ExceededQuota& operator=(const ExceededQuota&) = delete;
+  ~ExceededQuota() { end(); }
+
+  [[nodiscard]] bool exceeded() const { return exceeded_; }
+  void end() {
+    for (int& fd : ends_) {
+      if (fd >= 0) ::close(std::exchange(fd, -1));
+    }
+    if (std::exchange(ended_, true)) return;
+    ::setrlimit(RLIMIT_NOFILE, &before_);
+    if (::getuid() == 0 && ::seteuid(0) != 0) std::abort();
+  }
+
+ private:
+  static constexpr uid_t kNobody = 65'534;
+  static constexpr std::size_t kFew = 200;
+  rlimit before_{};
+  std::array<int, 2> ends_{-1, -1};
+  bool exceeded_ = false;
+  bool ended_ = false;
+};
+
+class QuotaTest : public ChannelTest {
+ protected:
+  std::string read_one() {
+    std::string buffer(channel::kMaxDatagram, '\0');
+    const ssize_t size = ::recv(peer.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    return size < 0 ? "nothing" : buffer.substr(0, static_cast<std::size_t>(size));
+  }
+  /// With pauses for the retries.
+  void await_sent() {
+    for (int i = 0; i < 4'000 && channel->queued() > 0; ++i) loop.turn(Duration{10});
+    EXPECT_EQ(channel->queued(), 0U);
+  }
+  ExceededQuota quota;
+};
+
+TEST_F(QuotaTest, WithoutADescriptorADatagramPassesThoseThatWait) {
+  if (!quota.exceeded()) GTEST_SKIP() << "this kernel or user has no quota";
+  const UniqueFd fd(::fcntl(peer.get(), F_DUPFD_CLOEXEC, 3));
+  ASSERT_TRUE(channel->send("deliver", fd.get()));
+  EXPECT_TRUE(channel->waits_for_quota());
+  EXPECT_FALSE(channel->backed_up());
+  EXPECT_FALSE(channel->keeps_order());
+  ASSERT_TRUE(channel->send("ping", -1, Order::kFree));
+  EXPECT_EQ(read_one(), "ping");
+  ASSERT_TRUE(channel->send("disown"));
+  EXPECT_TRUE(channel->keeps_order());
+  EXPECT_EQ(read_one(), "nothing");
+  EXPECT_EQ(channel->queued(), 2U);
+  quota.end();
+  await_sent();
+  EXPECT_FALSE(channel->waits_for_quota());
+  EXPECT_EQ(read_one(), "deliver");
+  EXPECT_EQ(read_one(), "disown");
+}
+
+TEST_F(QuotaTest, APeerThatDoesNotReadHoldsUpAllAndIsToldFromTheQuota) {
+  if (!quota.exceeded()) GTEST_SKIP() << "this kernel or user has no quota";
+  const UniqueFd fd(::fcntl(peer.get(), F_DUPFD_CLOEXEC, 3));
+  ASSERT_TRUE(channel->send("deliver", fd.get()));
+  int sent = 0;
+  while (!channel->backed_up()) ASSERT_TRUE(channel->send(numbered(sent++), -1, Order::kFree));
+  turns();
+  EXPECT_TRUE(channel->backed_up());
+  EXPECT_FALSE(channel->waits_for_quota()) << "the peer is at fault";
+  quota.end();
+  for (int i = 0; i < sent; ++i) {
+    EXPECT_EQ(read_one(), numbered(i));
+    turns(1);
+  }
+  await_sent();
+  EXPECT_EQ(read_one(), "deliver");
+}
+
 TEST_F(ChannelTest, CloseIsFinalAndThePeerSeesTheEnd) {
   const std::size_t before = open_descriptors();
   channel->close();
   channel->close();
   EXPECT_FALSE(channel->is_open());
-  EXPECT_EQ(open_descriptors(), before - 1);
+  expect_descriptors(before - 1);
   char byte = 0;
   EXPECT_EQ(::recv(peer.get(), &byte, 1, 0), 0);
   turns();

@@ -247,8 +247,9 @@ TEST(Config, GoodValues) {
         "backlog = 1", "backlog = 65535", "mode = 0", "mode = 777", "route = * = 1 , 0",
         "route = a b=1", "route = a=b=0", "protocol = rtmp",
         "protocol = rtmp\nhandler = relay\nkey = vhost\nprefix = none",
-        "protocol = rtmp\nkey = vhost/app/stream\nprefix = proxy",
-        "protocol = rtmp\nprefix = srs-real-ip", "key = vhost", "prefix = none"}) {
+        "protocol = rtmp\nkey = vhost/app/stream\nprefix = proxy\nprefix-from = 10.0.0.0/8, ::1",
+        "protocol = rtmp\nprefix = srs-real-ip\nprefix-from = unix:,192.0.2.1", "key = vhost",
+        "prefix = none"}) {
     EXPECT_EQ(error_of(listener(line)), "no error") << line;
   }
 }

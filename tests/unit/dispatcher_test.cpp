@@ -569,5 +569,15 @@ TEST_F(DispatcherTest, AWorkerMayBeFoundGoneWhileItIsTold) {
   expect_idle();
 }
 
+TEST_F(DispatcherTest, WhatIsStillHereIsNotOverdue) {
+  own(1, "k");
+  ASSERT_EQ(offer(0, 7, "k").kind, Kind::kDeliver);
+  const auto held_up = [](Slot slot) { return slot == 1; };
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(dispatcher_->tick(2, held_up).empty());
+  EXPECT_TRUE(dispatcher_->tick(2).empty());
+  EXPECT_TRUE(dispatcher_->tick(2).empty());
+  EXPECT_EQ(dispatcher_->tick(2), std::vector<Slot>{1});
+}
+
 }  // namespace
 }  // namespace mpb

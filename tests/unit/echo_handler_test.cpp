@@ -69,6 +69,20 @@ TEST_F(ControlEchoTest, AnySplitGivesTheSameAnswers) {
   }
 }
 
+TEST_F(ControlEchoTest, WhatWasSeenIsNotGoneThroughAgain) {
+  std::string pending = "M";
+  for (int i = 0; i < 4000; ++i) {
+    pending += 'x';
+    client_.seen = pending.size() - 1;
+    ASSERT_EQ(feed(pending).consumed, 0U);
+    pending.back() = '\0';  // as only who looks again would see it
+  }
+  client_.seen = pending.size();
+  pending += '\0';
+  EXPECT_EQ(feed(pending).consumed, pending.size());
+  EXPECT_EQ(out_, kGreeting);
+}
+
 TEST_F(ControlEchoTest, AnIncompleteCommandIsNotConsumed) {
   const Step step = feed(message("a") + "C\x01\x02");
   EXPECT_EQ(step.next, Next::kContinue);

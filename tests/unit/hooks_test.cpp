@@ -1,11 +1,17 @@
 #include "worker/rtmp/hooks.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <atomic>
+#include <chrono>
 #include <future>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -226,12 +232,22 @@ TEST_F(HooksTest, TellTheOperatorWhatTheyCounted) {
   hooks();
   hooks().tell(server.url(), publish_event(), settings_of(kPatience));
   const auto told = [this] { return boost::json::parse((*environment_->responder("hooks"))("")); };
-  EXPECT_EQ(told(), boost::json::parse(R"({"hooks":[{"asked":0,"told":1,"refused":0,"failed":0,
-                                           "dropped":0,"under_way":1}]})"));
+  const auto expected = [&](int asked, int refused, int under_way) {
+    boost::json::value value = boost::json::parse(
+        R"({"hooks":[{"state":"closed","told":1,"failed":0,"dropped":0,"failures_in_a_row":0,
+                      "waiting":0}]})");
+    boost::json::object& entry = value.at("hooks").at(0).as_object();
+    const std::string url = server.url("");
+    entry["server"] = url.substr(url.find("//") + 2);
+    entry["asked"] = asked;
+    entry["refused"] = refused;
+    entry["under_way"] = under_way;
+    return value;
+  };
+  EXPECT_EQ(told(), expected(0, 0, 1));
   EXPECT_FALSE(ask(server.url()).allowed);
   ASSERT_TRUE(turn_until([&] { return hooks().counters().refused == 2; }));
-  EXPECT_EQ(told(), boost::json::parse(R"({"hooks":[{"asked":1,"told":1,"refused":2,"failed":0,
-                                           "dropped":0,"under_way":0}]})"));
+  EXPECT_EQ(told(), expected(1, 2, 0));
 }
 
 TEST_F(HooksTest, ABodyOfTheLargestSizeIsRead) {
@@ -329,48 +345,187 @@ TEST_F(HooksTest, ManyAtOnceAreAllAnswered) {
   EXPECT_EQ(server.requests().size(), static_cast<std::size_t>(kMany));
 }
 
-TEST_F(HooksTest, HowManyAreUnderWayIsBounded) {
+TEST_F(HooksTest, HowManyWaitIsBoundedAndWhoIsTooManyIsRefusedInAnyCase) {
   HeldServer server;
-  constexpr std::size_t kMost = 1'024;
+  constexpr std::size_t kMost = HookQueue::kMaxOfSource + HookQueue::kMaxWaiting;
   std::size_t allowed = 0;
   std::size_t refused = 0;
   for (std::size_t i = 0; i < kMost + 10; ++i) {
-    hooks().ask(server->url(), publish_event(), settings_of(kPatience),
-                [&](Reason no, std::string_view) { ++(no == Reason::kNone ? allowed : refused); });
+    hooks().ask(server->url(), publish_event(), settings_of(kPatience, true),
+                [&](Reason no, std::string_view) {
+                  ++(no == Reason::kNone ? allowed : refused);
+                  if (no != Reason::kNone) EXPECT_EQ(no, Reason::kHookBusy);
+                });
   }
   EXPECT_TRUE(turn_until([&] { return refused == 10; })) << "those beyond the bound, at once";
   EXPECT_EQ(hooks().counters().dropped, 10U);
-  EXPECT_TRUE(turn_until([&] { return server->requests().size() == kMaxPostsInFlight; }));
+  EXPECT_EQ(hooks().counters().failed, 0U);
+  EXPECT_TRUE(turn_until([&] { return server->requests().size() == HookQueue::kMaxOfSource; }));
   EXPECT_EQ(allowed, 0U);
   server.open();
   EXPECT_TRUE(turn_until([&] { return allowed == kMost; }));
   EXPECT_EQ(server->requests().size(), kMost);
 }
 
-TEST_F(HooksTest, ThoseThatWaitForTheirTurnFailAtTheirTimeLimitToo) {
+TEST_F(HooksTest, WhoGetsNoPlaceInTimeIsRefusedWhileTheServerAnswersOthers) {
+  std::promise<void> open;
+  HttpServer server([opened = open.get_future().share()](const HttpRequest& request) {
+    if (request.body.find("\"held\"") != std::string::npos) opened.wait();
+    return http_answer(200, "1");
+  });
+  HookEvent held = publish_event();
+  held.stream = "held";
+  for (std::size_t i = 0; i < HookQueue::kMaxOfSource; ++i) {
+    hooks().ask(server.url(), held, settings_of(kPatience, true), {});
+  }
+  std::optional<Answered> waits;
+  hooks().ask(server.url(), publish_event(), settings_of(Duration{2'000}, true), into(waits));
+  HookEvent other = publish_event();
+  other.ip = "192.0.2.2";
+  std::optional<Answered> served;
+  hooks().ask(server.url(), other, settings_of(kPatience, true), into(served));
+  ASSERT_TRUE(turn_until([&] { return served && waits; }));
+  EXPECT_EQ(served->refused, Reason::kHookRefused);
+  EXPECT_EQ(waits->refused, Reason::kHookBusy);
+  open.set_value();
+}
+
+TEST_F(HooksTest, ThoseThatWaitForAServerThatAnswersNobodyFailAtTheirTimeLimitToo) {
   HeldServer server;
-  for (std::size_t i = 0; i < kMaxPostsInFlight; ++i) {
+  for (std::size_t i = 0; i < HookQueue::kMaxOfSource; ++i) {
     hooks().ask(server->url(), publish_event(), settings_of(kPatience), {});
   }
-  EXPECT_FALSE(ask(server->url(), settings_of(kShort)).allowed);
-  EXPECT_LE(server->requests().size(), kMaxPostsInFlight);
+  EXPECT_EQ(ask(server->url(), settings_of(kShort)).refused, Reason::kHookTimeout);
+  EXPECT_TRUE(ask(server->url(), settings_of(kShort, true)).allowed);
+  EXPECT_LE(server->requests().size(), HookQueue::kMaxOfSource);
+}
+
+TEST_F(HooksTest, NobodyWaitsForAnothersServer) {
+  HeldServer slow;
+  for (int i = 0; i < 2'000; ++i) {
+    HookEvent event = publish_event();
+    event.ip = "192.0.2." + std::to_string(i % 250);
+    hooks().ask(slow->url(), event, settings_of(kPatience), {});
+  }
+  HttpServer fast([](const HttpRequest&) { return http_answer(200, "0"); });
+  EXPECT_TRUE(ask(fast.url()).allowed);
+  EXPECT_LE(slow->requests().size(), HookQueue::kMaxOfServer);
+}
+
+// --- a server that does not answer ---------------------------------------------------------------
+
+TEST_F(HooksTest, AServerThatDoesNotAnswerIsNotAskedForAWhileAndThenAgain) {
+  std::atomic<bool> well = false;
+  HttpServer server([&](const HttpRequest&) { return well ? http_answer(200, "0") : ""; });
+  for (std::uint32_t i = 0; i < CircuitBreaker::kFailures; ++i) {
+    EXPECT_FALSE(ask(server.url(), settings_of(kPatience, false)).allowed);
+  }
+  const std::size_t asked = server.requests().size();
+  EXPECT_EQ(asked, CircuitBreaker::kFailures);
+  EXPECT_TRUE(ask(server.url(), settings_of(kPatience, true)).allowed) << "the setting decides";
+  EXPECT_EQ(hooks().counters().failed, CircuitBreaker::kFailures + 1);
+  well = true;
+  ASSERT_TRUE(turn_until([&] { return ask(server.url()).allowed; }));
+  EXPECT_GT(server.requests().size(), asked);
+  EXPECT_TRUE(ask(server.url()).allowed);
+}
+
+TEST_F(HooksTest, AServerThatAnswersWithErrorsIsAskedOn) {
+  HttpServer server([](const HttpRequest&) { return http_answer(500, "0"); });
+  constexpr std::uint32_t kMany = 3 * CircuitBreaker::kFailures;
+  for (std::uint32_t i = 0; i < kMany; ++i) ask(server.url());
+  EXPECT_EQ(server.requests().size(), kMany) << "what one client makes it say is not for all";
+}
+
+TEST_F(HooksTest, AnnouncementsOfAnAnswerAreReadOver) {
+  const std::string announced = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+  HttpServer server([&](const HttpRequest&) {
+    return "HTTP/1.1 100 Continue\r\n\r\n" + announced + http_answer(200, "0");
+  });
+  EXPECT_TRUE(ask(server.url()).allowed);
+}
+
+TEST_F(HooksTest, WhateverAServerSendsIsBounded) {
+  const std::string ok = "HTTP/1.1 200 OK\r\n";
+  std::string interim;
+  for (std::size_t i = 0; i <= kMaxInterimReplies; ++i) interim += "HTTP/1.1 100 Continue\r\n\r\n";
+  std::string chunks = ok + "Transfer-Encoding: chunked\r\n\r\n";
+  for (std::size_t i = 0; i <= kMaxReplyBody; ++i) chunks += "1\r\n \r\n";
+  std::string fields = ok;
+  for (int i = 0; i < 20'000; ++i) fields += "A: b\r\n";
+  const std::vector<std::string> answers = {
+      interim + http_answer(200, "0"),
+      chunks + "0\r\n\r\n",
+      fields + "\r\n0",
+      ok + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(200'000, 'x') +
+          "\r\n0\r\n0\r\n\r\n",
+      ok + "Content-Length: 18446744073709551615\r\n\r\n0",
+      ok + "Content-Length: -1\r\n\r\n0",
+      "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 1\r\n\r\n0",
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n0",
+      std::string(300'000, '\0'),
+  };
+  for (const std::string& bytes : answers) {
+    HttpServer server([&](const HttpRequest&) { return bytes; });
+    EXPECT_FALSE(ask(server.url(), settings_of(kPatience, false)).allowed) << bytes.substr(0, 60);
+  }
+  EXPECT_EQ(hooks().counters().failed, answers.size());
+}
+
+/// Sends an answer's head byte by byte, without an end, to one client.
+class DrippingServer {
+ public:
+  DrippingServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(listener_.get(), generic, length), 0);
+    EXPECT_EQ(::listen(listener_.get(), 1), 0);
+    EXPECT_EQ(::getsockname(listener_.get(), generic, &length), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { drip(); });
+  }
+  ~DrippingServer() { thread_.join(); }
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  void drip() const {
+    const UniqueFd client(::accept(listener_.get(), nullptr, nullptr));
+    constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nX: ";
+    for (std::size_t i = 0;; ++i) {
+      const char byte = i < kHead.size() ? kHead[i] : 'x';
+      if (::send(client.get(), &byte, 1, MSG_NOSIGNAL) < 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
+  UniqueFd listener_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(HooksTest, TheTimeLimitIsOfTheWholeAnswer) {
+  DrippingServer server;  // its end waits for ours
+  EXPECT_EQ(ask(server.url(), settings_of(Duration{200})).refused, Reason::kHookTimeout);
 }
 
 TEST_F(HooksTest, ACancelledOneIsNotAnswered) {
   HeldServer server;
   std::vector<std::uint64_t> tickets;
-  for (std::size_t i = 0; i < kMaxPostsInFlight + 5; ++i) {
+  for (std::size_t i = 0; i < HookQueue::kMaxOfSource + 5; ++i) {
     tickets.push_back(
         hooks().ask(server->url(), publish_event(), settings_of(kPatience),
                     [](Reason, std::string_view) { FAIL() << "called after cancel"; }));
   }
-  ASSERT_TRUE(turn_until([&] { return server->requests().size() == kMaxPostsInFlight; }));
+  ASSERT_TRUE(turn_until([&] { return server->requests().size() == HookQueue::kMaxOfSource; }));
   for (const std::uint64_t ticket : tickets) hooks().cancel(ticket);
   hooks().cancel(tickets.front());
   hooks().cancel(12'345);
   server.open();
   EXPECT_TRUE(ask(server->url()).allowed);
-  EXPECT_EQ(server->requests().size(), kMaxPostsInFlight + 1)
+  EXPECT_EQ(server->requests().size(), HookQueue::kMaxOfSource + 1)
       << "those that waited for their turn were not sent";
 }
 
@@ -399,11 +554,11 @@ TEST_F(HooksTest, AnAnswerMayAskAgainAndCancelOthers) {
 
 TEST_F(HooksTest, TheEndDoesNotWaitForAServer) {
   HeldServer server;
-  for (std::size_t i = 0; i < kMaxPostsInFlight + 5; ++i) {
+  for (std::size_t i = 0; i < HookQueue::kMaxOfSource + 5; ++i) {
     hooks().ask(server->url(), publish_event(), settings_of(kPatience),
                 [](Reason, std::string_view) { FAIL() << "called after the end"; });
   }
-  ASSERT_TRUE(turn_until([&] { return server->requests().size() == kMaxPostsInFlight; }));
+  ASSERT_TRUE(turn_until([&] { return server->requests().size() == HookQueue::kMaxOfSource; }));
   hooks().ask("ftp://x/", publish_event(), settings_of(kPatience),
               [](Reason, std::string_view) { FAIL() << "called after the end"; });
   environment_.reset();  // would not return before the server opens
@@ -421,7 +576,8 @@ TEST_F(HooksTest, WithoutDescriptorsItIsAFailureAndGoesOnLater) {
   hooks();
   {
     const test::NoMoreDescriptors none;
-    EXPECT_FALSE(ask("http://127.0.0.1:1/").allowed);
+    const Answered answered = ask("http://127.0.0.1:1/", settings_of(kPatience, true));
+    EXPECT_EQ(answered.refused, Reason::kHookBusy) << "clients can bring it about";
   }
   HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
   EXPECT_TRUE(ask(server.url()).allowed);

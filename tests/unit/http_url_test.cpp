@@ -54,8 +54,12 @@ TEST(HttpUrl, WhatIsNoneIsRefusedWithItsReason) {
 }
 
 TEST(HttpUrl, IsShownWithoutWhatMayBeAToken) {
-  EXPECT_EQ(without_query("http://a.test/x"), "http://a.test/x");
-  EXPECT_EQ(without_query("http://a.test/x?token=s3cret"), "http://a.test/x?...");
+  EXPECT_EQ(without_credentials("http://a.test/x"), "http://a.test/x");
+  EXPECT_EQ(without_credentials("http://a.test/x?token=s3cret"), "http://a.test/x?...");
+  EXPECT_EQ(without_credentials("http://a.test/x#s3cret"), "http://a.test/x#...");
+  EXPECT_EQ(without_credentials("http://me:s3cret@a.test/x?s3cret"), "http://...@a.test/x?...");
+  EXPECT_EQ(without_credentials("http://me:s3c@ret@a.test/x"), "http://...@a.test/x");
+  EXPECT_EQ(without_credentials("me:s3cret@a.test"), "...@a.test");
 }
 
 }  // namespace

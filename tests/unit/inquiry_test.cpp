@@ -130,6 +130,25 @@ TEST(Inquiry, StreamsOfAllWorkersAreBoundedInNumber) {
   EXPECT_TRUE(report.at("truncated").as_bool());
 }
 
+TEST(Inquiry, AWorkerWithTooManyStreamsHidesNobodyElses) {
+  std::string many = "{\"streams\":[" + stream("v", "a", "s");
+  for (std::size_t i = 1; i < kMaxEntries; ++i) many += "," + stream("v", "a", "s");
+  many += "]}";
+  for (const Slot first : {Slot{0}, Slot{1}}) {
+    Inquiry inquiry("streams");
+    expect(inquiry, {0, 1, 2});
+    answer(inquiry, first, many);
+    answer(inquiry, static_cast<Slot>(1 - first), "{\"streams\":[" + stream("b", "b", "b") + "]}");
+    answer(inquiry, 2, "{\"streams\":[" + stream("c", "c", "c") + "]}");
+    const json::object report = inquiry.list_report();
+    EXPECT_EQ(report.at("streams").as_array().size(), kMaxEntries);
+    EXPECT_TRUE(report.at("truncated").as_bool());
+    std::vector<std::string> names = names_in(report);
+    names.resize(2);
+    EXPECT_EQ(names, (std::vector<std::string>{std::to_string(1 - first) + " b/b/b", "2 c/c/c"}));
+  }
+}
+
 TEST(Inquiry, TotalsAreAddedUpAndUpstreamsHaveTheirWorker) {
   Inquiry inquiry("upstreams");
   expect(inquiry, {0, 1, 2});
@@ -147,15 +166,17 @@ TEST(Inquiry, TotalsAreAddedUpAndUpstreamsHaveTheirWorker) {
             R"("clients":1000000000000002,"unserved":2})");
 }
 
-TEST(Inquiry, HooksAreInTheOrderOfTheWorkers) {
+TEST(Inquiry, HooksAreInTheOrderOfTheServersAndWorkers) {
   Inquiry inquiry("hooks");
   expect(inquiry, {0, 1});
-  answer(inquiry, 1, R"({"hooks":[{"asked":1}]})");
-  answer(inquiry, 0, R"({"hooks":[{"failed":2}]})");
+  answer(inquiry, 1, R"({"hooks":[{"server":"a:80","state":"open","asked":1}]})");
+  answer(inquiry, 0, R"({"hooks":[{"server":"a:80","failed":2}]})");
   EXPECT_EQ(json::serialize(inquiry.list_report()),
             R"({"ok":true,"hooks":[)"
-            R"({"asked":0,"told":0,"refused":0,"failed":2,"dropped":0,"under_way":0,"slot":0},)"
-            R"({"asked":1,"told":0,"refused":0,"failed":0,"dropped":0,"under_way":0,"slot":1}]})");
+            R"({"server":"a:80","state":"","asked":0,"told":0,"refused":0,"failed":2,"dropped":0,)"
+            R"("under_way":0,"waiting":0,"failures_in_a_row":0,"slot":0},)"
+            R"({"server":"a:80","state":"open","asked":1,"told":0,"refused":0,"failed":0,)"
+            R"("dropped":0,"under_way":0,"waiting":0,"failures_in_a_row":0,"slot":1}]})");
 }
 
 TEST(Inquiry, KicksAreAddedUp) {

@@ -4,21 +4,28 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
+#include "common/foreign_descriptor.hpp"
 #include "common/listen_error.hpp"
 #include "common/listener_sockets.hpp"
+#include "common/socket_options.hpp"
 
 namespace mpb {
 namespace {
+
+using namespace std::chrono_literals;
 
 UniqueFd connect_to(const Endpoint& endpoint) {
   UniqueFd client(::socket(endpoint.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -31,6 +38,13 @@ UniqueFd accept_from(const ListeningSocket& socket) {
   ::poll(&ready, 1, 5'000);
   return UniqueFd(::accept4(socket.descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
+
+/// From a queue in which the client is by now.
+UniqueFd accept_now(int queue) {
+  return UniqueFd(::accept4(queue, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+constexpr auto kAtAnyPrice = ListeningSocket::Renewal::kAtAnyPrice;
 
 /// A client connects, is accepted, and its byte arrives.
 bool serves(const ListeningSocket& socket) {
@@ -120,10 +134,86 @@ TEST_F(SharedTcp, WhatCannotBeUndoneTakesAnotherSocket) {
   const UniqueFd held_elsewhere(::fcntl(fd(), F_DUPFD_CLOEXEC, 3));
   ASSERT_TRUE(socket.keep_up().spoilt);
   const Endpoint before = socket.address();
-  ASSERT_TRUE(socket.renew());
+  ASSERT_TRUE(socket.renew(kAtAnyPrice));
   EXPECT_TRUE(socket.address() == before);
   EXPECT_TRUE(serves(socket));
   EXPECT_FALSE(socket.keep_up().spoilt);
+}
+
+TEST_F(SharedTcp, AKeyWithoutWhichNobodyIsHeardIsNoticed) {
+  tcp_md5sig key{};
+  key.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX;
+  key.tcpm_addr.ss_family = AF_INET;
+  key.tcpm_keylen = 1;
+  if (::setsockopt(fd(), IPPROTO_TCP, TCP_MD5SIG_EXT, &key, sizeof key) != 0) {
+    GTEST_SKIP() << "this kernel knows no TCP_MD5SIG_EXT";
+  }
+  const auto upkeep = socket.keep_up();
+  EXPECT_EQ(upkeep.changed, "SO_MEMINFO");
+  ASSERT_TRUE(upkeep.spoilt) << "nobody can take the key away who does not know its address";
+  ASSERT_TRUE(socket.renew(kAtAnyPrice));
+  EXPECT_EQ(socket.keep_up().changed, "");
+  EXPECT_TRUE(serves(socket));
+}
+
+TEST_F(SharedTcp, WhatFillsTheErrorQueueOfClientsIsPutBack) {
+  set_option(fd(), SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_TX_SOFTWARE);
+  set_option(fd(), SOL_SOCKET, SO_ZEROCOPY, 1);
+  set_option(fd(), IPPROTO_IP, IP_RECVERR, 1);
+  EXPECT_EQ(socket.keep_up().changed, "SO_TIMESTAMPING,SO_ZEROCOPY,IP_RECVERR");
+  EXPECT_EQ(socket.keep_up().changed, "");
+}
+
+/// Clients connect while and after the socket is made anew, again and again.
+void expect_nobody_lost(ListeningSocket& socket) {
+  const Endpoint address = socket.address();
+  constexpr int kEach = 20;
+  for (int round = 0; round < 3; ++round) {
+    std::vector<UniqueFd> clients;
+    for (int i = 0; i < kEach; ++i) clients.push_back(connect_to(address));
+    auto old = socket.renew(ListeningSocket::Renewal::kGentle);
+    ASSERT_TRUE(old) << old.error().text;
+    ASSERT_TRUE(old->valid());
+    EXPECT_TRUE(socket.address() == address);
+    for (int i = 0; i < kEach; ++i) clients.push_back(connect_to(address));
+    for (const UniqueFd& client : clients) EXPECT_TRUE(client);
+    for (const int queue : {old->get(), socket.descriptor()}) {
+      for (int i = 0; i < kEach; ++i) EXPECT_TRUE(accept_now(queue)) << round << ": " << i;
+      EXPECT_FALSE(accept_now(queue));
+    }
+    EXPECT_EQ(socket.keep_up().changed, "");
+    old->reset();
+    EXPECT_TRUE(serves(socket));
+  }
+}
+
+TEST_F(SharedTcp, MadeAnewNobodyIsRefusedAndThoseWhoWaitStay) {
+  expect_nobody_lost(socket);
+}
+
+TEST_F(SharedTcp, MadeAnewItIsAsItWasAndAnotherServerIsRefused) {
+  const UniqueFd held_elsewhere(::fcntl(fd(), F_DUPFD_CLOEXEC, 3));
+  SocketSetup setup;
+  setup.keepalive.idle = std::chrono::seconds(77);
+  socket.set_up(setup);
+  const auto old = socket.renew(ListeningSocket::Renewal::kGentle);
+  ASSERT_TRUE(old);
+  const UniqueFd client = connect_to(socket.address());
+  const UniqueFd accepted = accept_from(socket);
+  EXPECT_EQ(option_of(accepted.get(), IPPROTO_TCP, TCP_KEEPIDLE), 77);
+  EXPECT_EQ(option_of(accepted.get(), IPPROTO_TCP, TCP_NODELAY), 1);
+  EXPECT_EQ(ListeningSocket::open(socket.address(), setup).error().code, EADDRINUSE);
+}
+
+TEST(SharedTcp6, MadeAnewNobodyIsRefusedAndThoseWhoWaitStay) {
+  auto socket = ListeningSocket::open(parse_endpoint("[::1]:0").value(), SocketSetup{});
+  if (!socket) GTEST_SKIP() << "no IPv6: " << socket.error().text;
+  expect_nobody_lost(*socket);
+}
+
+TEST(SharedTcpAnywhere, MadeAnewNobodyIsRefusedAndThoseWhoWaitStay) {
+  auto socket = ListeningSocket::open(parse_endpoint("0.0.0.0:0").value(), SocketSetup{}).value();
+  expect_nobody_lost(socket);
 }
 
 TEST_F(SharedTcp, ShutDownItListensAgainAndClientsCanSend) {
@@ -142,7 +232,7 @@ TEST_F(SharedTcp, ShutDownOnAPortThatTheKernelChoseItIsMadeAnew) {
   const Endpoint before = socket.address();
   ::shutdown(fd(), SHUT_RDWR);
   ASSERT_TRUE(socket.keep_up().spoilt);
-  ASSERT_TRUE(socket.renew());
+  ASSERT_TRUE(socket.renew(kAtAnyPrice));
   EXPECT_TRUE(socket.address() == before);
   EXPECT_TRUE(serves(socket));
 }
@@ -279,7 +369,7 @@ TEST_F(UnixSocket, WhatADeadServerLeftInItsPlaceDoesNotTakeIt) {
     ASSERT_EQ(::bind(dead.get(), endpoint.data(), endpoint.length), 0);
   }
   EXPECT_EQ(first->path_state(), OwnedPath::State::kGone);
-  ASSERT_TRUE(first->renew());
+  ASSERT_TRUE(first->renew(kAtAnyPrice));
   EXPECT_TRUE(serves(*first));
 }
 
@@ -302,9 +392,33 @@ TEST_F(UnixSocket, ShutDownItIsMadeAnew) {
   ASSERT_FALSE(socket->keep_up().spoilt);
   ::shutdown(socket->descriptor(), SHUT_RD);
   ASSERT_TRUE(socket->keep_up().spoilt);
-  ASSERT_TRUE(socket->renew());
+  ASSERT_TRUE(socket->renew(kAtAnyPrice));
   EXPECT_TRUE(exists());
   EXPECT_FALSE(socket->keep_up().spoilt);
+  EXPECT_TRUE(serves(*socket));
+}
+
+TEST_F(UnixSocket, MadeAnewNobodyIsRefusedAndThoseWhoWaitStay) {
+  auto socket = open();
+  expect_nobody_lost(*socket);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
+  socket.reset();
+  EXPECT_FALSE(exists());
+}
+
+TEST_F(UnixSocket, WhatTookItsPlaceIsNotReplaced) {
+  auto first = open();
+  std::filesystem::remove(path);
+  const auto second = open();
+  EXPECT_FALSE(first->renew(ListeningSocket::Renewal::kGentle));
+  first.reset();
+  EXPECT_TRUE(serves(*second));
+}
+
+TEST_F(UnixSocket, APathThatWasTakenAwayIsThereAgain) {
+  const auto socket = open();
+  std::filesystem::remove(path);
+  ASSERT_TRUE(socket->renew(ListeningSocket::Renewal::kGentle));
   EXPECT_TRUE(serves(*socket));
 }
 
@@ -336,8 +450,11 @@ TEST_F(UnixSocket, AnAbstractNameIsNoFile) {
 TEST(Upkeep, TellsWhenTheSocketIsAnotherOne) {
   auto socket = ListeningSocket::open(parse_endpoint("127.0.0.1:0").value(), SocketSetup{}).value();
   ListenerUpkeep upkeep;
+  ListenerReport report;
   int let_go = 0;
-  const auto run = [&] { return upkeep.run(socket, "test", Clock::now(), [&] { ++let_go; }); };
+  const auto run = [&] {
+    return upkeep.run(socket, "test", Clock::now(), report, [&] { ++let_go; });
+  };
   EXPECT_FALSE(run());
   set_option(socket.descriptor(), SOL_SOCKET, SO_RCVLOWAT, 7);
   EXPECT_FALSE(run()) << "put right in place";
@@ -347,6 +464,100 @@ TEST(Upkeep, TellsWhenTheSocketIsAnotherOne) {
   EXPECT_TRUE(run());
   EXPECT_EQ(let_go, 1);
   EXPECT_TRUE(serves(socket));
+}
+
+class Distrust : public SharedTcp {
+ protected:
+  bool run(std::chrono::milliseconds later) {
+    return upkeep.run(socket, "test", start + later, report);
+  }
+  ListenerUpkeep upkeep;
+  ListenerReport report;
+  TimePoint start = Clock::now();
+};
+
+TEST_F(Distrust, MakesTheSocketAnewAndKeepsTheOldOneUntilNobodyWaitsThere) {
+  keep_its_port();
+  const UniqueFd client = connect_to(socket.address());
+  const int before = fd();
+  upkeep.distrust();
+  EXPECT_TRUE(run(0ms));
+  EXPECT_EQ(upkeep.rest(), before);
+  EXPECT_NE(fd(), before);
+  EXPECT_FALSE(run(2'900ms));
+  EXPECT_FALSE(run(5'800ms)) << "the client still waits";
+  EXPECT_TRUE(accept_now(upkeep.rest()));
+  const UniqueFd held_elsewhere(::fcntl(upkeep.rest(), F_DUPFD_CLOEXEC, 3));
+  EXPECT_FALSE(run(8'700ms));
+  EXPECT_TRUE(run(8'800ms));
+  EXPECT_EQ(upkeep.rest(), -1);
+  EXPECT_FALSE(revive_listener(held_elsewhere.get(), 16)) << "there is another one";
+  EXPECT_TRUE(serves(socket));
+}
+
+TEST_F(Distrust, NobodyWaitsForEverInASocketThatWasReplaced) {
+  const UniqueFd client = connect_to(socket.address());
+  upkeep.distrust();
+  EXPECT_TRUE(run(0ms));
+  for (int second = 1; second < 60; ++second) EXPECT_FALSE(run(std::chrono::seconds(second)));
+  EXPECT_TRUE(run(60s));
+}
+
+TEST_F(Distrust, AgainAndAgainItDoesSoOnlyEveryFewSeconds) {
+  int renewed = 0;
+  for (int tenth = 0; tenth < 300; ++tenth) {
+    upkeep.distrust();
+    const int before = fd();
+    run(std::chrono::milliseconds(100 * tenth));
+    renewed += fd() != before ? 1 : 0;
+  }
+  EXPECT_GE(renewed, 4);
+  EXPECT_LE(renewed, 6);
+}
+
+TEST_F(Distrust, ASocketOfTheServiceManagerStays) {
+  socket = *ListeningSocket::adopt(*listen_on(parse_endpoint("127.0.0.1:0").value(), 16), {});
+  const int before = fd();
+  upkeep.distrust();
+  EXPECT_FALSE(run(0ms));
+  EXPECT_EQ(fd(), before);
+  EXPECT_TRUE(serves(socket));
+}
+
+TEST(ErrorQueue, IsClearedAndStaysSo) {
+  auto socket = ListeningSocket::open(parse_endpoint("127.0.0.1:0").value(), SocketSetup{}).value();
+  const UniqueFd client = connect_to(socket.address());
+  const UniqueFd accepted = accept_from(socket);
+  set_option(accepted.get(), SOL_SOCKET, SO_TIMESTAMPING,
+             SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_SOFTWARE);
+  const auto has_error = [&](int wait) {
+    pollfd poll{accepted.get(), 0, 0};
+    return ::poll(&poll, 1, wait) == 1 && (poll.revents & POLLERR) != 0;
+  };
+  ASSERT_EQ(::send(accepted.get(), "x", 1, 0), 1);
+  if (!has_error(5'000)) GTEST_SKIP() << "this kernel tells nothing there";
+  while (has_error(100)) clear_error_queue(accepted.get());
+  ASSERT_EQ(::send(accepted.get(), "y", 1, 0), 1);
+  char bytes[2];
+  EXPECT_EQ(::recv(client.get(), bytes, 2, MSG_WAITALL), 2);
+  EXPECT_FALSE(has_error(0));
+}
+
+TEST(StreamClient, IsAConnectionAndNothingElse) {
+  const UniqueFd listening = *listen_on(parse_endpoint("127.0.0.1:0").value(), 1);
+  const Endpoint address = local_endpoint(listening.get()).value();
+  EXPECT_NE(stream_kind(connect_to(address).get()), StreamKind::kOther);
+  EXPECT_EQ(stream_kind(listening.get()), StreamKind::kOther);
+  const auto make = [](int family, int type, int protocol) {
+    return UniqueFd(::socket(family, type | SOCK_CLOEXEC, protocol));
+  };
+  EXPECT_NE(stream_kind(make(AF_UNIX, SOCK_STREAM, 0).get()), StreamKind::kOther);
+  EXPECT_EQ(stream_kind(make(AF_UNIX, SOCK_SEQPACKET, 0).get()), StreamKind::kOther);
+  EXPECT_EQ(stream_kind(make(AF_INET, SOCK_DGRAM, 0).get()), StreamKind::kOther);
+  EXPECT_EQ(stream_kind(-1), StreamKind::kOther);
+  if (const UniqueFd other = make(AF_INET, SOCK_STREAM, IPPROTO_SCTP)) {
+    EXPECT_EQ(stream_kind(other.get()), StreamKind::kOther);
+  }
 }
 
 }  // namespace

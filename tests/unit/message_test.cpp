@@ -112,18 +112,19 @@ TEST(Message, AFixedPayloadMustFitExactly) {
   EXPECT_EQ(why(datagram(0x11, "abc")), "payload too short");
   EXPECT_EQ(why(datagram(0x11, "abcde")), "payload too long");
   EXPECT_EQ(why(datagram(0x04, "a")), "payload too long");
-  EXPECT_EQ(why(datagram(0x01, std::string(55, '\0'))), "payload too short");
-  EXPECT_EQ(why(datagram(0x01, std::string(57, '\0'))), "payload too long");
+  EXPECT_EQ(why(datagram(0x01, std::string(59, '\0'))), "payload too short");
+  EXPECT_EQ(why(datagram(0x01, std::string(61, '\0'))), "payload too long");
 }
 
 // --- each kind -----------------------------------------------------------------------------------
 
 TEST(Message, ConfigureKeepsEveryField) {
-  const Configure sent{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 12, 13};
+  const Configure sent{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 12, 13, 14};
   std::string payload = "\x01\0\x02\0"s;
   for (std::uint32_t field = 3; field <= 11; ++field) append_le(payload, field);
   append_le(payload, std::uint64_t{12});
   append_le(payload, std::uint64_t{13});
+  append_le(payload, std::uint32_t{14});
   EXPECT_EQ(encoded(sent), datagram(0x01, payload));
   const auto got = expect<Configure>(encoded(sent));
   EXPECT_EQ(got.slot, 1);
@@ -137,6 +138,7 @@ TEST(Message, ConfigureKeepsEveryField) {
   EXPECT_EQ(got.key_linger_ms, 9U);
   EXPECT_EQ(got.gop_memory, 12U);
   EXPECT_EQ(got.media_memory, 13U);
+  EXPECT_EQ(got.silence_timeout_ms, 14U);
   EXPECT_EQ(got.drain_timeout_ms, 10U);
   EXPECT_EQ(got.clients_per_source, 11U);
 }
@@ -152,7 +154,7 @@ TEST(Message, ConfigureTellsWhatTheBrokerTakes) {
   Configure sent;
   EXPECT_EQ(expect<Configure>(encoded(sent)).flags, 0);
   sent.flags = Configure::kTakesNotices;
-  EXPECT_EQ(encoded(sent), datagram(0x01, std::string(56, '\0'), 0, 1));
+  EXPECT_EQ(encoded(sent), datagram(0x01, std::string(60, '\0'), 0, 1));
   EXPECT_EQ(expect<Configure>(encoded(sent)).flags, Configure::kTakesNotices);
 }
 
@@ -166,6 +168,19 @@ TEST(Message, ListenKeepsEveryField) {
   EXPECT_EQ(got.name, "main");
   EXPECT_EQ(got.protocol, "control");
   EXPECT_EQ(got.handler, "echo");
+}
+
+TEST(Message, ListenSaysWhoseWordCounts) {
+  const std::string networks = std::string(16, 'a') + "\x20" + std::string(16, 'b') + "\x80";
+  const Listen sent{7, Listen::kProxyProtocol, 3, "r", "rtmp", "", networks};
+  const std::string bytes = encoded(sent);
+  EXPECT_EQ(bytes, datagram(0x02, "\x03\0\x01\0\x04\0\0\0rrtmp"s + networks, 7, 8));
+  const auto got = expect<Listen>(bytes);
+  EXPECT_EQ(got.handler, "");
+  EXPECT_EQ(got.prefix_from, networks);
+  Listen broken = sent;
+  broken.prefix_from.remove_suffix(1);
+  EXPECT_EQ(why(encoded(broken)), "Listen with a broken network");
 }
 
 TEST(Message, ListenBounds) {

@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "common/option_values.hpp"
+#include "common/plain_text.hpp"
 #include "common/utf8.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/event_text.hpp"
@@ -213,7 +214,7 @@ TEST(MpctlSafeText, NeverLetsAControlByteThrough) {
 
 TEST(MpctlSafeText, KeepsJsonEquivalent) {
   const std::string raw = "{\"a\u009b\u202e\":\t\"x\\\\\x7f\"}";
-  const std::string safe = safe_json(raw);
+  const std::string safe = plain_json(raw);
   EXPECT_EQ(safe, "{\"a\\u009b\\u202e\": \"x\\\\\\u007f\"}");
   EXPECT_EQ(json::parse(safe), json::parse(raw));
 }
@@ -396,11 +397,12 @@ TEST(MpctlUpstreams, AreShownAsEachWorkerSeesThem) {
   EXPECT_TRUE(contains(upstreams_text(object("{}")), "\n0 clients; 0 could not be served\n"));
 }
 
-TEST(MpctlHooks, HaveALineForEachWorker) {
+TEST(MpctlHooks, HaveALineForEachServerOfAWorker) {
   const std::string text = hooks_text(object(R"({"ok":true,"hooks":[{"asked":9,"told":4,
-    "refused":3,"failed":2,"dropped":1,"under_way":5,"slot":8},{"asked":"x","slot":12}]})"));
-  EXPECT_EQ(cells_of(text, "8"), (Words{"8", "9", "4", "3", "2", "1", "5"}));
-  EXPECT_EQ(cells_of(text, "12"), (Words{"12", "0", "0", "0", "0", "0", "0"}));
+    "refused":3,"failed":2,"dropped":1,"under_way":5,"waiting":6,"server":"a:80","state":"open",
+    "slot":8},{"asked":"x","slot":12}]})"));
+  EXPECT_EQ(cells_of(text, "8"), (Words{"8", "a:80", "open", "9", "4", "3", "2", "1", "5", "6"}));
+  EXPECT_EQ(cells_of(text, "12"), (Words{"12", "-", "-", "0", "0", "0", "0", "0", "0", "0"}));
 }
 
 // --- the live view -------------------------------------------------------------------------------

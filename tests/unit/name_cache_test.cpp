@@ -39,16 +39,17 @@ TEST_F(NameCacheTest, OldAddressesServeWhileTheyAreLookedUpAgain) {
   EXPECT_TRUE(old.look_up);
   EXPECT_FALSE(cache.ask("a.test", now).look_up);
   // A name server that is away takes nothing from those who are there.
-  EXPECT_EQ(cache.failed("a.test", "no answer", false, now), News::kFails);
+  EXPECT_EQ(cache.failed("a.test", "no answer", NameCache::Cause::kUnknown, now), News::kFails);
   EXPECT_EQ(cache.ask("a.test", now).what, What::kAddresses);
-  EXPECT_EQ(cache.failed("a.test", "no answer", false, now + NameCache::kMaxStale + Duration{1}),
+  EXPECT_EQ(cache.failed("a.test", "no answer", NameCache::Cause::kUnknown,
+                         now + NameCache::kMaxStale + Duration{1}),
             News::kNothing);
   EXPECT_EQ(cache.ask("a.test", now + NameCache::kMaxStale + Duration{1}).what, What::kNone);
 }
 
 TEST_F(NameCacheTest, AFailureHoldsForAWhile) {
   cache.ask("a.test", now);
-  EXPECT_EQ(cache.failed("a.test", "no such name", true, now), News::kFails);
+  EXPECT_EQ(cache.failed("a.test", "no such name", NameCache::Cause::kFinal, now), News::kFails);
   const auto known = cache.ask("a.test", now + NameCache::kFailureHolds - Duration{1});
   EXPECT_EQ(known.what, What::kNone);
   EXPECT_EQ(known.why, "no such name");
@@ -62,7 +63,7 @@ TEST_F(NameCacheTest, ANameThatIsNoMoreLosesItsAddresses) {
   cache.found("a.test", one(), now);
   now += NameCache::kHolds;
   cache.ask("a.test", now);
-  cache.failed("a.test", "no such name", true, now);
+  cache.failed("a.test", "no such name", NameCache::Cause::kFinal, now);
   EXPECT_EQ(cache.ask("a.test", now).what, What::kNone);
 }
 
@@ -86,6 +87,19 @@ TEST_F(NameCacheTest, HowManyNamesAreKeptIsBounded) {
   EXPECT_EQ(cache.ask("one more", now).what, What::kNone) << "all are being looked up";
   cache.found("7", one(), now);
   EXPECT_TRUE(cache.ask("one more", now).look_up) << "in the place of one that is not";
+}
+
+TEST(NameCache, AFailureOfOursSaysNothingOfTheName) {
+  NameCache cache;
+  const TimePoint now = TimePoint{} + std::chrono::hours(1);
+  cache.ask("a.test", now);
+  cache.failed("a.test", "no thread", NameCache::Cause::kOurs, now);
+  const NameCache::Known known = cache.ask("a.test", now);
+  EXPECT_EQ(known.what, NameCache::Known::What::kNone);
+  EXPECT_TRUE(known.ours);
+  EXPECT_TRUE(cache.ask("a.test", now + NameCache::kDoubtedHolds).look_up) << "again soon";
+  cache.failed("a.test", "no answer", NameCache::Cause::kUnknown, now);
+  EXPECT_FALSE(cache.ask("a.test", now).ours);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "common/option_table.hpp"
 #include "common/options.hpp"
+#include "common/vhost_values.hpp"
 
 namespace mpb {
 namespace {
@@ -26,18 +27,20 @@ std::string dump(const Settings& s) {
       fmt::format("{} '{}' {} {} {} {} {} {:o} {} {}\n", l.protocol, l.handler,
                   static_cast<int>(l.policy), l.sticky, static_cast<int>(l.overflow_rule()),
                   l.pins.size(), l.backlog, l.mode, l.key_is_stream, static_cast<int>(l.prefix));
+  text += format_networks(l.prefix_from);
   text += fmt::format("{} {} {} {} {} {} '{}' '{}' '{}'\n", s.workers, s.max_workers.has_value(),
                       s.acceptors.has_value(), s.max_clients, s.grow_at, s.max_keys,
                       s.worker_program, s.user, s.group);
-  for (const Duration d :
-       {s.linger, s.key_linger, s.drain_timeout, s.start_timeout, s.ping_interval, s.ping_limit,
-        s.answer_timeout, s.header_timeout, s.idle_timeout, s.send_timeout, s.route_timeout}) {
+  for (const Duration d : {s.linger, s.key_linger, s.drain_timeout, s.start_timeout,
+                           s.ping_interval, s.ping_limit, s.answer_timeout, s.silence_timeout,
+                           s.header_timeout, s.idle_timeout, s.send_timeout, s.route_timeout}) {
     text += format_duration(d) + " ";
   }
   text += fmt::format("{} {} {} {} ", l.keepalive.on, l.keepalive.idle.count(),
                       l.keepalive.interval.count(), l.keepalive.probes);
-  return text + fmt::format("\n{} {} {} '{}' {}\n", s.gop_memory, s.media_memory,
-                            s.clients_per_source, s.control_socket, static_cast<int>(s.log_level));
+  return text + fmt::format("\n{} {} {} {} '{}' {}\n", s.gop_memory, s.media_memory,
+                            static_cast<int>(s.sandbox), s.clients_per_source, s.control_socket,
+                            static_cast<int>(s.log_level));
 }
 
 std::string default_dump() {

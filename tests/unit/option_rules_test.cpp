@@ -64,6 +64,11 @@ TEST(OptionRules, WhatEndangersIsAnError) {
       {own + listener("o", "protocol = rooms\nprefix = proxy"),
        "mp.ini:5: [listener o] prefix = proxy: expected protocol rtmp"},
       {listener("c", "prefix = srs-real-ip"), "prefix = srs-real-ip: expected protocol rtmp"},
+      {listener("r", "protocol = rtmp\nprefix = proxy"),
+       "prefix = proxy: expected prefix-from beside it"},
+      {listener("r", "protocol = rtmp\nprefix = srs-real-ip"),
+       "prefix = srs-real-ip: expected prefix-from beside it"},
+      {"[listener u]\nlisten = unix:/x\nprotocol = rtmp\nprefix = proxy\n", "prefix-from = unix:"},
       {listener("c", "key = vhost/app/stream"), "expected protocol rtmp"},
       {"[listener l]\nlisten = unix:@name\nmode = 0600\n", "an abstract socket has no permissions"},
       {kForward + vhost(kUpstream + "publish-key = s"),
@@ -122,10 +127,24 @@ TEST(OptionRules, WhatHardlyIsMeantIsAWarning) {
       {listener("c", "overflow = spill"), ""},
       {"workers = 1\n" + listener("r", "protocol = rtmp\noverflow = spill"), ""},
       {listener("r", "protocol = rtmp\nsticky = no"), "may be in different workers"},
-      {"clients-per-source = 5\n" + listener("r", "protocol = rtmp\nprefix = proxy"),
+      {"clients-per-source = 5\n" +
+           listener("r", "protocol = rtmp\nprefix = proxy\nprefix-from = ::1"),
        "all clients of a proxy count as one source"},
-      {listener("r", "protocol = rtmp\nprefix = srs-real-ip") + vhost("play-deny = 10.0.0.0/8"),
+      {listener("r", "protocol = rtmp\nprefix = srs-real-ip\nprefix-from = ::1, all") +
+           vhost("play-deny = 10.0.0.0/8"),
        "whoever can connect can claim any address"},
+      {listener("r", "protocol = rtmp\nprefix = proxy\nprefix-from = 0.0.0.0/0") +
+           vhost("play-deny = 10.0.0.0/8"),
+       "whoever can connect can claim any address"},
+      {listener("r", "protocol = rtmp\nprefix = proxy\nprefix-from = 10.0.0.0/8, ::1") +
+           vhost("play-deny = 10.0.0.0/8"),
+       ""},
+      {listener("r", "protocol = rtmp\nprefix = proxy\nprefix-from = unix:"),
+       "clients of this listener have addresses"},
+      {"[listener u]\nlisten = unix:/x\nprotocol = rtmp\nprefix = proxy\nprefix-from = ::1\n",
+       "prefix-from = ::1: clients of a unix socket have no address"},
+      {"[listener u]\nlisten = unix:/x\nprotocol = rtmp\nprefix = proxy\nprefix-from = unix:\n",
+       ""},
       {kRelay + kForward + vhost(kUpstream + "publish-key = s"),
        "publish-key = ...: it does not hold for clients that are forwarded"},
       {kRelay + kForward + vhost("publish-key = s") + "[vhost b]\n" + kUpstream, ""},
@@ -144,6 +163,8 @@ TEST(OptionRules, WhatHardlyIsMeantIsAWarning) {
 
 TEST(OptionRules, WhatDoesNothingIsAWarning) {
   expect_warnings({
+      {listener("r", "protocol = rtmp\nprefix-from = ::1"),
+       "prefix-from = ::1: without prefix nobody is asked for one"},
       {"gop-memory = 256MiB\n" + kControl, "gop-memory = 256MiB: no listener relays RTMP streams"},
       {"gop-memory = 256MiB\n" + kForward + vhost(kUpstream), "no listener relays RTMP streams"},
       {"gop-memory = 256MiB\n" + kForward + vhost(kUpstream) + "[vhost b]\nhandler = relay\n", ""},

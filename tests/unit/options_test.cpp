@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/kept_file.hpp"
+#include "common/network.hpp"
 #include "common/option_table.hpp"
 
 namespace mpb {
@@ -93,29 +94,19 @@ TEST(CommandLine, ListenTakesNames) {
 }
 
 TEST(CommandLine, SetsEveryGlobalOption) {
-  const Settings s = parse_good({"--listen=:0",
-                                 "--workers=3",
-                                 "--max-workers=5",
-                                 "--acceptors=2",
-                                 "--max-clients=100",
-                                 "--grow-at=80",
-                                 "--linger=1m",
-                                 "--key-linger=2s",
-                                 "--drain-timeout=3s",
-                                 "--start-timeout=4s",
-                                 "--ping-interval=5s",
-                                 "--ping-limit=6s",
-                                 "--answer-timeout=7s",
-                                 "--worker-program=/bin/sh",
-                                 "--user=nobody",
-                                 "--group=nogroup",
-                                 "--max-keys=9",
-                                 "--header-timeout=7s",
-                                 "--idle-timeout=8s",
-                                 "--send-timeout=9s",
-                                 "--route-timeout=10ms",
-                                 "--log-level=debug",
-                                 "--clients-per-source=11"});
+  const Settings s = parse_good({"--listen=:0",          "--workers=3",
+                                 "--max-workers=5",      "--acceptors=2",
+                                 "--max-clients=100",    "--grow-at=80",
+                                 "--linger=1m",          "--key-linger=2s",
+                                 "--drain-timeout=3s",   "--start-timeout=4s",
+                                 "--ping-interval=5s",   "--ping-limit=6s",
+                                 "--answer-timeout=7s",  "--worker-program=/bin/sh",
+                                 "--user=nobody",        "--group=nogroup",
+                                 "--max-keys=9",         "--header-timeout=7s",
+                                 "--silence-timeout=6s", "--idle-timeout=8s",
+                                 "--send-timeout=9s",    "--route-timeout=10ms",
+                                 "--log-level=debug",    "--clients-per-source=11",
+                                 "--sandbox=no"});
   using std::chrono::milliseconds;
   using std::chrono::seconds;
   EXPECT_EQ(s.workers, 3);
@@ -133,8 +124,10 @@ TEST(CommandLine, SetsEveryGlobalOption) {
   EXPECT_EQ(s.worker_program, "/bin/sh");
   EXPECT_EQ(s.user, "nobody");
   EXPECT_EQ(s.group, "nogroup");
+  EXPECT_EQ(s.sandbox, Sandbox::kNo);
   EXPECT_EQ(s.max_keys, 9U);
   EXPECT_EQ(s.header_timeout, seconds(7));
+  EXPECT_EQ(s.silence_timeout, seconds(6));
   EXPECT_EQ(s.idle_timeout, seconds(8));
   EXPECT_EQ(s.send_timeout, seconds(9));
   EXPECT_EQ(s.route_timeout, milliseconds(10));
@@ -202,14 +195,18 @@ TEST(CommandLine, WhoMayNotBecomeSomebodyElseIsToldSo) {
 }
 
 TEST(CommandLine, SetsHowRtmpClientsAreRead) {
-  const Settings s = parse_good(
-      {"--listen=:1", "--protocol=rtmp", "--key=vhost/app/stream", "--prefix=srs-real-ip"});
+  const Settings s = parse_good({"--listen=:1", "--protocol=rtmp", "--key=vhost/app/stream",
+                                 "--prefix=srs-real-ip", "--prefix-from=10.0.0.0/8,unix:"});
   EXPECT_TRUE(s.listeners[0].key_is_stream);
   EXPECT_EQ(s.listeners[0].prefix, ClientPrefix::kSrsRealIp);
-  const auto single = parse({"--listen=:1", "--protocol=rtmp", "--prefix=proxy"}, "mpworker");
+  ASSERT_EQ(s.listeners[0].prefix_from.size(), 2U);
+  EXPECT_EQ(s.listeners[0].prefix_from[0].bits, 104);
+  EXPECT_EQ(s.listeners[0].prefix_from[1], kUnixPeers);
+  const auto single =
+      parse({"--listen=:1", "--protocol=rtmp", "--prefix=proxy", "--prefix-from=all"}, "mpworker");
   ASSERT_TRUE(single) << single.error().text;
   EXPECT_EQ(single->settings.listeners[0].prefix, ClientPrefix::kProxy);
-  EXPECT_FALSE(parse({"--listen=:1", "--prefix=proxy"}, "mpworker"));
+  EXPECT_FALSE(parse({"--listen=:1", "--prefix=proxy", "--prefix-from=all"}, "mpworker"));
 }
 
 TEST(CommandLine, HelpAndVersionNeedNothingElse) {
@@ -249,7 +246,7 @@ TEST(CommandLine, BadOnesAreToldInTheirOwnWords) {
       {{"--listen", ":1", "--workers=1", "--workers=1"}, "--workers 1: given twice"},
       {{"--listen", ":1", "--route=k=0", "--route=k=1"}, "--route k=1: given twice"},
       {{"--listen", ":1", "--config=a", "--config=b"}, "--config b: expected the path of one file"},
-      {{"--listen", "\x1b[31m"}, "--listen ?[31m: expected one line without control"},
+      {{"--listen", "\x1b[31m"}, "--listen \\x1b[31m: expected one line without control"},
   };
   for (const auto& [args, told] : wrong) {
     std::vector<const char*> line{"mpbroker"};

@@ -62,5 +62,26 @@ TEST(Reaper, LooksAgainWhenItIsTold) {
   }
 }
 
+TEST(Child, OneThatSomebodyElseHasWaitedForHasEnded) {
+  EventLoop loop;
+  ChildOptions options;
+  options.program = "/bin/true";
+  auto pair = make_channel_pair();
+  ASSERT_TRUE(pair);
+  int told = 0;
+  std::optional<ExitStatus> status;
+  auto child = Child::spawn(loop, options, pair->second, [&](ExitStatus end) {
+    ++told;
+    status = end;
+  });
+  ASSERT_TRUE(child);
+  ASSERT_EQ(::waitpid((*child)->pid(), nullptr, 0), (*child)->pid());
+  for (int i = 0; i < 3; ++i) loop.turn(Duration{10});
+  EXPECT_EQ(told, 1);
+  ASSERT_TRUE(status);
+  EXPECT_TRUE(status->unknown);
+  EXPECT_EQ(status->to_string(), "ended, how is not known");
+}
+
 }  // namespace
 }  // namespace mpb

@@ -208,6 +208,59 @@ TEST_F(RouterTest, TheTableIsBounded) {
   EXPECT_EQ(decide("3").kind, Kind::kTo);
 }
 
+TEST_F(RouterTest, NoOwnerTakesTheKeysOfTheOthers) {
+  set_up(4, 0, 1'000, 400);
+  rules_.policy = Policy::kLocal;
+  const auto own_many = [this](Slot slot, std::size_t wanted) {
+    for (std::size_t i = 0; i < wanted; ++i) {
+      decide("of " + std::to_string(slot) + " " + std::to_string(i), slot);
+    }
+    return router_->keys_of(slot);
+  };
+  EXPECT_EQ(own_many(1, 1'000), 200U) << "half, as long as nobody else needs them";
+  for (const Slot slot : {Slot{0}, Slot{2}}) EXPECT_EQ(own_many(slot, 100), 100U);
+  EXPECT_EQ(decide("another", 3).kind, Kind::kBusy);
+  router_->forget_owner(1);
+  EXPECT_EQ(router_->key_count(), 200U);
+  EXPECT_EQ(own_many(3, 100), 100U);
+}
+
+TEST_F(RouterTest, NobodyNamesAllKeysForOthersToOwn) {
+  set_up(4, 0, 10'000, 400);
+  std::size_t named = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    if (send("of 1, " + std::to_string(i), 1).kind == Kind::kTo) ++named;
+  }
+  EXPECT_EQ(named, 200U);
+  EXPECT_EQ(send("another", 2).kind, Kind::kTo);
+}
+
+TEST_F(RouterTest, LongKeysCountForMore) {
+  set_up(1, 0, 1'000, 100);
+  std::size_t bytes = 0;
+  for (int i = 0;; ++i) {
+    const std::string key = std::to_string(i) + std::string(1'000, 'k');
+    if (decide(key).kind != Kind::kTo) break;
+    bytes += key.size();
+  }
+  EXPECT_LE(bytes, 100U * 128 + 1'024);
+  EXPECT_GE(bytes, 100U * 64);
+  router_->forget_owner(0);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(decide(std::to_string(i)).kind, Kind::kTo);
+  EXPECT_EQ(decide("another").kind, Kind::kBusy);
+}
+
+TEST_F(RouterTest, AWorkerThatSaysNobodyIsThereDoesNotGetAllClients) {
+  set_up(4, 0, 1'000);
+  for (int i = 0; i < 400; ++i) {
+    const RouteDecision to = send("k" + std::to_string(i));
+    arrive(to);
+    workers_.note_taken(to.slot);
+    load(to.slot, to.slot == 2 ? 0 : workers_.at(to.slot).clients + 1);
+  }
+  EXPECT_LE(workers_.at(2).taken, 120U);
+}
+
 // --- policies ------------------------------------------------------------------------------------
 
 TEST_F(RouterTest, LeastDiffersByAtMostOne) {

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "proto/rtmp/chunk.hpp"
 
@@ -418,6 +421,66 @@ TEST_F(RtmpChunk, ADeltaMessageLeavesOutStreamAndTimestamp) {
             "ab"s);
   const std::string payload(300, 'x');
   EXPECT_EQ(chunked_delta(message_of(payload), 1).size(), 8 + 300 + 2U);
+}
+
+TEST_F(RtmpChunk, ManyChunkStreamsAreToldApartInAnyOrder) {
+  // Ids of one, two and three bytes, which neither begin nor go on in their order.
+  std::vector<std::uint32_t> ids;
+  for (std::uint32_t i = 0; i < kMaxPartialMessages; ++i) {
+    ids.push_back(i % 3 == 0 ? 66 - i : i % 3 == 1 ? 300 - i : 65'599 - 7 * i);
+  }
+  const auto payload_of = [](std::uint32_t id) {
+    return std::to_string(id) + std::string(kDefaultChunkSize, 'x');
+  };
+  // The header of a message's second chunk.
+  const auto chunk_of = [](std::uint32_t id) {
+    const std::string wire = chunked(message_of(std::string(kDefaultChunkSize + 1, 'x'), id));
+    const std::size_t basic = id < 64 ? 1 : id < 320 ? 2 : 3;
+    return wire.substr(wire.size() - 1 - basic, basic);
+  };
+  std::string begins;
+  std::string ends;
+  for (const std::uint32_t id : ids) {
+    const std::string payload = payload_of(id);
+    const std::string wire = chunked(message_of(payload, id));
+    const std::size_t basic = id < 64 ? 1 : id < 320 ? 2 : 3;
+    const std::size_t first = basic + 11 + kDefaultChunkSize;
+    begins += wire.substr(0, first);
+    ends = wire.substr(first) + ends;
+  }
+  ASSERT_EQ(read(begins + ends), Result::kMessage) << reader_.why();
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+    EXPECT_EQ(message_.chunk_stream, *id);
+    EXPECT_EQ(message_.payload, payload_of(*id));
+    EXPECT_EQ(read(), id + 1 == ids.rend() ? Result::kNeedMore : Result::kMessage);
+  }
+  // Also where it goes on elsewhere.
+  std::string saved;
+  reader_.save(saved);
+  ChunkReader moved(kLimit);
+  ASSERT_TRUE(moved.restore(saved));
+  for (const std::uint32_t id : ids) {
+    // A header without a length: that of the chunk stream's last message.
+    std::string wire = chunked_delta(message_of("x", id), 1);
+    wire[0] = static_cast<char>((static_cast<unsigned char>(wire[0]) & 0x3f) | 0x80);
+    wire.erase((id < 64 ? 1 : id < 320 ? 2 : 3) + 3);
+    wire += payload_of(id);
+    wire.insert(wire.size() - (payload_of(id).size() - kDefaultChunkSize), chunk_of(id));
+    std::string_view bytes = wire;
+    ASSERT_EQ(moved.read(bytes, message_), Result::kMessage) << id << moved.why();
+    EXPECT_EQ(message_.payload, payload_of(id));
+    EXPECT_TRUE(bytes.empty());
+  }
+}
+
+TEST_F(RtmpChunk, FewerPartialMessagesMayBeAllowed) {
+  ChunkReader strict(kLimit, 2);
+  Message message;
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    const std::string wire = chunked(message_of(std::string(200, 'x'), 10 + i));
+    std::string_view begins = std::string_view(wire).substr(0, 12 + kDefaultChunkSize);
+    EXPECT_EQ(strict.read(begins, message), i < 2 ? Result::kNeedMore : Result::kError);
+  }
 }
 
 }  // namespace

@@ -8,12 +8,14 @@
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/handshake.hpp"
 #include "proto/rtmp/prefix.hpp"
+#include "tests/support/first_verdict.hpp"
 #include "tests/support/rtmp_session.hpp"
 
 namespace mpb::rtmp {
 namespace {
 
 using Kind = Verdict::Kind;
+using test::first_verdict;
 using test::rejected_description;
 using test::rtmp_c2;
 using test::rtmp_hello;
@@ -114,7 +116,7 @@ TEST(RtmpClassifier, AWrongVersionIsRejectedAtItsFirstByte) {
   const Classifier classifier(options(), 1);
   for (int byte = 0; byte < 256; ++byte) {
     const std::string first(1, static_cast<char>(byte));
-    const Verdict verdict = classifier.classify(first, 0);
+    const Verdict verdict = first_verdict(classifier, first);
     EXPECT_EQ(verdict.kind, byte == kVersion ? Kind::kNeedMore : Kind::kReject) << byte;
     EXPECT_TRUE(verdict.text.empty() && verdict.reply.empty()) << byte;
   }
@@ -166,6 +168,50 @@ TEST(RtmpClassifier, MessagesBeforeConnectAreBoundedInNumber) {
   append_acknowledgement(acknowledgements, 1);
   EXPECT_EQ(verdict_on(acknowledgements + connect_to("a.test")).kind, Kind::kReject);
   EXPECT_EQ(verdict_on(acknowledgements).kind, Kind::kReject);
+}
+
+TEST(RtmpClassifier, EachByteIsReadOnce) {
+  const Classifier classifier(options(), 1);
+  Classification so_far;
+  std::string pending = rtmp_hello();
+  ASSERT_EQ(classifier.go_on(pending, so_far).kind, Kind::kReply);
+  // Byte by byte, in tiny chunks; of what was seen the classifier may look at part of a header.
+  constexpr std::size_t kLongestHeader = 18;
+  std::string wire = rtmp_c2();
+  append_set_chunk_size(wire, 1);
+  std::string connect;
+  append_connect(connect, "live", "rtmp://a.test/live?x=" + std::string(2'000, 'x'), 1);
+  pending.clear();
+  Verdict verdict;
+  for (const char byte : wire + connect) {
+    ASSERT_EQ(verdict.kind, Kind::kNeedMore);
+    pending += byte;
+    verdict = classifier.go_on(pending, so_far);
+    if (pending.size() > kLongestHeader) pending[pending.size() - kLongestHeader - 1] = '\xff';
+  }
+  EXPECT_EQ(verdict.kind, Kind::kRoute);
+  EXPECT_EQ(verdict.key, "a.test");
+  EXPECT_EQ(so_far.findings, nullptr) << "what was found is told";
+}
+
+TEST(RtmpClassifier, FewMessagesMayBePartialBeforeConnect) {
+  const auto begun = [](std::uint32_t count) {
+    std::string wire;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      Message message;
+      message.type = MessageType::kDataAmf0;
+      message.chunk_stream = 10 + i;
+      const std::string payload(200, 'x');
+      message.payload = payload;
+      std::string out;
+      append_message(out, message, kDefaultChunkSize);
+      wire += out.substr(0, out.size() - 1 - (200 - kDefaultChunkSize));
+    }
+    return wire;
+  };
+  EXPECT_EQ(verdict_on(begun(kMaxPartialBeforeConnect - 1) + connect_to("a.test")).key, "a.test");
+  EXPECT_EQ(verdict_on(begun(kMaxPartialBeforeConnect)).kind, Kind::kNeedMore);
+  EXPECT_EQ(verdict_on(begun(kMaxPartialBeforeConnect + 1)).kind, Kind::kReject);
 }
 
 TEST(RtmpClassifier, AConnectThatNamesNoAppIsRejectedWithItsTransaction) {
@@ -268,8 +314,8 @@ TEST(RtmpClassifier, WhereAProxyPrefixIsAskedForItMustBeThere) {
   ClassifierOptions given = options();
   given.proxy_protocol = true;
   const Classifier classifier(given, 1);
-  EXPECT_EQ(classifier.classify(rtmp_hello(), 0).kind, Kind::kReject);
-  EXPECT_EQ(classifier.classify("PROXY TCP4 nonsense\r\n", 0).kind, Kind::kReject);
+  EXPECT_EQ(first_verdict(classifier, rtmp_hello()).kind, Kind::kReject);
+  EXPECT_EQ(first_verdict(classifier, "PROXY TCP4 nonsense\r\n").kind, Kind::kReject);
   // And it comes once.
   RtmpSession session(classifier);
   session.feed("PROXY UNKNOWN\r\nPROXY UNKNOWN\r\n");
@@ -311,8 +357,8 @@ TEST(RtmpClassifier, BothPrefixesMayFollowEachOther) {
 
 TEST(RtmpClassifier, PrefixesAreRefusedWhereNobodyAskedForThem) {
   const Classifier classifier(options(), 1);
-  EXPECT_EQ(classifier.classify("PROXY UNKNOWN\r\n", 0).kind, Kind::kReject);
-  EXPECT_EQ(classifier.classify(make_srs_real_ip("192.0.2.1"), 0).kind, Kind::kReject);
+  EXPECT_EQ(first_verdict(classifier, "PROXY UNKNOWN\r\n").kind, Kind::kReject);
+  EXPECT_EQ(first_verdict(classifier, make_srs_real_ip("192.0.2.1")).kind, Kind::kReject);
 }
 
 TEST(RtmpClassifier, BusyIsARejectedConnect) {

@@ -280,6 +280,9 @@ TEST_F(RtmpForwardTest, TheNextIsTriedWhenOneEndsBeforeItAnswers) {
   ASSERT_TRUE(turn_until([&] { return second.request() == request_; }, {&second}));
   second.say("welcome");
   EXPECT_TRUE(turn_until([&] { return received_ == "welcome"; }, {&second}));
+  const std::string report = (*environment_.responder("upstreams"))({});
+  EXPECT_NE(report.find(R"("failures_in_a_row":0,"served":0,"failed":1)"), std::string::npos)
+      << "it may be what this client sent: " << report;
 }
 
 TEST_F(RtmpForwardTest, TheNextIsTriedWhenOneDoesNotAnswerTheHandshakeInTime) {
@@ -341,7 +344,7 @@ TEST_F(RtmpForwardTest, TheNextIsTriedWhenANameCannotBeLookedUpAndTheOperatorSee
   Upstream upstream;
   configure_as({{"origin.test:1935"}, {upstream.address(), true}});
   names().look_up_by([](const std::string&) -> NameResolver::Looked {
-    return {{}, {"no such name", true}};
+    return {{}, {"no such name", NameCache::Cause::kFinal}};
   });
   settle(upstream);
   const std::string report = (*environment_.responder("upstreams"))({});

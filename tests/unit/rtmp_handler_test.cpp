@@ -76,6 +76,24 @@ TEST_F(RtmpHandlerTest, WhatAProxyToldIsKeptUntilItIsDecided) {
   EXPECT_FALSE(handler.import_state(odd.client, "?"));
 }
 
+/// Another worker may say what it likes: only where the peer is a proxy can it know more than the
+/// socket does.
+TEST_F(RtmpHandlerTest, AnAddressThatComesAlongCountsOnlyIfThePeersWordDoes) {
+  RtmpHandler& handler = listener(false);
+  for (const std::string vhost : {"relay.test", "forward.test"}) {
+    RelayPeer peer(handler, vhost);
+    peer.believed = false;
+    ASSERT_TRUE(handler.import_state(peer.client, "A192.0.2.7:5"));
+    Notice undecided;
+    handler.describe(peer.client, undecided);
+    EXPECT_EQ(undecided.address, "");
+    peer.enter("live", "rtmp://" + vhost + "/live");
+    Notice decided;
+    handler.describe(peer.client, decided);
+    EXPECT_EQ(decided.address, "");
+  }
+}
+
 TEST_F(RtmpHandlerTest, AClientThatNamesNoVhostIsAskedForItByTheRelay) {
   RtmpHandler& handler = listener(true);
   RelayPeer peer(handler, "");
@@ -92,6 +110,35 @@ TEST_F(RtmpHandlerTest, AForwardedVhostMustBeNamedInConnect) {
   peer.received();
   EXPECT_EQ(peer.publish("s?vhost=forward.test"), Step::Next::kClose);
   EXPECT_EQ(peer.statuses(), std::vector<std::string>{"NetStream.Publish.BadName"});
+}
+
+TEST_F(RtmpHandlerTest, AConnectMayComeInPieces) {
+  RtmpHandler& handler = listener(false);
+  RelayPeer peer(handler, "forward.test");
+  std::string bytes(kHandshakeBlock, '2');
+  append_connect(bytes, "live", "rtmp://forward.test/live");
+  peer.say(bytes.substr(0, 10));
+  peer.say(bytes.substr(10, kHandshakeBlock + 50));
+  EXPECT_FALSE(Forward::has(peer.client));
+  peer.say(bytes.substr(kHandshakeBlock + 60));
+  EXPECT_TRUE(Forward::has(peer.client));
+}
+
+TEST(ConnectSearch, EachByteIsReadOnce) {
+  std::string bytes;
+  append_set_chunk_size(bytes, 1);
+  append_connect(bytes, "live", "rtmp://a.test/live?x=" + std::string(2'000, 'x'), 1);
+  ConnectSearch search;
+  constexpr std::size_t kLongestHeader = 18;  // of which part may be looked at again
+  std::string pending(kHandshakeBlock, '2');
+  for (const char byte : bytes) {
+    ASSERT_EQ(search.look(pending), ConnectSearch::Result::kNeedMore);
+    pending += byte;
+    pending[pending.size() - kLongestHeader - 1] = '\xff';
+  }
+  EXPECT_EQ(search.look(pending), ConnectSearch::Result::kConnect);
+  EXPECT_EQ(search.target().vhost, "a.test");
+  EXPECT_EQ(search.look(pending + "more"), ConnectSearch::Result::kConnect);
 }
 
 }  // namespace

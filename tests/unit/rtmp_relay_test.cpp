@@ -264,6 +264,20 @@ TEST_F(Relay, AVhostInTheStreamsNameMovesTheClient) {
   ASSERT_FALSE(messages.empty());
 }
 
+TEST_F(Relay, AnAddressInTheStateCountsOnlyIfThePeersWordDoes) {
+  auto client = peer();
+  ASSERT_TRUE(handler.import_state(client->client, "A192.0.2.7:5"));
+  client->enter();
+  EXPECT_EQ(client->play("s?vhost=b.test"), Step::Next::kMove);
+  const std::string state = handler.export_state(client->client);
+  for (const bool believed : {true, false}) {
+    auto moved = peer("b.test");
+    moved->believed = believed;
+    ASSERT_TRUE(moved->adopt(state));
+    EXPECT_EQ(moved->relay_client().address(), believed ? "192.0.2.7:5" : "");
+  }
+}
+
 TEST_F(Relay, AStateThatIsCutShortIsRefused) {
   auto client = peer();
   client->enter();

@@ -43,6 +43,15 @@ TEST_F(ScalerTest, WantsAsManyAsTheWaitingNeed) {
   EXPECT_EQ(scaler_.wanted(workers_, 1'000), 3U) << "the maximum is five";
 }
 
+TEST_F(ScalerTest, WhatAWorkerSaysBeyondItsLimitWantsNoFurtherOnes) {
+  online(0, 1'000'000);
+  online(1, 0);
+  EXPECT_EQ(scaler_.wanted(workers_, 0), 0U);
+  EXPECT_EQ(scaler_.wanted(workers_, 1), 0U);
+  online(1, 10);
+  EXPECT_EQ(scaler_.wanted(workers_, 1), 1U);
+}
+
 TEST_F(ScalerTest, ClientsOnTheirWayCount) {
   online(0, 10);
   online(1, 9);

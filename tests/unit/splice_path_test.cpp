@@ -39,9 +39,15 @@ std::string receive(int fd) {
   return all;
 }
 
+/// How bytes go: in the kernel, through this process, or now so, now so.
+enum class Way : std::uint8_t { kSplice, kCopy, kEither };
+
 class SplicePathTest : public testing::Test {
  protected:
-  bool pump() { return path_.pump(pool_, from_.ours.get(), to_.ours.get()); }
+  bool pump() {
+    const bool copies = way_ == Way::kCopy || (way_ == Way::kEither && turn_++ % 2 == 1);
+    return path_.pump(pool_, from_.ours.get(), to_.ours.get(), copies);
+  }
   /// Sends until the path is full: what it was sent and holds, or has passed on.
   std::string fill_up() {
     std::string sent;
@@ -58,9 +64,19 @@ class SplicePathTest : public testing::Test {
   Pair to_;
   PipePool pool_;
   SplicePath path_;
+  Way way_ = Way::kSplice;
+  int turn_ = 0;
 };
 
-TEST_F(SplicePathTest, BytesArriveInOrder) {
+class SplicePathWays : public SplicePathTest, public testing::WithParamInterface<Way> {
+ protected:
+  SplicePathWays() { way_ = GetParam(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(All, SplicePathWays,
+                         testing::Values(Way::kSplice, Way::kCopy, Way::kEither));
+
+TEST_P(SplicePathWays, BytesArriveInOrder) {
   EXPECT_FALSE(pump());
   send_all(from_.peer.get(), "one ");
   EXPECT_TRUE(pump());
@@ -71,7 +87,7 @@ TEST_F(SplicePathTest, BytesArriveInOrder) {
   EXPECT_FALSE(path_.wants_to_write());
 }
 
-TEST_F(SplicePathTest, AFullSinkHoldsTheSourceAndNothingIsLost) {
+TEST_P(SplicePathWays, AFullSinkHoldsTheSourceAndNothingIsLost) {
   const std::string sent = fill_up();
   EXPECT_TRUE(path_.wants_to_write());
   EXPECT_FALSE(pump());
@@ -85,7 +101,7 @@ TEST_F(SplicePathTest, AFullSinkHoldsTheSourceAndNothingIsLost) {
   EXPECT_TRUE(path_.wants_to_read());
 }
 
-TEST_F(SplicePathTest, TheEndComesBehindTheLastByte) {
+TEST_P(SplicePathWays, TheEndComesBehindTheLastByte) {
   const std::string sent = fill_up();
   from_.peer.reset();
   pump();
@@ -102,7 +118,7 @@ TEST_F(SplicePathTest, TheEndComesBehindTheLastByte) {
   EXPECT_FALSE(path_.wants_to_write());
 }
 
-TEST_F(SplicePathTest, ASinkThatIsGoneBreaksIt) {
+TEST_P(SplicePathWays, ASinkThatIsGoneBreaksIt) {
   std::signal(SIGPIPE, SIG_IGN);
   to_.peer.reset();
   send_all(from_.peer.get(), "lost");
@@ -113,7 +129,7 @@ TEST_F(SplicePathTest, ASinkThatIsGoneBreaksIt) {
   EXPECT_FALSE(path_.is_done());
 }
 
-TEST_F(SplicePathTest, BytesOfABrokenPathDoNotReachTheNext) {
+TEST_P(SplicePathWays, BytesOfABrokenPathDoNotReachTheNext) {
   std::signal(SIGPIPE, SIG_IGN);
   fill_up();
   to_.peer.reset();

@@ -200,7 +200,7 @@ TEST(ChangeVhost, BadOnesAreToldAsInAFile) {
        "beginning or behind a blank stands in double quotes"},
       {"latency= realtime", "latency =  realtime: expected no blanks around it, or double quotes"},
       {"jitter=off\n[vhost b]",
-       "jitter = off?[vhost b]: expected one line without control characters"},
+       "jitter = off\\x0a[vhost b]: expected one line without control characters"},
   };
   for (const auto& [assignment, told] : wrong) {
     VhostSettings vhost;

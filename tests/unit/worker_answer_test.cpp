@@ -201,7 +201,7 @@ TEST(WorkerAnswer, ReadsUpstreamsAndTheirTotals) {
 TEST(WorkerAnswer, EntriesWithoutATextNeedNoName) {
   const auto content = content_of(R"({"hooks":[{"asked":2,"vhost":"v"},3]})", SIZE_MAX, "hooks");
   ASSERT_TRUE(content && content->entries && content->entries->size() == 1);
-  EXPECT_EQ(content->entries->front().numbers, (std::vector<double>{2, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(content->entries->front().numbers, (std::vector<double>{2, 0, 0, 0, 0, 0, 0, 0}));
 }
 
 TEST(WorkerAnswer, AListThatWasNotAskedForIsNone) {

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <optional>
 
+#include "common/network.hpp"
 #include "proto/rtmp/ip_address.hpp"
 #include "proto/rtmp/location.hpp"
 
@@ -23,30 +24,17 @@ constexpr std::string_view kNoToken =
 constexpr std::string_view kWrongToken = "the token is not one of this stream";
 constexpr std::string_view kExpired = "the token has expired";
 
-/// `address`: of 16 bytes; or none, of a client of a unix socket.
-bool contains(const Network& network, const std::optional<IpAddress>& address) {
-  if (network.bits == 0) return true;
-  if (!address) return false;
-  const std::size_t bits = std::min<std::size_t>(network.bits, 8 * kIpv6Size);
-  for (std::size_t i = 0; 8 * i < bits; ++i) {
-    const unsigned differs = static_cast<std::uint8_t>(address->bytes[i]) ^ network.address[i];
-    const std::size_t ignored = 8 * (i + 1) > bits ? 8 * (i + 1) - bits : 0;
-    if (differs >> ignored != 0) return false;
-  }
-  return true;
-}
-
 bool address_allowed(const AccessRules& rules, std::string_view text) {
   if (rules.allow.empty() && rules.deny.empty()) return true;
-  std::optional<IpAddress> address;
+  std::optional<IpBytes> address;  // none: a client of a unix socket
   if (!text.empty() && !text.starts_with("unix:")) {
     const std::optional<IpEndpoint> endpoint = parse_endpoint(text);
     if (!endpoint) return false;
-    address = as_v6(endpoint->address);
+    const IpAddress mapped = as_v6(endpoint->address);
+    std::ranges::copy(mapped.bytes, address.emplace().begin());
   }
-  const auto matches = [&](const Network& network) { return contains(network, address); };
-  if (std::ranges::any_of(rules.deny, matches)) return false;
-  return rules.allow.empty() || std::ranges::any_of(rules.allow, matches);
+  if (contains(rules.deny, address)) return false;
+  return rules.allow.empty() || contains(rules.allow, address);
 }
 
 /// Of digests, so that neither equal bytes nor equal lengths can be told from the time it takes.

@@ -6,11 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "proto/message.hpp"
-#include "proto/rtmp/chunk.hpp"
 #include "proto/rtmp/command.hpp"
-#include "proto/rtmp/handshake.hpp"
-#include "proto/rtmp/location.hpp"
 #include "worker/rtmp/forwarded_client.hpp"
 
 namespace mpb::rtmp {
@@ -19,6 +15,7 @@ namespace {
 /// A client of which nothing but its address is known is one that has not sent its connect.
 struct ForwardState final : ClientState {
   std::string address;  // as a prefix told it
+  ConnectSearch search;
   bool connect_seen = false;
   std::optional<ForwardedClient> forwarded;
 };
@@ -38,26 +35,31 @@ std::string peer_address(int socket) {
 
 }  // namespace
 
-FoundConnect find_connect(std::string_view bytes, ConnectTarget& target) {
-  if (bytes.size() < kHandshakeBlock) return FoundConnect::kNeedMore;
-  bytes.remove_prefix(kHandshakeBlock);
-  ChunkReader reader(channel::kMaxPrefix);
+ConnectSearch::Result ConnectSearch::look(std::string_view bytes) {
+  if (result_ != Result::kNeedMore || bytes.size() < read_) return result_;
+  std::string_view rest = bytes.substr(read_);
+  result_ = next(rest);
+  read_ = bytes.size() - rest.size();
+  return result_;
+}
+
+ConnectSearch::Result ConnectSearch::next(std::string_view& bytes) {
   for (;;) {
     Message message;
-    switch (reader.read(bytes, message)) {
+    switch (reader_.read(bytes, message)) {
       case ChunkReader::Result::kNeedMore:
-        return FoundConnect::kNeedMore;
+        return Result::kNeedMore;
       case ChunkReader::Result::kError:
-        return FoundConnect::kBad;
+        return Result::kBad;
       case ChunkReader::Result::kMessage:
         break;
     }
     const auto command = read_command(message);
     if (!command || !ends_opening(command->name)) continue;
     auto read = read_connect(*command);
-    if (!read) return FoundConnect::kBad;
-    target = std::move(*read);
-    return FoundConnect::kConnect;
+    if (!read) return Result::kBad;
+    target_ = std::move(*read);
+    return Result::kConnect;
   }
 }
 
@@ -70,21 +72,22 @@ Forward::Forward(Environment& environment)
 
 bool Forward::import_state(Client& client, std::string_view state) {
   if (!state.starts_with('A')) return false;
-  state_of(client).address = state.substr(1);
+  ForwardState& fresh = state_of(client);
+  if (client.connection->believes_peer()) fresh.address = state.substr(1);
   return true;
 }
 
 Step Forward::on_bytes(Client& client, std::string_view bytes, std::string& out) {
-  ConnectTarget target;
-  switch (find_connect(bytes, target)) {
-    case FoundConnect::kNeedMore:
+  ForwardState& state = state_of(client);
+  switch (state.search.look(bytes)) {
+    case ConnectSearch::Result::kNeedMore:
       return {};
-    case FoundConnect::kBad:
+    case ConnectSearch::Result::kBad:
       return {Step::Next::kReject};
-    case FoundConnect::kConnect:
+    case ConnectSearch::Result::kConnect:
       break;
   }
-  ForwardState& state = state_of(client);
+  const ConnectTarget& target = state.search.target();
   // Called again when the handshake's answer is written: then the socket is ours alone.
   if (!std::exchange(state.connect_seen, true)) return {Step::Next::kYield};
 

@@ -1,8 +1,13 @@
 // `forward`: clients are served by the upstreams of their vhost, other RTMP servers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
+#include "proto/message.hpp"
+#include "proto/rtmp/chunk.hpp"
+#include "proto/rtmp/handshake.hpp"
 #include "proto/rtmp/location.hpp"
 #include "worker/environment.hpp"
 #include "worker/handler.hpp"
@@ -11,9 +16,24 @@ namespace mpb::rtmp {
 
 class Upstreams;
 
-enum class FoundConnect : std::uint8_t { kConnect, kNeedMore, kBad };
-/// Looks for connect in what a client sent, from C2 on.
-FoundConnect find_connect(std::string_view bytes, ConnectTarget& target);
+/// Looks for connect in what a client sent, from C2 on. Most come with theirs; of one that does
+/// not, each byte is read once.
+class ConnectSearch {
+ public:
+  enum class Result : std::uint8_t { kConnect, kNeedMore, kBad };
+  /// `bytes`: those of the call before, and more.
+  Result look(std::string_view bytes);
+  /// Of kConnect.
+  [[nodiscard]] const ConnectTarget& target() const { return target_; }
+
+ private:
+  Result next(std::string_view& bytes);
+
+  ChunkReader reader_{channel::kMaxPrefix};
+  std::size_t read_ = kHandshakeBlock;
+  Result result_ = Result::kNeedMore;
+  ConnectTarget target_;
+};
 
 /// Takes a client's socket over once its connect is whole (worker/rtmp/forwarded_client.hpp). What
 /// the client sent goes to the upstream as it came, but for the handshake, which is played anew.

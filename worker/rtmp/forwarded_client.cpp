@@ -11,6 +11,8 @@
 #include "common/endpoint.hpp"
 #include "common/host_name.hpp"
 #include "common/log.hpp"
+#include "common/socket_options.hpp"
+#include "common/turn_guard.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/prefix.hpp"
 #include "worker/memory_reserve.hpp"
@@ -129,7 +131,7 @@ void ForwardedClient::try_next() {
       }
     }
     if (!search_->tried.empty()) {
-      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why);
+      upstreams_.note_failure(*search_->set, search_->tried.back(), search_->why, search_->blamed);
     }
     const auto number = search_->set->pick(upstreams_.loop.now(), search_->tried);
     if (!number) break;
@@ -143,6 +145,7 @@ void ForwardedClient::try_next() {
 bool ForwardedClient::find_addresses(std::size_t number) {
   search_->addresses.clear();
   search_->next_address = 0;
+  search_->blamed = false;
   const std::string& address = search_->set->members()[number].upstream.address;
   if (const auto literal = parse_endpoint(address)) {
     search_->addresses = {*literal};
@@ -151,11 +154,13 @@ bool ForwardedClient::find_addresses(std::size_t number) {
   const auto named = parse_host_and_port(address);
   if (!named) {
     search_->why = "it is no address";
+    search_->blamed = true;
     return true;
   }
   const auto learn = [this, number](const NameResolver::Found& found) {
     if (!found) {
       search_->why = found.error().text;
+      search_->blamed = found.error().kind != ErrorKind::kLimit;
       return;
     }
     search_->addresses = search_->set->arrange(number, *found, upstreams_.loop.now());
@@ -192,6 +197,7 @@ void ForwardedClient::address_failed(std::string_view why) {
   const std::size_t number = search_->tried.back();
   const Endpoint& address = search_->addresses[search_->next_address - 1];
   search_->set->address_failed(number, address, upstreams_.loop.now());
+  search_->blamed = true;
   search_->why = search_->addresses.size() == 1 ? std::string(why)
                                                 : fmt::format("{}: {}", address.to_string(), why);
   const auto named = parse_host_and_port(search_->set->members()[number].upstream.address);
@@ -225,7 +231,8 @@ void ForwardedClient::on_dial_event(std::uint32_t events) {
       upstreams_.note_success(*search_->set, search_->tried.back());
       return start_relaying();
     case UpstreamDial::Progress::kFailed:
-      return give_up_on(dial.why());
+      // One that has played its handshake is there: what it ends is what this client asked for.
+      return give_up_on(dial.why(), !dial.is_greeted());
     case UpstreamDial::Progress::kGoesOn:
       break;
   }
@@ -240,11 +247,16 @@ void ForwardedClient::on_dial_event(std::uint32_t events) {
 
 void ForwardedClient::on_dial_timeout() {
   give_up_on(fmt::format("it did not answer the handshake within {}",
-                         format_duration(search_->request.settings->upstream_timeout)));
+                         format_duration(search_->request.settings->upstream_timeout)),
+             true);
 }
 
-void ForwardedClient::give_up_on(std::string_view why) {
-  address_failed(why);
+void ForwardedClient::give_up_on(std::string_view why, bool blames) {
+  if (blames) {
+    address_failed(why);
+  } else {
+    search_->why = why;
+  }
   stop_timer();
   upstream_side_.unwatch();
   try_next();
@@ -284,31 +296,47 @@ void ForwardedClient::on_client(std::uint32_t events) {
     // One that only sends no more is no longer worth another try, and may want this answer.
     return gone ? end() : start_relaying();
   }
-  const int client = connection_.descriptor();
   bool sent = false;
   bool received = false;
   if ((events & (EPOLLIN | kGone)) != 0) {
-    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+    sent = pump_up();
   }
   if ((events & (EPOLLOUT | kGone)) != 0) {
-    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+    received = pump_down();
   }
   if (gone && !up_.wants_to_read()) return end();
+  if ((events & EPOLLERR) != 0 && !sent && !received) {
+    clear_error_queue(connection_.descriptor());
+  }
   go_on(sent, received);
 }
 
 void ForwardedClient::on_upstream(std::uint32_t events) {
   if (search_ != nullptr) return on_dial_event(events);
-  const int client = connection_.descriptor();
   bool sent = false;
   bool received = false;
   if ((events & (EPOLLOUT | kGone)) != 0) {
-    sent = up_.pump(upstreams_.pipes, client, upstream_.get());
+    sent = pump_up();
   }
   if ((events & (EPOLLIN | kGone)) != 0) {
-    received = down_.pump(upstreams_.pipes, upstream_.get(), client);
+    received = pump_down();
   }
   go_on(sent, received);
+}
+
+bool ForwardedClient::pump_up() {
+  return pump(up_, connection_.descriptor(), upstream_.get());
+}
+
+bool ForwardedClient::pump_down() {
+  return pump(down_, upstream_.get(), connection_.descriptor());
+}
+
+bool ForwardedClient::pump(SplicePath& path, int source, int sink) {
+  const auto interruptions = TurnGuard::count();
+  const bool moved = path.pump(upstreams_.pipes, source, sink, connection_.wary());
+  if (TurnGuard::count() != interruptions) connection_.endure_interruption();
+  return moved;
 }
 
 /// Watches for what can go on, and only for that: the loop is level-triggered.

@@ -68,6 +68,7 @@ class ForwardedClient final : public ClientState {
     std::vector<Endpoint> addresses;       // of that one, which are tried in turn
     std::size_t next_address = 0;          // behind the one that is being tried
     std::string why;                       // the address before did not serve
+    bool blamed = false;                   // the upstream, for one of its addresses
     std::optional<std::uint64_t> look_up;  // of its name
     std::optional<UpstreamDial> dial;
   };
@@ -84,7 +85,8 @@ class ForwardedClient final : public ClientState {
   Dialled dial(const Endpoint& address);
   void address_failed(std::string_view why);
   void on_dial_event(std::uint32_t events);
-  void give_up_on(std::string_view why);
+  /// `blames`: the upstream, not what this client sent it or something here.
+  void give_up_on(std::string_view why, bool blames);
   [[nodiscard]] std::string upstream_prefix() const;
   /// Tells the client that nobody serves it, and ends it.
   void refuse(Reason reason, std::string_view description);
@@ -92,6 +94,10 @@ class ForwardedClient final : public ClientState {
   void on_client(std::uint32_t events);
   void on_upstream(std::uint32_t events);
   void start_relaying();
+  /// Each true when bytes moved.
+  bool pump_up();
+  bool pump_down();
+  bool pump(SplicePath& path, int source, int sink);
   void go_on(bool sent, bool received);
   /// Ends the upstream's connection at once, the client's when all is written.
   void end();

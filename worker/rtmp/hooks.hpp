@@ -3,23 +3,23 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "common/event_loop.hpp"
+#include "common/keyed_map.hpp"
 #include "common/vhost_settings.hpp"
 #include "proto/notice.hpp"
 #include "worker/environment.hpp"
 #include "worker/name_resolver.hpp"
 #include "worker/rtmp/failure_reports.hpp"
+#include "worker/rtmp/hook_queue.hpp"
+#include "worker/rtmp/http_poster.hpp"
 
 namespace mpb::rtmp {
-
-class HttpPoster;
-struct HttpPost;
 
 /// What happened, as the web server is told.
 struct HookEvent {
@@ -32,6 +32,7 @@ struct HookEvent {
   std::string page_url;  // of on_connect and on_play; may be empty
   std::string stream;    // not of on_connect
   std::string param;     // "key=abc&x=y"
+  std::string section;   // of the vhost, in the configuration: not told
 };
 
 /// Since the worker's start.
@@ -39,8 +40,8 @@ struct HookCounters {
   std::uint64_t asked = 0;
   std::uint64_t told = 0;
   std::uint64_t refused = 0;  // by the web server; or names that JSON cannot say
-  std::uint64_t failed = 0;   // no answer that can be understood, none in time, or not sent
-  std::uint64_t dropped = 0;  // of those: not sent because too many were under way
+  std::uint64_t failed = 0;   // no answer that can be understood, or none in time
+  std::uint64_t dropped = 0;  // not sent, for want of a place or descriptor here
 };
 
 /// The document that is posted; nothing: a name is not UTF-8, and JSON cannot say it.
@@ -51,6 +52,7 @@ enum class HookAnswer : std::uint8_t {
   kConsent,  // 200 with "0" or {"code": 0}
   kRefusal,  // 200 with another number or code; 400 to 499
   kFailure,  // anything else: a web server that has trouble of its own
+  kNotSent,  // nobody was asked, for want of something here
 };
 HookAnswer read_hook_answer(unsigned status, std::string_view body);
 
@@ -65,12 +67,14 @@ class Hooks final : private EventHandler {
   Hooks(const Hooks&) = delete;
   Hooks& operator=(const Hooks&) = delete;
 
-  /// kNone: it is allowed; else kHookRefused, kHookFailed or kHookTimeout, and `why` in words for
-  /// the client.
+  /// kNone: it is allowed; else kHookRefused, kHookFailed, kHookTimeout or kHookBusy, and `why` in
+  /// words for the client.
   using Done = std::function<void(Reason refused, std::string_view why)>;
 
-  /// Posts `event` to `url` (not empty) and calls `done` in a later turn of the loop, within
-  /// settings.timeout, unless cancelled. Settings.fail_open says what no answer means.
+  /// Posts `event` to `url` (not empty) and calls `done` in a later turn of the loop, unless
+  /// cancelled: within settings.timeout of its getting a place among those under way, for which it
+  /// waits no longer than that. Settings.fail_open says what no answer of the server means; who got
+  /// no place is refused whatever it says, since clients can bring that about.
   std::uint64_t ask(const std::string& url, const HookEvent& event, const HookSettings& settings,
                     Done done);
   /// `done` is not called any more. The web server may have been asked already. Unknown and past
@@ -85,25 +89,39 @@ class Hooks final : private EventHandler {
   struct Request {
     std::string action;
     std::string url;
+    std::string server;  // "host:port"; empty: its URL is none
+    std::string host;    // to which it was sent
     bool fail_open = false;
     bool cancelled = false;
-    Done done;                               // null: nobody waits for the answer
-    std::optional<EventLoop::TimerId> late;  // it is not sent, and settled by this timer
-    std::optional<std::uint64_t> look_up;    // of its host, before it is sent
-    std::string host;                        // that was looked up
+    Done done;                     // null: nobody waits for the answer
+    std::optional<HttpPost> post;  // until it is sent
+    TimePoint asked{};
+    std::optional<EventLoop::TimerId> timer;  // settles it; it is not under way
+    std::optional<std::uint64_t> look_up;     // of its host, once it has a place
+  };
+
+  struct Settlement {
+    HookAnswer answer = HookAnswer::kFailure;
+    std::string why;                      // for the operator
+    Reason reason = Reason::kHookFailed;  // of a failure
   };
 
   void on_events(std::uint32_t events) override;
   std::uint64_t post(const std::string& url, const HookEvent& event, const HookSettings& settings,
                      Done done);
-  Status send(std::uint64_t ticket, const std::string& url, std::string document, Duration timeout);
-  /// Looks up the host, then sends.
-  Status send_to_name(HttpPost post, std::uint16_t port);
+  void enter(std::uint64_t ticket, Request& request, const HookEvent& event);
+  void settle_later(std::uint64_t ticket, Request& request, Settlement settlement);
+  void settle(std::uint64_t ticket, const Settlement& settlement);
+  void expire(std::uint64_t ticket);
+  void pump();
+  void send(std::uint64_t ticket);
+  void send_to(std::uint64_t ticket, const NameResolver::Found& found, Duration passed);
+  void finish(std::uint64_t ticket, HookQueue::Outcome outcome, std::string_view why);
+  void take(const HttpReply& reply);
   Status start();
-  void settle(std::uint64_t ticket, HookAnswer answer, std::string_view why,
-              Reason failure = Reason::kHookFailed);
+  void count(const std::string& server, std::uint64_t HookCounters::*counter);
   [[nodiscard]] std::string report() const;
-  void report_failure(const Request& request, std::string_view why);
+  void report_failure(const Request& request, std::string_view why, bool let_in);
   void write(const FailureReports::Line& line);
   void report_later();
 
@@ -112,9 +130,11 @@ class Hooks final : private EventHandler {
   std::string server_id_;
   std::unique_ptr<HttpPoster> poster_;  // null before the first request
   Watch watch_;
-  std::unordered_map<std::uint64_t, Request> requests_;
+  HookQueue queue_;
+  KeyedMap<std::uint64_t, Request> requests_;
   std::uint64_t last_ticket_ = 0;
   HookCounters counters_;
+  std::map<std::string, HookCounters> by_server_;
   FailureReports reports_;
   std::optional<EventLoop::TimerId> report_timer_;
 };

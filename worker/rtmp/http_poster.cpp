@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 
-#include <algorithm>
+#include <cerrno>
 #include <cstring>
-#include <deque>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -35,6 +34,14 @@ using boost::system::error_code;
 
 constexpr std::size_t kReadBuffer = 16 * 1024;  // more than the largest head Beast takes
 
+/// Of connect: the server has no part in it.
+bool is_ours(error_code error) {
+  if (error.category() != boost::system::system_category()) return false;
+  const int code = error.value();
+  return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM ||
+         code == EADDRNOTAVAIL;
+}
+
 /// A thread in which no signal is handled: they are the loop's.
 template <class Function>
 std::thread start_thread(Function function) {
@@ -63,7 +70,6 @@ class HttpPoster::Engine {
     thread_.join();
   }
   void submit(HttpPost post);
-  void cancel(std::uint64_t ticket);
   [[nodiscard]] int descriptor() const { return event_.get(); }
   std::vector<HttpReply> take_replies() {
     std::uint64_t count = 0;
@@ -80,13 +86,6 @@ class HttpPoster::Engine {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t put = ::write(event_.get(), &one, sizeof one);
   }
-  void forget(const Exchange& exchange) {
-    std::erase_if(waiting_, [&](const auto& one) { return one.get() == &exchange; });
-  }
-  void slot_is_free() {
-    --in_flight_;
-    start_waiting();
-  }
 
  private:
   /// What Asio throws (it starts a thread for look-ups, and there may be none) costs the post that
@@ -100,7 +99,6 @@ class HttpPoster::Engine {
       }
     }
   }
-  void start_waiting();
 
   UniqueFd event_;
   std::mutex mutex_;
@@ -109,13 +107,10 @@ class HttpPoster::Engine {
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> guard_ =
       asio::make_work_guard(context_);
-  std::deque<std::shared_ptr<Exchange>> waiting_;
-  std::size_t in_flight_ = 0;
   std::thread thread_;
 };
 
-/// One post and its reply. The reply is due at the deadline; the slot is held until the last
-/// operation has ended, so that operations that cannot be broken off are bounded as well.
+/// One post and its reply, which is due at the deadline.
 class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   Exchange(Engine& engine, HttpPost post, std::chrono::steady_clock::time_point deadline)
@@ -123,31 +118,30 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
         post_(std::move(post)),
         deadline_(engine.context(), deadline),
         stream_(engine.context()) {
-    parser_.body_limit(kMaxReplyBody);
+    parser_.emplace().body_limit(kMaxReplyBody);
   }
 
-  [[nodiscard]] std::uint64_t ticket() const { return post_.ticket; }
-
-  void wait() {
+  void start() {
     deadline_.async_wait([self = shared_from_this()](error_code error) {
       if (!error) self->expire();
     });
+    connect();
   }
-
-  void start() { connect(); }
-
-  void fail(std::string why) { reply({post_.ticket, 0, {}, std::move(why), false, connected_}); }
 
  private:
   void expire() {
-    engine_.forget(*this);
-    reply({post_.ticket,
-           0,
-           {},
-           fmt::format("no answer within {}", format_duration(post_.timeout)),
-           true,
-           connected_});
+    HttpReply late = no_answer(fmt::format("no answer within {}", format_duration(post_.timeout)));
+    late.timed_out = true;
+    reply(std::move(late));
     stream_.close();
+  }
+
+  [[nodiscard]] HttpReply no_answer(std::string why) const {
+    HttpReply reply;
+    reply.ticket = post_.ticket;
+    reply.error = std::move(why);
+    reply.connected = connected_;
+    return reply;
   }
 
   /// To the next address. What time is left is shared among those that have not been tried.
@@ -192,25 +186,34 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void read() {
-    http::async_read(stream_, buffer_, parser_,
+    http::async_read(stream_, buffer_, *parser_,
                      [self = shared_from_this()](error_code error, std::size_t) {
-                       if (self->ended(error, "no HTTP answer")) return;
-                       auto& message = self->parser_.get();
-                       self->reply({self->post_.ticket,
-                                    message.result_int(),
-                                    std::move(message.body()),
-                                    {},
-                                    false,
-                                    true});
-                       self->engine_.slot_is_free();
+                       if (!self->ended(error, "no HTTP answer")) self->take();
                      });
+  }
+
+  /// What has been read, unless it only announces the answer.
+  void take() {
+    auto& message = parser_->get();
+    if (message.result_int() / 100 == 1) {
+      if (interim_++ == kMaxInterimReplies) {
+        return reply(no_answer(fmt::format("more than {} interim answers", kMaxInterimReplies)));
+      }
+      parser_.emplace().body_limit(kMaxReplyBody);
+      return read();
+    }
+    HttpReply answer = no_answer({});
+    answer.status = message.result_int();
+    answer.body = std::move(message.body());
+    reply(std::move(answer));
   }
 
   /// Nothing comes after this operation: it failed, or nobody waits for the answer any more.
   bool ended(error_code error, std::string_view what) {
     if (!error && !replied_) return false;
-    fail(fmt::format("{}: {}", what, error.message()));
-    engine_.slot_is_free();
+    HttpReply failed = no_answer(fmt::format("{}: {}", what, error.message()));
+    failed.ours = !connected_ && is_ours(error);
+    reply(std::move(failed));
     return true;
   }
 
@@ -228,36 +231,16 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
   bool connected_ = false;
   boost::beast::tcp_stream stream_;
   http::request<http::string_body> request_;
-  http::response_parser<http::string_body> parser_;
+  std::optional<http::response_parser<http::string_body>> parser_;  // of each answer a new one
+  std::size_t interim_ = 0;
   boost::beast::flat_buffer buffer_{kReadBuffer};
 };
 
 void HttpPoster::Engine::submit(HttpPost post) {
   const auto deadline = std::chrono::steady_clock::now() + post.timeout;
   asio::post(context_, [this, deadline, post = std::move(post)]() mutable {
-    waiting_.push_back(std::make_shared<Exchange>(*this, std::move(post), deadline));
-    waiting_.back()->wait();
-    start_waiting();
+    std::make_shared<Exchange>(*this, std::move(post), deadline)->start();
   });
-}
-
-void HttpPoster::Engine::cancel(std::uint64_t ticket) {
-  asio::post(context_, [this, ticket] {
-    const auto found = std::ranges::find(waiting_, ticket, &Exchange::ticket);
-    if (found == waiting_.end()) return;
-    const std::shared_ptr<Exchange> exchange = *found;
-    waiting_.erase(found);
-    exchange->fail("cancelled");
-  });
-}
-
-void HttpPoster::Engine::start_waiting() {
-  while (in_flight_ < kMaxPostsInFlight && !waiting_.empty()) {
-    const std::shared_ptr<Exchange> next = std::move(waiting_.front());
-    waiting_.pop_front();
-    ++in_flight_;
-    next->start();
-  }
 }
 
 HttpPoster::HttpPoster() : engine_(std::make_unique<Engine>()) {
@@ -270,10 +253,6 @@ HttpPoster::~HttpPoster() {
 
 void HttpPoster::post(HttpPost post) {
   engine_->submit(std::move(post));
-}
-
-void HttpPoster::cancel(std::uint64_t ticket) {
-  engine_->cancel(ticket);
 }
 
 int HttpPoster::descriptor() const {

@@ -17,7 +17,7 @@ struct HttpPost {
   HttpUrl url;
   std::vector<Endpoint> addresses;  // of its host, to be tried in turn
   std::string json;                 // the body
-  Duration timeout{};               // from post() to the whole answer
+  Duration timeout{};               // from post() to the end of the answer, however it comes
 };
 
 struct HttpReply {
@@ -27,10 +27,11 @@ struct HttpReply {
   std::string error;       // why there was none
   bool timed_out = false;  // that is why
   bool connected = false;  // to one of the addresses
+  bool ours = false;       // it was not sent, for want of descriptors, ports or memory here
 };
 
 inline constexpr std::size_t kMaxReplyBody = 64 * 1024;
-inline constexpr std::size_t kMaxPostsInFlight = 32;  // each has a descriptor; the others wait
+inline constexpr std::size_t kMaxInterimReplies = 8;  // of status 1xx, before the answer
 
 /// All members are for one thread, which need not have an Asio context.
 class HttpPoster {
@@ -43,10 +44,9 @@ class HttpPoster {
   HttpPoster(const HttpPoster&) = delete;
   HttpPoster& operator=(const HttpPoster&) = delete;
 
-  /// Every post gets exactly one reply. The caller bounds how many are without one.
+  /// Every post gets exactly one reply. The caller bounds how many are without one: each has a
+  /// descriptor.
   void post(HttpPost post);
-  /// Gives up a post that still waits for its turn; its reply comes at once.
-  void cancel(std::uint64_t ticket);
 
   /// Readable (poll(2)) while there are replies to take.
   [[nodiscard]] int descriptor() const;

@@ -27,12 +27,6 @@ void acknowledge_at_once(int socket) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
-/// Whichever worker accepted the client: sendfile(2) goes by the socket's own flag.
-void never_block(int socket) {
-  int on = 1;
-  ::ioctl(socket, FIONBIO, &on);
-}
-
 }  // namespace
 
 RelayClient::RelayClient(RelayHub& hub, const ListenerTraits& traits, Client& client)
@@ -264,9 +258,6 @@ void RelayClient::use_changed() {
   many_played_ = many_played_ || played > 1;
   bound_messages();
   connection_->exempt_from_idle(in_use());
-  if (in_use() && !std::exchange(prepared_, true)) {
-    never_block(connection_->descriptor());
-  }
   active_at_ = hub_.now();
 }
 

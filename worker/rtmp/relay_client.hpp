@@ -30,6 +30,10 @@ namespace mpb::rtmp {
 
 class RelayHub;
 
+inline constexpr std::string_view kNotPlayed = "NetStream.Play.Failed";
+inline constexpr std::string_view kWaitsForTooMany =
+    "Too many streams are waited for that nobody publishes.";
+
 class RelayClient final : public ClientState {
  public:
   RelayClient(RelayHub& hub, const ListenerTraits& traits, Client& client);
@@ -66,6 +70,8 @@ class RelayClient final : public ClientState {
   void skip(Player& player);
   /// The time limit of its vhost that has passed; kNone: none.
   [[nodiscard]] Reason silent_too_long(TimePoint now);
+  /// Ends what it plays beyond so many streams that nobody publishes, the latest first.
+  void wait_for_at_most(std::size_t streams);
   /// Tells why what it publishes is about to end; unless this is called, by its own wish.
   void set_end_reason(Reason reason) { end_reason_ = reason; }
   /// Tells the operator that it is refused, what it does or asks for.
@@ -108,11 +114,14 @@ class RelayClient final : public ClientState {
     std::uint32_t id = 0;
     Past past = Past::kNothing;  // of a use that has ended
     LiveStream* publishing = nullptr;
-    std::string publishing_parameters;
+    std::string publishing_parameters;  // the stream's own, without those of connect
     std::unique_ptr<Player> player;
-    std::string playing_parameters;
+    std::string playing_parameters;        // likewise
     std::optional<TimePoint> waits_since;  // for a publisher
     [[nodiscard]] bool in_use() const { return publishing != nullptr || player != nullptr; }
+    [[nodiscard]] bool waits() const {
+      return player != nullptr && player->stream().publisher() == nullptr;
+    }
   };
   /// A command that cannot be carried out now: elsewhere, or after a hook's answer.
   struct Held {
@@ -176,12 +185,14 @@ class RelayClient final : public ClientState {
   /// Likewise for what ends a stream.
   NetStream* stream_to_end(std::uint32_t id);
   [[nodiscard]] bool in_use() const;
+  [[nodiscard]] std::size_t waits() const;
   void create_stream(const Command& command, std::string& out);
   void delete_stream(const Command& command);
   void ignore(Ignored cause, const Message& message);
 
   // relay_permission.cpp
-  /// Where a command wants to go that names a stream: kMove when that is not here.
+  /// Where a command wants to go that names a stream: kMove when that is not here. `parameters`: of
+  /// the stream's name alone.
   Next locate(const Command& command, const Message& message, StreamName& name,
               std::string& parameters, std::string& out);
   /// The client comes to a vhost that did not answer its connect: that is asked now. kReject: it
@@ -191,13 +202,16 @@ class RelayClient final : public ClientState {
   /// The partition that the stream is of.
   [[nodiscard]] std::string key_of(const StreamName& name) const;
   [[nodiscard]] Reason check(Right right, const StreamName& name,
-                             std::string_view parameters) const;
+                             const std::string& parameters) const;
   /// kWait while the hook is asked; else whether it consents is in consent_.
   Next ask(const std::string& url, std::string_view action, const std::string& stream,
            const std::string& parameters, const Message& message);
   [[nodiscard]] HookEvent hook_event(std::string_view action, const std::string& stream,
                                      const std::string& parameters) const;
   Next refuse(const Message& message, const Refusal& refusal, std::string& out);
+  void tell(const Refusal& refusal) const;
+  /// Those of a stream's name, and of connect.
+  [[nodiscard]] std::string with_those_of_connect(const std::string& parameters) const;
   void tell_published(Notice::Kind kind, Reason reason, const StreamName& name) const;
   /// With the code for a name that cannot be had.
   Next refuse_held(std::string_view why, std::string& out);
@@ -255,7 +269,6 @@ class RelayClient final : public ClientState {
   Reason end_reason_ = Reason::kEnded;
   bool cut_ = false;        // it reads too little: is about to be closed
   bool leaving_ = false;    // it moves when own_ is written
-  bool prepared_ = false;   // its socket never blocks, and probes a silent peer
   bool replaced_ = false;   // another one publishes in its place: is about to be closed
   std::uint64_t sent_ = 0;  // bytes, ever
   std::size_t unread_ = 0;  // bytes that on_bytes() was given and left

@@ -15,7 +15,6 @@ constexpr std::size_t kToldName = 255;  // bytes of a client's name in an answer
 constexpr std::string_view kServerId = "mpbroker";
 constexpr std::string_view kBadName = "NetStream.Publish.BadName";
 constexpr std::string_view kDenied = "NetStream.Publish.Denied";
-constexpr std::string_view kNotPlayed = "NetStream.Play.Failed";
 
 /// "|RtmpSampleAccess", which Flash players wait for. Not in the chunk stream of data: what a
 /// player takes from the log there counts on the header before. Nothing else as data: FFmpeg makes
@@ -236,7 +235,8 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
                   {Reason::kMaxPublishers, kDenied, "The vhost has too many publishers.", &name},
                   out);
   }
-  const Next asked = ask(limits.hooks.on_publish, "on_publish", name.stream, parameters, message);
+  const Next asked = ask(limits.hooks.on_publish, "on_publish", name.stream,
+                         with_those_of_connect(parameters), message);
   if (asked == Next::kWait) return asked;
   if (asked == Next::kReject) {
     return refuse(message, {consent_reason_, kDenied, consent_text_, &name}, out);
@@ -247,7 +247,7 @@ RelayClient::Next RelayClient::on_publish(const Command& command, const Message&
   if (before != nullptr) before->give_way(*live, *this);
   stream->publishing = &hub_.find_or_make(name);
   stream->publishing->set_settings(settings_);
-  stream->publishing->begin_publishing(*this, hub_.now());
+  hub_.begin_publishing(*stream->publishing, *this);
   // Its players are told.
   if (!stream->publishing->players().empty()) hub_.published(*stream->publishing);
   stream->publishing_parameters = parameters;
@@ -281,7 +281,11 @@ RelayClient::Next RelayClient::on_play(const Command& command, const Message& me
     return refuse(message,
                   {Reason::kMaxPlayers, kNotPlayed, "The vhost has too many players.", &name}, out);
   }
-  const Next asked = ask(limits.hooks.on_play, "on_play", name.stream, parameters, message);
+  if (!hub_.may_play(name.path(), waits())) {
+    return refuse(message, {Reason::kWaiting, kNotPlayed, kWaitsForTooMany, &name}, out);
+  }
+  const Next asked =
+      ask(limits.hooks.on_play, "on_play", name.stream, with_those_of_connect(parameters), message);
   if (asked == Next::kWait) return asked;
   if (asked == Next::kReject) {
     return refuse(message, {consent_reason_, kNotPlayed, consent_text_, &name}, out);
@@ -358,7 +362,8 @@ LiveStream* RelayClient::leave_publication(NetStream& stream) {
   const HookSettings& hooks = settings().hooks;
   if (!hooks.on_unpublish.empty()) {
     hub_.hooks().tell(hooks.on_unpublish,
-                      hook_event("on_unpublish", live->name().stream, stream.publishing_parameters),
+                      hook_event("on_unpublish", live->name().stream,
+                                 with_those_of_connect(stream.publishing_parameters)),
                       hooks);
   }
   return live;
@@ -367,7 +372,7 @@ LiveStream* RelayClient::leave_publication(NetStream& stream) {
 void RelayClient::stop_publishing(NetStream& stream) {
   LiveStream* const live = leave_publication(stream);
   if (live == nullptr) return;
-  live->end_publishing(hub_.now());
+  hub_.end_publishing(*live);
   // What was kept for players to begin with goes.
   if (!live->players().empty()) hub_.published(*live);
   hub_.release(*live);
@@ -398,8 +403,10 @@ void RelayClient::stop_playing(NetStream& stream) {
   --hub_.use(live.name().vhost).players;
   const HookSettings& hooks = settings().hooks;
   if (!hooks.on_stop.empty()) {
-    hub_.hooks().tell(hooks.on_stop,
-                      hook_event("on_stop", live.name().stream, stream.playing_parameters), hooks);
+    hub_.hooks().tell(
+        hooks.on_stop,
+        hook_event("on_stop", live.name().stream, with_those_of_connect(stream.playing_parameters)),
+        hooks);
   }
   live.remove_player(*stream.player);
   stream.player.reset();

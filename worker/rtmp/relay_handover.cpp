@@ -27,9 +27,20 @@ std::string_view get(ByteReader& in) {
   return in.bytes(size);
 }
 
+/// Where parameters stand in a URL that has all of them in a row: behind its "?", or at its end.
+/// Not wherever they can be found: texts can be chosen for which that takes very long.
+std::size_t find_part(std::string_view whole, std::string_view part) {
+  if (whole.ends_with(part)) return whole.size() - part.size();
+  const auto mark = whole.find('?');
+  if (mark == std::string_view::npos || !whole.substr(mark + 1).starts_with(part)) {
+    return std::string_view::npos;
+  }
+  return mark + 1;
+}
+
 /// `part`, which often stands in `whole`: tokens are long, and there is not room for any number.
 void put_part(std::string& out, std::string_view whole, std::string_view part) {
-  const auto at = whole.find(part);
+  const auto at = find_part(whole, part);
   append_le(out, static_cast<std::uint8_t>(at != std::string_view::npos));
   if (at == std::string_view::npos) return put(out, part);
   append_le(out, static_cast<std::uint32_t>(at));
@@ -87,12 +98,13 @@ bool RelayClient::import_state(std::string_view state) {
   const char tag = state.front();
   state.remove_prefix(1);
   if (tag == kAddressTag) {
-    address_ = state;
+    if (connection_->believes_peer()) address_ = state;
     return true;
   }
   if (tag != kClientTag) return false;
   ByteReader in(state);
-  address_ = get(in);
+  const std::string_view address = get(in);
+  if (connection_->believes_peer()) address_ = address;
   target_.vhost = get(in);
   target_.app = get(in);
   target_.tc_url = get(in);

@@ -31,7 +31,7 @@ constexpr std::size_t kMaxTold = 255;  // bytes of a name that an operator is to
 /// number that tells it from others.
 std::string told(const std::string& name) {
   if (name.size() <= kMaxTold) return as_utf8(name);
-  const std::size_t hash = std::hash<std::string>{}(name);
+  const std::size_t hash = KeyedHash{}(name);
   return as_utf8(utf8_prefix(name, kMaxTold / 2)) + fmt::format("...#{:016x}", hash);
 }
 
@@ -86,8 +86,25 @@ LiveStream& RelayHub::find_or_make(const StreamName& name) {
   if (!entry.stream) {
     entry.stream = std::make_unique<LiveStream>(name, environment_.vhosts.find(name.vhost),
                                                 segment_file_, now());
+    waiting_.add(entry.stream->name().path().size());
   }
   return *entry.stream;
+}
+
+void RelayHub::begin_publishing(LiveStream& stream, RelayClient& publisher) {
+  if (stream.publisher() == nullptr) waiting_.remove(stream.name().path().size());
+  stream.begin_publishing(publisher, now());
+}
+
+void RelayHub::end_publishing(LiveStream& stream) {
+  stream.end_publishing(now());
+  waiting_.add(stream.name().path().size());
+}
+
+bool RelayHub::may_play(const std::string& path, std::size_t waits) const {
+  const LiveStream* known = find(path);
+  if (known != nullptr && known->publisher() != nullptr) return true;
+  return waiting_.admits(waits, known != nullptr ? 0 : WaitingStreams::cost(path.size()));
 }
 
 void RelayHub::release(LiveStream& stream) {
@@ -96,7 +113,9 @@ void RelayHub::release(LiveStream& stream) {
   gop_memory_.change(stream.accounted, 0);
   apart_ -= stream.accounted_apart;
   const std::string vhost = stream.name().vhost;
-  streams_.erase(stream.name().path());
+  const std::string path = stream.name().path();
+  waiting_.remove(path.size());
+  streams_.erase(path);
   const Usage used = usage(vhost);
   if (used.players == 0 && used.publishers == 0) usage_.erase(vhost);
 }
@@ -306,7 +325,7 @@ std::size_t RelayHub::kick(const std::string& path) {
   }
   if (found == streams_.end()) return 0;
   const LiveStream* stream = found->second.stream.get();
-  std::unordered_set<RelayClient*> clients;
+  KeyedSet<RelayClient*> clients;
   if (stream->publisher() != nullptr) clients.insert(stream->publisher());
   for (const Player* player : stream->players()) clients.insert(&player->client());
   for (RelayClient* client : clients) {
@@ -364,6 +383,16 @@ void RelayHub::tick() {
     } else if (seconds > 0 && client->exceeds_bitrate(seconds)) {
       log_warning("publisher.bitrate")("client", client->address());
       end_for(*client, Reason::kMaxBitrate);
+    }
+  }
+  if (waiting_.too_many()) thin_waiting();
+}
+
+void RelayHub::thin_waiting() {
+  for (std::size_t keep = WaitingStreams::kMostOfClient; keep > 0; keep /= 2) {
+    for (RelayClient* client : watched_) {
+      if (!waiting_.too_many()) return;
+      client->wait_for_at_most(keep);
     }
   }
 }

@@ -6,17 +6,17 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "common/event_loop.hpp"
+#include "common/keyed_map.hpp"
 #include "worker/environment.hpp"
 #include "worker/memory_budget.hpp"
 #include "worker/rtmp/hooks.hpp"
 #include "worker/rtmp/ignored.hpp"
 #include "worker/rtmp/live_stream.hpp"
 #include "worker/rtmp/rate_window.hpp"
+#include "worker/rtmp/waiting_streams.hpp"
 
 namespace mpb::rtmp {
 
@@ -44,6 +44,11 @@ class RelayHub final : private MemoryKeeper {
   LiveStream& find_or_make(const StreamName& name);
   /// The stream may have nobody left: then it goes.
   void release(LiveStream& stream);
+
+  void begin_publishing(LiveStream& stream, RelayClient& publisher);
+  void end_publishing(LiveStream& stream);
+  /// Whether a client that waits for `waits` streams already may play this one.
+  [[nodiscard]] bool may_play(const std::string& path, std::size_t waits) const;
 
   /// Something is there for its players: they get it at the end of the turn, or when the vhost's
   /// latency says so, or when the pause behind a long delivery is over.
@@ -108,25 +113,29 @@ class RelayHub final : private MemoryKeeper {
   void make_due(LiveStream& stream);
   [[nodiscard]] Duration time_to_delivery(const LiveStream& stream) const;
   void tick();
+  /// Clients give up streams that they wait for, those with the most first, until the worker's
+  /// bound is kept.
+  void thin_waiting();
   void measure(Entry& entry, double seconds);
   void end_for(RelayClient& client, Reason reason);
   [[nodiscard]] std::string describe_streams() const;
 
   Environment& environment_;
   SegmentFile segment_file_;  // outlives the streams
+  WaitingStreams waiting_;
   MemoryBudget gop_memory_;
   std::uint64_t apart_ = 0;            // bytes of the streams that are not in segments
   std::uint64_t charged_ = 0;          // to the worker's memory
   std::uint64_t given_up_untold_ = 0;  // streams that gave up since the last line about it
   TimePoint next_memory_line_{};
-  std::unordered_map<std::string, Entry> streams_;
+  KeyedMap<std::string, Entry> streams_;
   std::vector<LiveStream*> due_;
-  std::unordered_set<RelayClient*> to_flush_;
-  std::unordered_set<RelayClient*> to_finish_;
-  std::unordered_set<RelayClient*> watched_;
-  std::unordered_set<RelayClient*> paced_;        // see go_on_later()
-  std::unordered_set<RelayClient*> going_on_;     // of those whose turn it is
-  std::unordered_map<std::string, Usage> usage_;  // of vhosts in use
+  KeyedSet<RelayClient*> to_flush_;
+  KeyedSet<RelayClient*> to_finish_;
+  KeyedSet<RelayClient*> watched_;
+  KeyedSet<RelayClient*> paced_;        // see go_on_later()
+  KeyedSet<RelayClient*> going_on_;     // of those whose turn it is
+  KeyedMap<std::string, Usage> usage_;  // of vhosts in use
   std::uint64_t last_client_id_ = 0;
   std::uint64_t vhosts_version_ = 0;
   TimePoint measured_at_{};

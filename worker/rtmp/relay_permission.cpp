@@ -56,8 +56,6 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
     return refuse(message, {Reason::kVhost, code, why, &name}, out);
   }
   parameters = target->parameters;
-  if (!parameters.empty() && !target_.parameters.empty()) parameters += '&';
-  parameters += target_.parameters;
   const std::string wanted = key_of(name);
   if (wanted != key_) {
     if (in_use()) {
@@ -72,6 +70,11 @@ RelayClient::Next RelayClient::locate(const Command& command, const Message& mes
   }
   return enter_vhost(name.vhost, message,
                      is_of_publisher(command.name) ? "NetStream.Publish.Denied" : code, out);
+}
+
+std::string RelayClient::with_those_of_connect(const std::string& parameters) const {
+  if (parameters.empty() || target_.parameters.empty()) return parameters + target_.parameters;
+  return parameters + '&' + target_.parameters;
 }
 
 RelayClient::Next RelayClient::enter_vhost(const std::string& vhost, const Message& message,
@@ -100,9 +103,7 @@ std::string RelayClient::key_of(const StreamName& name) const {
   return path + mark;
 }
 
-/// Ends the client, unless it does something else as well.
-RelayClient::Next RelayClient::refuse(const Message& message, const Refusal& refusal,
-                                      std::string& out) {
+void RelayClient::tell(const Refusal& refusal) const {
   Notice notice;
   notice.reason = refusal.reason;
   describe(notice);
@@ -114,6 +115,12 @@ RelayClient::Next RelayClient::refuse(const Message& message, const Refusal& ref
     notice.stream = refusal.name->stream;
   }
   hub_.environment().tell(notice, connection_->descriptor());
+}
+
+/// Ends the client, unless it does something else as well.
+RelayClient::Next RelayClient::refuse(const Message& message, const Refusal& refusal,
+                                      std::string& out) {
+  tell(refusal);
   consent_ = Consent::kNotAsked;
   std::string status;
   append_status(status, message.stream, "error", refusal.code, refusal.why);
@@ -163,10 +170,11 @@ RelayClient::Next RelayClient::refuse_held(std::string_view why, std::string& ou
   return refuse(message, {Reason::kName, refusal_code(command ? command->name : ""), why}, out);
 }
 
-Reason RelayClient::check(Right right, const StreamName& name, std::string_view parameters) const {
+Reason RelayClient::check(Right right, const StreamName& name,
+                          const std::string& parameters) const {
   const AccessRules& rules = right == Right::kPublish ? settings_->publish : settings_->play;
-  return check_access(
-      rules, {right, address_, name.vhost, name.app, name.stream, parameters, std::time(nullptr)});
+  return check_access(rules, {right, address_, name.vhost, name.app, name.stream,
+                              with_those_of_connect(parameters), std::time(nullptr)});
 }
 
 HookEvent RelayClient::hook_event(std::string_view action, const std::string& stream,
@@ -177,6 +185,7 @@ HookEvent RelayClient::hook_event(std::string_view action, const std::string& st
   const auto peer = parse_endpoint(address_);
   if (peer) event.ip = to_text(unmapped(peer->address));
   event.vhost = vhost_.empty() ? hub_.environment().vhosts.resolve(target_.vhost) : vhost_;
+  if (settings_) event.section = settings_->name;
   event.app = target_.app;
   event.tc_url = target_.tc_url;
   event.stream = stream;

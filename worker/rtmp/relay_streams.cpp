@@ -101,6 +101,25 @@ bool RelayClient::in_use() const {
                      [](const NetStream& stream) { return stream.in_use(); });
 }
 
+std::size_t RelayClient::waits() const {
+  return static_cast<std::size_t>(std::ranges::count_if(streams_, &NetStream::waits));
+}
+
+void RelayClient::wait_for_at_most(std::size_t streams) {
+  std::size_t waiting = waits();
+  for (auto stream = streams_.rbegin(); stream != streams_.rend() && waiting > streams; ++stream) {
+    if (!stream->waits()) continue;
+    --waiting;
+    const StreamName name = stream->player->stream().name();
+    tell({Reason::kWaiting, kNotPlayed, kWaitsForTooMany, &name});
+    stop_playing(*stream);
+    std::string status;
+    append_status(status, stream->id, "error", kNotPlayed, kWaitsForTooMany);
+    append_own(status);
+    hub_.flush_later(*this);
+  }
+}
+
 void RelayClient::create_stream(const Command& command, std::string& out) {
   std::string answer;
   if (const NetStream* made = make_stream()) {

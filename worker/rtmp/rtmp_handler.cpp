@@ -12,7 +12,8 @@ namespace {
 /// A client whose connect has not been read, and what its next handler must know of it.
 struct Undecided final : ClientState {
   explicit Undecided(std::string_view state) : imported(state) {}
-  std::string imported;
+  std::string imported;  // may be empty
+  ConnectSearch search;
 };
 
 Undecided* undecided(const Client& client) {
@@ -39,17 +40,17 @@ const Handler& RtmpHandler::handler_of(const Client& client) const {
   return Forward::has(client) ? static_cast<const Handler&>(forward_) : relay_;
 }
 
-Handler* RtmpHandler::choose(const Client& client, std::string_view bytes) {
+Handler* RtmpHandler::choose(const Client& client, std::string_view bytes, ConnectSearch& search) {
   if (!environment_.vhosts.has_handlers()) return &the_listeners();
-  ConnectTarget target;
-  switch (find_connect(bytes, target)) {
-    case FoundConnect::kNeedMore:
+  switch (search.look(bytes)) {
+    case ConnectSearch::Result::kNeedMore:
       return nullptr;
-    case FoundConnect::kBad:
+    case ConnectSearch::Result::kBad:
       return &the_listeners();  // who says so in its own way
-    case FoundConnect::kConnect:
+    case ConnectSearch::Result::kConnect:
       break;
   }
+  const ConnectTarget& target = search.target();
   const std::string vhost =
       client.key.empty() ? environment_.vhosts.resolve(target.vhost) : std::string(client.key);
   if (vhost.empty()) {
@@ -62,13 +63,17 @@ Handler* RtmpHandler::choose(const Client& client, std::string_view bytes) {
 Step RtmpHandler::on_bytes(Client& client, std::string_view bytes, std::string& out) {
   Undecided* const waiting = undecided(client);
   if (client.state && waiting == nullptr) return handler_of(client).on_bytes(client, bytes, out);
-  Handler* const chosen = choose(client, bytes);
-  if (chosen == nullptr) return {};
-  if (waiting != nullptr) {
-    const std::string imported = std::move(waiting->imported);
-    client.state.reset();
-    if (!chosen->import_state(client, imported)) return {Step::Next::kReject};
+  std::unique_ptr<Undecided> fresh;
+  if (waiting == nullptr) fresh = std::make_unique<Undecided>(std::string_view());
+  Undecided& one = waiting != nullptr ? *waiting : *fresh;
+  Handler* const chosen = choose(client, bytes, one.search);
+  if (chosen == nullptr) {
+    if (fresh) client.state = std::move(fresh);
+    return {};
   }
+  const std::string imported = std::move(one.imported);
+  client.state.reset();
+  if (!imported.empty() && !chosen->import_state(client, imported)) return {Step::Next::kReject};
   return chosen->on_bytes(client, bytes, out);
 }
 
@@ -106,7 +111,8 @@ void RtmpHandler::on_shortage(Client& client) {
 void RtmpHandler::describe(const Client& client, Notice& notice) const {
   if (!client.state) return;
   if (const Undecided* waiting = undecided(client)) {
-    notice.address = std::string_view(waiting->imported).substr(1);
+    const bool told = !waiting->imported.empty() && client.connection->believes_peer();
+    if (told) notice.address = std::string_view(waiting->imported).substr(1);
     return;
   }
   handler_of(client).describe(client, notice);

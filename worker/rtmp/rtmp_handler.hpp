@@ -28,7 +28,7 @@ class RtmpHandler final : public Handler {
   Handler& handler_of(const Client& client);
   [[nodiscard]] const Handler& handler_of(const Client& client) const;
   /// Of one whose connect is there. Null: it is not.
-  Handler* choose(const Client& client, std::string_view bytes);
+  Handler* choose(const Client& client, std::string_view bytes, ConnectSearch& search);
   Handler& the_listeners();
 
   Environment& environment_;

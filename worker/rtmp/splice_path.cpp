@@ -1,6 +1,8 @@
 #include "worker/rtmp/splice_path.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -32,12 +34,12 @@ void PipePool::give_back(Pipe pipe) {
   if (pipes_.size() < kKeptPipes) pipes_.push_back(std::move(pipe));
 }
 
-bool SplicePath::pump(PipePool& pool, int source, int sink) {
+bool SplicePath::pump(PipePool& pool, int source, int sink, bool copies) {
   bool moved = false;
   for (int i = 0; i < kBursts && state_ != State::kBroken; ++i) {
-    if (waiting_ == 0 && (state_ == State::kEnded || !fill(pool, source))) break;
+    if (waiting_ == 0 && (state_ == State::kEnded || !fill(pool, source, copies))) break;
     const std::size_t filled = waiting_;
-    if (!empty(sink)) {
+    if (!empty(sink, copies)) {
       moved = moved || waiting_ < filled;
       break;
     }
@@ -49,14 +51,16 @@ bool SplicePath::pump(PipePool& pool, int source, int sink) {
   return moved;
 }
 
-/// True when there are bytes in the pipe.
-bool SplicePath::fill(PipePool& pool, int source) {
-  if (!pipe_) pipe_ = pool.take();
-  if (!pipe_) {
+/// True when there are bytes to write.
+bool SplicePath::fill(PipePool& pool, int source, bool copies) {
+  if (!copies && !pipe_) pipe_ = pool.take();
+  if (!copies && !pipe_) {
     pipe_error_ = errno;
     return false;
   }
-  const ssize_t count = ::splice(source, nullptr, pipe_->write_end.get(), nullptr, kBurst, kFlags);
+  const ssize_t count =
+      copies ? fill_copy(source)
+             : ::splice(source, nullptr, pipe_->write_end.get(), nullptr, kBurst, kFlags);
   if (count > 0) {
     waiting_ = static_cast<std::size_t>(count);
     return true;
@@ -67,10 +71,21 @@ bool SplicePath::fill(PipePool& pool, int source) {
   return false;
 }
 
-/// True when the pipe is empty.
-bool SplicePath::empty(int sink) {
+ssize_t SplicePath::fill_copy(int source) {
+  copy_.resize(kBurst);
+  const ssize_t count = ::recv(source, copy_.data(), copy_.size(), MSG_DONTWAIT);
+  const int error = errno;
+  copy_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  errno = error;
+  return count;
+}
+
+/// True when nothing is left to write.
+bool SplicePath::empty(int sink, bool copies) {
   while (waiting_ > 0) {
-    const ssize_t count = ::splice(pipe_->read_end.get(), nullptr, sink, nullptr, waiting_, kFlags);
+    const ssize_t count = copies || !copy_.empty() ? send_copy(sink)
+                                                   : ::splice(pipe_->read_end.get(), nullptr, sink,
+                                                              nullptr, waiting_, kFlags);
     if (count > 0) {
       waiting_ -= static_cast<std::size_t>(count);
       continue;
@@ -78,10 +93,24 @@ bool SplicePath::empty(int sink) {
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     state_ = State::kBroken;
     pipe_.reset();  // what is left in it must not reach another connection
+    copy_ = std::string();
     waiting_ = 0;
     return false;
   }
+  copy_ = std::string();
   return true;
+}
+
+ssize_t SplicePath::send_copy(int sink) {
+  if (copy_.empty()) {
+    copy_.resize(waiting_);
+    const ssize_t count = ::read(pipe_->read_end.get(), copy_.data(), copy_.size());
+    if (count <= 0) return count;
+    copy_.resize(static_cast<std::size_t>(count));
+  }
+  const ssize_t count = ::send(sink, copy_.data(), copy_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count > 0) copy_.erase(0, static_cast<std::size_t>(count));
+  return count;
 }
 
 }  // namespace mpb::rtmp

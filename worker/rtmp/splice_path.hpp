@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/unique_fd.hpp"
@@ -32,9 +33,10 @@ class PipePool {
 
 class SplicePath {
  public:
-  /// Moves what the source has and the sink takes, a bounded amount. Both must be non-blocking.
-  /// True when bytes moved.
-  bool pump(PipePool& pool, int source, int sink);
+  /// Moves what the source has and the sink takes, a bounded amount. Both must be non-blocking,
+  /// unless `copies`: then bytes go through this process, by calls that never wait. True when bytes
+  /// moved.
+  bool pump(PipePool& pool, int source, int sink, bool copies = false);
 
   /// The state after pump(). Nothing is read while bytes wait: at most a pipe full does.
   [[nodiscard]] bool wants_to_read() const { return waiting_ == 0 && state_ == State::kOpen; }
@@ -52,11 +54,14 @@ class SplicePath {
  private:
   enum class State : std::uint8_t { kOpen, kEnded, kBroken };
 
-  bool fill(PipePool& pool, int source);
-  bool empty(int sink);
+  bool fill(PipePool& pool, int source, bool copies);
+  ssize_t fill_copy(int source);
+  bool empty(int sink, bool copies);
+  ssize_t send_copy(int sink);
 
   std::optional<Pipe> pipe_;
-  std::size_t waiting_ = 0;  // bytes in the pipe
+  std::size_t waiting_ = 0;  // bytes in the pipe and in copy_
+  std::string copy_;         // read here, not written; before those in the pipe, or without any
   State state_ = State::kOpen;
   bool source_failed_ = false;
   int pipe_error_ = 0;

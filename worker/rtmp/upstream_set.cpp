@@ -71,6 +71,12 @@ void UpstreamSet::address_failed(std::size_t number, const Endpoint& address, Ti
   if (out.size() < kMaxOut) out[address.to_string()] = now + pause_;
 }
 
+void UpstreamSet::refused(std::size_t number, std::string_view why) {
+  Member& member = members_[number];
+  member.why = why;
+  ++member.failed;
+}
+
 bool UpstreamSet::failed(std::size_t number, std::string_view why, TimePoint now) {
   Member& member = members_[number];
   member.why = why;

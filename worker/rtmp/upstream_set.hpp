@@ -51,6 +51,8 @@ class UpstreamSet {
 
   /// True when it had been out: it is back.
   bool succeeded(std::size_t number);
+  /// It did not serve a client, which says nothing about others.
+  void refused(std::size_t number, std::string_view why);
   /// True when that takes it out.
   bool failed(std::size_t number, std::string_view why, TimePoint now);
 

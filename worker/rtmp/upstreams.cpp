@@ -53,9 +53,11 @@ void Upstreams::note_success(UpstreamSet& set, std::size_t number) {
   log_info("upstream.back")("address", set.members()[number].upstream.address);
 }
 
-void Upstreams::note_failure(UpstreamSet& set, std::size_t number, std::string_view why) {
+void Upstreams::note_failure(UpstreamSet& set, std::size_t number, std::string_view why,
+                             bool blamed) {
   const std::string& address = set.members()[number].upstream.address;
   log_debug("upstream.failed")("address", address)("why", why);
+  if (!blamed) return set.refused(number, why);
   if (!set.failed(number, why, loop.now())) return;
   log_warning("upstream.out")("address", address)("failures", set.members()[number].failures)("why",
                                                                                               why);

@@ -7,8 +7,8 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
+#include "common/keyed_map.hpp"
 #include "worker/environment.hpp"
 #include "worker/name_resolver.hpp"
 #include "worker/rtmp/splice_path.hpp"
@@ -30,7 +30,8 @@ class Upstreams {
 
   /// A client was answered by an upstream, or not: counts, and logs what that changes.
   void note_success(UpstreamSet& set, std::size_t number);
-  void note_failure(UpstreamSet& set, std::size_t number, std::string_view why);
+  /// Clients could take an upstream out that was blamed for what they make it do.
+  void note_failure(UpstreamSet& set, std::size_t number, std::string_view why, bool blamed);
   /// A client could not be served: counts, and logs at most one line a second.
   void note_unserved(std::string_view vhost, std::string_view why);
   /// Tells the operator that a client is refused.
@@ -58,9 +59,9 @@ class Upstreams {
   [[nodiscard]] std::string report() const;
 
   Environment& environment_;
-  std::unordered_map<std::string, Entry> entries_;  // by the name of the section
-  std::size_t forget_at_ = kFewEntries;             // so many of them
-  std::uint64_t clients_ = 0;                       // now
+  KeyedMap<std::string, Entry> entries_;  // by the name of the section
+  std::size_t forget_at_ = kFewEntries;   // so many of them
+  std::uint64_t clients_ = 0;             // now
   std::uint64_t unserved_ = 0;
   std::uint64_t unserved_at_log_ = 0;
   TimePoint next_log_{};

@@ -119,12 +119,24 @@ void BrokerProcess::start(const BrokerSetup& setup) {
                              {"--listen", "127.0.0.1:" + std::to_string(port_)});
   }
   program.arguments.insert(program.arguments.end(), setup.arguments.begin(), setup.arguments.end());
+  if (!is_single_process(setup.arguments)) {
+    // By these the workers are found.
+    std::vector<std::string> variables{"MPB_TEST_RUN", marker()};
+    variables.insert(variables.end(), setup.worker_environment.begin(),
+                     setup.worker_environment.end());
+    for (const std::string& variable : variables) {
+      program.arguments.insert(program.arguments.end(), {"--worker-environment", variable});
+    }
+  }
   program.environment = setup.environment;
   program.environment.push_back(marker());
   program.errors = folder_.file("log");
   program.descriptors = setup.descriptors;
   program.inherited = setup.inherited;
-  program.before_exec = setup.before_exec;
+  program.before_exec = [before = setup.before_exec] {
+    ::setsid();
+    if (before) before();
+  };
   child_ = std::make_unique<ChildProcess>(program);
 }
 
@@ -221,7 +233,12 @@ bool BrokerProcess::await_held(std::int64_t count, Duration limit) const {
 
 std::vector<pid_t> BrokerProcess::processes() const {
   std::vector<pid_t> pids = processes_with(marker());
-  if (child_) std::erase(pids, child_->pid());
+  if (!child_) return pids;
+  // By their environment root alone finds them: nobody else may look into them.
+  for (const pid_t pid : processes_of_session(child_->pid())) {
+    if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
+  }
+  std::erase(pids, child_->pid());
   return pids;
 }
 

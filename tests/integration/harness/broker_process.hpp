@@ -18,9 +18,10 @@
 namespace mpb::test {
 
 struct BrokerSetup {
-  std::vector<std::string> arguments;    // besides the address and the control socket
-  std::string config;                    // text of a --config file; PORT stands for the port
-  std::vector<std::string> environment;  // "NAME=value"
+  std::vector<std::string> arguments;           // besides the address and the control socket
+  std::string config;                           // text of a --config file; PORT stands for the port
+  std::vector<std::string> environment;         // "NAME=value", of the broker
+  std::vector<std::string> worker_environment;  // "NAME=value", of the workers
   std::optional<rlim_t> descriptors;
   std::vector<int> inherited;         // see ProgramStart
   std::function<void()> before_exec;  // see ProgramStart

@@ -99,18 +99,35 @@ void allow_descriptors(pid_t pid) {
   set_limit(pid, RLIM_INFINITY);
 }
 
-std::vector<pid_t> processes_with(std::string_view variable) {
-  std::string wanted(1, '\0');
-  wanted.append(variable).append(1, '\0');
-  std::vector<pid_t> found;
+namespace {
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> pids;
   for (const fs::path& entry : entries_of("/proc")) {
     const std::string name = entry.filename();
     pid_t pid = 0;
     const auto [end, status] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (status != std::errc() || end != name.data() + name.size()) continue;
-    const std::string environment = '\0' + read_file(entry / "environ");
-    if (environment.find(wanted) != std::string::npos) found.push_back(pid);
+    if (status == std::errc() && end == name.data() + name.size()) pids.push_back(pid);
   }
+  return pids;
+}
+
+}  // namespace
+
+std::vector<pid_t> processes_with(std::string_view variable) {
+  std::string wanted(1, '\0');
+  wanted.append(variable).append(1, '\0');
+  std::vector<pid_t> found = all_processes();
+  std::erase_if(found, [&](pid_t pid) {
+    return ('\0' + read_file(proc(pid, "environ"))).find(wanted) == std::string::npos;
+  });
+  return found;
+}
+
+std::vector<pid_t> processes_of_session(pid_t session) {
+  std::vector<pid_t> found = all_processes();
+  std::erase_if(found,
+                [session](pid_t pid) { return ::getsid(pid) != session || !is_running(pid); });
   return found;
 }
 

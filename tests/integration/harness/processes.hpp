@@ -34,6 +34,10 @@ void allow_descriptors(pid_t pid);
 /// All running processes with "NAME=value" in their environment.
 std::vector<pid_t> processes_with(std::string_view variable);
 
+/// All running processes of a session (setsid(2)), also such whose environment this user may not
+/// read.
+std::vector<pid_t> processes_of_session(pid_t session);
+
 std::string read_file(const std::string& path);
 
 }  // namespace mpb::test

@@ -22,7 +22,8 @@ std::string rtmp_command_bytes(std::string_view name, double transaction, std::u
 
 class RtmpPeer {
  public:
-  explicit RtmpPeer(std::uint16_t port) : client_(port) {}
+  explicit RtmpPeer(std::uint16_t port, const std::string& source = {}) : client_(port, source) {}
+  explicit RtmpPeer(const Endpoint& server) : client_(server) {}
 
   void send(std::string_view bytes) { client_.send(bytes); }
   /// Sends as much as the socket takes without waiting; false: none, or the connection is broken.

@@ -1,0 +1,87 @@
+#include "broker/kinship.hpp"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "common/child.hpp"
+#include "common/descent.hpp"
+#include "common/unique_fd.hpp"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+namespace mpb {
+namespace {
+
+constexpr int kMaxGenerations = 256;  // nobody has more but to hide where it comes from
+constexpr int kTries = 4;             // walks, when somebody in the line ends meanwhile
+
+/// Whether the peer lives: the number of one that has ended may be another process's by now. Before
+/// Linux 6.5 there is no telling.
+bool lives(int socket) {
+  int number = -1;
+  socklen_t size = sizeof number;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &number, &size) != 0) {
+    return errno == ENOPROTOOPT;
+  }
+  const UniqueFd process(number);
+  pollfd entry{process.get(), POLLIN, 0};
+  return ::poll(&entry, 1, 0) == 0;
+}
+
+}  // namespace
+
+Kinship::Kinship() {
+  strangers_ = ::getpid() == 1 || !own_children().empty();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+bool Kinship::is_kin(pid_t child) const {
+  return Child::is_one(child) || !strangers_ || has_mark_of_descent(child);
+}
+
+bool Kinship::is_orphan(pid_t child) const {
+  return !Child::is_one(child) && is_kin(child);
+}
+
+Kin Kinship::of(pid_t pid, pid_t* worker) const {
+  if (pid <= 0) return Kin::kStranger;  // outside of this process's namespace
+  const pid_t own = ::getpid();
+  for (int i = 0; i < kTries; ++i) {
+    pid_t descendant = pid;
+    for (int generation = 0;; ++generation) {
+      if (generation == kMaxGenerations) return Kin::kWorker;
+      if (descendant == own || descendant == 0) return Kin::kStranger;
+      const auto parent = parent_of(descendant);
+      if (!parent) break;
+      if (*parent == own) {
+        if (worker != nullptr) *worker = descendant;
+        return is_kin(descendant) ? Kin::kWorker : Kin::kStranger;
+      }
+      descendant = *parent;
+    }
+  }
+  return Kin::kUnknown;
+}
+
+Kin Kinship::of_peer(int socket) const {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return Kin::kUnknown;
+  if (is_account_ && is_account_(peer.uid)) return Kin::kWorker;
+  const Kin kin = of(peer.pid);
+  if (kin == Kin::kWorker) return kin;
+  if (peer.pid != 0 && !lives(socket)) return Kin::kUnknown;
+  if (kin == Kin::kStranger) return kin;
+  // Of another user than the workers', and there: only hidden.
+  const bool there = ::kill(peer.pid, 0) == 0 || errno == EPERM;
+  return there && peer.uid != ::geteuid() ? Kin::kStranger : Kin::kUnknown;
+}
+
+}  // namespace mpb

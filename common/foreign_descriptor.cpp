@@ -1,0 +1,138 @@
+#include "common/foreign_descriptor.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "common/signals.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::size_t kMaxThreads = 8;
+constexpr std::size_t kManyClosing = 512;
+constexpr std::chrono::seconds kSpare{10};  // how long a thread waits for something to close
+
+int option_of(int fd, int option) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+}
+
+bool is_internet(int domain) {
+  return domain == AF_INET || domain == AF_INET6;
+}
+
+/// Never destroyed: a thread may be stuck in close(2) when the process ends.
+class Closer {
+ public:
+  static Closer& instance() {
+    static auto* const closer = new Closer;
+    return *closer;
+  }
+
+  void add(UniqueFd fd) {
+    const std::scoped_lock lock(mutex_);
+    waiting_.push_back(std::move(fd));
+    ++closing_;
+    if (idle_ == 0) return start();
+    work_.notify_one();
+  }
+
+  [[nodiscard]] std::size_t closing() const { return closing_; }
+
+ private:
+  /// Without a thread they wait for the next try.
+  void start() {
+    if (threads_ >= kMaxThreads) return;
+    try {
+      const AllSignalsBlocked in_the_thread;
+      std::thread([this] { run(); }).detach();
+      ++threads_;
+      ++idle_;
+    } catch (const std::system_error&) {
+    }
+  }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (work_.wait_for(lock, kSpare, [this] { return !waiting_.empty(); })) {
+      UniqueFd fd = std::move(waiting_.front());
+      waiting_.pop_front();
+      // Should this one be stuck, another thread goes on.
+      if (--idle_ == 0 && !waiting_.empty()) start();
+      lock.unlock();
+      if (is_internet(option_of(fd.get(), SO_DOMAIN))) dont_linger(fd.get());
+      fd.reset();
+      lock.lock();
+      --closing_;
+      ++idle_;
+    }
+    --idle_;
+    --threads_;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<UniqueFd> waiting_;
+  std::size_t threads_ = 0;
+  std::size_t idle_ = 0;
+  std::atomic<std::size_t> closing_ = 0;
+};
+
+std::atomic<bool>& closer_in_use() {
+  static std::atomic<bool> in_use = false;
+  return in_use;
+}
+
+}  // namespace
+
+StreamKind stream_kind(int fd) {
+  if (option_of(fd, SO_TYPE) != SOCK_STREAM) return StreamKind::kOther;
+  if (option_of(fd, SO_ACCEPTCONN) != 0) return StreamKind::kOther;
+  const int domain = option_of(fd, SO_DOMAIN);
+  if (domain == AF_UNIX) return StreamKind::kUnix;
+  if (!is_internet(domain)) return StreamKind::kOther;
+  const int protocol = option_of(fd, SO_PROTOCOL);
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP ? StreamKind::kTcp
+                                                              : StreamKind::kOther;
+}
+
+void close_foreign(UniqueFd fd) {
+  if (!fd) return;
+  if (stream_kind(fd.get()) != StreamKind::kTcp) return close_elsewhere(std::move(fd));
+  dont_linger(fd.get());
+}
+
+void close_passed_on(UniqueFd fd) {
+  if (fd && !is_internet(option_of(fd.get(), SO_DOMAIN))) close_elsewhere(std::move(fd));
+}
+
+void close_elsewhere(UniqueFd fd) {
+  if (!fd) return;
+  closer_in_use() = true;
+  Closer::instance().add(std::move(fd));
+}
+
+std::size_t descriptors_closing() {
+  return closer_in_use() ? Closer::instance().closing() : 0;
+}
+
+bool closing_is_held_up() {
+  return descriptors_closing() > kManyClosing;
+}
+
+void dont_linger(int fd) {
+  const linger off{0, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof off);
+}
+
+}  // namespace mpb

@@ -1,0 +1,38 @@
+// Descriptors that another process has passed on, and what they may be. Whoever passed one may have
+// seen to it that close(2) waits for somebody: SO_LINGER on a socket whose peer does not read, a
+// file system whose server does not answer, a unix socket with more of the like in its queue. So
+// nothing but a TCP socket is closed in the caller's thread: all else goes to threads that only
+// close, which are started when there is something for them and end when there is no more.
+#pragma once
+
+#include <cstddef>
+
+#include "common/unique_fd.hpp"
+
+namespace mpb {
+
+enum class StreamKind : unsigned char {
+  kTcp,    // or MPTCP
+  kUnix,   // SOCK_STREAM
+  kOther,  // anything else, also a socket that listens
+};
+/// Asks the kernel alone: no file system is asked, whatever the descriptor is of.
+StreamKind stream_kind(int fd);
+
+/// Closes a descriptor whose last copy it may be; waits for nobody. A TCP socket does not linger.
+void close_foreign(UniqueFd fd);
+/// Closes one of which somebody else was just given a copy: the same with fewer questions, and
+/// lingering as it is.
+void close_passed_on(UniqueFd fd);
+/// Closes it in one of those threads, whatever it is.
+void close_elsewhere(UniqueFd fd);
+
+/// How many wait for their close(2) to begin or to return.
+std::size_t descriptors_closing();
+/// More than should: those threads are held up.
+bool closing_is_held_up();
+
+/// Switches SO_LINGER off: the last close(2) would wait for a client that does not read.
+void dont_linger(int fd);
+
+}  // namespace mpb

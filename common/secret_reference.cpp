@@ -1,0 +1,70 @@
+#include "common/secret_reference.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "common/option_values.hpp"
+#include "common/unique_fd.hpp"
+#include "common/vhost_values.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::string_view kCredential = "credential:";
+constexpr std::string_view kFile = "file:/";
+
+/// Nothing: the value is no reference.
+Result<std::string> path_of(std::string_view value) {
+  if (value.starts_with(kFile)) return std::string(value.substr(kFile.size() - 1));
+  if (!value.starts_with(kCredential)) return std::string();
+  const std::string_view name = value.substr(kCredential.size());
+  if (!is_name(name) || name == "." || name == "..") {
+    return usage_error("expected credential:NAME, NAME of letters, digits, '_', '.' or '-'");
+  }
+  const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+  if (folder == nullptr || *folder != '/') {
+    return usage_error(
+        "there are no credentials: expected $CREDENTIALS_DIRECTORY, which systemd sets for a unit "
+        "with LoadCredential=");
+  }
+  return fmt::format("{}/{}", folder, name);
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) return system_error(fmt::format("cannot read {}", printable(path)));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return usage_error(fmt::format("{}: expected a regular file", printable(path)));
+  }
+  std::array<char, kMaxSecret + 3> buffer{};  // a line's end, and one byte too many
+  const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
+  if (size < 0) return system_error(fmt::format("cannot read {}", printable(path)));
+  std::string_view text(buffer.data(), static_cast<std::size_t>(size));
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+}  // namespace
+
+Result<std::string> read_secret_reference(std::string_view value) {
+  const auto path = path_of(value);
+  if (!path) return path.error();
+  if (path->empty()) return std::string(value);
+  auto secret = read_file(*path);
+  if (!secret) return secret;
+  // Workers are sent it as a value.
+  if (secret->starts_with(kCredential) || secret->starts_with(kFile)) {
+    return usage_error(
+        fmt::format("{}: expected a secret, and not where one is", printable(*path)));
+  }
+  return secret;
+}
+
+}  // namespace mpb

@@ -1,0 +1,17 @@
+// Secrets that a configuration names instead of having them: files, such as systemd's credentials.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/error.hpp"
+
+namespace mpb {
+
+/// "credential:NAME" gives what is in the file NAME of $CREDENTIALS_DIRECTORY, where systemd puts
+/// what LoadCredential= and its like say; "file:/PATH" what is in that file. A line feed at its end
+/// is not part of it. Any other value is the secret itself. Errors show no more of a file than its
+/// path.
+Result<std::string> read_secret_reference(std::string_view value);
+
+}  // namespace mpb
