@@ -460,11 +460,41 @@ void Broker::tick() {
   for (const Slot slot : dispatcher_.tick(limit, held_up)) {
     supervisor_.kill_hung(slot, "hung: a client was sent to it and never acknowledged");
   }
+  watch_quota();
   catch_up_log();
   remains_.look();
   trespass_.watch_limits();
   keep_up_sockets();
   loop_.after(kTick, [this] { tick(); });
+}
+
+void Broker::watch_quota() {
+  constexpr std::uint32_t kPatience = 3;       // ticks: a burst of clients is soon over
+  constexpr std::size_t kDescriptors = 2'048;  // of a worker that are looked at
+  constexpr std::uint64_t kTellAgain = 120;    // ticks
+  quota_exceeded_ = quota_.exceeded() ? quota_exceeded_ + 1 : 0;
+  if (quota_exceeded_ < kPatience || quota_exceeded_ % kPatience != 0) return;
+  Slot culprit = kNoSlot;
+  std::uint64_t most = 0;
+  supervisor_.for_each_ready([&](Slot slot, WorkerProcess& worker) {
+    if (!worker.hears()) return;
+    const std::uint64_t queued =
+        descriptors_queued_in(worker.pid(), worker.channel_inode(), kDescriptors);
+    if (queued <= most) return;
+    culprit = slot;
+    most = queued;
+  });
+  if (culprit != kNoSlot) {
+    return supervisor_.kill_hung(
+        culprit, fmt::format("it leaves {} descriptors in sockets of its own, and nobody can pass "
+                             "any more: RLIMIT_NOFILE counts those in flight",
+                             most));
+  }
+  if (quota_exceeded_ % kTellAgain != kPatience) return;
+  events_.emit(LogLevel::kError, "descriptors",
+               {{"why",
+                 "more are in flight than RLIMIT_NOFILE allows this user: clients cannot be "
+                 "handed over until they are received"}});
 }
 
 void Broker::flush_outboxes() {

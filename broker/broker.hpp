@@ -16,6 +16,7 @@
 #include "broker/kinship.hpp"
 #include "broker/listener_set.hpp"
 #include "broker/pin_set.hpp"
+#include "broker/quota_watch.hpp"
 #include "broker/refusal_report.hpp"
 #include "broker/remains.hpp"
 #include "broker/router.hpp"
@@ -84,6 +85,8 @@ class Broker final : private SupervisorOwner, private ControlCommands {
 
   void end_turn();
   void tick();
+  /// Where this user may pass no more descriptors, ends the worker that has most of them.
+  void watch_quota();
   void flush_outboxes();
   [[nodiscard]] PinSet::Pins configured_pins() const;
   void apply_pins(const PinSet::Changes& changes);
@@ -141,6 +144,8 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   ControlSocket control_;
   Trespass trespass_;
   RefusalReport refusals_;
+  QuotaWatch quota_;
+  std::uint32_t quota_exceeded_ = 0;  // ticks in a row
   TurnAway turn_away_;
   ServiceView service_;
   std::uint64_t service_seen_ = 0;  // WorkerTable::changes at the last look

@@ -149,7 +149,8 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   events_.emit(level, "exit", {{"slot", slot}, {"pid", pid}, {"status", record.last_exit}});
   on_pong(slot);  // none comes any more
   workers_.set_state(slot, WorkerState::kStopped);
-  owner_.on_worker_gone(slot, record.told_to_drain && expected);
+  // Whose program could not be run has done nothing.
+  owner_.on_worker_gone(slot, !status.not_begun.empty() || (record.told_to_drain && expected));
   record.process.reset();
   if (shutting_down_) {
     const bool none = std::none_of(records_.begin(), records_.end(),

@@ -1,6 +1,7 @@
 #include "broker/worker_process.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -51,6 +52,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slo
   std::unique_ptr<WorkerProcess> worker(
       new WorkerProcess(loop, slot, std::move(pair->first), owner));
   if (const Status opened = worker->channel_.open(); !opened) return opened.error();
+  struct stat theirs {};
+  if (::fstat(pair->second.get(), &theirs) == 0) worker->channel_inode_ = theirs.st_ino;
   ChildOptions own = options;
   own.environment.push_back("MPBROKER_SLOT=" + std::to_string(slot));
   auto child = Child::spawn(loop, own, pair->second, [raw = worker.get()](ExitStatus status) {

@@ -82,6 +82,8 @@ class WorkerProcess final : private ChannelHandler {
 
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
   [[nodiscard]] bool ready() const { return ready_; }
+  /// Of its end of the channel.
+  [[nodiscard]] ino_t channel_inode() const { return channel_inode_; }
   /// Nothing is sent to it any more otherwise.
   [[nodiscard]] bool hears() const { return channel_.is_open() && !ejected_; }
   [[nodiscard]] bool ping_outstanding() const { return ping_outstanding_; }
@@ -126,6 +128,7 @@ class WorkerProcess final : private ChannelHandler {
   EventLoop::TimerId finish_timer_{};
   std::optional<ExitStatus> exit_;  // of the process, once it has ended
   Channel channel_;
+  ino_t channel_inode_ = 0;
   std::unique_ptr<Child> child_;
   std::string scratch_;
   ReportedCounters counters_;

@@ -5,12 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 
 #include "common/option_values.hpp"
 #include "common/unique_fd.hpp"
-#include "common/vhost_values.hpp"
 
 namespace mpb {
 namespace {
@@ -35,29 +33,29 @@ Result<std::string> path_of(std::string_view value) {
   return fmt::format("{}/{}", folder, name);
 }
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_file(const std::string& path, std::size_t most) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file) return system_error(fmt::format("cannot read {}", printable(path)));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return usage_error(fmt::format("{}: expected a regular file", printable(path)));
   }
-  std::array<char, kMaxSecret + 3> buffer{};  // a line's end, and one byte too many
-  const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
+  std::string text(most + 3, '\0');  // a line's end, and one byte too many
+  const ssize_t size = ::read(file.get(), text.data(), text.size());
   if (size < 0) return system_error(fmt::format("cannot read {}", printable(path)));
-  std::string_view text(buffer.data(), static_cast<std::size_t>(size));
-  if (text.ends_with('\n')) text.remove_suffix(1);
-  if (text.ends_with('\r')) text.remove_suffix(1);
-  return std::string(text);
+  text.resize(static_cast<std::size_t>(size));
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
 }
 
 }  // namespace
 
-Result<std::string> read_secret_reference(std::string_view value) {
+Result<std::string> read_secret_reference(std::string_view value, std::size_t most) {
   const auto path = path_of(value);
   if (!path) return path.error();
   if (path->empty()) return std::string(value);
-  auto secret = read_file(*path);
+  auto secret = read_file(*path, most);
   if (!secret) return secret;
   // Workers are sent it as a value.
   if (secret->starts_with(kCredential) || secret->starts_with(kFile)) {

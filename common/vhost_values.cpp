@@ -188,7 +188,7 @@ Result<std::vector<Network>> read_prefix_from(std::string_view text) {
 
 Result<std::string> read_key(std::string_view text) {
   const auto fits = [](char c) { return is_visible(c) && c != '&'; };
-  auto key = read_secret_reference(text);
+  auto key = read_secret_reference(text, kMaxSecret);
   if (!key) return key;
   if (!key->empty() && key->size() <= kMaxSecret && std::all_of(key->begin(), key->end(), fits)) {
     return key;
@@ -200,7 +200,7 @@ Result<std::string> read_key(std::string_view text) {
 
 Result<std::string> read_secret(std::string_view text) {
   const auto fits = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; };
-  auto secret = read_secret_reference(text);
+  auto secret = read_secret_reference(text, kMaxSecret);
   if (!secret) return secret;
   if (!secret->empty() && secret->size() <= kMaxSecret &&
       std::all_of(secret->begin(), secret->end(), fits)) {
@@ -209,17 +209,20 @@ Result<std::string> read_secret(std::string_view text) {
   return usage_error(fmt::format("expected 1 to {} bytes of text", kMaxSecret));
 }
 
-Result<std::string> read_hook_url(std::string_view text) {
+Result<std::string> read_hook_url(std::string_view value) {
+  auto read = read_secret_reference(value, kMaxHookUrl);
+  if (!read) return read;
+  const std::string& text = *read;
   if (text.starts_with("https://")) {
     return usage_error("there is no TLS: expected http://HOST[:PORT]/PATH");
   }
   const auto url = parse_http_url(text);
   // RFC 3986 has neither, and a file would need twice the room for them.
-  const bool odd = text.find_first_of("\"\\") != std::string_view::npos;
+  const bool odd = text.find_first_of("\"\\") != std::string::npos;
   if (url && !odd && text.size() <= kMaxHookUrl) {
     const bool bracketed = url->authority.starts_with('[');
     if (bracketed ? is_ipv6(url->host) : is_ipv4(url->host) || is_host_name(url->host)) {
-      return std::string(text);
+      return read;
     }
   }
   return usage_error(fmt::format(

@@ -50,12 +50,13 @@ def unlisten(*listeners):  # accept there no more; the broker has the sockets, t
 def drain(seconds):
     global ends_at
     ends_at, _, _ = time.monotonic() + seconds, owned.clear(), unlisten(*spaces)
-def handle(kind, ident, body, fds):
+def handle(kind, flags, ident, body, fds):
     global slot, window, linger
     if kind == 0x01: slot, window, linger = unpack_from("<H6xI16xI", body)  # Configure
     elif kind == 0x03: unlisten(ident)
-    elif kind == 0x02:  # Listen, again after each reload: the new socket replaces the old one
-        spaces[ident], _ = unpack_from("<H", body)[0], unlisten(ident)
+    elif kind == 0x02:  # Listen, again after each reload: the new socket replaces the old ones
+        spaces[ident] = unpack_from("<H", body)[0]
+        if not flags & 32: unlisten(ident)
         for fd in fds: accepting[fd] = socket.socket(fileno=fd), ident
         for fd in fds: epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
     elif kind == 0x04: tell(0x11, 0, pack("<I", pid))  # Start: Ready
@@ -87,7 +88,7 @@ while not ends_at or (clients and time.monotonic() < ends_at):
     for fd, _ in epoll.poll(1):
         try:
             if fd == 3 and (got := socket.recv_fds(channel, 98320, 1, socket.MSG_CMSG_CLOEXEC))[0]:
-                handle(*unpack_from("<xB6xQ", got[0]), got[0][16:], got[1])
+                handle(*unpack_from("<xBH4xQ", got[0]), got[0][16:], got[1])
             elif fd == 3:  # the broker is gone: serve until the last client leaves
                 window = epoll.unregister(3) or drain(3600) or 0
             elif fd in accepting:  # another worker may have been faster: OSError

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <span>
 #include <utility>
 
 #include "common/log.hpp"
 #include "worker/crowding.hpp"
 #include "worker/environment.hpp"
+#include "worker/memory_reserve.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
 
@@ -104,14 +106,31 @@ void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
   if (worker_.clients.held() >= worker_.clients.descriptor_cap()) {
     return refuse(message, channel::NackReason::kFull);
   }
-  Session& session = worker_.clients.take();
-  const bool admitted =
-      worker_.clients.admit_source(session, datagram.fd.get(), worker_.settings.clients_per_source);
-  session.adopt(worker_, *service, std::move(datagram.fd), message);
-  if (!admitted) session.hold_back();
+  // Without memory for it, it stays with its origin.
+  if (!adopt(message, *service, std::move(datagram.fd))) {
+    return refuse(message, channel::NackReason::kFull);
+  }
   acks_.push_back(message.delivery);
-  to_resume_.push_back(&session);
   remember_adoption(message);
+}
+
+bool BrokerLink::adopt(const channel::Deliver& message, Service& service, UniqueFd fd) {
+  Session* session = nullptr;
+  try {
+    const MemoryReserve::ClientWork at_work;
+    session = &worker_.clients.take();
+    const auto limit = worker_.settings.clients_per_source;
+    const bool admitted = worker_.clients.admit_source(*session, fd.get(), limit);
+    session->adopt(worker_, service, std::move(fd), message);
+    if (!admitted) session->hold_back();
+    to_resume_.push_back(session);
+    return true;
+  } catch (const std::bad_alloc&) {
+    if (session == nullptr) return false;
+    const bool begun = session->state() != Session::State::kFree;
+    begun ? session->disown() : worker_.clients.give_back(*session);
+    return false;
+  }
 }
 
 bool BrokerLink::fit_in(UniqueFd& client) {

@@ -65,6 +65,8 @@ class BrokerLink final : private ChannelHandler {
 
   void on_message(const channel::Message& message, Datagram& datagram);
   void handle(const channel::Deliver& message, Datagram& datagram);
+  /// False: there is no memory for it.
+  bool adopt(const channel::Deliver& message, Service& service, UniqueFd fd);
   void handle(const channel::Keep& message);
   void handle(const channel::Own& message);
   void handle(const channel::Disown& message);

@@ -60,19 +60,24 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   fd_ = std::move(fd);
   state_ = State::kAdopted;
   shared_ = exposed_ = true;
+  ++service.counters.clients;
+  ++service.counters.adopted;
   mend_flags(fd_.get());
-  input_ = delivery.prefix;
   client_.slot = worker.settings.slot;
   client_.hops = delivery.hops;
   client_.connection = this;
-  ++service.counters.clients;
-  ++service.counters.adopted;
+  input_ = delivery.prefix;
   if (!delivery.key.empty()) {
     attach(worker.keys.enter(service.space, delivery.key, delivery.epoch));
   }
   state_on_the_move_ = delivery.state;  // read by resume(): only then may the handler run
   count_as_routed();
   account_memory();
+}
+
+void Session::disown() {
+  exposed_ = false;  // its connection must not be shut down
+  close();
 }
 
 void Session::resume() {

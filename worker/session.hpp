@@ -55,6 +55,8 @@ class Session final : private EventHandler, public Deadline, private Connection 
   /// A client that the broker delivered: waits for resume().
   void adopt(WorkerContext& worker, Service& service, UniqueFd fd,
              const channel::Deliver& delivery);
+  /// One that was taken for such a client, which is not told and stays where it was.
+  void disown();
   /// The Ack of an adopted, or the Keep of a parked client is out: goes on with its bytes.
   void resume();
 

@@ -276,7 +276,7 @@ void Session::expire() {
 }
 
 void Session::close_silent(Reason reason) {
-  read_once();  // what it said may have come while this process did not run
+  work([this] { read_once(); });  // it may have spoken while this process did not run
   if (!is_silent()) return;
   ListenerCounters& counters = service_->counters;
   ++(reason == Reason::kIdleTimeout ? counters.closed_idle : counters.rejected_header);

@@ -99,6 +99,29 @@ TEST_F(HostileConduct, ExitingForAWrongConfigurationParksIt) {
   siege.expect_unharmed();
 }
 
+TEST_F(HostileConduct, ChildrenOfADeadOneAreNotHeard) {
+  for (const char* attack : {"1=leave-children-with-acks", "1=leave-children-with-clients"}) {
+    SCOPED_TRACE(attack);
+    Siege siege({.attacks = attack});
+    siege.begin();
+    EXPECT_TRUE(siege.await_replacement());
+    siege.expect_served(9, 1);
+    siege.expect_unharmed();
+  }
+}
+
+TEST_F(HostileConduct, SayingThatItDrainsItHasTheDrainTimeAsOthers) {
+  Siege siege({.attacks = "1=refuse-draining", .arguments = {"--drain-timeout", "1s"}});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  Client client(siege.broker().port());
+  client.send(claim_bytes(9));
+  EXPECT_TRUE(siege.await_replacement());
+  client.close();
+  siege.expect_served(9, 1);
+  siege.expect_unharmed();
+}
+
 TEST_F(HostileConduct, IgnoringDrainAndSigterm) {
   Siege siege({.attacks = "1=ignore-drain", .arguments = {"--drain-timeout", "1s"}});
   siege.begin();
@@ -166,6 +189,10 @@ TEST_F(HostileConduct, NoticesForgeNoLineAndFillNoLog) {
 
 TEST_F(HostileConduct, FloodOfIdles) {
   expect_ejected({.attacks = "1=flood-idle", .arguments = kSlowPings}, "flood");
+}
+
+TEST_F(HostileConduct, FloodOfIdlesOfKeysThatItNeverHad) {
+  expect_ejected({.attacks = "1=flood-void-idles", .arguments = kSlowPings}, "flood");
 }
 
 TEST_F(HostileConduct, FloodOfNacks) {
@@ -264,6 +291,45 @@ TEST_F(HostileConduct, RefusingItsOwnKeysForEverTheirClientsAreServedElsewhereOr
   siege.expect_unharmed();
 }
 
+TEST_F(HostileConduct, RefusingEveryClientAndSayingThatNobodyIsThereItIsAskedLess) {
+  Siege siege(
+      {.attacks = "1=refuse-full-and-report", .arguments = {"--route", "7=0"}, .pinned = false});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  std::vector<Client> clients;
+  for (int id = 200; id < 260; ++id) {
+    clients.emplace_back(siege.broker().port());
+    EXPECT_EQ(clients.back().claim(id), kHello) << "id " << id;
+  }
+  const auto status = siege.broker().request({{"command", "status"}});
+  EXPECT_LT(status.at("broker").at("nacked").to_number<int>(), 60);
+  clients.clear();
+  siege.expect_unharmed();
+}
+
+TEST_F(HostileConduct, SwallowingClientsItDoesNotAttractAll) {
+  constexpr int kClients = 120;
+  Siege siege({.attacks = "1=swallow-all", .arguments = {"--route", "7=0"}, .pinned = false});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  const auto taken = [&siege](std::size_t slot) {
+    const auto status = siege.broker().request({{"command", "status"}});
+    return status.at("workers").at(slot).at("taken").to_number<int>();
+  };
+  const int before = taken(0) + taken(1);
+  std::vector<Client> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.emplace_back(siege.broker().port());
+    clients.back().send(claim_bytes(200 + i));
+    ASSERT_TRUE(eventually([&] { return taken(0) + taken(1) - before == i + 1; }));
+  }
+  EXPECT_LT(taken(1), kClients * 3 / 4);
+  ::kill(siege.rogue(), SIGKILL);
+  EXPECT_TRUE(siege.await_replacement());
+  clients.clear();
+  siege.expect_unharmed();
+}
+
 // --- untrue but well-formed ----------------------------------------------------------------------
 
 TEST_F(HostileConduct, GivingUpTheKeysOfOthersChangesNothing) {
@@ -302,6 +368,18 @@ TEST_F(HostileConduct, PongsFullOfNonsense) {
   siege.expect_unharmed();
 }
 
+TEST_F(HostileConduct, OwningAsManyKeysAsItCanItLeavesTheOthersTheirs) {
+  Siege siege({.attacks = "1=own-many-keys",
+               .arguments = {"--policy", "local", "--max-keys", "200", "--key-linger", "60s"},
+               .pinned = false});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  const auto status = siege.broker().request({{"command", "status"}});
+  EXPECT_EQ(status.at("broker").at("keys").to_number<int>(), 101) << "its half and the witness";
+  for (int id = 200; id < 250; ++id) siege.expect_served(id, 0);
+  siege.expect_unharmed();
+}
+
 TEST_F(HostileConduct, UntrueLoads) {
   expect_tolerated({.attacks = "1=untrue-load"});
 }
@@ -312,6 +390,10 @@ TEST_F(HostileConduct, AnUnconnectedSocketInsteadOfAClient) {
 
 TEST_F(HostileConduct, AClientWhoseCloseWouldWait) {
   expect_tolerated({.attacks = "1=lingering-client-refused"});
+}
+
+TEST_F(HostileConduct, AClientWhoseQueueIsFullOfClientsWhoseCloseWouldWait) {
+  expect_tolerated({.attacks = "1=laden-client-refused"});
 }
 
 TEST_F(HostileConduct, AClientInBlockingMode) {

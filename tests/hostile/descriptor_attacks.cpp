@@ -8,6 +8,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstring>
 
 #include "tests/hostile/attack.hpp"
 
@@ -95,6 +96,48 @@ void ejected_with_lingering(Rogue& rogue) {
   });
 }
 
+/// Puts descriptors into the queue of a stream socket's peer.
+void pass(int socket, const std::vector<int>& descriptors) {
+  char byte = 0;
+  iovec vector{&byte, sizeof byte};
+  std::vector<char> control(CMSG_SPACE(descriptors.size() * sizeof(int)));
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
+  ::sendmsg(socket, &header, MSG_NOSIGNAL);
+}
+
+/// A client that is a unix socket, which nobody may close without closing all that is in its queue.
+void laden_client(Rogue& rogue) {
+  auto& connections = lingering_connections(200);
+  std::vector<int> descriptors;
+  for (const Connection& connection : connections) descriptors.push_back(connection.server.get());
+  static std::vector<Connection> client(1);
+  client[0] = unix_connection();
+  pass(client[0].client.get(), descriptors);
+  for (Connection& connection : connections) connection.server.reset();
+  channel::Handoff message;
+  message.attempts = UINT8_MAX;
+  send_last_copies(client, [&] { rogue.hand_off(message, client[0].server.get()); });
+  rogue.behave_until([&] { return rogue.verdicts() == 1; });
+}
+
+/// Behind the datagram that it is ejected for, as many descriptors as fit.
+void empty_datagrams_behind_garbage(Rogue& rogue) {
+  const std::vector<int> descriptors(kMost, STDIN_FILENO);
+  ::kill(::getppid(), SIGSTOP);
+  rogue.send("garbage");
+  for (int i = 0; i < 40; ++i) rogue.send({}, descriptors);
+  ::kill(::getppid(), SIGCONT);
+}
+
 void many_lingering(Rogue& rogue) {
   auto& connections = lingering_connections(10);
   std::vector<int> descriptors;
@@ -153,6 +196,8 @@ constexpr Attack kAttacks[] = {
     {"lingering-client-refused", Stage::kOnline, refused_lingering},
     {"lingering-client-behind-garbage", Stage::kOnline, ejected_with_lingering},
     {"lingering-clients-in-one-message", Stage::kOnline, many_lingering},
+    {"laden-client-refused", Stage::kOnline, laden_client},
+    {"empty-datagrams-behind-garbage", Stage::kOnline, empty_datagrams_behind_garbage},
     {"blocking-client", Stage::kOnline, blocking_client},
 };
 

@@ -110,6 +110,38 @@ void refuse_all(Rogue& rogue) {
   };
 }
 
+/// Takes every client, says nothing to it, and says that nobody is there.
+void swallow_all(Rogue& rogue) {
+  static std::vector<UniqueFd> clients;
+  rogue.on_delivery = [&rogue](Delivery delivery) {
+    rogue.send_ack({&delivery.id, 1});
+    rogue.send_load(0, 0);
+    clients.push_back(std::move(delivery.client));
+  };
+}
+
+/// Has clients of as many keys as it can get, and keeps all.
+void own_many_keys(Rogue& rogue) {
+  static const Connection connection = unix_connection();
+  constexpr std::size_t kKeys = 500;
+  for (std::size_t i = 0; i < kKeys; ++i) {
+    channel::Handoff message;
+    message.key = "taken " + std::to_string(i);
+    rogue.hand_off(message, connection.server.get());
+    rogue.behave_until([&] { return rogue.verdicts() == i + 1; });
+  }
+}
+
+/// Gives up keys that it never had, many at a time.
+void flood_void_idles(Rogue& rogue) {
+  std::string keys;
+  for (std::uint32_t i = 0; i < 1'000; ++i) channel::append_key(keys, {i + 1, 0, "never"});
+  std::string datagram;
+  std::string_view rest = keys;
+  channel::encode_keys(datagram, channel::Type::kIdle, channel::take_key_batch(rest));
+  flood(rogue, datagram);
+}
+
 /// Adopts every client and offers it again at once, under a key that is the other rogue's.
 void ping_pong(Rogue& rogue, std::string_view others_key) {
   static std::string key(others_key);
@@ -159,6 +191,9 @@ constexpr Attack kAttacks[] = {
     {"refuse-no-descriptor", Stage::kOnline, refuse_all<3, false>},
     {"refuse-unknown", Stage::kOnline, refuse_all<4, false>},
     {"refuse-full-and-report", Stage::kOnline, refuse_all<1, true>},
+    {"swallow-all", Stage::kOnline, swallow_all},
+    {"own-many-keys", Stage::kOnline, own_many_keys},
+    {"flood-void-idles", Stage::kOnline, flood_void_idles},
     {"ping-pong-to-9", Stage::kOnline, [](Rogue& r) { ping_pong(r, "9"); }},
     {"ping-pong-to-10", Stage::kOnline, [](Rogue& r) { ping_pong(r, "10"); }},
     {"same-client-many-times", Stage::kOnline, same_client_many_times},

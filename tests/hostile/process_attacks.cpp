@@ -36,6 +36,36 @@ void ignore_drain(Rogue& rogue) {
   ::signal(SIGTERM, SIG_IGN);
 }
 
+/// Children that hold the channel send what `datagram` is for ever, while their parent ends.
+void leave_children(Rogue& rogue, const std::string& datagram, int descriptor) {
+  constexpr int kChildren = 4;
+  constexpr unsigned kLongest = 60;  // seconds
+  for (int i = 0; i < kChildren; ++i) {
+    if (::fork() != 0) continue;
+    ::alarm(kLongest);
+    bool open = true;
+    while (open) open = descriptor < 0 ? rogue.send(datagram) : rogue.send(datagram, descriptor);
+    ::_exit(0);
+  }
+  ::_exit(0);
+}
+
+void leave_children_with_acks(Rogue& rogue) {
+  std::string datagram;
+  channel::encode_ack(datagram, {}, {});
+  leave_children(rogue, datagram, -1);
+}
+
+void leave_children_with_clients(Rogue& rogue) {
+  channel::Handoff message;
+  message.listener = rogue.first_listener();
+  message.attempts = UINT8_MAX;
+  std::string datagram;
+  channel::encode(datagram, message);
+  const Connection connection = unix_connection();
+  leave_children(rogue, datagram, connection.server.get());
+}
+
 void stop_itself(Rogue& rogue) {
   rogue.tell_done();
   ::raise(SIGSTOP);
@@ -54,6 +84,8 @@ constexpr Attack kAttacks[] = {
     {"exit-at-once", Stage::kBorn, [](Rogue&) { ::_exit(0); }},
     {"exit-when-online", Stage::kOnline, [](Rogue&) { ::_exit(0); }},
     {"exit-usage", Stage::kBorn, [](Rogue&) { ::_exit(kUsageExit); }},
+    {"leave-children-with-acks", Stage::kOnline, leave_children_with_acks},
+    {"leave-children-with-clients", Stage::kOnline, leave_children_with_clients},
     {"abort", Stage::kOnline, [](Rogue&) { ::abort(); }},
 };
 

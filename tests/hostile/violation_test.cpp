@@ -41,8 +41,8 @@ constexpr Violation kDatagrams[] = {
     {"payload-too-long", "too long"},
     {"datagram-too-long", "limit"},
     {"datagram-far-too-long", "limit"},
-    {"empty-datagram", ""},
-    {"empty-datagram-with-descriptor", ""},
+    {"empty-datagram", "empty"},
+    {"empty-datagram-with-descriptor", "empty"},
     {"ack-broken-entry", "entry"},
     {"nack-broken-entry", "entry"},
     {"idle-broken-entry", "entry"},
@@ -79,6 +79,7 @@ constexpr Violation kDescriptors[] = {
     {"listening-socket", "socket"},
     {"the-channel-itself", "socket"},
     {"lingering-client-behind-garbage", "header"},
+    {"empty-datagrams-behind-garbage", "header"},
     {"lingering-clients-in-one-message", "more than one"},
 };
 

@@ -143,7 +143,9 @@ TEST_F(RtmpForward, WhereBothSidesAreSilentTheClientIsClosedAndOthersStay) {
 TEST_F(RtmpForward, TheOperatorSeesHowTheUpstreamsAre) {
   const NginxRtmp nginx;
   const std::string dead = "127.0.0.1:" + std::to_string(free_port());
-  start("upstream = " + dead + "\nupstream = " + nginx.address() + " backup\nupstream-fails = 1\n",
+  start("upstream = " + dead + "\nupstream = " + nginx.address() +
+            " backup\nupstream-fails = 1\n"
+            "upstream-pause = 5m\n",
         "key-linger = 1m\n");
   const auto publisher = publish();
   Recorder player(folder, url(), 1);

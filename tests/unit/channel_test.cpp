@@ -2,13 +2,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <optional>
@@ -18,6 +14,7 @@
 
 #include "proto/message.hpp"
 #include "tests/support/descriptors.hpp"
+#include "tests/support/exceeded_quota.hpp"
 
 namespace mpb {
 namespace {
@@ -491,42 +488,6 @@ TEST_F(ChannelTest, APeerThatDiesIsHeardToTheEndAlsoWhileDatagramsWaitForIt) {
 
 // --- the kernel's quota of descriptors in flight -------------------------------------------------
 
-/// While it lives, this user has more descriptors in flight than the kernel allows. Root, who has
-/// no quota, is nobody meanwhile.
-class ExceededQuota {
- public:
-  ExceededQuota() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    if (::geteuid() == 0 && ::seteuid(kNobody) != 0) throw std::runtime_error("seteuid");
-    const rlimit few{kFew, before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &few);
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_.data()) != 0) return;
-    while (send_raw(ends_[0], "x", std::vector<int>(kFew, ends_[0]))) continue;
-    exceeded_ = errno == ETOOMANYREFS;
-  }
-  ExceededQuota(const ExceededQuota&) = delete;
-  ExceededQuota& operator=(const ExceededQuota&) = delete;
-  ~ExceededQuota() { end(); }
-
-  [[nodiscard]] bool exceeded() const { return exceeded_; }
-  void end() {
-    for (int& fd : ends_) {
-      if (fd >= 0) ::close(std::exchange(fd, -1));
-    }
-    if (std::exchange(ended_, true)) return;
-    ::setrlimit(RLIMIT_NOFILE, &before_);
-    if (::getuid() == 0 && ::seteuid(0) != 0) std::abort();
-  }
-
- private:
-  static constexpr uid_t kNobody = 65'534;
-  static constexpr std::size_t kFew = 200;
-  rlimit before_{};
-  std::array<int, 2> ends_{-1, -1};
-  bool exceeded_ = false;
-  bool ended_ = false;
-};
-
 class QuotaTest : public ChannelTest {
  protected:
   std::string read_one() {
@@ -539,7 +500,7 @@ class QuotaTest : public ChannelTest {
     for (int i = 0; i < 4'000 && channel->queued() > 0; ++i) loop.turn(Duration{10});
     EXPECT_EQ(channel->queued(), 0U);
   }
-  ExceededQuota quota;
+  test::ExceededQuota quota;
 };
 
 TEST_F(QuotaTest, WithoutADescriptorADatagramPassesThoseThatWait) {

@@ -32,7 +32,9 @@ TEST(CircuitBreaker, AnAnswerInBetweenBeginsAnew) {
   CircuitBreaker breaker;
   for (int i = 0; i < 100; ++i) {
     EXPECT_FALSE(breaker.failed(at(i)));
-    if (i % 3 == 0) EXPECT_FALSE(breaker.answered()) << "it was closed";
+    if (i % 3 == 0) {
+      EXPECT_FALSE(breaker.answered()) << "it was closed";
+    }
   }
   EXPECT_EQ(breaker.state(), State::kClosed);
 }

@@ -351,6 +351,18 @@ TEST_F(RtmpForwardTest, TheNextIsTriedWhenANameCannotBeLookedUpAndTheOperatorSee
   EXPECT_NE(report.find("cannot look up origin.test: no such name"), std::string::npos) << report;
 }
 
+TEST_F(RtmpForwardTest, AnUpstreamIsNotBlamedForWhatIsMissingHere) {
+  Upstream upstream;
+  configure_as({{"origin.test:1935"}, {upstream.address(), true}});
+  names().look_up_by([](const std::string&) -> NameResolver::Looked {
+    return {{}, {"no thread", NameCache::Cause::kOurs}};
+  });
+  settle(upstream);
+  const std::string report = (*environment_.responder("upstreams"))({});
+  EXPECT_NE(report.find(R"("failures_in_a_row":0,"served":0,"failed":1)"), std::string::npos)
+      << report;
+}
+
 TEST_F(RtmpForwardTest, ALookUpMayTakeAsLongAsAnUpstreamMayBeforeTheNextIsTried) {
   Upstream upstream;
   configure_as({{"origin.test:1935"}, {upstream.address(), true}}, Duration{300});

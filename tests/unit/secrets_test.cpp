@@ -11,6 +11,7 @@
 #include "common/options.hpp"
 #include "common/secret_reference.hpp"
 #include "common/vhost_text.hpp"
+#include "common/vhost_values.hpp"
 #include "mpctl/options.hpp"
 #include "worker/notices.hpp"
 
@@ -163,7 +164,7 @@ class SecretFiles : public testing::Test {
     std::ofstream(folder / name) << text;
   }
   static std::string error_of(const std::string& value) {
-    const auto secret = read_secret_reference(value);
+    const auto secret = read_secret_reference(value, kMaxSecret);
     return secret ? "no error" : secret.error().text;
   }
   std::filesystem::path folder;
@@ -172,18 +173,23 @@ class SecretFiles : public testing::Test {
 TEST_F(SecretFiles, AValueMayNameACredentialOrAFile) {
   write("key", "sesame\n");
   write("other", " with blanks \r\n");
-  EXPECT_EQ(read_secret_reference("credential:key").value(), "sesame");
-  EXPECT_EQ(read_secret_reference("file:" + (folder / "other").string()).value(), " with blanks ");
+  const std::string hook = "http://127.0.0.1/" + std::string(300, 'x') + "?token=S3cret";
+  write("hook", hook + "\n");
+  EXPECT_EQ(read_secret_reference("credential:key", kMaxSecret).value(), "sesame");
+  EXPECT_EQ(read_secret_reference("file:" + (folder / "other").string(), kMaxSecret).value(),
+            " with blanks ");
   for (const char* itself : {"sesame", "file:", "file:x", "credential", "CREDENTIAL:key"}) {
-    EXPECT_EQ(read_secret_reference(itself).value(), itself);
+    EXPECT_EQ(read_secret_reference(itself, kMaxSecret).value(), itself);
   }
   const auto settings = parse_config(
       std::string(kBefore) +
-          "publish-key = credential:key\nplay-secret = file:" + (folder / "other").string() + "\n",
+          "publish-key = credential:key\non-play = credential:hook\nplay-secret = file:" +
+          (folder / "other").string() + "\n",
       "mp.ini");
   ASSERT_TRUE(settings) << settings.error().text;
   EXPECT_EQ(settings->vhosts.front().publish.key, "sesame");
   EXPECT_EQ(settings->vhosts.front().play.secret, " with blanks ");
+  EXPECT_EQ(settings->vhosts.front().hooks.on_play, hook);
 }
 
 TEST_F(SecretFiles, WhatIsInThemIsCheckedAndNotShown) {

@@ -25,6 +25,21 @@ constexpr std::uint32_t kGone = EPOLLERR | EPOLLHUP;
 
 }  // namespace
 
+template <class F>
+void ForwardedClient::work(F&& what) {
+  try {
+    const MemoryReserve::ClientWork at_work;
+    return what();  // may destroy this
+  } catch (const std::bad_alloc&) {
+    // Below, where the reserve is there for what an end needs.
+  }
+  end();
+}
+
+void ForwardedClient::Side::on_events(std::uint32_t events) {
+  owner_.work([this, events] { (owner_.*react_)(events); });
+}
+
 bool ForwardedClient::Side::watch(int fd, std::uint32_t events) {
   EventLoop& loop = owner_.upstreams_.loop;
   if (!watch_.active()) {
@@ -64,16 +79,6 @@ void ForwardedClient::begin(ForwardRequest request) {
   restart_timer(Duration{0}, &ForwardedClient::try_next);
 }
 
-void ForwardedClient::work(void (ForwardedClient::*react)(std::uint32_t), std::uint32_t events) {
-  try {
-    const MemoryReserve::ClientWork at_work;
-    return (this->*react)(events);  // may destroy this
-  } catch (const std::bad_alloc&) {
-    // Below, where the reserve is there for what an end needs.
-  }
-  end();
-}
-
 void ForwardedClient::note_memory() {
   constexpr std::size_t kPipe = 64UL * 1024;  // of the kernel's memory; see pipe(7)
   std::size_t bytes = sizeof *this;
@@ -101,7 +106,7 @@ void ForwardedClient::restart_timer(Duration delay, void (ForwardedClient::*acti
   stop_timer();
   timer_ = upstreams_.loop.after(delay, [this, action] {
     timer_.reset();
-    (this->*action)();
+    work([this, action] { (this->*action)(); });
   });
 }
 

@@ -51,7 +51,7 @@ class ForwardedClient final : public ClientState {
     void unwatch();
 
    private:
-    void on_events(std::uint32_t events) override { owner_.work(react_, events); }
+    void on_events(std::uint32_t events) override;
 
     ForwardedClient& owner_;
     React react_;
@@ -76,7 +76,8 @@ class ForwardedClient final : public ClientState {
   enum class Dialled : std::uint8_t { kBegun, kFailed, kNoDescriptor };
 
   /// Does what an event asks for. Is there no memory for it, the client is ended.
-  void work(void (ForwardedClient::*react)(std::uint32_t), std::uint32_t events);
+  template <class F>
+  void work(F&& what);
   void note_memory();
   void try_next();
   /// False: it has to wait for a name's addresses.

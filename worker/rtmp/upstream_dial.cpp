@@ -17,7 +17,7 @@ namespace mpb::rtmp {
 
 bool out_of_descriptors(const Error& error) {
   return error.code == EMFILE || error.code == ENFILE || error.code == ENOBUFS ||
-         error.code == ENOMEM;
+         error.code == ENOMEM || error.code == EADDRNOTAVAIL;
 }
 
 UpstreamDial::UpstreamDial(std::string_view prefix, std::string_view request,

@@ -51,7 +51,7 @@ class UpstreamDial {
   bool greeting_sent_ = false;  // C2 and the request are in out_, or written
 };
 
-/// Whether `error` says that this process, or the system, has no descriptor or memory left.
+/// Whether `error` says that this process, or the system, has no descriptor, memory or port left.
 bool out_of_descriptors(const Error& error);
 
 }  // namespace mpb::rtmp

@@ -1,0 +1,73 @@
+// The kernel's quota of descriptors in flight, used up.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace mpb::test {
+
+/// Sends a byte with so many copies of a descriptor.
+inline bool pass_copies(int socket, int fd, std::size_t count) {
+  const std::vector<int> descriptors(count, fd);
+  char byte = 0;
+  iovec vector{&byte, sizeof byte};
+  std::vector<char> control(CMSG_SPACE(count * sizeof(int)));
+  msghdr header{};
+  header.msg_iov = &vector;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+  std::memcpy(CMSG_DATA(rights), descriptors.data(), count * sizeof(int));
+  return ::sendmsg(socket, &header, MSG_NOSIGNAL) == 1;
+}
+
+/// While it lives, this user has more descriptors in flight than the kernel allows. Root, who has
+/// no quota, is nobody meanwhile.
+class ExceededQuota {
+ public:
+  ExceededQuota() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    if (::geteuid() == 0 && ::seteuid(kNobody) != 0) throw std::runtime_error("seteuid");
+    const rlimit few{kFew, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_.data()) != 0) return;
+    while (pass_copies(ends_[0], ends_[0], kFew)) continue;
+    exceeded_ = errno == ETOOMANYREFS;
+  }
+  ExceededQuota(const ExceededQuota&) = delete;
+  ExceededQuota& operator=(const ExceededQuota&) = delete;
+  ~ExceededQuota() { end(); }
+
+  [[nodiscard]] bool exceeded() const { return exceeded_; }
+  void end() {
+    for (int& fd : ends_) {
+      if (fd >= 0) ::close(std::exchange(fd, -1));
+    }
+    if (std::exchange(ended_, true)) return;
+    ::setrlimit(RLIMIT_NOFILE, &before_);
+    if (::getuid() == 0 && ::seteuid(0) != 0) std::abort();
+  }
+
+ private:
+  static constexpr uid_t kNobody = 65'534;
+  static constexpr std::size_t kFew = 200;
+  rlimit before_{};
+  std::array<int, 2> ends_{-1, -1};
+  bool exceeded_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace mpb::test
