@@ -33,13 +33,15 @@ std::uint64_t number_of(std::string_view text, std::string_view name) {
 
 }  // namespace
 
+QuotaWatch::QuotaWatch() {
+  std::array<int, 2> fds{-1, -1};
+  constexpr int kType = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  if (::socketpair(AF_UNIX, kType, 0, fds.data()) != 0) return;
+  for (std::size_t i = 0; i < fds.size(); ++i) ends_[i].reset(fds[i]);
+}
+
 bool QuotaWatch::exceeded() {
-  if (!ends_[0]) {
-    std::array<int, 2> fds{-1, -1};
-    constexpr int kType = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
-    if (::socketpair(AF_UNIX, kType, 0, fds.data()) != 0) return false;
-    for (std::size_t i = 0; i < fds.size(); ++i) ends_[i].reset(fds[i]);
-  }
+  if (!ends_[0]) return false;
   char byte = 0;
   iovec vector{&byte, sizeof byte};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};

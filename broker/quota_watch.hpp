@@ -15,6 +15,9 @@ namespace mpb {
 
 class QuotaWatch {
  public:
+  /// Its descriptors are there from the start: how many a broker has at rest does not change.
+  QuotaWatch();
+
   /// Tries whether the kernel takes another descriptor of this process. False also when it cannot
   /// be tried.
   bool exceeded();
