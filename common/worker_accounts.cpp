@@ -72,6 +72,38 @@ Result<gid_t> group_at(const std::string& group, std::size_t slot) {
   return found->group;
 }
 
+Result<std::vector<Credentials>> accounts_of_range(const std::string& user,
+                                                   const std::string& group, std::size_t slots) {
+  const auto range = parse_account_range(user);
+  if (!range) return range.error();
+  if (range->size() < slots) return too_few("accounts", range->size(), slots);
+  if (is_account_range(group)) {
+    const auto groups = parse_account_range(group);
+    if (!groups) return groups.error();
+    if (groups->size() < slots) return too_few("groups", groups->size(), slots);
+  }
+  std::vector<Credentials> accounts;
+  KeyedSet<uid_t> seen;
+  for (std::size_t slot = 0; slot < slots; ++slot) {
+    auto account = account_at(*range, slot);
+    if (!account) return account.error();
+    if (!group.empty()) {
+      const auto own = group_at(group, slot);
+      if (!own) return own.error();
+      account->group = *own;
+    }
+    const char* wrong = nullptr;
+    if (account->user == ::geteuid()) wrong = "mpbroker's own account is among them";
+    if (account->user == 0 || account->group == 0) wrong = "root, or root's group, is among them";
+    if (!seen.insert(account->user).second) wrong = "two of its names are the same account";
+    if (wrong != nullptr) {
+      return usage_error(fmt::format("expected accounts of the workers alone: {}", wrong));
+    }
+    accounts.push_back(*account);
+  }
+  return accounts;
+}
+
 }  // namespace
 
 std::string AccountRange::at(std::size_t index) const {
@@ -113,32 +145,9 @@ Result<WorkerAccounts> WorkerAccounts::find(const std::string& user, const std::
     found.accounts_.push_back(*one);
     return found;
   }
-  const auto range = parse_account_range(user);
-  if (!range) return range.error();
-  if (range->size() < slots) return too_few("accounts", range->size(), slots);
-  if (is_account_range(group)) {
-    const auto groups = parse_account_range(group);
-    if (!groups) return groups.error();
-    if (groups->size() < slots) return too_few("groups", groups->size(), slots);
-  }
-  KeyedSet<uid_t> seen;
-  for (std::size_t slot = 0; slot < slots; ++slot) {
-    auto account = account_at(*range, slot);
-    if (!account) return account.error();
-    if (!group.empty()) {
-      const auto own = group_at(group, slot);
-      if (!own) return own.error();
-      account->group = *own;
-    }
-    const char* wrong = nullptr;
-    if (account->user == ::geteuid()) wrong = "mpbroker's own account is among them";
-    if (account->user == 0 || account->group == 0) wrong = "root, or root's group, is among them";
-    if (!seen.insert(account->user).second) wrong = "two of its names are the same account";
-    if (wrong != nullptr) {
-      return usage_error(fmt::format("expected accounts of the workers alone: {}", wrong));
-    }
-    found.accounts_.push_back(*account);
-  }
+  auto accounts = accounts_of_range(user, group, slots);
+  if (!accounts) return accounts.error();
+  found.accounts_ = *std::move(accounts);
   found.separate_ = true;
   return found;
 }
