@@ -11,6 +11,7 @@
 #include <boost/json/parse.hpp>
 
 #include "broker/json_line.hpp"
+#include "common/foreign_descriptor.hpp"
 #include "common/log.hpp"
 
 namespace mpb {
@@ -87,7 +88,7 @@ void ControlConnection::receive() {
   std::array<char, 16 * 1024> bytes;  // NOLINT(*-member-init): the kernel fills it
   const std::size_t room = std::min(bytes.size(), limits_.line + 1 - input_.size());
   if (room == 0) return;
-  const ssize_t size = ::recv(socket_.get(), bytes.data(), room, MSG_DONTWAIT);
+  const ssize_t size = receive_bytes(socket_.get(), bytes.data(), room);
   if (size > 0) {
     input_.append(bytes.data(), static_cast<std::size_t>(size));
   } else if (size == 0) {

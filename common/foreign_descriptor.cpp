@@ -3,9 +3,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <system_error>
@@ -120,6 +122,30 @@ void close_elsewhere(UniqueFd fd) {
   if (!fd) return;
   closer_in_use() = true;
   Closer::instance().add(std::move(fd));
+}
+
+ssize_t receive_bytes(int socket, void* bytes, std::size_t size) {
+  constexpr std::size_t kMostDescriptors = 253;  // SCM_MAX_FD
+  // NOLINTNEXTLINE(*-member-init): the kernel says how much of it is filled
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control;
+  iovec part{bytes, size};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  const ssize_t count = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0) return count;
+  for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
+    if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t passed = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < passed; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(item) + i * sizeof fd, sizeof fd);
+      close_foreign(UniqueFd(fd));
+    }
+  }
+  return count;
 }
 
 std::size_t descriptors_closing() {

@@ -5,6 +5,8 @@
 // close, which are started when there is something for them and end when there is no more.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 
 #include "common/unique_fd.hpp"
@@ -26,6 +28,10 @@ void close_foreign(UniqueFd fd);
 void close_passed_on(UniqueFd fd);
 /// Closes it in one of those threads, whatever it is.
 void close_elsewhere(UniqueFd fd);
+
+/// recv(2) with MSG_DONTWAIT, of bytes alone. Whoever writes to a unix socket can pass descriptors
+/// along with them (SCM_RIGHTS): recv(2) itself would close these, and wait for it.
+ssize_t receive_bytes(int socket, void* bytes, std::size_t size);
 
 /// How many wait for their close(2) to begin or to return.
 std::size_t descriptors_closing();

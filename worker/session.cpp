@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/foreign_descriptor.hpp"
 #include "common/network.hpp"
 #include "common/socket_options.hpp"
 #include "worker/environment.hpp"
@@ -122,7 +123,7 @@ void Session::handle(std::uint32_t events) {
 
 void Session::read_once(std::uint32_t events) {
   auto& buffer = worker_->read_buffer;
-  const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const ssize_t count = receive_bytes(fd_.get(), buffer.data(), buffer.size());
   if (count > 0) {
     silent_ = false;
     if (state_ == State::kClassifying && service_->classifier->quick_ack()) {

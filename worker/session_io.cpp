@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "common/channel.hpp"
+#include "common/foreign_descriptor.hpp"
 #include "common/log.hpp"
 #include "common/socket_options.hpp"
 #include "worker/handoffs.hpp"
@@ -182,7 +182,7 @@ void Session::linger() {
 
 bool Session::discard_input(std::uint32_t events) {
   auto& buffer = worker_->read_buffer;
-  const ssize_t count = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const ssize_t count = receive_bytes(fd_.get(), buffer.data(), buffer.size());
   if (count > 0) return true;
   if (count < 0 && is_momentary(errno)) {
     if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());

@@ -3,11 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <string>
+#include <vector>
 
 #include "tests/hostile/siege.hpp"
 
 namespace mpb::test {
 namespace {
+
+/// A sandbox would take most of these means away; not every worker has one.
+const std::vector<std::string> kFree = {"--ping-limit", "4s",        "--answer-timeout",
+                                        "3s",           "--sandbox", "no"};
 
 class HostileSharing : public testing::Test {
  protected:
@@ -17,7 +23,7 @@ class HostileSharing : public testing::Test {
 
   /// It goes on with what it does, and nobody is held up for long.
   static void expect_endured(const std::string& attack) {
-    Siege siege({.attacks = "1=" + attack});
+    Siege siege({.attacks = "1=" + attack, .arguments = kFree});
     siege.begin();
     ASSERT_TRUE(siege.await_done());
     for (int i = 0; i < 10; ++i) siege.expect_served(70 + i, 0);
@@ -29,7 +35,7 @@ class HostileSharing : public testing::Test {
 };
 
 TEST_F(HostileSharing, AListenerThatIsSpoiltByAWorkerThatEnds) {
-  Siege siege({.attacks = "1=spoil-listener-and-end"});
+  Siege siege({.attacks = "1=spoil-listener-and-end", .arguments = kFree});
   siege.begin();
   EXPECT_TRUE(siege.await_replacement());
   EXPECT_TRUE(eventually_logs(siege, "SO_ATTACH_FILTER")) << siege.broker().log();
@@ -38,7 +44,7 @@ TEST_F(HostileSharing, AListenerThatIsSpoiltByAWorkerThatEnds) {
 }
 
 TEST_F(HostileSharing, AListenerThatIsSpoiltByAWorkerThatStays) {
-  Siege siege({.attacks = "1=spoil-listener"});
+  Siege siege({.attacks = "1=spoil-listener", .arguments = kFree});
   siege.begin();
   ASSERT_TRUE(siege.await_done());
   EXPECT_TRUE(eventually_logs(siege, "SO_ATTACH_FILTER")) << siege.broker().log();
@@ -48,7 +54,7 @@ TEST_F(HostileSharing, AListenerThatIsSpoiltByAWorkerThatStays) {
 }
 
 TEST_F(HostileSharing, AfterAWorkerThatEndsUntoldTheListenerIsAnother) {
-  Siege siege({.attacks = "1=exit-when-online"});
+  Siege siege({.attacks = "1=exit-when-online", .arguments = kFree});
   siege.begin();
   EXPECT_TRUE(siege.await_replacement());
   EXPECT_TRUE(eventually_logs(siege, "listener.renewed")) << siege.broker().log();
@@ -56,7 +62,7 @@ TEST_F(HostileSharing, AfterAWorkerThatEndsUntoldTheListenerIsAnother) {
 }
 
 TEST_F(HostileSharing, AfterOneThatWasToldToTheListenerIsTheSame) {
-  Siege siege({.attacks = "1=untrue-load"});
+  Siege siege({.attacks = "1=untrue-load", .arguments = kFree});
   siege.begin();
   ASSERT_TRUE(siege.await_done());
   siege.broker().request({{"command", "drain"}, {"slot", 1}});

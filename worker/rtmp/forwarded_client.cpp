@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/endpoint.hpp"
+#include "common/foreign_descriptor.hpp"
 #include "common/host_name.hpp"
 #include "common/log.hpp"
 #include "common/socket_options.hpp"
@@ -287,6 +288,9 @@ void ForwardedClient::start_relaying() {
   vhost_ = std::move(search_->request.vhost);
   seat_ = search_->set->seat(search_->tried.back());
   search_.reset();
+  // What may be passed along with bytes of a unix socket must not be closed by splice(2).
+  const auto is_tcp = [](int socket) { return stream_kind(socket) == StreamKind::kTcp; };
+  copies_ = !is_tcp(connection_.descriptor()) || !is_tcp(upstream_.get());
   on_upstream(EPOLLIN);
 }
 
@@ -334,7 +338,7 @@ bool ForwardedClient::pump_down() {
 
 bool ForwardedClient::pump(SplicePath& path, int source, int sink) {
   const auto interruptions = TurnGuard::count();
-  const bool moved = path.pump(upstreams_.pipes, source, sink, connection_.wary());
+  const bool moved = path.pump(upstreams_.pipes, source, sink, copies_ || connection_.wary());
   if (TurnGuard::count() != interruptions) connection_.endure_interruption();
   return moved;
 }

@@ -116,6 +116,7 @@ class ForwardedClient final : public ClientState {
   SplicePath up_;    // client to upstream
   SplicePath down_;  // upstream to client
   std::optional<EventLoop::TimerId> timer_;
+  bool copies_ = false;        // bytes go through this process: see SplicePath::pump
   bool client_ended_ = false;  // and the upstream was told
   bool unread_ = false;        // bytes wait for the client to read
 };

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/foreign_descriptor.hpp"
+
 namespace mpb::rtmp {
 namespace {
 
@@ -73,7 +75,7 @@ bool SplicePath::fill(PipePool& pool, int source, bool copies) {
 
 ssize_t SplicePath::fill_copy(int source) {
   copy_.resize(kBurst);
-  const ssize_t count = ::recv(source, copy_.data(), copy_.size(), MSG_DONTWAIT);
+  const ssize_t count = receive_bytes(source, copy_.data(), copy_.size());
   const int error = errno;
   copy_.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
   errno = error;

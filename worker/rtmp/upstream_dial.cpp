@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "common/descriptor_reserve.hpp"
+#include "common/foreign_descriptor.hpp"
 #include "proto/rtmp/handshake.hpp"
 
 namespace mpb::rtmp {
@@ -100,7 +101,7 @@ bool UpstreamDial::read() {
   std::array<char, kAnswerSize> buffer;  // NOLINT(*-member-init): recv fills what is used
   if (received_.size() < kAnswerSize) {
     const ssize_t count =
-        ::recv(socket_.get(), buffer.data(), kAnswerSize - received_.size(), MSG_DONTWAIT);
+        receive_bytes(socket_.get(), buffer.data(), kAnswerSize - received_.size());
     if (count == 0) {
       fail("it closed before it answered the handshake");
       return false;

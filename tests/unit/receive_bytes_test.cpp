@@ -1,0 +1,94 @@
+// Bytes of a unix socket, and what may come along with them.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <string>
+
+#include "common/endpoint.hpp"
+#include "common/foreign_descriptor.hpp"
+#include "tests/support/descriptors.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr int kLingerSeconds = 60;
+
+struct Pair {
+  Pair() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+    ours.reset(ends[0]);
+    peer.reset(ends[1]);
+  }
+  UniqueFd ours;
+  UniqueFd peer;
+};
+
+void send_with(int socket, const std::string& bytes, int descriptor) {
+  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  cmsghdr* passed = CMSG_FIRSTHDR(&header);
+  passed->cmsg_level = SOL_SOCKET;
+  passed->cmsg_type = SCM_RIGHTS;
+  passed->cmsg_len = CMSG_LEN(sizeof descriptor);
+  std::memcpy(CMSG_DATA(passed), &descriptor, sizeof descriptor);
+  ASSERT_EQ(::sendmsg(socket, &header, MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+}
+
+std::string receive(const Pair& pair) {
+  std::array<char, 100> buffer{};
+  const ssize_t count = receive_bytes(pair.ours.get(), buffer.data(), buffer.size());
+  return count < 0 ? std::strerror(errno)
+                   : std::string(buffer.data(), static_cast<std::size_t>(count));
+}
+
+TEST(ReceiveBytes, GivesBytesOrSaysWhyNot) {
+  Pair pair;
+  EXPECT_EQ(receive(pair), std::strerror(EAGAIN));
+  ASSERT_EQ(::send(pair.peer.get(), "hello", 5, 0), 5);
+  EXPECT_EQ(receive(pair), "hello");
+  pair.peer.reset();
+  EXPECT_EQ(receive(pair), "");
+}
+
+TEST(ReceiveBytes, ClosesWhatComesAlong) {
+  const Pair pair;
+  const std::size_t before = test::open_descriptors();
+  send_with(pair.peer.get(), "x", pair.ours.get());
+  EXPECT_EQ(receive(pair), "x");
+  for (int i = 0; i < 4000 && test::open_descriptors() > before; ++i) ::usleep(10'000);
+  EXPECT_EQ(test::open_descriptors(), before);
+}
+
+TEST(ReceiveBytes, DoesNotWaitForTheCloseOfASocketThatLingers) {
+  const UniqueFd listener = *listen_on(parse_endpoint("127.0.0.1:0").value(), 1);
+  const Endpoint address = local_endpoint(listener.get()).value();
+  const UniqueFd reader(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(reader.get(), address.data(), address.length), 0);
+  UniqueFd lingering(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  const std::string bytes(1 << 16, 'x');
+  while (::send(lingering.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0) continue;
+  const linger patience{1, kLingerSeconds};
+  ASSERT_EQ(::setsockopt(lingering.get(), SOL_SOCKET, SO_LINGER, &patience, sizeof patience), 0);
+  const Pair pair;
+  send_with(pair.peer.get(), "x", lingering.get());
+  lingering.reset();
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(receive(pair), "x");
+  const auto took = std::chrono::steady_clock::now() - begun;
+  EXPECT_LT(took, std::chrono::seconds(kLingerSeconds / 2));
+}
+
+}  // namespace
+}  // namespace mpb
