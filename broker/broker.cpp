@@ -10,6 +10,7 @@
 
 #include "broker/client_limit.hpp"
 #include "broker/descriptor_plan.hpp"
+#include "broker/quota_watch.hpp"
 #include "broker/worker_environment.hpp"
 #include "common/inherited_sockets.hpp"
 #include "common/listen_names.hpp"
@@ -20,11 +21,11 @@
 namespace mpb {
 namespace {
 
-constexpr std::uint32_t kCredit = 256;     // deliveries to a worker without an Ack
-constexpr std::uint32_t kWindow = 1024;    // handoffs of a worker without a verdict
-constexpr std::uint8_t kMaxAttempts = 16;  // offers of one client until it is refused
-constexpr Duration kTick{500};             // between two looks at overdue Acks and at sockets
-constexpr Duration kWaitTick{20};          // how exactly waiting clients' deadlines are kept
+constexpr std::uint32_t kLeastCredit = 16;  // see delivery_window: until that is known
+constexpr std::uint32_t kWindow = 1024;     // handoffs of a worker without a verdict
+constexpr std::uint8_t kMaxAttempts = 16;   // offers of one client until it is refused
+constexpr Duration kTick{500};              // between two looks at overdue Acks and at sockets
+constexpr Duration kWaitTick{20};           // how exactly waiting clients' deadlines are kept
 
 /// Differs between a broker and the one before it: seconds since 1970, as far as 32 bits go.
 std::uint32_t generation() {
@@ -44,7 +45,7 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
       settings_(std::move(settings)),
       configured_limit_(settings_.worker_limit()),
       read_options_(std::move(read_options)),
-      workers_(settings_.max_clients, kCredit),
+      workers_(settings_.max_clients, kLeastCredit),
       router_(workers_, settings_.max_keys, std::random_device{}()),
       scaler_(scaler_rules()),
       dispatcher_(workers_, router_, scaler_, generation()),
@@ -216,6 +217,7 @@ void Broker::apply_client_limit() {
   }
   workers_.set_soft_limit(limit);
   workers_.set_most_clients(descriptor_limit());
+  workers_.set_window(delivery_window(descriptor_limit(), settings_.worker_limit()));
 }
 
 std::string Broker::descriptor_warning() {
@@ -472,7 +474,7 @@ void Broker::watch_quota() {
   constexpr std::uint32_t kPatience = 3;       // ticks: a burst of clients is soon over
   constexpr std::size_t kDescriptors = 2'048;  // of a worker that are looked at
   constexpr std::uint64_t kTellAgain = 120;    // ticks
-  quota_exceeded_ = quota_.exceeded() ? quota_exceeded_ + 1 : 0;
+  quota_exceeded_ = may_pass_no_descriptor() ? quota_exceeded_ + 1 : 0;
   if (quota_exceeded_ < kPatience || quota_exceeded_ % kPatience != 0) return;
   Slot culprit = kNoSlot;
   std::uint64_t most = 0;

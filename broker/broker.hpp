@@ -16,7 +16,6 @@
 #include "broker/kinship.hpp"
 #include "broker/listener_set.hpp"
 #include "broker/pin_set.hpp"
-#include "broker/quota_watch.hpp"
 #include "broker/refusal_report.hpp"
 #include "broker/remains.hpp"
 #include "broker/router.hpp"
@@ -144,7 +143,6 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   ControlSocket control_;
   Trespass trespass_;
   RefusalReport refusals_;
-  QuotaWatch quota_;
   std::uint32_t quota_exceeded_ = 0;  // ticks in a row
   TurnAway turn_away_;
   ServiceView service_;

@@ -4,14 +4,18 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "common/unique_fd.hpp"
 
 namespace mpb {
 namespace {
@@ -33,15 +37,12 @@ std::uint64_t number_of(std::string_view text, std::string_view name) {
 
 }  // namespace
 
-QuotaWatch::QuotaWatch() {
+bool may_pass_no_descriptor() {
   std::array<int, 2> fds{-1, -1};
   constexpr int kType = SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
-  if (::socketpair(AF_UNIX, kType, 0, fds.data()) != 0) return;
-  for (std::size_t i = 0; i < fds.size(); ++i) ends_[i].reset(fds[i]);
-}
-
-bool QuotaWatch::exceeded() {
-  if (!ends_[0]) return false;
+  if (::socketpair(AF_UNIX, kType, 0, fds.data()) != 0) return false;
+  const UniqueFd sender(fds[0]);
+  const UniqueFd receiver(fds[1]);
   char byte = 0;
   iovec vector{&byte, sizeof byte};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
@@ -54,10 +55,10 @@ bool QuotaWatch::exceeded() {
   rights->cmsg_level = SOL_SOCKET;
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof(int));
-  const int own = ends_[0].get();
-  std::memcpy(CMSG_DATA(rights), &own, sizeof own);
-  if (::sendmsg(own, &header, MSG_NOSIGNAL) < 0) return errno == ETOOMANYREFS;
-  ::recv(ends_[1].get(), &byte, sizeof byte, 0);  // without a place for it: the kernel closes it
+  std::memcpy(CMSG_DATA(rights), &fds[0], sizeof fds[0]);
+  if (::sendmsg(sender.get(), &header, MSG_NOSIGNAL) < 0) return errno == ETOOMANYREFS;
+  // Without a place for it the kernel closes the copy.
+  ::recv(receiver.get(), &byte, sizeof byte, 0);
   return false;
 }
 

@@ -5,26 +5,14 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
-#include "common/unique_fd.hpp"
-
 namespace mpb {
 
-class QuotaWatch {
- public:
-  /// Its descriptors are there from the start: how many a broker has at rest does not change.
-  QuotaWatch();
-
-  /// Tries whether the kernel takes another descriptor of this process. False also when it cannot
-  /// be tried.
-  bool exceeded();
-
- private:
-  std::array<UniqueFd, 2> ends_;
-};
+/// Tries whether the kernel takes another descriptor of this process. False also when that cannot
+/// be tried.
+bool may_pass_no_descriptor();
 
 /// How many descriptors wait in the unix sockets that a process has, without the one of inode
 /// `except`, and without what descriptors in them have in their turn. Looks at `most` descriptors

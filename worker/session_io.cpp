@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/channel.hpp"
 #include "common/foreign_descriptor.hpp"
 #include "common/log.hpp"
 #include "common/socket_options.hpp"
@@ -305,7 +306,7 @@ void Session::close() {
   } else {
     worker_->loop.forget(watch_);
   }
-  fd_.reset();
+  close_passed_on(std::move(fd_));
   detach();
   --service_->counters.clients;
   if (counted_) worker_->clients.remove_routed();

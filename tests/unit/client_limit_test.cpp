@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "broker/descriptor_plan.hpp"
+
 namespace mpb {
 namespace {
 
@@ -26,6 +28,14 @@ TEST(ClientLimit, IsWhatDescriptorsAllowWhenExtraWorkersMayCome) {
   EXPECT_EQ(client_limit(settings, 1000), 875U);
   EXPECT_EQ(client_limit(settings, 0), 1U) << "0 would be none";
   EXPECT_EQ(client_limit(settings, UINT64_MAX), UINT32_MAX);
+}
+
+TEST(DeliveryWindow, WorkersThatDoNotReadLeaveHalfOfWhatMayBeInFlight) {
+  EXPECT_EQ(delivery_window(20'000, 4), 256U);
+  EXPECT_EQ(delivery_window(1'024, 4), 128U);
+  EXPECT_EQ(delivery_window(1'024, 1), 256U);
+  EXPECT_EQ(delivery_window(64, 100), 16U);
+  EXPECT_EQ(delivery_window(0, 0), 16U);
 }
 
 }  // namespace
