@@ -140,13 +140,13 @@ TEST_P(Crowded, AlsoWithoutALimitOfTheirOwn) {
 
 TEST_P(Crowded, ThoseThatSpokeKeepTheirPlaces) {
   const BrokerProcess broker(with({"--header-timeout", "0"}));
-  Crowd crowd(broker.port(), 120);
-  for (Client& client : crowd.clients()) client.send("C");
+  std::vector<Client> crowd;
+  for (int i = 0; i < 120; ++i) crowd.emplace_back(broker.port()).send("C");
   Client late(broker.port());
   late.send(claim_bytes(1));
   EXPECT_TRUE(throughout(2s, [&] { return late.is_quiet(); })) << "there is no room for it";
-  for (std::size_t i = 0; i < 80; ++i) EXPECT_TRUE(crowd.clients()[i].is_quiet()) << i;
-  crowd.clients().clear();
+  for (std::size_t i = 0; i < 80; ++i) EXPECT_TRUE(crowd[i].is_quiet()) << i;
+  crowd.clear();
   EXPECT_EQ(late.read_text(), kHello);
 }
 
