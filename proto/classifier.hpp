@@ -39,6 +39,8 @@ inline constexpr std::string_view kSourceFull = "Too many clients come from this
 class Findings {
  public:
   virtual ~Findings() = default;
+  /// Bytes that it holds.
+  [[nodiscard]] virtual std::size_t memory() const = 0;
 };
 
 /// How far the classification of one client has come. Kept where its bytes are; a client that is

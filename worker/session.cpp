@@ -156,14 +156,14 @@ void Session::consume(std::string_view fresh) {
     reject_input();
     return close();
   }
-  keep(joined, bytes);
+  set_aside(joined, bytes);
   go_on();
 }
 
 /// `rest` waits for more: the end of `joined`, or of fresh bytes if that is empty. It is copied
 /// only where at least as much was consumed: one that sends byte by byte costs no more than its
 /// bytes.
-void Session::keep(std::string& joined, std::string_view rest) {
+void Session::set_aside(std::string& joined, std::string_view rest) {
   if (rest.size() <= joined.size() / 2 || joined.empty()) {
     input_ = rest;
     return;

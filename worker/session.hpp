@@ -129,7 +129,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
     return error == EAGAIN || (error == EINTR && !exposed_);
   }
   void consume(std::string_view fresh);
-  void keep(std::string& joined, std::string_view rest);
+  void set_aside(std::string& joined, std::string_view rest);
   void go_on();
   /// Each false: the session has left this kind of work (moved, parked, closed), stop.
   bool classify(std::string_view& bytes);

@@ -14,8 +14,9 @@ void Session::note_memory(std::size_t bytes) {
 }
 
 std::size_t Session::memory() const {
+  const std::size_t findings = so_far_.findings ? so_far_.findings->memory() : 0;
   return input_.capacity() + output_.capacity() + state_on_the_move_.capacity() +
-         wanted_.capacity() + handler_bytes_;
+         wanted_.capacity() + findings + handler_bytes_;
 }
 
 void Session::account_memory() {

@@ -60,6 +60,8 @@ Verdict on_prefix(const ProxyPrefix& prefix, Stage next) {
 
 /// What came behind the handshake, read once whatever the pieces.
 struct Opening final : Findings {
+  [[nodiscard]] std::size_t memory() const override { return sizeof *this + reader.memory(); }
+
   ChunkReader reader{kMaxBeforeConnect, kMaxPartialBeforeConnect};
   std::size_t read = kHandshakeBlock;  // bytes, from C2 on
   int messages = 0;

@@ -438,11 +438,11 @@ TEST_F(RtmpHostile, MediaAndEndsOfNoStreamAreIgnored) {
   EXPECT_TRUE(stray->next(MessageType::kCommandAmf0));
 }
 
-TEST_F(RtmpHostile, ThousandsOfStreamsOnOneConnectionLeaveNothing) {
+TEST_F(RtmpHostile, HundredsOfStreamsOnOneConnectionLeaveNothing) {
   auto busy = peer();
   ASSERT_TRUE(busy->enter(kVhost));
-  const int rounds = 3'000 / slow_factor();
-  for (int i = 1; i <= rounds; ++i) {
+  constexpr int kRounds = 200;  // so many commands are soon taken, as MessagePace has it
+  for (int i = 1; i <= kRounds; ++i) {
     busy->send(rtmp_command_bytes("createStream", i, 0) +
                rtmp_command_bytes("play", 0, static_cast<std::uint32_t>(i),
                                   string_argument(i % 2 == 0 ? "s" : "x" + std::to_string(i))) +
