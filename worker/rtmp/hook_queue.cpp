@@ -203,7 +203,7 @@ HookQueue::News HookQueue::finish(std::uint64_t ticket, Outcome outcome, TimePoi
     case Outcome::kFailed:
       news.opened = server.breaker.failed(now);
       if (server.breaker.state() == CircuitBreaker::State::kOpen) {
-        news.given_up = give_up(place.server, server);
+        news.given_up = give_up(server);
       }
       break;
     case Outcome::kNotSent:
@@ -213,7 +213,7 @@ HookQueue::News HookQueue::finish(std::uint64_t ticket, Outcome outcome, TimePoi
   return news;
 }
 
-std::vector<std::uint64_t> HookQueue::give_up(const std::string& name, Server& server) {
+std::vector<std::uint64_t> HookQueue::give_up(Server& server) {
   std::vector<std::uint64_t> tickets;
   for (const auto& [vhost_name, vhost] : server.vhosts) {
     for (const auto& [source_name, source] : vhost.sources) {

@@ -112,7 +112,7 @@ class HookQueue {
   void wait(std::uint64_t ticket, const HookPlace& place, Server& server);
   void wait_no_more(std::uint64_t ticket, const HookPlace& place, Server& server);
   static void drop_if_idle(Server& server, const HookPlace& place);
-  std::vector<std::uint64_t> give_up(const std::string& name, Server& server);
+  std::vector<std::uint64_t> give_up(Server& server);
   std::optional<std::uint64_t> next_of(const std::string& name, Server& server);
 
   std::map<std::string, Server> servers_;
