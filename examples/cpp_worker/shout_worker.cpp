@@ -46,8 +46,8 @@ int main(int argc, char** argv) {
   auto registry = mpb::Registry::with_defaults();
   registry.add_protocol("room", "shout",
                         [](auto&, auto&) { return std::make_unique<RoomClassifier>(); });
-  // It needs nothing besides its clients. One that connects to others, or keeps files, says so, as
-  // its workers have nothing else once they are ready: {.connect = true, .write = {"/var/lib/room"}}.
+  // It needs nothing besides its clients. One that connects to others, or keeps files, declares it
+  // ({.connect = true, .write = {"/var/lib/room"}}): its workers have nothing else once ready.
   registry.add_handler("room", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
   return mpb::worker_main(argc, argv, registry);
 }
