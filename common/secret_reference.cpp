@@ -14,11 +14,15 @@ namespace mpb {
 namespace {
 
 constexpr std::string_view kCredential = "credential:";
-constexpr std::string_view kFile = "file:/";
+constexpr std::string_view kFile = "file:";
 
 /// Nothing: the value is no reference.
 Result<std::string> path_of(std::string_view value) {
-  if (value.starts_with(kFile)) return std::string(value.substr(kFile.size() - 1));
+  if (value.starts_with(kFile)) {
+    const std::string_view path = value.substr(kFile.size());
+    if (path.starts_with('/')) return std::string(path);
+    return usage_error("expected file:/PATH, a path from / on");
+  }
   if (!value.starts_with(kCredential)) return std::string();
   const std::string_view name = value.substr(kCredential.size());
   if (!is_name(name) || name == "." || name == "..") {
