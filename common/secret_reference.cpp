@@ -55,6 +55,10 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
 
 }  // namespace
 
+bool is_secret_reference(std::string_view value) {
+  return value.starts_with(kCredential) || value.starts_with(kFile);
+}
+
 Result<std::string> read_secret_reference(std::string_view value, std::size_t most) {
   const auto path = path_of(value);
   if (!path) return path.error();
@@ -62,7 +66,7 @@ Result<std::string> read_secret_reference(std::string_view value, std::size_t mo
   auto secret = read_file(*path, most);
   if (!secret) return secret;
   // Workers are sent it as a value.
-  if (secret->starts_with(kCredential) || secret->starts_with(kFile)) {
+  if (is_secret_reference(*secret)) {
     return usage_error(
         fmt::format("{}: expected a secret, and not where one is", printable(*path)));
   }

@@ -200,6 +200,8 @@ TEST_F(SecretFiles, WhatIsInThemIsCheckedAndNotShown) {
   for (const char* name : {"bad", "lines", "empty", "long", "missing"}) {
     const std::string told = told_of(std::string("publish-key = credential:") + name + "\n");
     EXPECT_NE(told.find("mp.ini:7: [vhost a.test] publish-key = ...: "), std::string::npos) << told;
+    const bool says_where = told.find("in the file that it names: ") != std::string::npos;
+    EXPECT_EQ(says_where, std::string_view(name) != "missing") << told;
     EXPECT_EQ(told.find("S3cret"), std::string::npos) << told;
   }
 }
