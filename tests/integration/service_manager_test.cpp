@@ -126,6 +126,7 @@ TEST(ServiceManagerTest, IsToldWhatCameOfAReloadOfASingleProcess) {
   setup.config = base;
   setup.arguments = {"--workers", "0"};
   setup.environment = {"NOTIFY_SOCKET=" + manager.path()};
+  setup.await_ready = false;
   const BrokerProcess alone(setup);
   ASSERT_TRUE(manager.is_told("READY=1")) << manager.told();
   alone.write_config(base + "publsh-key = S3cret\n");
