@@ -53,11 +53,13 @@ bool Kinship::is_orphan(pid_t child) const {
 Kin Kinship::of(pid_t pid, pid_t* worker) const {
   if (pid <= 0) return Kin::kStranger;  // outside of this process's namespace
   const pid_t own = ::getpid();
+  pid_t descendant = pid;
   for (int i = 0; i < kTries; ++i) {
-    pid_t descendant = pid;
+    descendant = pid;
     for (int generation = 0;; ++generation) {
       if (generation == kMaxGenerations) return Kin::kWorker;
-      if (descendant == own || descendant == 0) return Kin::kStranger;
+      // Process 1 is given nobody's remains while this one is there to be given them.
+      if (descendant == own || descendant <= 1) return Kin::kStranger;
       const auto parent = parent_of(descendant);
       if (!parent) break;
       if (*parent == own) {
@@ -67,8 +69,19 @@ Kin Kinship::of(pid_t pid, pid_t* worker) const {
       descendant = *parent;
     }
   }
-  // There, of a user that this one may signal, and hidden: so nobody is who has no reason to be.
-  return ::kill(pid, 0) == 0 ? Kin::kWorker : Kin::kUnknown;
+  return of_hidden(pid, descendant);
+}
+
+Kin Kinship::of_hidden(pid_t pid, pid_t hidden) {
+  if (Child::is_one(pid) || has_mark_of_descent(pid)) return Kin::kWorker;
+  const bool is_there = ::kill(pid, 0) == 0;
+  // Processes of other users may be hidden from this one (proc(5), hidepid), and these start some
+  // of its user: service managers and sudo do. By its mark it is no worker's.
+  if (hidden != pid && ::kill(hidden, 0) != 0 && errno == EPERM) return Kin::kStranger;
+  // Without /proc everybody is.
+  if (::access("/proc/self/stat", F_OK) != 0 && is_there) return Kin::kStranger;
+  // Of a user that this one may signal, and hidden: so nobody is who has no reason to be.
+  return is_there ? Kin::kWorker : Kin::kUnknown;
 }
 
 Kin Kinship::of_peer(int socket) const {

@@ -37,6 +37,8 @@ class Kinship {
  private:
   /// Of a child of this process.
   [[nodiscard]] bool is_kin(pid_t child) const;
+  /// `hidden`: the process itself, or the one from which on its line cannot be followed.
+  [[nodiscard]] static Kin of_hidden(pid_t pid, pid_t hidden);
 
   bool strangers_ = false;  // may be among the children
   std::function<bool(uid_t)> is_account_;

@@ -238,9 +238,7 @@ Result<std::vector<Warning>> Broker::reload() {
     } else {
       events_.emit(LogLevel::kError, "reload", {{"ok", false}, {"why", why}, {"help", help}});
     }
-    // Every user of the machine may read the status, not so the log: no word of the file is in it.
-    tell(fmt::format("READY=1\nSTATUS=Reload failed, nothing was changed: {}, see the log",
-                     lines.size() == 1 ? "1 problem" : fmt::format("{} problems", lines.size())));
+    tell(told_of_failed_reload(lines.size()));
     return done.error();
   }
   fresh->warnings.insert(fresh->warnings.end(), kept.begin(), kept.end());

@@ -14,11 +14,15 @@ namespace mpb {
 namespace {
 
 constexpr std::string_view kCredential = "credential:";
-constexpr std::string_view kFile = "file:/";
+constexpr std::string_view kFile = "file:";
 
 /// Nothing: the value is no reference.
 Result<std::string> path_of(std::string_view value) {
-  if (value.starts_with(kFile)) return std::string(value.substr(kFile.size() - 1));
+  if (value.starts_with(kFile)) {
+    const std::string_view path = value.substr(kFile.size());
+    if (path.starts_with('/')) return std::string(path);
+    return usage_error("expected file:/PATH, a path from / on");
+  }
   if (!value.starts_with(kCredential)) return std::string();
   const std::string_view name = value.substr(kCredential.size());
   if (!is_name(name) || name == "." || name == "..") {
@@ -51,6 +55,10 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
 
 }  // namespace
 
+bool is_secret_reference(std::string_view value) {
+  return value.starts_with(kCredential) || value.starts_with(kFile);
+}
+
 Result<std::string> read_secret_reference(std::string_view value, std::size_t most) {
   const auto path = path_of(value);
   if (!path) return path.error();
@@ -58,7 +66,7 @@ Result<std::string> read_secret_reference(std::string_view value, std::size_t mo
   auto secret = read_file(*path, most);
   if (!secret) return secret;
   // Workers are sent it as a value.
-  if (secret->starts_with(kCredential) || secret->starts_with(kFile)) {
+  if (is_secret_reference(*secret)) {
     return usage_error(
         fmt::format("{}: expected a secret, and not where one is", printable(*path)));
   }

@@ -16,4 +16,7 @@ namespace mpb {
 /// be one.
 Result<std::string> read_secret_reference(std::string_view value, std::size_t most);
 
+/// Whether a value is such a reference, if a bad one.
+bool is_secret_reference(std::string_view value);
+
 }  // namespace mpb

@@ -1,6 +1,7 @@
 #include "common/service_manager.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -40,6 +41,11 @@ void notify_service_manager(std::string_view assignments) {
   const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
            reinterpret_cast<const sockaddr*>(&address), length);
+}
+
+std::string told_of_failed_reload(std::size_t problems) {
+  return fmt::format("READY=1\nSTATUS=Reload failed, nothing was changed: {}, see the log",
+                     problems == 1 ? "1 problem" : fmt::format("{} problems", problems));
 }
 
 std::optional<Duration> watchdog_interval() {

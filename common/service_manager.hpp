@@ -2,6 +2,7 @@
 // library. Without systemd all of it does nothing.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,10 @@ namespace mpb {
 /// Sends "READY=1", "STATUS=...", ..., one a line, to $NOTIFY_SOCKET, if there is one. What is not
 /// plain in them is escaped (common/plain_text.hpp); a value has no line end in it.
 void notify_service_manager(std::string_view assignments);
+
+/// What to send after a reload that failed. Every user of the machine may read it, not so the log:
+/// no word of the file is in it.
+std::string told_of_failed_reload(std::size_t problems);
 
 /// How often the manager wants to hear WATCHDOG=1: half of $WATCHDOG_USEC, if that is for us.
 std::optional<Duration> watchdog_interval();

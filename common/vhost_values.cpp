@@ -124,6 +124,11 @@ Result<std::vector<Network>> read_list(std::string_view text,
   }
 }
 
+/// What an error about a secret begins with.
+std::string_view where_of(std::string_view value) {
+  return is_secret_reference(value) ? "in the file that it names: " : "";
+}
+
 }  // namespace
 
 Result<std::string> read_vhost_name(std::string_view text) {
@@ -194,8 +199,8 @@ Result<std::string> read_key(std::string_view text) {
     return key;
   }
   return usage_error(fmt::format(
-      "expected 1 to {} visible ASCII characters, no '&' among them: it stands in a URL",
-      kMaxSecret));
+      "{}expected 1 to {} visible ASCII characters, no '&' among them: it stands in a URL",
+      where_of(text), kMaxSecret));
 }
 
 Result<std::string> read_secret(std::string_view text) {
@@ -206,7 +211,9 @@ Result<std::string> read_secret(std::string_view text) {
       std::all_of(secret->begin(), secret->end(), fits)) {
     return secret;
   }
-  return usage_error(fmt::format("expected 1 to {} bytes of text", kMaxSecret));
+  return usage_error(
+      fmt::format("{}expected 1 to {} bytes of text, no control characters among them",
+                  where_of(text), kMaxSecret));
 }
 
 Result<std::string> read_hook_url(std::string_view value) {
@@ -214,7 +221,8 @@ Result<std::string> read_hook_url(std::string_view value) {
   if (!read) return read;
   const std::string& text = *read;
   if (text.starts_with("https://")) {
-    return usage_error("there is no TLS: expected http://HOST[:PORT]/PATH");
+    return usage_error(
+        fmt::format("{}there is no TLS: expected http://HOST[:PORT]/PATH", where_of(value)));
   }
   const auto url = parse_http_url(text);
   // RFC 3986 has neither, and a file would need twice the room for them.
@@ -226,9 +234,9 @@ Result<std::string> read_hook_url(std::string_view value) {
     }
   }
   return usage_error(fmt::format(
-      "expected http://HOST[:PORT]/PATH of at most {} visible ASCII characters, no '#', '\"' or "
+      "{}expected http://HOST[:PORT]/PATH of at most {} visible ASCII characters, no '#', '\"' or "
       "'\\' among them, HOST being a name or an address such as 127.0.0.1 or [::1]",
-      kMaxHookUrl));
+      where_of(value), kMaxHookUrl));
 }
 
 Result<bool> read_hook_failure(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "common/confinement.hpp"
 #include "common/landlock.hpp"
@@ -31,10 +32,11 @@ constexpr std::array kSystemFiles{"/usr",
                                   "/dev/random",
                                   "/proc/sys/vm/overcommit_memory",
                                   "/sys/devices/system/cpu"};
-// Where the files are by which names are looked up. They are replaced while workers run, so that
-// rules for the files themselves would hold for files that are gone.
-constexpr std::array kNameFolders{"/etc", "/run/systemd/resolve", "/run/resolvconf",
-                                  "/run/NetworkManager", "/run/nscd"};
+// Where the files are by which names are looked up, on most systems also before they are there.
+constexpr std::array kNameFolders{"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager",
+                                  "/run/nscd"};
+// What leads out of /etc on others.
+constexpr std::array kNameFiles{"resolv.conf", "hosts", "nsswitch.conf", "host.conf", "gai.conf"};
 
 Status failed(const char* what) {
   return with_help(system_error(std::string("sandbox: ") + what),
@@ -76,6 +78,19 @@ bool has_abstract_service_manager() {
 
 }  // namespace
 
+std::vector<std::string> paths_of_names(const std::filesystem::path& etc) {
+  std::vector<std::string> paths{etc.string()};
+  for (const char* name : kNameFiles) {
+    std::error_code error;
+    const auto file = std::filesystem::canonical(etc / name, error);
+    if (error) continue;
+    const auto folder = file.parent_path();
+    const bool is_shared = folder == folder.root_path() || folder.parent_path() == "/";
+    paths.push_back((is_shared ? file : folder).string());
+  }
+  return paths;
+}
+
 Status confine_worker(const Needs& needs) {
   if (missing_all_of_sandbox()) return {};
   if (const Status given_up = give_up_what_is_not_needed(); !given_up) return given_up;
@@ -89,6 +104,7 @@ Status confine_worker(const Needs& needs) {
   for (const char* path : kSystemFiles) rules->allow(path, Access::kRead);
   if (needs.connect) {
     for (const char* path : kNameFolders) rules->allow(path, Access::kRead);
+    for (const auto& path : paths_of_names("/etc")) rules->allow(path, Access::kRead);
   }
   allow_standard_error(*rules);
   allow_declared(*rules, needs);

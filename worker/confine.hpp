@@ -3,8 +3,10 @@
 // out (see missing_for_sandbox in common/confinement.hpp); what fails although it does is an error.
 #pragma once
 
+#include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "common/error.hpp"
 #include "common/settings.hpp"
@@ -21,6 +23,10 @@ Status confine_single_process(const Needs& needs, std::span<const ListenerSettin
 
 /// `needs`: of the handlers whose clients it serves.
 Status confine_calls(const Needs& needs);
+/// The paths that looking names up takes, if `etc` is /etc: that folder, and those of files that
+/// its symbolic links lead to. Folders, for the files are replaced while workers run and rules for
+/// them would hold for what is gone; only of a folder below / (/run, /root) it is the file.
+std::vector<std::string> paths_of_names(const std::filesystem::path& etc);
 /// What a single process needs besides its handlers.
 Needs needs_of_single_process();
 

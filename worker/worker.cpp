@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -59,6 +60,10 @@ WorkerSettings from_options(const Settings& options) {
   settings.media_memory = options.media_memory;
   return settings;
 }
+
+constexpr const char* kFolderOfPath =
+    "this user must be able to write to the folder of the path; with sandbox = strict it must be "
+    "the one that was there at the start: if it was made anew, restart";
 
 }  // namespace
 
@@ -159,8 +164,10 @@ void Worker::restore_paths() {
     if (listener.socket->path_state() != OwnedPath::State::kGone) continue;
     auto renewed = listener.socket->renew(ListeningSocket::Renewal::kAtAnyPrice);
     if (!renewed) {
+      Error error = renewed.error();
+      if (error.code == EACCES && error.help.empty()) error.help = kFolderOfPath;
       LogLine line(LogLevel::kError, "listener.failed");
-      add_error(line("listener", listener.service.name), renewed.error());
+      add_error(line("listener", listener.service.name), error);
       continue;
     }
     if (*renewed) listener.upkeep.keep(*std::move(renewed), loop_.now());

@@ -95,16 +95,19 @@ int run_under_broker(const Registry& registry) {
 void reload(Worker& worker, std::span<const char* const> arguments, const KeptFile& kept) {
   notify_service_manager("RELOADING=1");
   const auto options = parse_options(arguments, "mpworker", &kept);
-  if (options) {
-    log_warnings(options->warnings);
-    worker.reconfigure(options->settings);
-    set_log_level(options->settings.log_level);
-    log_info("reload")("ok", true)("note", "listeners change only at a restart");
-  } else {
-    log_error("reload")("ok", false)(
-        "why", fmt::format("{}", fmt::join(lines_of(options.error().text), "; ")));
+  if (!options) {
+    const auto lines = lines_of(options.error().text);
+    LogLine line(LogLevel::kError, "reload");
+    line("ok", false)("why", fmt::format("{}", fmt::join(lines, "; ")));
+    if (!options.error().help.empty()) line("help", options.error().help);
+    notify_service_manager(told_of_failed_reload(lines.size()));
+    return;
   }
-  notify_service_manager("READY=1");
+  log_warnings(options->warnings);
+  worker.reconfigure(options->settings);
+  set_log_level(options->settings.log_level);
+  log_info("reload")("ok", true)("note", "listeners change only at a restart");
+  notify_service_manager("READY=1\nSTATUS=Reloaded");
 }
 
 void feed_watchdog(EventLoop& loop, Duration interval) {

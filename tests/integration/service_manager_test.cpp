@@ -119,6 +119,26 @@ TEST(ServiceManagerTest, IsToldNothingOfAFileThatCannotBeRead) {
   }
 }
 
+TEST(ServiceManagerTest, IsToldWhatCameOfAReloadOfASingleProcess) {
+  ServiceManager manager;
+  BrokerSetup setup;
+  const std::string base = "[listener main]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\n";
+  setup.config = base;
+  setup.arguments = {"--workers", "0"};
+  setup.environment = {"NOTIFY_SOCKET=" + manager.path()};
+  setup.await_ready = false;
+  const BrokerProcess alone(setup);
+  ASSERT_TRUE(manager.is_told("READY=1")) << manager.told();
+  alone.write_config(base + "publsh-key = S3cret\n");
+  alone.signal(SIGHUP);
+  ASSERT_TRUE(manager.is_told("STATUS=Reload failed, nothing was changed: 1 problem"))
+      << manager.told();
+  EXPECT_EQ(manager.told().find("S3cret"), std::string::npos) << manager.told();
+  alone.write_config(base);
+  alone.signal(SIGHUP);
+  EXPECT_TRUE(manager.is_told("STATUS=Reloaded")) << manager.told();
+}
+
 TEST(ServiceManagerTest, TheWatchdogIsFedWhileTheBrokerLives) {
   ServiceManager manager;
   BrokerSetup setup;

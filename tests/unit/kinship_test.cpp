@@ -1,11 +1,16 @@
 #include "broker/kinship.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -87,6 +92,95 @@ TEST_F(Kinships, OfPeers) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   EXPECT_EQ(kinship.of_peer(others.get()), Kin::kUnknown) << "it has ended";
+}
+
+// --- where /proc does not show everything
+// ---------------------------------------------------------
+
+constexpr uid_t kUser = 65534;
+constexpr int kNotPermitted = 77;
+
+/// As execve(2) does: whoever changes its user is hidden from that user, too.
+bool become_user() {
+  return ::setresuid(kUser, kUser, kUser) == 0 && ::prctl(PR_SET_DUMPABLE, 1) == 0;
+}
+
+/// A process of kUser that was started by a process of this one's user, and stays.
+pid_t start_of_user() {
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe(ends.data()) != 0) ::_exit(1);
+  if (::fork() == 0) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (!become_user()) ::_exit(1);
+      const pid_t own = ::getpid();
+      if (::write(ends[1], &own, sizeof own) != sizeof own) ::_exit(1);
+    }
+    while (true) ::pause();
+  }
+  pid_t pid = 0;
+  if (::read(ends[0], &pid, sizeof pid) != sizeof pid) ::_exit(1);
+  return pid;
+}
+
+/// What `look` returns as kUser with another /proc, given a process of kUser that a hidden one has
+/// started. All it starts ends with it.
+int with_proc(const char* type, const char* options, const std::function<int(pid_t)>& look) {
+  const pid_t process = ::fork();
+  if (process == 0) {
+    // As process 1 of a namespace, below which nobody stays.
+    if (::unshare(CLONE_NEWNS | CLONE_NEWPID) != 0) ::_exit(kNotPermitted);
+    const pid_t first = ::fork();
+    if (first != 0) {
+      int status = 0;
+      ::waitpid(first, &status, 0);
+      ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+    }
+    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("proc", "/proc", type, 0, options) != 0) {
+      ::_exit(kNotPermitted);
+    }
+    const pid_t other = start_of_user();
+    const pid_t broker = ::fork();
+    if (broker == 0) ::_exit(become_user() ? look(other) : 1);
+    int status = 0;
+    ::waitpid(broker, &status, 0);
+    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+  }
+  int status = 0;
+  ::waitpid(process, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/// 0: workers are told from others.
+int tells_workers(pid_t other) {
+  const Kinship kinship;
+  if (kinship.of(other) != Kin::kStranger) return 2;
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe(ends.data()) != 0) return 1;
+  const pid_t worker = ::fork();
+  if (worker == 0) {
+    begin_descent();
+    const pid_t started = ::fork();
+    if (started != 0 && ::write(ends[1], &started, sizeof started) != sizeof started) ::_exit(1);
+    while (true) ::pause();
+  }
+  pid_t started = 0;
+  if (::read(ends[0], &started, sizeof started) != sizeof started) return 1;
+  if (kinship.of(worker) != Kin::kWorker) return 3;
+  return kinship.of(started) == Kin::kWorker ? 0 : 4;
+}
+
+TEST(KinshipByLittle, OfProcessesWhoseParentsAreHidden) {
+  const int found = with_proc("proc", "hidepid=2", tells_workers);
+  if (found == kNotPermitted) GTEST_SKIP() << "not permitted to mount";
+  EXPECT_EQ(found, 0);
+}
+
+TEST(KinshipByLittle, WithoutProc) {
+  const int found = with_proc("tmpfs", nullptr, tells_workers);
+  if (found == kNotPermitted) GTEST_SKIP() << "not permitted to mount";
+  EXPECT_EQ(found, 0);
 }
 
 }  // namespace

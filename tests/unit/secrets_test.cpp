@@ -178,7 +178,7 @@ TEST_F(SecretFiles, AValueMayNameACredentialOrAFile) {
   EXPECT_EQ(read_secret_reference("credential:key", kMaxSecret).value(), "sesame");
   EXPECT_EQ(read_secret_reference("file:" + (folder / "other").string(), kMaxSecret).value(),
             " with blanks ");
-  for (const char* itself : {"sesame", "file:", "file:x", "credential", "CREDENTIAL:key"}) {
+  for (const char* itself : {"sesame", "file", "credential", "CREDENTIAL:key"}) {
     EXPECT_EQ(read_secret_reference(itself, kMaxSecret).value(), itself);
   }
   const auto settings = parse_config(
@@ -200,6 +200,8 @@ TEST_F(SecretFiles, WhatIsInThemIsCheckedAndNotShown) {
   for (const char* name : {"bad", "lines", "empty", "long", "missing"}) {
     const std::string told = told_of(std::string("publish-key = credential:") + name + "\n");
     EXPECT_NE(told.find("mp.ini:7: [vhost a.test] publish-key = ...: "), std::string::npos) << told;
+    const bool says_where = told.find("in the file that it names: ") != std::string::npos;
+    EXPECT_EQ(says_where, std::string_view(name) != "missing") << told;
     EXPECT_EQ(told.find("S3cret"), std::string::npos) << told;
   }
 }
@@ -208,6 +210,9 @@ TEST_F(SecretFiles, WhatCannotBeReadSaysWhy) {
   EXPECT_NE(error_of("credential:../key").find("expected credential:NAME"), std::string::npos);
   EXPECT_NE(error_of("credential:").find("expected credential:NAME"), std::string::npos);
   EXPECT_NE(error_of("credential:..").find("expected credential:NAME"), std::string::npos);
+  for (const char* value : {"file:", "file:key", "file:./key"}) {
+    EXPECT_NE(error_of(value).find("expected file:/PATH"), std::string::npos) << value;
+  }
   EXPECT_NE(error_of("credential:none").find("No such file"), std::string::npos);
   EXPECT_NE(error_of("file:/dev/null").find("expected a regular file"), std::string::npos);
   EXPECT_NE(error_of("file:/").find("expected a regular file"), std::string::npos);
