@@ -476,21 +476,24 @@ void Broker::watch_quota() {
   constexpr std::uint64_t kTellAgain = 120;    // ticks
   quota_exceeded_ = may_pass_no_descriptor() ? quota_exceeded_ + 1 : 0;
   if (quota_exceeded_ < kPatience || quota_exceeded_ % kPatience != 0) return;
-  Slot culprit = kNoSlot;
-  std::uint64_t most = 0;
+  // Of many descriptors the next ones in each look.
+  const std::uint64_t from = (quota_exceeded_ / kPatience - 1) * kDescriptors % descriptor_limit();
+  std::vector<Slot> slots;
+  std::vector<QueuedDescriptors> queued;
   supervisor_.for_each_ready([&](Slot slot, WorkerProcess& worker) {
     if (!worker.hears()) return;
-    const std::uint64_t queued =
-        descriptors_queued_in(worker.pid(), worker.channel_inode(), kDescriptors);
-    if (queued <= most) return;
-    culprit = slot;
-    most = queued;
+    slots.push_back(slot);
+    queued.push_back(
+        descriptors_left_by(worker.pid(), worker.channel_inode(), {from, kDescriptors}));
   });
-  if (culprit != kNoSlot) {
+  if (const auto found = who_uses_up(queued, descriptor_limit())) {
+    const std::string many = queued[*found].hidden
+                                 ? "descriptors that it hides"
+                                 : fmt::format("{} descriptors", queued[*found].count);
     return supervisor_.kill_hung(
-        culprit, fmt::format("it leaves {} descriptors in sockets of its own, and nobody can pass "
-                             "any more: RLIMIT_NOFILE counts those in flight",
-                             most));
+        slots[*found], fmt::format("it leaves {} in sockets of its own or of its children, and "
+                                   "nobody can pass any more: RLIMIT_NOFILE counts those in flight",
+                                   many));
   }
   if (quota_exceeded_ % kTellAgain != kPatience) return;
   events_.emit(LogLevel::kError, "descriptors",

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 
 namespace mpb {
 
@@ -14,9 +16,28 @@ namespace mpb {
 /// be tried.
 bool may_pass_no_descriptor();
 
-/// How many descriptors wait in the unix sockets that a process has, without the one of inode
-/// `except`, and without what descriptors in them have in their turn. Looks at `most` descriptors
-/// at most; 0 also when /proc does not tell.
-std::uint64_t descriptors_queued_in(pid_t pid, ino_t except, std::size_t most);
+/// Descriptors that wait in unix sockets.
+struct QueuedDescriptors {
+  std::uint64_t count = 0;
+  bool hidden = false;  // a process does not let this user look (PR_SET_DUMPABLE)
+};
+
+/// Of the descriptors of a process those that are looked at: `most` from number `from` on.
+struct DescriptorRange {
+  std::size_t from = 0;
+  std::size_t most = 0;
+};
+
+/// In those that a process has, without the one of inode `except`, and without what descriptors in
+/// them have in their turn. None also when /proc does not tell.
+QueuedDescriptors descriptors_queued_in(pid_t pid, ino_t except, DescriptorRange looked_at);
+
+/// The same of a worker with all that it has started.
+QueuedDescriptors descriptors_left_by(pid_t worker, ino_t except, DescriptorRange looked_at);
+
+/// Whose they are when no more may be passed than `limit`: the index of who has a good part of
+/// them; else of who alone hides them, as not all do; else of who has any. Nothing: cannot be seen.
+std::optional<std::size_t> who_uses_up(std::span<const QueuedDescriptors> queued,
+                                       std::uint64_t limit);
 
 }  // namespace mpb

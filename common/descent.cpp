@@ -40,22 +40,38 @@ rlim_t mark() {
   return std::min(own.rlim_max, kLargestMark) - 1;
 }
 
-}  // namespace
-
-std::vector<pid_t> own_children() {
+std::vector<pid_t> children(pid_t parent) {
   std::vector<pid_t> children;
   bool listed = false;
-  for_each_pid("/proc/self/task", [&](pid_t thread) {
-    std::ifstream list(fmt::format("/proc/self/task/{}/children", thread));
+  const std::string threads = fmt::format("/proc/{}/task", parent);
+  for_each_pid(threads, [&](pid_t thread) {
+    std::ifstream list(fmt::format("{}/{}/children", threads, thread));
     listed = listed || list.is_open();
     children.insert(children.end(), std::istream_iterator<pid_t>(list), {});
   });
   if (listed) return children;
   // A kernel without that file.
-  for_each_pid("/proc", [&, own = ::getpid()](pid_t pid) {
-    if (parent_of(pid) == own) children.push_back(pid);
+  for_each_pid("/proc", [&](pid_t pid) {
+    if (parent_of(pid) == parent) children.push_back(pid);
   });
   return children;
+}
+
+}  // namespace
+
+std::vector<pid_t> own_children() {
+  return children(::getpid());
+}
+
+std::vector<pid_t> descendants_of(pid_t pid, std::size_t most) {
+  std::vector<pid_t> found{pid};
+  for (std::size_t i = 0; i < found.size() && found.size() <= most; ++i) {
+    const std::vector<pid_t> more = children(found[i]);
+    found.insert(found.end(), more.begin(), more.end());
+  }
+  found.erase(found.begin());
+  if (found.size() > most) found.resize(most);
+  return found;
 }
 
 std::optional<pid_t> parent_of(pid_t pid) {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,9 @@ namespace mpb {
 /// The children of this process: those it has started and, if it is their subreaper (prctl(2)) or
 /// process 1, those it was given; also those that have ended and nobody has waited for.
 std::vector<pid_t> own_children();
+
+/// The children of a process and theirs in turn, without itself; `most` of them at most.
+std::vector<pid_t> descendants_of(pid_t pid, std::size_t most);
 
 /// Nothing: there is no such process, or it is hidden from this user.
 std::optional<pid_t> parent_of(pid_t pid);
