@@ -16,6 +16,11 @@
 #include "worker/worker_context.hpp"
 
 namespace mpb {
+namespace {
+
+constexpr int kMostRounds = 64;  // calls of a handler for one client in one turn
+
+}  // namespace
 
 void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd, bool held_back) {
   worker_ = &worker;
@@ -148,8 +153,11 @@ void Session::consume(std::string_view fresh) {
   while (state_ == State::kClassifying && !bytes.empty()) {
     if (!classify(bytes)) break;
   }
-  while (state_ == State::kServing && (std::exchange(called_for_, false) || !bytes.empty())) {
+  for (int round = 1; state_ == State::kServing; ++round) {
+    if (!std::exchange(called_for_, false) && bytes.empty()) break;
     if (!serve(bytes)) break;
+    yielded_ = round == kMostRounds;
+    if (yielded_) break;
   }
   if ((state_ != State::kClassifying && state_ != State::kServing) || detached_) return;
   if (bytes.size() > channel::kMaxPrefix) {
@@ -250,7 +258,8 @@ bool Session::serve(std::string_view& bytes) {
     case Step::Next::kContinue:
       return false;
     case Step::Next::kYield:
-      yielded_ = !output_.empty();
+      // Also where the kernel took it all: a client that asks for much takes turns with the others.
+      yielded_ = answered;
       return !yielded_;
     case Step::Next::kWait:
       waiting_ = true;

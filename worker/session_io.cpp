@@ -196,7 +196,7 @@ bool Session::discard_input(std::uint32_t events) {
 /// With answers waiting, the client has to read them before it is read from. While its handler
 /// wants no bytes only its end matters.
 bool Session::watch_what_matters() {
-  if (!output_.empty()) return watch(EPOLLOUT);
+  if (!output_.empty() || yielded_) return watch(EPOLLOUT);
   const std::uint32_t reading = waiting_ ? EPOLLRDHUP : EPOLLIN;
   return watch(blocked_ ? reading | EPOLLOUT : reading);
 }
@@ -243,7 +243,7 @@ void Session::set_deadline() {
   if (state_ == State::kParked) return deadlines.route.restart(*this, now);
   if (state_ == State::kWaiting) return deadlines.room.restart(*this, now);
   if (state_ == State::kHeldBack) return deadlines.source.restart(*this, now);
-  if (!output_.empty() || blocked_) return deadlines.send.restart(*this, now);
+  if (!output_.empty() || blocked_ || yielded_) return deadlines.send.restart(*this, now);
   if (idle_exempt_ || waiting_) return DeadlineList<Session>::stop(*this);
   deadlines.idle.restart(*this, now);
 }

@@ -158,6 +158,17 @@ TEST(ClientCounters, AManyAnswersClientCostsBoundedMemory) {
   EXPECT_LE(broker.worker(0).rss_bytes - before, 16 * 1024 * 1024);
 }
 
+TEST_P(ClientTimes, ManyThatAskForMuchAtOnceHoldUpNobody) {
+  const BrokerProcess broker(with({}));
+  Crowd crowd(broker.port(), 200);
+  for (Client& client : crowd.clients()) {
+    const std::string questions(60'000, 'W');
+    (void)!::send(client.fd(), questions.data(), questions.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  Client other(broker.port());
+  EXPECT_EQ(other.claim(1), kHello);
+}
+
 TEST(Descriptors, AWorkerWithoutDescriptorsPausesInsteadOfSpinning) {
   const BrokerProcess broker({"--workers", "1"});
   Client before(broker.port());
