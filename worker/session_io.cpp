@@ -115,7 +115,7 @@ bool Session::endure_interruption() {
   if (!made_to_wait) return true;
   RateBucket& lines = worker_->blocking_lines;
   if (lines.ready(now, kLines)) {
-    log_warning("client.closed")("listener", service_->name)("key", client_.key)(
+    log_warning("client.closed")("listener", service_->name)("key", std::string(client_.key))(
         "untold", lines.take(now, kLines))(
         "why", "another process made its socket blocking, and this worker wait");
   } else {

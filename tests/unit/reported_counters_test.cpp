@@ -12,9 +12,7 @@ constexpr std::uint64_t kAll = UINT64_MAX;
 constexpr std::uint64_t kMost = 1ULL << 53U;
 
 std::string words(const std::vector<std::uint64_t>& values) {
-  std::string bytes(values.size() * sizeof(std::uint64_t), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(std::uint64_t)};
 }
 
 /// Of a worker with listeners that have accepted so many.
