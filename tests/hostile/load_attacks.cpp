@@ -125,8 +125,9 @@ void own_many_keys(Rogue& rogue) {
   static const Connection connection = unix_connection();
   constexpr std::size_t kKeys = 500;
   for (std::size_t i = 0; i < kKeys; ++i) {
+    const std::string key = "taken " + std::to_string(i);
     channel::Handoff message;
-    message.key = "taken " + std::to_string(i);
+    message.key = key;
     rogue.hand_off(message, connection.server.get());
     rogue.behave_until([&] { return rogue.verdicts() == i + 1; });
   }
