@@ -493,6 +493,7 @@ TEST_F(HooksTest, WhateverAServerSendsIsBounded) {
       ok + "Content-Length: -1\r\n\r\n0",
       "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 1\r\n\r\n0",
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n0",
+      "HTTP/1.1 000 None\r\nContent-Length: 1\r\n\r\n0",
       std::string(300'000, '\0'),
   };
   for (const std::string& bytes : answers) {

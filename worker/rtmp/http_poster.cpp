@@ -202,6 +202,9 @@ class HttpPoster::Exchange : public std::enable_shared_from_this<Exchange> {
       parser_.emplace().body_limit(kMaxReplyBody);
       return read();
     }
+    if (message.result_int() < 100) {  // Beast takes "000"; RFC 9110, 15
+      return reply(no_answer(fmt::format("no HTTP status: {:03}", message.result_int())));
+    }
     HttpReply answer = no_answer({});
     answer.status = message.result_int();
     answer.body = std::move(message.body());
