@@ -15,6 +15,10 @@ function(mpb_harden target)
   endforeach()
   target_compile_options(${target} INTERFACE ${flags})
   target_link_options(${target} INTERFACE -pie LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+  if(MPB_HAS_fcf_protection_full)
+    # Said to the linker, too: the start files of Debian's C library do not say it of themselves.
+    target_link_options(${target} INTERFACE LINKER:-z,ibt LINKER:-z,shstk)
+  endif()
 endfunction()
 
 if(NOT MPB_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
