@@ -50,10 +50,10 @@ struct AnswerEntry {
 boost::json::value number_value(double number);
 boost::json::object entry_object(const AnswerList& list, const AnswerEntry& entry);
 
-/// Counts entries against the bounds above.
 /// What an entry takes of the bounds, as one figure to compare by.
 std::size_t cost_of(const AnswerEntry& entry);
 
+/// Counts entries against the bounds above.
 class EntryBudget {
  public:
   /// False: it is too much.

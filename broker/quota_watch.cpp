@@ -10,13 +10,13 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/descent.hpp"
+#include "common/descriptor_passing.hpp"
 #include "common/unique_fd.hpp"
 
 namespace mpb {
@@ -46,19 +46,9 @@ bool may_pass_no_descriptor() {
   const UniqueFd sender(fds[0]);
   const UniqueFd receiver(fds[1]);
   char byte = 0;
-  iovec vector{&byte, sizeof byte};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &vector;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(rights), &fds[0], sizeof fds[0]);
-  if (::sendmsg(sender.get(), &header, MSG_NOSIGNAL) < 0) return errno == ETOOMANYREFS;
+  if (send_passing(sender.get(), {&byte, sizeof byte}, {fds.data(), 1}) < 0) {
+    return errno == ETOOMANYREFS;
+  }
   // Without a place for it the kernel closes the copy.
   ::recv(receiver.get(), &byte, sizeof byte, 0);
   return false;

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
 
+#include "common/descriptor_passing.hpp"
 #include "proto/message.hpp"
 
 namespace mpb {
@@ -23,15 +23,13 @@ constexpr int kDiscardedAtOnce = 64;            // datagrams of a channel that i
 constexpr Duration kInFlightRetry{5};           // ETOOMANYREFS: no event tells when it is over
 constexpr int kSocketBuffer = 1 << 20;          // bytes; room for bursts before the queue is needed
 
-constexpr std::size_t kMostDescriptors = 253;  // SCM_MAX_FD: what one datagram can carry
-
 /// Where every channel of the process receives: one thread, one batch at a time. One byte more than
 /// the longest datagram, so that a longer one shows as MSG_TRUNC.
 struct ReceiveArena {
   // Room for all that a datagram can carry: the kernel would close what does not fit in our name,
   // and wait for it if its SO_LINGER says so.
   struct alignas(cmsghdr) Control {
-    std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> bytes;
+    std::array<char, CMSG_SPACE(kMostPassed * sizeof(int))> bytes;
     /// Where closing waits for others, as few as possible come in.
     [[nodiscard]] std::size_t room() const {
       return closing_is_held_up() ? CMSG_SPACE(sizeof(int)) : bytes.size();
@@ -72,20 +70,13 @@ struct TakenDescriptors {
 
 TakenDescriptors take_descriptors(msghdr& header) {
   TakenDescriptors taken;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      UniqueFd owned(fd);
-      if (taken.count++ == 0) {
-        taken.first = std::move(owned);
-      } else {
-        close_foreign(std::move(owned));
-      }
+  take_passed(header, [&taken](UniqueFd fd) {
+    if (taken.count++ == 0) {
+      taken.first = std::move(fd);
+    } else {
+      close_foreign(std::move(fd));
     }
-  }
+  });
   if (taken.count > 1) close_foreign(std::move(taken.first));
   return taken;
 }
@@ -136,23 +127,10 @@ void discard(UniqueFd socket) {
 }
 
 ssize_t send_now(int socket, std::string_view bytes, int fd) {
-  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &vector;
-  header.msg_iovlen = 1;
-  if (fd >= 0) {
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    cmsghdr* c = CMSG_FIRSTHDR(&header);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(c), &fd, sizeof fd);
-  }
+  const std::span<const int> fds(&fd, fd >= 0 ? 1 : 0);
   ssize_t sent = 0;
   do {
-    sent = ::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = send_passing(socket, bytes, fds, MSG_DONTWAIT);
   } while (sent < 0 && errno == EINTR);
   return sent;
 }

@@ -7,13 +7,13 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "common/descriptor_passing.hpp"
 #include "common/signals.hpp"
 
 namespace mpb {
@@ -125,9 +125,8 @@ void close_elsewhere(UniqueFd fd) {
 }
 
 ssize_t receive_bytes(int socket, void* bytes, std::size_t size) {
-  constexpr std::size_t kMostDescriptors = 253;  // SCM_MAX_FD
   // NOLINTNEXTLINE(*-member-init): the kernel says how much of it is filled
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMostPassed * sizeof(int))> control;
   iovec part{bytes, size};
   msghdr header{};
   header.msg_iov = &part;
@@ -136,15 +135,7 @@ ssize_t receive_bytes(int socket, void* bytes, std::size_t size) {
   header.msg_controllen = control.size();
   const ssize_t count = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (count < 0) return count;
-  for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
-    if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t passed = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < passed; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(item) + i * sizeof fd, sizeof fd);
-      close_foreign(UniqueFd(fd));
-    }
-  }
+  take_passed(header, [](UniqueFd fd) { close_foreign(std::move(fd)); });
   return count;
 }
 

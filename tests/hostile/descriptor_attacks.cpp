@@ -8,8 +8,8 @@
 
 #include <array>
 #include <csignal>
-#include <cstring>
 
+#include "common/descriptor_passing.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {
@@ -96,24 +96,6 @@ void ejected_with_lingering(Rogue& rogue) {
   });
 }
 
-/// Puts descriptors into the queue of a stream socket's peer.
-void pass(int socket, const std::vector<int>& descriptors) {
-  char byte = 0;
-  iovec vector{&byte, sizeof byte};
-  std::vector<char> control(CMSG_SPACE(descriptors.size() * sizeof(int)));
-  msghdr header{};
-  header.msg_iov = &vector;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-  std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
-  ::sendmsg(socket, &header, MSG_NOSIGNAL);
-}
-
 /// A client that is a unix socket, which nobody may close without closing all that is in its queue.
 void laden_client(Rogue& rogue) {
   auto& connections = lingering_connections(200);
@@ -121,7 +103,7 @@ void laden_client(Rogue& rogue) {
   for (const Connection& connection : connections) descriptors.push_back(connection.server.get());
   static std::vector<Connection> client(1);
   client[0] = unix_connection();
-  pass(client[0].client.get(), descriptors);
+  send_passing<kMostPassed>(client[0].client.get(), "x", descriptors);
   for (Connection& connection : connections) connection.server.reset();
   channel::Handoff message;
   message.attempts = UINT8_MAX;

@@ -8,30 +8,18 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <stdexcept>
 #include <utility>
 #include <vector>
+
+#include "common/descriptor_passing.hpp"
 
 namespace mpb::test {
 
 /// Sends a byte with so many copies of a descriptor.
 inline bool pass_copies(int socket, int fd, std::size_t count) {
   const std::vector<int> descriptors(count, fd);
-  char byte = 0;
-  iovec vector{&byte, sizeof byte};
-  std::vector<char> control(CMSG_SPACE(count * sizeof(int)));
-  msghdr header{};
-  header.msg_iov = &vector;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(count * sizeof(int));
-  std::memcpy(CMSG_DATA(rights), descriptors.data(), count * sizeof(int));
-  return ::sendmsg(socket, &header, MSG_NOSIGNAL) == 1;
+  return send_passing<kMostPassed>(socket, "x", descriptors) == 1;
 }
 
 /// While it lives, this user has more descriptors in flight than the kernel allows. Root, who has

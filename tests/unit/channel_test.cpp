@@ -5,13 +5,13 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/descriptor_passing.hpp"
 #include "proto/message.hpp"
 #include "tests/support/descriptors.hpp"
 #include "tests/support/exceeded_quota.hpp"
@@ -54,21 +54,7 @@ struct Recorder final : ChannelHandler {
 
 /// A datagram as a faulty or hostile peer may send it: any number of descriptors.
 bool send_raw(int socket, std::string_view bytes, const std::vector<int>& fds = {}) {
-  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};
-  std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
-  msghdr header{};
-  header.msg_iov = &vector;
-  header.msg_iovlen = 1;
-  if (!fds.empty()) {
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    cmsghdr* c = CMSG_FIRSTHDR(&header);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
-  }
-  return ::sendmsg(socket, &header, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+  return send_passing<kMostPassed>(socket, bytes, fds) == static_cast<ssize_t>(bytes.size());
 }
 
 /// A channel under test and, as its peer, a bare socket or a second channel.

@@ -10,7 +10,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "common/channel.hpp"
+#include "common/descriptor_passing.hpp"
 #include "common/endpoint.hpp"
 #include "worker/worker.hpp"
 
@@ -90,21 +90,8 @@ class KeptClient : public testing::Test {
   void send(const Message& message, int descriptor = -1) {
     std::string bytes;
     channel::encode(bytes, message);
-    iovec part{bytes.data(), bytes.size()};
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    if (descriptor >= 0) {
-      header.msg_control = control.data();
-      header.msg_controllen = control.size();
-      cmsghdr* passed = CMSG_FIRSTHDR(&header);
-      passed->cmsg_level = SOL_SOCKET;
-      passed->cmsg_type = SCM_RIGHTS;
-      passed->cmsg_len = CMSG_LEN(sizeof descriptor);
-      std::memcpy(CMSG_DATA(passed), &descriptor, sizeof descriptor);
-    }
-    ASSERT_EQ(::sendmsg(broker_.get(), &header, MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    const std::span<const int> fds(&descriptor, descriptor >= 0 ? 1 : 0);
+    ASSERT_EQ(send_passing(broker_.get(), bytes, fds), static_cast<ssize_t>(bytes.size()));
   }
   /// Skips others.
   template <class Message>

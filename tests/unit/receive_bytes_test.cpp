@@ -7,9 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <string>
 
+#include "common/descriptor_passing.hpp"
 #include "common/endpoint.hpp"
 #include "common/foreign_descriptor.hpp"
 #include "tests/support/descriptors.hpp"
@@ -31,19 +31,7 @@ struct Pair {
 };
 
 void send_with(int socket, const std::string& bytes, int descriptor) {
-  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  cmsghdr* passed = CMSG_FIRSTHDR(&header);
-  passed->cmsg_level = SOL_SOCKET;
-  passed->cmsg_type = SCM_RIGHTS;
-  passed->cmsg_len = CMSG_LEN(sizeof descriptor);
-  std::memcpy(CMSG_DATA(passed), &descriptor, sizeof descriptor);
-  ASSERT_EQ(::sendmsg(socket, &header, MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  ASSERT_EQ(send_passing(socket, bytes, {&descriptor, 1}), static_cast<ssize_t>(bytes.size()));
 }
 
 std::string receive(const Pair& pair) {
