@@ -22,13 +22,13 @@ def table(records, keys, loop, note):
     columns = [column for column in COLUMNS
                if any(median(records, loop, key, column[1]) is not None for key in keys)]
     lines = [f"{TITLES[loop]}{note} (medians of the rounds; dispatch latency, CPU in us)",
-             " " * 41 + "".join(f"{title:>12}" for title, _, _ in columns)]
+             " " * 47 + "".join(f"{title:>12}" for title, _, _ in columns)]
     for key in keys:
         cells = ""
         for _, figure, digits in columns:
             number = median(records, loop, key, figure)
             cells += f"{'-' if number is None else format(number, f'.{digits}f'):>12}"
-        lines.append(f"({key}) {servers.VARIANTS[key].title:37}{cells}")
+        lines.append(f"({key}) {servers.VARIANTS[key].title:43}{cells}")
     return lines
 
 

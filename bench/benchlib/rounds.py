@@ -5,7 +5,8 @@ import statistics
 from . import servers
 
 # Ratios that are printed: which variant, over which floor.
-PAIRS = (("c", "a"), ("d", "b"), ("e", "b"), ("b", "a"), ("e", "h"), ("h", "a"))
+PAIRS = (("c", "a"), ("d", "b"), ("e", "b"), ("b", "a"), ("e", "h"), ("h", "a"),
+         ("c", "C"), ("d", "D"), ("e", "E"))
 
 
 def measure(server, load):

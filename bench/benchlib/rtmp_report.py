@@ -13,7 +13,8 @@ FIGURES = (("CPU-s/Gbit", "cpu_s_per_gbit", 3), ("transit p50 us", "transit/p50"
            ("lost frames", "lost_frames", 0), ("load busy %", "busy_percent", 0),
            ("CPU us/session", "cpu_us_per_session", 0), ("sessions/s", "sessions_per_second", 0),
            ("first media ms", "first_media_ms", 1))
-PAIRS = (("r", "n"), ("d", "n"), ("m", "n"), ("r", "f"), ("d", "f"), ("n", "f"), ("m", "r"))
+PAIRS = (("r", "n"), ("d", "n"), ("m", "n"), ("r", "f"), ("d", "f"), ("n", "f"), ("m", "r"),
+         ("r", "R"), ("d", "D"), ("m", "M"))
 RATIO_FIGURES = ("cpu_s_per_gbit", "transit/p50", "transit/p99", "cpu_us_per_session",
                  "first_media_ms")
 
@@ -43,13 +44,13 @@ def table(title, records):
     columns = [column for column in FIGURES
                if any(typical(records, key, column[1]) is not None for key in keys)]
     lines = [f"{title} (medians of the rounds; of memory the most)",
-             " " * 36 + "".join(f"{name:>15}" for name, _, _ in columns)]
+             " " * 45 + "".join(f"{name:>15}" for name, _, _ in columns)]
     for key in keys:
         cells = ""
         for _, figure, digits in columns:
             number = typical(records, key, figure)
             cells += f"{'-' if number is None else format(number, f'.{digits}f'):>15}"
-        lines.append(f"({key}) {VARIANTS[key].title:32}{cells}")
+        lines.append(f"({key}) {VARIANTS[key].title:41}{cells}")
     for key, other in PAIRS:
         for figure in RATIO_FIGURES:
             found = ratio(records, key, other, figure)

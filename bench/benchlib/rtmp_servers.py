@@ -22,6 +22,7 @@ class Variant:
     program: str
     workers: int = 1
     latency: str = ""  # of mpbroker's vhost
+    bin_dir: str = ""  # where its program is, if not where all are
 
 
 VARIANTS = {variant.key: variant for variant in (
@@ -140,7 +141,7 @@ def broker_config(path, vhosts, latency):
 def start_broker(bin_dir, scratch, variant, vhosts=0):
     """With `vhosts` or a latency: by a configuration file that has so many [vhost] sections."""
     port = processes.free_port()
-    command = [os.path.join(bin_dir, "mpbroker"), "--listen", f"127.0.0.1:{port}",
+    command = [os.path.join(variant.bin_dir or bin_dir, "mpbroker"), "--listen", f"127.0.0.1:{port}",
                "--protocol", "rtmp", "--handler", "relay", "--workers", variant.workers,
                "--control-socket", os.path.join(scratch, f"{variant.key}-{port}.sock")]
     if vhosts or variant.latency:

@@ -22,6 +22,7 @@ class Variant:
     options: tuple
     handed_over: tuple  # least and greatest share of clients that W may tell as moved
     workers: int = 2
+    bin_dir: str = ""  # where its program is, if not where all are
 
 
 VARIANTS = {variant.key: variant for variant in (
@@ -69,7 +70,7 @@ class Server:
 
 def start(bin_dir, scratch, variant, extra=()):
     """Starts a variant and waits until it serves; checks that it hands over what it should."""
-    command = [os.path.join(bin_dir, variant.program), "--workers", variant.workers]
+    command = [os.path.join(variant.bin_dir or bin_dir, variant.program), "--workers", variant.workers]
     if variant.program == "mpbroker":
         port = processes.free_port()
         control = os.path.join(scratch, f"{variant.key}-{port}.sock")
