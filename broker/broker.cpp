@@ -359,7 +359,7 @@ void Broker::on_worker_gone(Slot slot, bool as_told) {
 }
 
 std::string_view Broker::on_worker_message(Slot slot, const channel::Message& message,
-                                           UniqueFd descriptor) {
+                                           ForeignDescriptor descriptor) {
   using namespace channel;  // NOLINT(*-using-namespace): the message types
   if (const auto* handoff = std::get_if<Handoff>(&message)) {
     return on_handoff(slot, *handoff, std::move(descriptor));
@@ -383,7 +383,7 @@ std::string_view Broker::on_worker_message(Slot slot, const channel::Message& me
 }
 
 std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
-                                    UniqueFd descriptor) {
+                                    ForeignDescriptor descriptor) {
   if (!listeners_.was_given(handoff.listener)) {
     close_foreign(std::move(descriptor));
     return "a Handoff of a listener that never was";
@@ -393,7 +393,7 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
   static const RoutingRules kWithdrawn{UINT16_MAX, Policy::kLocal, Overflow::kSpill, false};
   const Dispatch dispatch =
       dispatcher_.on_handoff(slot, handoff, listener != nullptr ? listener->rules : kWithdrawn,
-                             descriptor.valid(), loop_.now());
+                             descriptor.fd.valid(), loop_.now());
   if (dispatch.kind != Dispatch::Kind::kDeliver) {
     close_foreign(std::move(descriptor));
     return dispatch.why;
@@ -405,14 +405,15 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
   delivery.listener = handoff.listener;
   delivery.epoch = dispatch.epoch;
   delivery.hops = static_cast<std::uint16_t>(std::min(handoff.hops + 1, UINT16_MAX));
+  delivery.tcp = descriptor.kind == StreamKind::kTcp;
   delivery.key = handoff.key;
   delivery.state = handoff.state;
   delivery.prefix = handoff.prefix;
   WorkerProcess* target = supervisor_.process(dispatch.slot);
   const Status sent = target == nullptr ? unavailable_error("it has ended")
-                                        : target->deliver(delivery, descriptor.get());
+                                        : target->deliver(delivery, descriptor.fd.get());
   if (sent) {
-    close_passed_on(std::move(descriptor));
+    close_client(std::move(descriptor));
     return {};
   }
   close_foreign(std::move(descriptor));

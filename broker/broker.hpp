@@ -61,13 +61,14 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }
   void on_worker_online(Slot slot) override;
   std::string_view on_worker_message(Slot slot, const channel::Message& message,
-                                     UniqueFd descriptor) override;
+                                     ForeignDescriptor descriptor) override;
   void on_worker_drains(Slot slot) override;
   void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }
   void on_worker_gone(Slot slot, bool as_told) override;
   void on_all_gone() override;
 
-  std::string_view on_handoff(Slot slot, const channel::Handoff& handoff, UniqueFd descriptor);
+  std::string_view on_handoff(Slot slot, const channel::Handoff& handoff,
+                              ForeignDescriptor descriptor);
   std::string_view on_ack(Slot slot, const channel::Ack& ack);
   std::string_view on_nack(Slot slot, const channel::Nack& nack);
   std::string_view on_idle(Slot slot, const channel::Idle& idle);

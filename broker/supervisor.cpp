@@ -120,7 +120,7 @@ void Supervisor::on_ready(Slot slot) {
 }
 
 std::string_view Supervisor::on_message(Slot slot, const channel::Message& message,
-                                        UniqueFd descriptor) {
+                                        ForeignDescriptor descriptor) {
   return owner_.on_worker_message(slot, message, std::move(descriptor));
 }
 

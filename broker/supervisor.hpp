@@ -28,7 +28,7 @@ class SupervisorOwner {
   virtual UniqueFd enter_group(Slot slot) = 0;
   virtual void on_worker_online(Slot slot) = 0;
   virtual std::string_view on_worker_message(Slot slot, const channel::Message& message,
-                                             UniqueFd descriptor) = 0;
+                                             ForeignDescriptor descriptor) = 0;
   /// It takes no more clients from now on.
   virtual void on_worker_drains(Slot slot) = 0;
   /// Its process was killed, and will be gone soon.
@@ -114,7 +114,7 @@ class Supervisor final : private WorkerProcessOwner {
 
   void on_ready(Slot slot) override;
   std::string_view on_message(Slot slot, const channel::Message& message,
-                              UniqueFd descriptor) override;
+                              ForeignDescriptor descriptor) override;
   void on_pong(Slot slot) override;
   void on_ejected(Slot slot, const std::string& why) override;
   void on_unreachable(Slot slot) override { workers_.set_unreachable(slot); }

@@ -228,7 +228,7 @@ void WorkerProcess::finish() {
 }
 
 std::string_view WorkerProcess::check_descriptor(const channel::Message& message,
-                                                 const Datagram& datagram) const {
+                                                 const Datagram& datagram, StreamKind kind) {
   const bool expected = std::holds_alternative<channel::Handoff>(message);
   if (!expected) {
     return datagram.fd || datagram.descriptor_lost ? "a descriptor with a message that has none"
@@ -237,20 +237,20 @@ std::string_view WorkerProcess::check_descriptor(const channel::Message& message
   if (datagram.descriptor_lost) return {};
   if (!datagram.fd) return "a Handoff without a descriptor";
   // One that listens neither: whoever adopted the shared listener would shut it down in the end.
-  return stream_kind(datagram.fd.get()) != StreamKind::kOther
-             ? ""
-             : "a Handoff of something else than a stream socket";
+  return kind == StreamKind::kOther ? "a Handoff of something else than a stream socket" : "";
 }
 
 void WorkerProcess::on_datagram(Datagram& datagram) {
   const auto decoded = channel::decode(datagram.bytes);
   std::string_view wrong = decoded.why();
-  if (decoded) wrong = check_descriptor(*decoded, datagram);
-  if (wrong.empty()) wrong = handle(*decoded, datagram);
+  const StreamKind kind = datagram.fd ? stream_kind(datagram.fd.get()) : StreamKind::kOther;
+  if (decoded) wrong = check_descriptor(*decoded, datagram, kind);
+  if (wrong.empty()) wrong = handle(*decoded, datagram, kind);
   if (!wrong.empty()) eject(std::string(wrong));
 }
 
-std::string_view WorkerProcess::handle(const channel::Message& message, Datagram& datagram) {
+std::string_view WorkerProcess::handle(const channel::Message& message, Datagram& datagram,
+                                       StreamKind kind) {
   // Handoffs and Acks come with every client: many of them are no flood.
   const bool budgeted = !std::holds_alternative<channel::Handoff>(message) &&
                         !std::holds_alternative<channel::Ack>(message);
@@ -262,7 +262,7 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   if (const auto* answer = std::get_if<channel::Answer>(&message)) {
     if (const auto wrong = handle_answer(*answer); !wrong.empty()) return wrong;
   }
-  return owner_.on_message(slot_, message, std::move(datagram.fd));
+  return owner_.on_message(slot_, message, {std::move(datagram.fd), kind});
 }
 
 bool WorkerProcess::spend(std::uint32_t messages) {

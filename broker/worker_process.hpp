@@ -27,7 +27,7 @@ class WorkerProcessOwner {
   /// A message from an online or draining worker, other than Ready and Pong. Returns why the worker
   /// must be ejected for it; empty: it need not.
   virtual std::string_view on_message(Slot slot, const channel::Message& message,
-                                      UniqueFd descriptor) = 0;
+                                      ForeignDescriptor descriptor) = 0;
   virtual void on_pong(Slot slot) = 0;
   /// The worker is to end, and must not be sent clients any more; on_exited follows.
   virtual void on_ejected(Slot slot, const std::string& why) = 0;
@@ -110,9 +110,9 @@ class WorkerProcess final : private ChannelHandler {
   /// The process has ended and all it had sent was handled: its owner is told in the next turn.
   void finish();
   /// Each gives why the worker must be ejected; empty: all is well.
-  std::string_view check_descriptor(const channel::Message& message,
-                                    const Datagram& datagram) const;
-  std::string_view handle(const channel::Message& message, Datagram& datagram);
+  static std::string_view check_descriptor(const channel::Message& message,
+                                           const Datagram& datagram, StreamKind kind);
+  std::string_view handle(const channel::Message& message, Datagram& datagram, StreamKind kind);
   std::string_view handle_ready(const channel::Ready& message);
   std::string_view handle_pong(const channel::Pong& message);
   std::string_view handle_answer(const channel::Answer& message);

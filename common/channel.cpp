@@ -233,7 +233,7 @@ void Channel::flush() {
   while (!queue_.empty()) {
     if (!flush_one(queue_.front().bytes, queue_.front().fd.get())) return;
     quota_exceeded_ = false;
-    close_passed_on(std::move(queue_.front().fd));
+    close_foreign(std::move(queue_.front().fd));
     queue_.pop_front();
   }
   want_writable(false);

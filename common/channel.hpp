@@ -18,7 +18,7 @@
 namespace mpb {
 
 /// What came in: valid during the callback; take `fd` by moving it, else it is closed. Who takes it
-/// ends it with close_foreign() or close_passed_on().
+/// ends it with close_foreign() or close_client().
 struct Datagram {
   std::string_view bytes;
   UniqueFd fd;

@@ -1,27 +1,32 @@
 #include "common/foreign_descriptor.hpp"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "common/descriptor_passing.hpp"
 #include "common/signals.hpp"
+#include "common/turn_guard.hpp"
 
 namespace mpb {
 namespace {
 
 constexpr std::size_t kMaxThreads = 8;
 constexpr std::size_t kManyClosing = 512;
-constexpr std::chrono::seconds kSpare{10};  // how long a thread waits for something to close
+constexpr std::chrono::seconds kSpare{10};     // how long a thread waits for something to close
+constexpr std::chrono::minutes kDistrust{10};  // after a close that was made to wait
 
 int option_of(int fd, int option) {
   int value = -1;
@@ -95,9 +100,31 @@ std::atomic<bool>& closer_in_use() {
   return in_use;
 }
 
+/// The tcpi_state alone of what TCP_INFO tells (tcp(7)): none when it is no TCP socket.
+std::optional<std::uint8_t> tcp_state(int fd) {
+  std::uint8_t state = 0;
+  socklen_t length = sizeof state;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length) != 0) return std::nullopt;
+  return state;
+}
+
+/// Closes a TCP socket, in the caller's thread.
+void close_tcp(UniqueFd fd) {
+  using Clock = std::chrono::steady_clock;
+  static std::atomic<Clock::time_point> distrusted_until{};
+  const Clock::time_point until = distrusted_until;
+  if (until != Clock::time_point{} && Clock::now() < until) dont_linger(fd.get());
+  const auto interruptions = TurnGuard::count();
+  fd.reset();
+  if (TurnGuard::count() != interruptions) distrusted_until = Clock::now() + kDistrust;
+}
+
 }  // namespace
 
 StreamKind stream_kind(int fd) {
+  if (const auto state = tcp_state(fd)) {
+    return *state == TCP_LISTEN ? StreamKind::kOther : StreamKind::kTcp;
+  }
   if (option_of(fd, SO_TYPE) != SOCK_STREAM) return StreamKind::kOther;
   if (option_of(fd, SO_ACCEPTCONN) != 0) return StreamKind::kOther;
   const int domain = option_of(fd, SO_DOMAIN);
@@ -108,14 +135,26 @@ StreamKind stream_kind(int fd) {
                                                               : StreamKind::kOther;
 }
 
-void close_foreign(UniqueFd fd) {
-  if (!fd) return;
-  if (stream_kind(fd.get()) != StreamKind::kTcp) return close_elsewhere(std::move(fd));
-  dont_linger(fd.get());
+StreamKind client_kind(int listener) {
+  return is_internet(option_of(listener, SO_DOMAIN)) ? StreamKind::kTcp : StreamKind::kUnix;
 }
 
-void close_passed_on(UniqueFd fd) {
-  if (fd && !is_internet(option_of(fd.get(), SO_DOMAIN))) close_elsewhere(std::move(fd));
+void close_foreign(UniqueFd fd) {
+  if (!fd) return;
+  const StreamKind kind = stream_kind(fd.get());
+  close_foreign({std::move(fd), kind});
+}
+
+void close_foreign(ForeignDescriptor descriptor) {
+  if (!descriptor.fd) return;
+  if (descriptor.kind != StreamKind::kTcp) return close_elsewhere(std::move(descriptor.fd));
+  dont_linger(descriptor.fd.get());
+}
+
+void close_client(ForeignDescriptor descriptor) {
+  if (!descriptor.fd) return;
+  if (descriptor.kind != StreamKind::kTcp) return close_elsewhere(std::move(descriptor.fd));
+  close_tcp(std::move(descriptor.fd));
 }
 
 void close_elsewhere(UniqueFd fd) {

@@ -20,12 +20,22 @@ enum class StreamKind : unsigned char {
 };
 /// Asks the kernel alone: no file system is asked, whatever the descriptor is of.
 StreamKind stream_kind(int fd);
+/// Of those whom a listening socket gives.
+StreamKind client_kind(int listener);
+
+/// A descriptor that came from another process, and what it was found to be.
+struct ForeignDescriptor {
+  UniqueFd fd;
+  StreamKind kind = StreamKind::kOther;
+};
 
 /// Closes a descriptor whose last copy it may be; waits for nobody. A TCP socket does not linger.
 void close_foreign(UniqueFd fd);
-/// Closes one of which somebody else was just given a copy: the same with fewer questions, and
-/// lingering as it is.
-void close_passed_on(UniqueFd fd);
+void close_foreign(ForeignDescriptor descriptor);
+/// Closes one that few would make linger: a client's, or a copy of what was just passed on. Nothing
+/// is asked or switched off for it. The first TCP socket that lingers all the same waits until the
+/// turn's guard interrupts it (common/turn_guard.hpp); for some minutes after that none lingers.
+void close_client(ForeignDescriptor descriptor);
 /// Closes it in one of those threads, whatever it is.
 void close_elsewhere(UniqueFd fd);
 

@@ -144,12 +144,14 @@ struct Start {};
 
 /// A client that is now this worker's: the descriptor comes along.
 struct Deliver {
+  static constexpr std::uint16_t kTcp = 1;  // header flag: `tcp`
   std::uint64_t delivery = 0;
   std::uint64_t handoff = 0;  // the origin's id, for Resync
   std::uint16_t origin = 0;   // the origin's slot
   std::uint16_t listener = 0;
   std::uint32_t epoch = 0;  // 0: the receiver serves this client but does not own its key
   std::uint16_t hops = 0;   // how many times this client was handed over, this time included
+  bool tcp = false;         // the broker has seen that its socket is one of TCP or MPTCP
   std::string_view key;
   std::string_view state;
   std::string_view prefix;

@@ -218,6 +218,7 @@ Failure decode_handoff(const Header& header, ByteReader& in) {
 Failure decode_deliver(const Header& header, ByteReader& in) {
   Deliver m;
   m.delivery = header.id;
+  m.tcp = (header.flags & Deliver::kTcp) != 0;
   m.handoff = in.number<std::uint64_t>();
   m.origin = in.number<std::uint16_t>();
   m.listener = in.number<std::uint16_t>();

@@ -66,7 +66,7 @@ void encode(std::string& out, const Start&) {
 }
 
 void encode(std::string& out, const Deliver& m) {
-  append_header(out, Type::kDeliver, 24 + client_size(m), m.delivery);
+  append_header(out, Type::kDeliver, 24 + client_size(m), m.delivery, m.tcp ? Deliver::kTcp : 0);
   append_le(out, m.handoff);
   append_le(out, m.origin);
   append_le(out, m.listener);

@@ -102,11 +102,11 @@ void Acceptor::admit(UniqueFd client) {
     Notice notice;
     notice.reason = Reason::kClientsPerSource;
     worker_.environment->tell(notice, client.get());
-    dont_linger(client.get());
+    close_client({std::move(client), kind_});
     worker_.clients.give_back(session);
     return;
   }
-  session.begin(worker_, service_, std::move(client), !admitted);
+  session.begin(worker_, service_, {std::move(client), kind_}, !admitted);
 }
 
 bool Acceptor::is_full() const {

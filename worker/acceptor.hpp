@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "common/event_loop.hpp"
+#include "common/foreign_descriptor.hpp"
 #include "common/rate_bucket.hpp"
 #include "common/unique_fd.hpp"
 #include "worker/service.hpp"
@@ -15,7 +16,10 @@ struct WorkerContext;
 class Acceptor final : private EventHandler {
  public:
   Acceptor(WorkerContext& worker, Service& service, UniqueFd socket)
-      : worker_(worker), service_(service), socket_(std::move(socket)) {}
+      : worker_(worker),
+        service_(service),
+        socket_(std::move(socket)),
+        kind_(client_kind(socket_.get())) {}
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor() { stop(); }
@@ -53,6 +57,7 @@ class Acceptor final : private EventHandler {
   WorkerContext& worker_;
   Service& service_;
   UniqueFd socket_;
+  StreamKind kind_;  // of its clients
   Watch watch_;
   bool paused_ = false;
   bool retired_ = false;

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "common/foreign_descriptor.hpp"
 #include "common/network.hpp"
 #include "common/socket_options.hpp"
 #include "worker/environment.hpp"
@@ -22,10 +21,12 @@ constexpr int kMostRounds = 64;  // calls of a handler for one client in one tur
 
 }  // namespace
 
-void Session::begin(WorkerContext& worker, Service& service, UniqueFd fd, bool held_back) {
+void Session::begin(WorkerContext& worker, Service& service, ForeignDescriptor client,
+                    bool held_back) {
   worker_ = &worker;
   service_ = &service;
-  fd_ = std::move(fd);
+  fd_ = std::move(client.fd);
+  kind_ = client.kind;
   state_ = State::kClassifying;
   client_.slot = worker.settings.slot;
   client_.connection = this;
@@ -64,11 +65,11 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   worker_ = &worker;
   service_ = &service;
   fd_ = std::move(fd);
+  kind_ = delivery.tcp ? StreamKind::kTcp : stream_kind(fd_.get());
   state_ = State::kAdopted;
   shared_ = exposed_ = true;
   ++service.counters.clients;
   ++service.counters.adopted;
-  mend_flags(fd_.get());
   client_.slot = worker.settings.slot;
   client_.hops = delivery.hops;
   client_.connection = this;
@@ -128,7 +129,7 @@ void Session::handle(std::uint32_t events) {
 
 void Session::read_once(std::uint32_t events) {
   auto& buffer = worker_->read_buffer;
-  const ssize_t count = receive_bytes(fd_.get(), buffer.data(), buffer.size());
+  const ssize_t count = receive(buffer);
   if (count > 0) {
     silent_ = false;
     if (state_ == State::kClassifying && service_->classifier->quick_ack()) {
@@ -266,6 +267,7 @@ bool Session::serve(std::string_view& bytes) {
       return false;
     case Step::Next::kDetach:
       detached_ = true;
+      mend_once();
       unwatch();
       DeadlineList<Session>::stop(*this);
       return false;

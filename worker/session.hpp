@@ -10,6 +10,7 @@
 
 #include "common/deadline_list.hpp"
 #include "common/event_loop.hpp"
+#include "common/foreign_descriptor.hpp"
 #include "common/unique_fd.hpp"
 #include "proto/classifier.hpp"
 #include "proto/message.hpp"
@@ -51,7 +52,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
 
   /// A client that was just accepted: reads at once what is already there, unless too many from
   /// its address are here.
-  void begin(WorkerContext& worker, Service& service, UniqueFd fd, bool held_back);
+  void begin(WorkerContext& worker, Service& service, ForeignDescriptor client, bool held_back);
   /// A client that the broker delivered: waits for resume().
   void adopt(WorkerContext& worker, Service& service, UniqueFd fd,
              const channel::Deliver& delivery);
@@ -114,6 +115,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void note_progress(bool unread) override;
   void note_memory(std::size_t bytes) override;
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
+  ssize_t receive(std::span<char> buffer);
   [[nodiscard]] bool believes_peer() const override;
 
   void on_events(std::uint32_t events) override;
@@ -124,6 +126,9 @@ class Session final : private EventHandler, public Deadline, private Connection 
   [[nodiscard]] std::size_t memory() const;
   void account_memory();
   void read_once(std::uint32_t events = 0);
+  /// Before the first call that has no MSG_DONTWAIT: O_NONBLOCK may be missing from a socket that
+  /// comes from another process.
+  void mend_once();
   /// With MSG_DONTWAIT nothing waits that a signal could interrupt, but for what others do.
   [[nodiscard]] bool is_momentary(int error) const {
     return error == EAGAIN || (error == EINTR && !exposed_);
@@ -194,11 +199,13 @@ class Session final : private EventHandler, public Deadline, private Connection 
   std::size_t accounted_ = 0;      // in the worker's budget
   std::uint64_t handoff_ = 0;      // its id while parked; see Handoffs
   State state_ = State::kFree;
+  StreamKind kind_ = StreamKind::kOther;  // of fd_
   std::uint8_t attempts_ = 0;
   bool silent_ = false;       // accepted here, and nothing was read from it yet
   bool counted_ = false;      // among the worker's routed clients
   bool shared_ = false;       // it came from another worker
   bool exposed_ = false;      // another process may hold a copy of the descriptor
+  bool mended_ = false;       // see mend_once()
   bool blocked_ = false;      // the handler has bytes that the socket did not take
   bool waiting_ = false;      // the handler wants no bytes before proceed()
   bool detached_ = false;     // the handler does the I/O

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "common/channel.hpp"
-#include "common/foreign_descriptor.hpp"
 #include "common/log.hpp"
 #include "common/socket_options.hpp"
 #include "worker/handoffs.hpp"
@@ -95,12 +94,23 @@ std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
 std::optional<std::size_t> Session::send_file(int file, off_t place, std::size_t size) {
   if (!may_send()) return 0;
   if (wary()) return std::nullopt;
+  mend_once();
   const auto interruptions = TurnGuard::count();
   const ssize_t count = ::sendfile(fd_.get(), file, &place, size);
   const int error = errno;
   if (TurnGuard::count() != interruptions && !endure_interruption()) return std::nullopt;
   errno = error;
   return sent(count, size);
+}
+
+void Session::mend_once() {
+  if (exposed_ && !std::exchange(mended_, true)) mend_flags(fd_.get());
+}
+
+ssize_t Session::receive(std::span<char> buffer) {
+  // Descriptors can come along on a unix socket alone.
+  return kind_ == StreamKind::kTcp ? ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)
+                                   : receive_bytes(fd_.get(), buffer.data(), buffer.size());
 }
 
 bool Session::wary() const {
@@ -183,7 +193,7 @@ void Session::linger() {
 
 bool Session::discard_input(std::uint32_t events) {
   auto& buffer = worker_->read_buffer;
-  const ssize_t count = receive_bytes(fd_.get(), buffer.data(), buffer.size());
+  const ssize_t count = receive(buffer);
   if (count > 0) return true;
   if (count < 0 && is_momentary(errno)) {
     if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
@@ -297,8 +307,6 @@ void Session::close() {
   if (handed_off) worker_->handoffs->forget(*this);
   if (state_ == State::kHeldBack) leave_source_wait();
   if (service_->handler) service_->handler->on_close(client_);
-  // Inherited from the listener, which others share, it would wait for the peer.
-  dont_linger(fd_.get());
   if (exposed_) {
     worker_->loop.remove(watch_, fd_.get());
     // The origin may hold its copy a moment longer: the peer sees the end now.
@@ -306,7 +314,7 @@ void Session::close() {
   } else {
     worker_->loop.forget(watch_);
   }
-  close_passed_on(std::move(fd_));
+  close_client({std::move(fd_), kind_});
   detach();
   --service_->counters.clients;
   if (counted_) worker_->clients.remove_routed();
@@ -325,7 +333,7 @@ void Session::close() {
   so_far_ = Classification{};
   client_ = Client{};
   attempts_ = 0;
-  silent_ = counted_ = shared_ = exposed_ = yielded_ = too_many_ = header_due_ = false;
+  silent_ = counted_ = shared_ = exposed_ = mended_ = yielded_ = too_many_ = header_due_ = false;
   blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
   worker.clients.give_back(*this);
 }

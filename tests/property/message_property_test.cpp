@@ -69,7 +69,7 @@ class MessageProperty : public test::SeededTest {
                           state, prefix});
     } else {
       encode(out, Deliver{any<U64>(), any<U64>(), any<U16>(), any<U16>(), any<U32>(), any<U16>(),
-                          key, state, prefix});
+                          one_in(2), key, state, prefix});
     }
     return out;
   }

@@ -211,7 +211,7 @@ TEST(Message, HandoffKeepsEveryField) {
 }
 
 TEST(Message, DeliverKeepsEveryField) {
-  const std::string bytes = encoded(Deliver{11, 12, 1, 2, 3, 4, "key", "st", "prefix"});
+  const std::string bytes = encoded(Deliver{11, 12, 1, 2, 3, 4, false, "key", "st", "prefix"});
   EXPECT_EQ(bytes, datagram(0x05,
                             "\x0c\0\0\0\0\0\0\0\x01\0\x02\0\x03\0\0\0\x04\0\0\0\0\0\0\0"
                             "\x03\0\x02\0\x06\0\0\0keystprefix"s,
@@ -226,6 +226,8 @@ TEST(Message, DeliverKeepsEveryField) {
   EXPECT_EQ(got.key, "key");
   EXPECT_EQ(got.state, "st");
   EXPECT_EQ(got.prefix, "prefix");
+  EXPECT_FALSE(got.tcp);
+  EXPECT_TRUE(expect<Deliver>(encoded(Deliver{11, 12, 1, 2, 3, 4, true, "", "", ""})).tcp);
 }
 
 TEST(Message, ClientFieldsAtAndOverTheirBounds) {

@@ -1,6 +1,5 @@
 // Bytes of a unix socket, and what may come along with them.
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,9 +9,9 @@
 #include <string>
 
 #include "common/descriptor_passing.hpp"
-#include "common/endpoint.hpp"
 #include "common/foreign_descriptor.hpp"
 #include "tests/support/descriptors.hpp"
+#include "tests/support/lingering_socket.hpp"
 
 namespace mpb {
 namespace {
@@ -60,18 +59,10 @@ TEST(ReceiveBytes, ClosesWhatComesAlong) {
 }
 
 TEST(ReceiveBytes, DoesNotWaitForTheCloseOfASocketThatLingers) {
-  const UniqueFd listener = *listen_on(parse_endpoint("127.0.0.1:0").value(), 1);
-  const Endpoint address = local_endpoint(listener.get()).value();
-  const UniqueFd reader(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(::connect(reader.get(), address.data(), address.length), 0);
-  UniqueFd lingering(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  const std::string bytes(1 << 16, 'x');
-  while (::send(lingering.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0) continue;
-  const linger patience{1, kLingerSeconds};
-  ASSERT_EQ(::setsockopt(lingering.get(), SOL_SOCKET, SO_LINGER, &patience, sizeof patience), 0);
+  test::LingeringSocket lingering(kLingerSeconds);
   const Pair pair;
-  send_with(pair.peer.get(), "x", lingering.get());
-  lingering.reset();
+  send_with(pair.peer.get(), "x", lingering.fd.get());
+  lingering.fd.reset();
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(receive(pair), "x");
   const auto took = std::chrono::steady_clock::now() - begun;
