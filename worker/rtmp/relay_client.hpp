@@ -264,6 +264,7 @@ class RelayClient final : public ClientState {
   std::uint64_t acknowledged_ = 0;
 
   Outgoing own_;                    // comes before what is next in the log
+  std::size_t noted_own_ = 0;       // of its memory, by note_memory()
   std::size_t unread_replies_ = 0;  // bytes of answers put into own_ since it was empty
   bool blocked_ = false;
   Reason end_reason_ = Reason::kEnded;

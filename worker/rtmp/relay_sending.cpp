@@ -46,7 +46,8 @@ bool RelayClient::has_too_much() const {
 
 void RelayClient::note_memory() {
   const std::size_t held = held_ ? held_->payload.capacity() : 0;
-  connection_->note_memory(sizeof *this + reader_.memory() + own_.memory() + held);
+  noted_own_ = own_.memory();
+  connection_->note_memory(sizeof *this + reader_.memory() + noted_own_ + held);
 }
 
 void RelayClient::give_up_memory() {
@@ -121,7 +122,7 @@ bool RelayClient::flush() {
     const std::size_t taken = *some.taken;
     blocked_ = taken < some.own + some.shared;
     sent_ += taken;
-    own_.advance(std::min(taken, some.own));
+    if (some.own > 0) own_.advance(std::min(taken, some.own));
     if (own_.empty()) unread_replies_ = 0;
     if (sharing != nullptr) {
       sharing->stream().counters.bytes_out += taken;
@@ -132,7 +133,8 @@ bool RelayClient::flush() {
       return false;
     }
   }
-  note_memory();
+  // Sending changes no other memory, and that of most players not at all.
+  if (own_.memory() != noted_own_) note_memory();
   return true;
 }
 
