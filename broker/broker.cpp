@@ -336,8 +336,8 @@ channel::Configure Broker::configure_message(Slot slot) {
 std::vector<ListenerOffer> Broker::listener_offers(Slot slot) {
   std::vector<ListenerOffer> offers;
   for (const auto& [number, listener] : listeners_.all()) {
-    for (ListenerOffer& offer : ListenerSet::offers(listener, accepts(slot))) {
-      offers.push_back(std::move(offer));
+    for (const ListenerOffer& offer : ListenerSet::offers(listener, accepts(slot))) {
+      offers.push_back(offer);
     }
   }
   return offers;
@@ -426,7 +426,7 @@ std::string_view Broker::on_ack(Slot slot, const channel::Ack& ack) {
   workers_.report(slot, ack.load.clients, ack.load.held);
   bool known = true;
   channel::for_each_id(ack.deliveries, [&](std::uint64_t delivery) {
-    known = dispatcher_.on_ack(slot, delivery) && known;
+    known = dispatcher_.on_ack(slot, delivery, loop_.now()) && known;
   });
   return known ? "" : "an Ack of a client that is not on its way to it";
 }
@@ -504,9 +504,14 @@ void Broker::watch_quota() {
 }
 
 void Broker::flush_outboxes() {
-  dispatcher_.flush([this](Slot slot, const Outbox& outbox) {
+  dispatcher_.flush(loop_.now(), [this](Slot slot, const Outbox& outbox) {
     if (WorkerProcess* worker = supervisor_.process(slot)) worker->send_outbox(outbox);
   });
+  const auto due = dispatcher_.flush_due();
+  if (!due || flush_timer_armed_) return;
+  flush_timer_armed_ = true;
+  const Duration left = std::chrono::ceil<Duration>(*due - loop_.now());
+  loop_.after(std::max(left, Duration{0}), [this] { flush_timer_armed_ = false; });
 }
 
 void Broker::tell_refusals() {

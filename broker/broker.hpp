@@ -153,6 +153,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   bool announced_ = false;
   std::size_t told_online_ = 0;  // workers, as the service manager knows
   bool wait_timer_armed_ = false;
+  bool flush_timer_armed_ = false;
   bool stopping_ = false;
 };
 

@@ -31,6 +31,20 @@ Outbox& Dispatcher::outbox(Slot slot) {
   return outboxes_[slot];
 }
 
+bool Dispatcher::may_wait(const Outbox& outbox, TimePoint now) {
+  return !outbox.settled.empty() && outbox.keeps.empty() && outbox.nacks.empty() &&
+         outbox.settled.size() < kSettledTogether && now - outbox.settled_since < kSettledWait;
+}
+
+std::optional<TimePoint> Dispatcher::flush_due() const {
+  std::optional<TimePoint> due;
+  for (const Slot slot : dirty_) {
+    const TimePoint at = outboxes_[slot].settled_since + kSettledWait;
+    if (!due || at < *due) due = at;
+  }
+  return due;
+}
+
 void Dispatcher::refuse(const Party& origin, std::uint64_t handoff, NackReason reason) {
   if (!alive(origin)) return;
   --unsettled_[origin.slot];
@@ -136,7 +150,7 @@ void Dispatcher::undo(std::uint64_t delivery, bool no_descriptor) {
          no_descriptor ? NackReason::kNoDescriptor : NackReason::kRetry);
 }
 
-bool Dispatcher::on_ack(Slot slot, std::uint64_t delivery) {
+bool Dispatcher::on_ack(Slot slot, std::uint64_t delivery, TimePoint now) {
   const auto entry = pending_.find(delivery);
   if (entry == pending_.end() || entry->second.target != slot) return false;
   const Pending pending = take(entry);
@@ -145,7 +159,9 @@ bool Dispatcher::on_ack(Slot slot, std::uint64_t delivery) {
   if (pending.keep || !alive(pending.origin)) return true;
   ++counters_.settled;
   --unsettled_[pending.origin.slot];
-  outbox(pending.origin.slot).settled.push_back(pending.handoff);
+  Outbox& told = outbox(pending.origin.slot);
+  if (told.settled.empty()) told.settled_since = now;
+  told.settled.push_back(pending.handoff);
   return true;
 }
 

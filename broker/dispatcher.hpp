@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@ namespace mpb {
 /// What is to be sent to one worker at the end of the turn.
 struct Outbox {
   std::vector<std::uint64_t> settled;
+  TimePoint settled_since{};  // when the first of them was
   std::vector<channel::KeepEntry> keeps;
   std::vector<channel::NackEntry> nacks;
   [[nodiscard]] bool empty() const { return settled.empty() && keeps.empty() && nacks.empty(); }
@@ -55,6 +57,9 @@ struct DispatchCounters {
 
 class Dispatcher {
  public:
+  static constexpr Duration kSettledWait{5};
+  static constexpr std::size_t kSettledTogether = 128;  // so many go at once
+
   /// `generation` makes delivery ids unique among the brokers that follow each other.
   Dispatcher(WorkerTable& workers, Router& router, Scaler& scaler, std::uint32_t generation);
   void set_wait_limit(Duration limit) { wait_limit_ = limit; }
@@ -72,7 +77,7 @@ class Dispatcher {
   /// later.
   void undo(std::uint64_t delivery, bool no_descriptor = false);
   /// False: an id that is not on its way to `slot`.
-  [[nodiscard]] bool on_ack(Slot slot, std::uint64_t delivery);
+  [[nodiscard]] bool on_ack(Slot slot, std::uint64_t delivery, TimePoint now);
   [[nodiscard]] bool on_nack(Slot slot, std::uint64_t delivery);
 
   /// The worker's process is gone: its clients in hand-over go elsewhere.
@@ -88,17 +93,24 @@ class Dispatcher {
   std::vector<Slot> tick(std::uint64_t limit, const std::function<bool(Slot)>& held_up = {});
 
   /// Calls `send(Slot, Outbox&)` for each worker that has something to be told; it may be taken.
-  /// What `send` itself gives others to be told is for the next flush.
+  /// What `send` itself gives others to be told is for the next flush. Nobody waits for a Settled:
+  /// until kSettledWait has passed it is held back for others to go with.
   template <class F>
-  void flush(F&& send) {
+  void flush(TimePoint now, F&& send) {
     // `send` may find the worker gone, which changes the books.
     flushing_.swap(dirty_);
     for (const Slot slot : flushing_) {
+      if (may_wait(outboxes_[slot], now)) {
+        dirty_.push_back(slot);
+        continue;
+      }
       Outbox outbox = std::exchange(outboxes_[slot], Outbox{});
       if (!outbox.empty()) send(slot, outbox);
     }
     flushing_.clear();
   }
+  /// When flush() has something to send even if nothing happens; none: it has not.
+  [[nodiscard]] std::optional<TimePoint> flush_due() const;
 
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   /// Those of them that another worker could take; 0 as long as a report of room may be on its way.
@@ -136,6 +148,7 @@ class Dispatcher {
 
   [[nodiscard]] bool alive(const Party& party) const;
   Outbox& outbox(Slot slot);
+  [[nodiscard]] static bool may_wait(const Outbox& outbox, TimePoint now);
   void refuse(const Party& origin, std::uint64_t handoff, channel::NackReason reason);
   /// Or is refused, when too many wait.
   void wait(Waiting client);

@@ -56,12 +56,12 @@ class DispatcherTest : public testing::Test {
     EXPECT_EQ(offer(slot, 999, key).kind, Kind::kNothing);
     const Outbox told = flush(slot);
     ASSERT_EQ(told.keeps.size(), 1U);
-    EXPECT_TRUE(dispatcher_->on_ack(slot, told.keeps[0].delivery));
+    EXPECT_TRUE(dispatcher_->on_ack(slot, told.keeps[0].delivery, now_));
     router_->pin(0, std::string(key), {});
   }
 
   void flush_all() {
-    dispatcher_->flush([this](Slot slot, Outbox& outbox) {
+    dispatcher_->flush(TimePoint::max(), [this](Slot slot, Outbox& outbox) {
       Outbox& all = told_[slot];
       all.settled.insert(all.settled.end(), outbox.settled.begin(), outbox.settled.end());
       all.keeps.insert(all.keeps.end(), outbox.keeps.begin(), outbox.keeps.end());
@@ -107,10 +107,46 @@ TEST_F(DispatcherTest, AClientOfAnotherWorkersKeyIsDeliveredAndSettled) {
   EXPECT_EQ(workers_.at(1).in_flight, 1U);
   EXPECT_EQ(dispatcher_->unsettled(0), 1U);
   EXPECT_TRUE(flush(0).empty()) << "no verdict before the Ack";
-  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery, now_));
   EXPECT_EQ(flush(0).settled, std::vector<std::uint64_t>{7});
   expect_idle();
   EXPECT_EQ(dispatcher_->counters().settled, 1U);
+}
+
+TEST_F(DispatcherTest, ASettledWaitsForOthersToGoWith) {
+  own(1, "k");
+  const auto settle = [this](std::uint64_t id) {
+    const Dispatch out = offer(0, id, "k");
+    ASSERT_EQ(out.kind, Kind::kDeliver);
+    ASSERT_TRUE(dispatcher_->on_ack(1, out.delivery, now_));
+  };
+  std::vector<std::uint64_t> told;
+  const auto flush_now = [&] {
+    told.clear();
+    dispatcher_->flush(now_, [&](Slot, const Outbox& outbox) { told = outbox.settled; });
+    return told.size();
+  };
+  settle(1);
+  now_ += Dispatcher::kSettledWait - Duration{1};
+  settle(2);
+  EXPECT_EQ(flush_now(), 0U);
+  EXPECT_EQ(dispatcher_->unsettled(0), 0U) << "the books know already";
+  EXPECT_EQ(dispatcher_->flush_due(), now_ + Duration{1});
+  now_ += Duration{1};
+  EXPECT_EQ(flush_now(), 2U);
+  EXPECT_EQ(dispatcher_->flush_due(), std::nullopt);
+
+  for (std::size_t id = 0; id < Dispatcher::kSettledTogether; ++id) settle(100 + id);
+  EXPECT_EQ(flush_now(), Dispatcher::kSettledTogether) << "many do not wait";
+
+  settle(3);
+  EXPECT_EQ(flush_now(), 0U);
+  router_->pin(0, "here", {0});
+  ASSERT_EQ(offer(0, 4, "here").kind, Kind::kNothing);
+  EXPECT_EQ(flush_now(), 1U) << "nor where a Keep goes anyway";
+  settle(5);
+  crash(0);
+  EXPECT_EQ(dispatcher_->flush_due(), std::nullopt);
 }
 
 TEST_F(DispatcherTest, AClientThatIsRightWhereItIsIsKept) {
@@ -121,7 +157,7 @@ TEST_F(DispatcherTest, AClientThatIsRightWhereItIsIsKept) {
   EXPECT_EQ(told.keeps[0].epoch, router_->find(0, "k")->epoch);
   EXPECT_EQ(dispatcher_->unsettled(2), 0U) << "Keep is the verdict";
   EXPECT_EQ(dispatcher_->in_flight(), 1U);
-  EXPECT_TRUE(dispatcher_->on_ack(2, told.keeps[0].delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(2, told.keeps[0].delivery, now_));
   EXPECT_TRUE(flush(2).empty());
   expect_idle();
 }
@@ -129,11 +165,11 @@ TEST_F(DispatcherTest, AClientThatIsRightWhereItIsIsKept) {
 TEST_F(DispatcherTest, AcksOfForeignOrUnknownDeliveriesAreTold) {
   own(1, "k");
   const Dispatch out = offer(0, 7, "k");
-  EXPECT_FALSE(dispatcher_->on_ack(2, out.delivery));
+  EXPECT_FALSE(dispatcher_->on_ack(2, out.delivery, now_));
   EXPECT_FALSE(dispatcher_->on_nack(0, out.delivery));
-  EXPECT_FALSE(dispatcher_->on_ack(1, out.delivery + 1));
-  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery));
-  EXPECT_FALSE(dispatcher_->on_ack(1, out.delivery)) << "only once";
+  EXPECT_FALSE(dispatcher_->on_ack(1, out.delivery + 1, now_));
+  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery, now_));
+  EXPECT_FALSE(dispatcher_->on_ack(1, out.delivery, now_)) << "only once";
   EXPECT_FALSE(dispatcher_->on_nack(1, out.delivery));
 }
 
@@ -203,7 +239,7 @@ TEST_F(DispatcherTest, MoreThanTheWindowIsAViolation) {
   const Dispatch fifth = offer(0, 5, "k");
   EXPECT_EQ(fifth.kind, Kind::kViolation);
   EXPECT_FALSE(fifth.why.empty());
-  EXPECT_TRUE(dispatcher_->on_ack(1, sent[0].delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(1, sent[0].delivery, now_));
   EXPECT_EQ(offer(0, 6, "k").kind, Kind::kDeliver);
 }
 
@@ -219,10 +255,10 @@ TEST_F(DispatcherTest, ClientsWaitForTheOwnersCreditInTheirOrder) {
   EXPECT_EQ(dispatcher_->waiting(), 2U);
   dispatcher_->wake_waiting(now_);
   EXPECT_TRUE(flush(1).empty());
-  EXPECT_TRUE(dispatcher_->on_ack(2, a.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(2, a.delivery, now_));
   dispatcher_->wake_waiting(now_);
   expect_refusals(1, {{3, NackReason::kRetry}});
-  EXPECT_TRUE(dispatcher_->on_ack(2, b.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(2, b.delivery, now_));
   dispatcher_->wake_waiting(now_);
   expect_refusals(1, {{4, NackReason::kRetry}});
   EXPECT_EQ(dispatcher_->unsettled(0), 0U);
@@ -238,7 +274,7 @@ TEST_F(DispatcherTest, NotMoreAreWokenThanTheCreditTakes) {
     for (std::uint64_t id = 0; id < 4; ++id) offer(origin, 10 * origin + id, "k");
   }
   ASSERT_EQ(dispatcher_->waiting(), 12U);
-  EXPECT_TRUE(dispatcher_->on_ack(4, first.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(4, first.delivery, now_));
   dispatcher_->wake_waiting(now_);
   EXPECT_EQ(dispatcher_->waiting(), 11U);
 }
@@ -414,7 +450,7 @@ TEST_F(DispatcherTest, AnAckAfterTheOriginsDeathIsOwedToNobody) {
   own(1, "k");
   const Dispatch out = offer(0, 7, "k");
   crash(0);
-  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery));  // before the slot has a new process
+  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery, now_));  // before the slot has a new process
   flush_all();
   EXPECT_TRUE(told_.find(0) == told_.end()) << "nothing is sent to a worker that is gone";
   expect_idle();
@@ -445,7 +481,7 @@ TEST_F(DispatcherTest, TheOriginsNextIncarnationGetsNothingOfTheOneBefore) {
   const Dispatch out = offer(0, 7, "k");
   crash(0);
   start(0);
-  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery, now_));
   EXPECT_TRUE(flush(0).empty());
   expect_idle();
 }
@@ -465,7 +501,7 @@ TEST_F(DispatcherTest, AcksOfADeadTargetAreUnknown) {
   const Dispatch out = offer(0, 7, "k");
   crash(1);
   start(1);
-  EXPECT_FALSE(dispatcher_->on_ack(1, out.delivery));
+  EXPECT_FALSE(dispatcher_->on_ack(1, out.delivery, now_));
   expect_idle();
 }
 
@@ -489,7 +525,7 @@ TEST_F(DispatcherTest, WaitingClientsOfADeadOriginAreForgotten) {
   EXPECT_EQ(dispatcher_->waiting(), 1U);
   crash(0);
   EXPECT_EQ(dispatcher_->waiting(), 0U);
-  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery, now_));
   dispatcher_->wake_waiting(now_);
   EXPECT_TRUE(flush(0).empty());
   expect_idle();
@@ -516,7 +552,7 @@ TEST_F(DispatcherTest, ADrainingWorkerMayStillTakeWhatIsOnItsWay) {
   EXPECT_EQ(router_->key_count(), 0U);
   const Dispatch next = offer(0, 9, "k");
   EXPECT_NE(next.slot, 1);
-  EXPECT_TRUE(dispatcher_->on_ack(1, taken.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(1, taken.delivery, now_));
   EXPECT_TRUE(dispatcher_->on_nack(1, refused.delivery));
   EXPECT_EQ(flush(0).settled, std::vector<std::uint64_t>{7});
   expect_refusals(2, {{8, NackReason::kRetry}});
@@ -532,7 +568,7 @@ TEST_F(DispatcherTest, ThoseWhoWaitForAWorkerThatDrainsComeAgain) {
   dispatcher_->worker_drains(2);
   dispatcher_->wake_waiting(now_);
   expect_refusals(1, {{2, NackReason::kRetry}});
-  EXPECT_TRUE(dispatcher_->on_ack(2, out.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(2, out.delivery, now_));
   expect_idle();
 }
 
@@ -543,8 +579,8 @@ TEST_F(DispatcherTest, APinChangedWhileClientsAreOnTheirWay) {
   const Dispatch now = offer(0, 8, "k");
   EXPECT_EQ(now.slot, 2);
   EXPECT_NE(now.epoch, old.epoch);
-  EXPECT_TRUE(dispatcher_->on_ack(1, old.delivery));
-  EXPECT_TRUE(dispatcher_->on_ack(2, now.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(1, old.delivery, now_));
+  EXPECT_TRUE(dispatcher_->on_ack(2, now.delivery, now_));
   EXPECT_EQ(router_->find(0, "k")->in_flight, 0U);
   EXPECT_EQ(router_->find(0, "k")->owner, 2);
   expect_idle();
@@ -556,10 +592,10 @@ TEST_F(DispatcherTest, AWorkerMayBeFoundGoneWhileItIsTold) {
   const Dispatch a = offer(0, 1, "k");
   const Dispatch b = offer(2, 2, "k");
   const Dispatch c = offer(1, 3, "mine");
-  EXPECT_TRUE(dispatcher_->on_ack(1, a.delivery));
-  EXPECT_TRUE(dispatcher_->on_ack(1, b.delivery));
+  EXPECT_TRUE(dispatcher_->on_ack(1, a.delivery, now_));
+  EXPECT_TRUE(dispatcher_->on_ack(1, b.delivery, now_));
   std::vector<Slot> told;
-  dispatcher_->flush([&](Slot slot, Outbox&) {
+  dispatcher_->flush(TimePoint::max(), [&](Slot slot, Outbox&) {
     told.push_back(slot);
     if (slot == 0) crash(0);
   });
