@@ -31,8 +31,8 @@ PinSet::Changes PinSet::configure(Pins pins) {
     if (before == pins.end() || before->second != slots) note(place, slots);
   }
   // Router::pin: every other key of the space, so the others must be known by then.
-  std::ranges::stable_partition(
-      changes, [](const auto& change) { return change.first.second != kEveryKey; });
+  const auto names_a_key = [](const auto& change) { return change.first.second != kEveryKey; };
+  std::stable_partition(changes.begin(), changes.end(), names_a_key);
   return changes;
 }
 

@@ -59,9 +59,10 @@ std::vector<Endpoint> UpstreamSet::arrange(std::size_t number, std::vector<Endpo
   const auto first = static_cast<std::ptrdiff_t>(member.turn++ % addresses.size());
   std::rotate(addresses.begin(), addresses.begin() + first, addresses.end());
   std::erase_if(member.out_addresses, [now](const auto& out) { return out.second <= now; });
-  std::ranges::stable_partition(addresses, [&member](const Endpoint& address) {
+  const auto answers = [&member](const Endpoint& address) {
     return !member.out_addresses.contains(address.to_string());
-  });
+  };
+  std::stable_partition(addresses.begin(), addresses.end(), answers);
   return addresses;
 }
 
