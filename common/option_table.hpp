@@ -35,7 +35,9 @@ struct OptionSpec {
   std::string_view placeholder;    // of its value; empty: a switch
   std::string_view default_value;  // as it would be written; empty: unset
   std::string_view unset_meaning;  // what holds when it is unset
-  std::string_view help;
+  std::string_view help;           // a sentence or more, without the last full stop
+  std::string_view details;        // further sentences, where there is room for them
+  std::string_view example;        // a value, for one that is unset by default
   bool repeatable;
   /// Reads the value; the error says only what is expected.
   Status (*apply)(OptionTarget target, std::string_view value);
