@@ -166,8 +166,8 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
   supervisor_.for_each_process(
       [this](Slot slot, WorkerProcess& worker) { worker.configure(configure_message(slot)); });
   boost::json::object answer = consent({});
-  if (std::string warning = descriptor_warning(); !warning.empty()) {
-    answer["warning"] = std::move(warning);
+  if (const std::string warning = descriptor_warning(); !warning.empty()) {
+    answer["warning"] = warning;
   }
   supervisor_.apply_rules();
   announce_ready();

@@ -252,10 +252,11 @@ void WorkerProcess::on_datagram(Datagram& datagram) {
 std::string_view WorkerProcess::handle(const channel::Message& message, Datagram& datagram,
                                        StreamKind kind) {
   // Handoffs and Acks come with every client: many of them are no flood.
-  const bool budgeted = !std::holds_alternative<channel::Handoff>(message) &&
-                        !std::holds_alternative<channel::Ack>(message);
+  const auto* ack = std::get_if<channel::Ack>(&message);
+  const bool with_client = (ack != nullptr && !ack->deliveries.empty()) ||
+                           std::holds_alternative<channel::Handoff>(message);
   const std::uint32_t weight = std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
-  if (budgeted && !spend(weight)) return "a flood of messages";
+  if (!with_client && !spend(weight)) return "a flood of messages";
   if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
   if (!ready_) return "a message before Ready";
   if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);

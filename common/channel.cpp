@@ -154,6 +154,7 @@ Status Channel::open() {
   auto watch = loop_.add(socket_.get(), EPOLLIN, *this);
   if (!watch) return watch.error();
   watch_ = *watch;
+  loop_.put_first(watch_, socket_.get());
   open_ = true;
   return {};
 }

@@ -1,13 +1,11 @@
 #include "common/event_loop.hpp"
 
 #include <algorithm>
-#include <array>
 #include <stdexcept>
+#include <utility>
 
 namespace mpb {
 namespace {
-
-constexpr int kEventsPerTurn = 256;
 
 constexpr std::uint32_t slot_of(std::uint64_t data) {
   return static_cast<std::uint32_t>(data);
@@ -64,10 +62,22 @@ void EventLoop::remove(Watch& watch, int fd) {
 void EventLoop::forget(Watch& watch) {
   if (!watch.active()) return;
   Slot& slot = slots_[watch.slot];
+  if (std::exchange(slot.first, false)) {
+    const auto data = make_event(watch.slot, 0).data.u64;
+    const auto place = std::find(first_data_.begin(), first_data_.end(), data);
+    first_.erase(first_.begin() + (place - first_data_.begin()));
+    first_data_.erase(place);
+  }
   slot.handler = nullptr;
   ++slot.generation;
   free_slots_.push_back(watch.slot);
   watch = Watch{};
+}
+
+void EventLoop::put_first(const Watch& watch, int fd) {
+  slots_[watch.slot].first = true;
+  first_.push_back({fd, POLLIN, 0});
+  first_data_.push_back(make_event(watch.slot, 0).data.u64);
 }
 
 EventLoop::TimerId EventLoop::after(Duration delay, std::function<void()> action) {
@@ -98,23 +108,55 @@ int EventLoop::wait_ms(Duration limit) const {
   return static_cast<int>(std::clamp(until, Duration{0}, limit).count());
 }
 
-void EventLoop::turn(Duration limit) {
-  std::array<epoll_event, kEventsPerTurn> events;  // NOLINT(*-member-init): the kernel fills it
+void EventLoop::handle(const epoll_event& event) {
+  const Slot& slot = slots_[slot_of(event.data.u64)];
+  if (slot.handler != nullptr && slot.generation == generation_of(event.data.u64)) {
+    slot.handler->on_events(event.events);
+  }
+}
+
+void EventLoop::fetch_events(Duration limit) {
   const int wait = wait_ms(limit);
   skip_wait_ = false;
-  const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, wait);
+  next_event_ = 0;
+  event_count_ = ::epoll_wait(epoll_.get(), events_.data(), kEventsPerTurn, wait);
   now_ = Clock::now();
+}
+
+void EventLoop::handle_events() {
+  constexpr int kBetweenLooks = 4;  // at the clock
+  for (int handled = 1; next_event_ < event_count_; ++handled) {
+    handle(events_[static_cast<std::size_t>(next_event_++)]);
+    if (handled % kBetweenLooks == 0 && Clock::now() - now_ > kLongestTurn) return;
+  }
+}
+
+void EventLoop::look_at_first() {
+  if (first_.empty() || ::poll(first_.data(), first_.size(), 0) <= 0) return;
+  std::vector<epoll_event> ready;  // handlers may end some of them
+  for (std::size_t i = 0; i < first_.size(); ++i) {
+    if (first_[i].revents == 0) continue;
+    epoll_event event{};
+    event.events = static_cast<std::uint32_t>(first_[i].revents);  // poll(2)'s values are epoll's
+    event.data.u64 = first_data_[i];
+    ready.push_back(event);
+  }
+  for (const epoll_event& event : ready) handle(event);
+}
+
+void EventLoop::turn(Duration limit) {
+  const bool left_over = next_event_ < event_count_;
+  if (left_over) {
+    now_ = Clock::now();
+  } else {
+    fetch_events(limit);
+  }
   if (guarded_) {
-    if (count < 0 && !timer_is_due()) return guard_.rest();  // interrupted, and nothing to do
+    if (event_count_ < 0 && !timer_is_due()) return guard_.rest();  // interrupted, nothing to do
     guard_.begin(now_);
   }
-  for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events[static_cast<std::size_t>(i)];
-    const Slot& slot = slots_[slot_of(event.data.u64)];
-    if (slot.handler != nullptr && slot.generation == generation_of(event.data.u64)) {
-      slot.handler->on_events(event.events);
-    }
-  }
+  if (left_over) look_at_first();
+  handle_events();
   run_timers();
   for (std::size_t i = 0; i < turn_end_hooks_.size(); ++i) turn_end_hooks_[i]();
 }

@@ -5,8 +5,10 @@
 // and "end of this turn" as the moment at which batches go out. docs/decisions/0001 has figures.
 #pragma once
 
+#include <poll.h>
 #include <sys/epoll.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -43,6 +45,10 @@ struct Watch {
 
 class EventLoop {
  public:
+  /// Events that have not been handled by then wait for the next turn: whoever has many clients
+  /// that ask for much answers others in between.
+  static constexpr Duration kLongestTurn{50};
+
   using TimerId = std::pair<TimePoint, std::uint64_t>;
 
   /// Throws std::runtime_error when the kernel has no descriptor for the epoll instance.
@@ -56,8 +62,11 @@ class EventLoop {
   /// Must come before the descriptor is closed: a socket with copies elsewhere stays in the epoll
   /// set otherwise. Events of `fd` that wait in the current turn are dropped. Clears `watch`.
   void remove(Watch& watch, int fd);
-  /// The same without the system call, for a descriptor of which nobody else holds a copy and that
-  /// the caller closes at once: the kernel takes it out of the set then.
+  /// It is looked at in every turn, also while events of others wait since a turn before: see
+  /// kLongestTurn. `fd` is that of `watch`, until the watch ends.
+  void put_first(const Watch& watch, int fd);
+  /// The same as remove() without the system call, for a descriptor of which nobody else holds a
+  /// copy and that the caller closes at once: the kernel takes it out of the set then.
   void forget(Watch& watch);
 
   /// Calls `action` once, `delay` from now. Timers may be cancelled, also from within a timer.
@@ -84,9 +93,15 @@ class EventLoop {
   struct Slot {
     EventHandler* handler = nullptr;
     std::uint32_t generation = 0;
+    bool first = false;
   };
+  static constexpr int kEventsPerTurn = 256;
 
   void run_timers();
+  void fetch_events(Duration limit);
+  void handle_events();
+  void handle(const epoll_event& event);
+  void look_at_first();
   [[nodiscard]] int wait_ms(Duration limit) const;
   [[nodiscard]] epoll_event make_event(std::uint32_t slot, std::uint32_t events) const;
 
@@ -97,6 +112,11 @@ class EventLoop {
   bool guarded_ = false;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
+  std::vector<pollfd> first_;              // see put_first()
+  std::vector<std::uint64_t> first_data_;  // as epoll has it, of each
+  std::array<epoll_event, kEventsPerTurn> events_{};
+  int next_event_ = 0;
+  int event_count_ = 0;
   std::map<TimerId, std::function<void()>> timers_;
   std::uint64_t next_timer_ = 0;
   std::deque<std::function<void()>> turn_end_hooks_;  // a hook that adds one must not move

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -25,6 +26,16 @@ using namespace mpb::rtmp;  // NOLINT(*-build-using-namespace)
 constexpr Duration kPatience{10'000};
 constexpr std::string_view kDocument = "{}";
 
+/// libFuzzer's own alarm interrupts the wait.
+bool is_readable_in(int fd, Duration patience) {
+  pollfd waiting{fd, POLLIN, 0};
+  int ready = -1;
+  do {
+    ready = ::poll(&waiting, 1, static_cast<int>(patience.count()));
+  } while (ready < 0 && errno == EINTR);
+  return ready == 1;
+}
+
 /// Answers every request with the same bytes.
 class Server {
  public:
@@ -35,8 +46,7 @@ class Server {
   [[nodiscard]] const Endpoint& address() const { return address_; }
 
   void answer(std::string_view bytes) const {
-    pollfd waiting{listener_.get(), POLLIN, 0};
-    MPB_FUZZ_REQUIRE(::poll(&waiting, 1, static_cast<int>(kPatience.count())) == 1);
+    MPB_FUZZ_REQUIRE(is_readable_in(listener_.get(), kPatience));
     const UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     MPB_FUZZ_REQUIRE(client.valid());
     // All of it: what is unread when the socket closes would reset the answer.
@@ -44,6 +54,7 @@ class Server {
     std::array<char, 4096> piece{};
     while (!request.ends_with(kDocument)) {
       const ssize_t got = ::recv(client.get(), piece.data(), piece.size(), 0);
+      if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return;
       request.append(piece.data(), static_cast<std::size_t>(got));
     }
@@ -57,8 +68,7 @@ class Server {
 
 HttpReply await_reply(HttpPoster& poster) {
   while (true) {
-    pollfd waiting{poster.descriptor(), POLLIN, 0};
-    MPB_FUZZ_REQUIRE(::poll(&waiting, 1, 2 * static_cast<int>(kPatience.count())) == 1);
+    MPB_FUZZ_REQUIRE(is_readable_in(poster.descriptor(), 2 * kPatience));
     auto replies = poster.take_replies();
     MPB_FUZZ_REQUIRE(replies.size() <= 1);
     if (!replies.empty()) return std::move(replies.front());

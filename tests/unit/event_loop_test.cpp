@@ -323,6 +323,45 @@ TEST(EventLoop, AHookMayAddHooks) {
   EXPECT_EQ(t.added, 128) << "once a turn, from the turn on in which they were added";
 }
 
+TEST(EventLoop, WhoIsPutFirstDoesNotWaitForAllOthers) {
+  constexpr int kMany = 100;
+  EventLoop loop;
+  std::vector<UniqueFd> fds;
+  std::vector<Recorder> others(kMany);
+  const UniqueFd first_fd = make_event_fd(0);
+  Recorder first;
+  int handled = 0;
+  int handled_before_first = 0;
+  first.action = [&] {
+    handled_before_first = handled;
+    std::uint64_t value = 0;
+    ASSERT_EQ(::read(first_fd.get(), &value, sizeof value), static_cast<ssize_t>(sizeof value));
+  };
+  for (Recorder& other : others) {
+    const int fd = fds.emplace_back(make_event_fd(1)).get();
+    ASSERT_TRUE(loop.add(fd, EPOLLIN, other));
+    other.action = [&handled, &first_fd, fd] {
+      std::uint64_t value = 1;
+      if (handled++ == 0) {
+        ASSERT_EQ(::write(first_fd.get(), &value, sizeof value), 8);
+      }
+      ASSERT_EQ(::read(fd, &value, sizeof value), static_cast<ssize_t>(sizeof value));
+      const TimePoint until = Clock::now() + EventLoop::kLongestTurn / 10;
+      while (Clock::now() < until) continue;
+    };
+  }
+  auto watch = loop.add(first_fd.get(), EPOLLIN, first);
+  ASSERT_TRUE(watch);
+  loop.put_first(*watch, first_fd.get());
+  while (handled < kMany) loop.turn(kLong);
+  EXPECT_EQ(first.calls, 1);
+  EXPECT_LT(handled_before_first, kMany / 2);
+  for (const Recorder& other : others) EXPECT_EQ(other.calls, 1);
+
+  loop.remove(*watch, first_fd.get());
+  EXPECT_FALSE(watch->active());
+}
+
 TEST(EventLoop, SkipWaitHoldsForOneTurn) {
   EventLoop loop;
   loop.skip_wait();

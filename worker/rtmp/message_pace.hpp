@@ -20,6 +20,9 @@ class MessagePace {
   /// What a command costs in messages: it is parsed, answered and may change what others get.
   static constexpr std::uint32_t kCommand = 100;
 
+  /// Those of one client are taken in pieces of so many, so that others have a turn in between.
+  static constexpr std::uint32_t kPiece = 32 * kCommand;
+
   /// Whether the next message may be taken now.
   [[nodiscard]] bool ready(TimePoint now) const { return full_at_ <= now + kEach * kBurst; }
   /// One was, or `messages` in one.

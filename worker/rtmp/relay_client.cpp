@@ -66,8 +66,9 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
     const Held held = *std::exchange(held_, std::nullopt);
     step.next = on_command({held.type, kCommandChunkStream, held.stream, 0, held.payload}, out);
   }
+  taken_ = 0;
   while (step.next == Next::kContinue) {
-    if (!pace_.ready(hub_.now())) {
+    if (taken_ >= MessagePace::kPiece || !pace_.ready(hub_.now())) {
       step.next = Next::kWait;
       hub_.go_on_later(*this);
       break;
@@ -110,7 +111,9 @@ Step RelayClient::on_bytes(Client& client, std::string_view bytes, std::string& 
 RelayClient::Next RelayClient::on_message(const Message& message, std::string& out) {
   const bool command =
       message.type == MessageType::kCommandAmf0 || message.type == MessageType::kCommandAmf3;
-  pace_.take(command ? MessagePace::kCommand : 1, hub_.now());
+  const std::uint32_t cost = command ? MessagePace::kCommand : 1;
+  taken_ += cost;
+  pace_.take(cost, hub_.now());
   switch (message.type) {
     case MessageType::kAudio:
     case MessageType::kVideo:

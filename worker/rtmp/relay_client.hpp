@@ -278,9 +278,10 @@ class RelayClient final : public ClientState {
   std::uint64_t charged_ = 0;
   RateWindow charged_window_;
   MessagePace pace_;
-  RateBucket beginnings_;  // of players with what was sent before
-  TimePoint heard_at_{};   // when the last byte came
-  TimePoint active_at_{};  // when it last did something that counts against silence
+  std::uint32_t taken_ = 0;  // at once: see MessagePace::kPiece
+  RateBucket beginnings_;    // of players with what was sent before
+  TimePoint heard_at_{};     // when the last byte came
+  TimePoint active_at_{};    // when it last did something that counts against silence
 };
 
 }  // namespace mpb::rtmp

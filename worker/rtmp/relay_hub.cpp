@@ -20,6 +20,7 @@ namespace {
 
 constexpr Duration kTick{1'000};        // between two looks at silent clients and rates
 constexpr double kRateWeight = 0.4;     // of the last second in a rate
+constexpr Duration kGoOnTime{20};       // that those take up at once
 constexpr Duration kPaceInterval{100};  // between two looks at clients that are held up
 constexpr Duration kBriskDelivery{8};   // needs no pause
 constexpr int kPauseFactor = 3;         // times what a delivery took beyond that
@@ -302,17 +303,25 @@ void RelayHub::make_room() {
 }
 
 void RelayHub::go_on_later(RelayClient& client) {
-  if (paced_.empty()) environment_.loop.after(kPaceInterval, [this] { let_go_on(); });
   paced_.insert(&client);
+  if (!std::exchange(go_on_armed_, true)) look_later(kPaceInterval);
+}
+
+void RelayHub::look_later(Duration delay) {
+  environment_.loop.after(delay, [this] { let_go_on(); });
 }
 
 void RelayHub::let_go_on() {
-  going_on_.swap(paced_);
-  while (!going_on_.empty()) {
+  if (going_on_.empty()) going_on_.swap(paced_);
+  const TimePoint until = Clock::now() + kGoOnTime;
+  while (!going_on_.empty() && Clock::now() < until) {
     RelayClient* client = *going_on_.begin();
     going_on_.erase(going_on_.begin());
     client->go_on();
   }
+  go_on_armed_ = !going_on_.empty() || !paced_.empty();
+  // Whoever else has come has a turn before those that are left.
+  if (go_on_armed_) look_later(going_on_.empty() ? kPaceInterval : Duration{0});
 }
 
 std::size_t RelayHub::kick(const std::string& path) {

@@ -107,6 +107,7 @@ class RelayHub final : private MemoryKeeper {
   void bound_publisher(const LiveStream& stream);
   void skip(LiveStream& stream);
   void let_go_on();
+  void look_later(Duration delay);
   /// Streams give up what they keep for newcomers, until the worker's bound is kept.
   void make_room();
   void deliver(LiveStream& stream);
@@ -135,6 +136,7 @@ class RelayHub final : private MemoryKeeper {
   KeyedSet<RelayClient*> watched_;
   KeyedSet<RelayClient*> paced_;        // see go_on_later()
   KeyedSet<RelayClient*> going_on_;     // of those whose turn it is
+  bool go_on_armed_ = false;            // a timer will look at them
   KeyedMap<std::string, Usage> usage_;  // of vhosts in use
   std::uint64_t last_client_id_ = 0;
   std::uint64_t vhosts_version_ = 0;
