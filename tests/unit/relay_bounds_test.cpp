@@ -162,6 +162,29 @@ TEST_F(RelayBounds, MessagesWithoutContentAreTakenAtAPace) {
   EXPECT_GT(live().log().end(), before);
 }
 
+TEST_F(RelayBounds, CommandsOfOneClientAreTakenInPieces) {
+  constexpr std::size_t kCommands = 200;
+  auto peer = player();
+  peer->received();
+  std::string payload;
+  amf0::write_string(payload, "createStream");
+  amf0::write_number(payload, 9);
+  payload += '\x05';
+  std::string bytes;
+  for (std::size_t i = 0; i < kCommands; ++i) {
+    append_message(bytes, {MessageType::kCommandAmf0, 3, 0, 0, payload}, kDefaultChunkSize);
+  }
+  EXPECT_EQ(peer->say(bytes), Step::Next::kWait) << "others have their turn";
+  turn();
+  std::size_t answers = peer->received(MessageType::kCommandAmf0).size();
+  EXPECT_LT(answers, kCommands / 2);
+  for (int i = 0; i < 100 && answers < kCommands; ++i) {
+    loop.turn(Duration{200});
+    answers += peer->received(MessageType::kCommandAmf0).size();
+  }
+  EXPECT_EQ(answers, kCommands);
+}
+
 TEST_F(RelayBounds, AndCountWithWhatEachPlayerGetsOfThem) {
   auto source = publisher();
   source->send_media(MessageType::kAudio, 0, aac_frame("a"));  // with what came before
