@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace mpb {
 
@@ -49,7 +50,12 @@ class LogLine {
 
   template <class T>
   LogLine& operator()(std::string_view key, const T& value) {
-    if (enabled_) append(key, fmt::to_string(value));
+    if (!enabled_) return *this;
+    if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+      append(key, value);
+    } else {
+      append(key, fmt::to_string(value));
+    }
     return *this;
   }
 

@@ -13,24 +13,16 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "common/descriptor_passing.hpp"
 #include "proto/byte_order.hpp"
 
 namespace mpb::hostile {
 namespace {
 
 constexpr int kPollMs = 5;
-constexpr std::size_t kMaxDescriptors = 253;  // SCM_MAX_FD
 
 void check(bool good, const char* what) {
   if (!good) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
-}
-
-UniqueFd take_descriptor(msghdr& header) {
-  const cmsghdr* c = CMSG_FIRSTHDR(&header);
-  if (c == nullptr || c->cmsg_type != SCM_RIGHTS) return {};
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(c), sizeof fd);
-  return UniqueFd(fd);
 }
 
 }  // namespace
@@ -127,7 +119,8 @@ bool Rogue::handle_one(int wait_ms) {
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
   cut_off_ = size <= 0;
   if (cut_off_) return false;
-  UniqueFd descriptor = take_descriptor(header);
+  UniqueFd descriptor;
+  take_passed(header, [&descriptor](UniqueFd fd) { descriptor = std::move(fd); });
   const auto message = channel::decode({buffer.data(), static_cast<std::size_t>(size)});
   if (message) handle(*message, std::move(descriptor));
   return true;
@@ -186,21 +179,7 @@ Delivery Rogue::await_delivery() {
 }
 
 bool Rogue::send(std::string_view datagram, std::span<const int> descriptors) {
-  iovec vector{const_cast<char*>(datagram.data()), datagram.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &vector;
-  header.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    header.msg_control = control.data();
-    header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-    cmsghdr* c = CMSG_FIRSTHDR(&header);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-    std::memcpy(CMSG_DATA(c), descriptors.data(), descriptors.size_bytes());
-  }
-  while (::sendmsg(channel_fd(), &header, MSG_NOSIGNAL) < 0) {
+  while (send_passing<kMostPassed>(channel_fd(), datagram, descriptors) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return false;
     pollfd entry{channel_fd(), POLLOUT, 0};
