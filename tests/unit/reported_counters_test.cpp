@@ -20,7 +20,7 @@ std::vector<std::uint64_t> pong_of(std::initializer_list<ListenerCounters> liste
   std::vector<std::uint64_t> all{1, 2, 3, 4, 5};
   for (const ListenerCounters& counters : listeners) {
     const std::size_t at = all.size();
-    all.resize(at + kListenerCounters);
+    all.resize(at + sizeof(ListenerCounters) / sizeof(std::uint64_t));
     std::memcpy(all.data() + at, &counters, sizeof counters);
   }
   return all;
