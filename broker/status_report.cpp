@@ -187,7 +187,7 @@ object StatusReport::totals() const {
   }
   boost::json::array listeners;
   for (const auto& [number, entry] : broker_.listeners_.all()) {
-    object report{{"name", entry.settings.name}};
+    object report{{"name", entry.settings.name}, {"address", entry.address}};
     put(report, totals.listeners[number], counts);
     listeners.push_back(std::move(report));
   }

@@ -54,28 +54,32 @@ double in_base_unit(std::uint64_t value, CounterUnit unit) {
   return static_cast<double>(value) / (unit == CounterUnit::kMilliseconds ? 1000 : 1);
 }
 
-/// What tells the entries of a list apart: a label, and the member that has its value.
-struct Identity {
+/// A label, and the member that has its value.
+struct LabelSource {
   std::string_view label;
   std::string_view member;
 };
 
-std::vector<MetricLabel> labels_of(const object& entry, Identity identity) {
-  if (identity.label.empty()) return {};
-  const boost::json::value* value = entry.if_contains(identity.member);
-  const bool named = value != nullptr && value->is_string();
-  return {{identity.label,
-           named ? plain_text(value->get_string()) : count_text(entry, identity.member)}};
-}
-
+/// What stands in the names of metrics, and tells the entries of a list apart.
 struct Scope {
   std::string_view name;
-  Identity identity;
+  std::vector<LabelSource> labels;
 };
 
-constexpr Scope kListener{"listener", {"listener", "name"}};
-constexpr Scope kWorker{"worker", {"slot", "slot"}};
-constexpr Scope kBroker{"broker", {}};
+// A listener of a host name is there once for each of its addresses.
+const Scope kListener{"listener", {{"listener", "name"}, {"address", "address"}}};
+const Scope kWorker{"worker", {{"slot", "slot"}}};
+const Scope kBroker{"broker", {}};
+
+std::vector<MetricLabel> labels_of(const object& entry, const Scope& scope) {
+  std::vector<MetricLabel> labels;
+  for (const auto& [label, member] : scope.labels) {
+    const boost::json::value* value = entry.if_contains(member);
+    const bool named = value != nullptr && value->is_string();
+    labels.push_back({label, named ? plain_text(value->get_string()) : count_text(entry, member)});
+  }
+  return labels;
+}
 
 template <class Block, class Wanted>
 void add_counters(OpenMetrics& metrics, const Scope& scope, const boost::json::array& entries,
@@ -86,7 +90,7 @@ void add_counters(OpenMetrics& metrics, const Scope& scope, const boost::json::a
     for_each_object(entries, [&](const object& entry) {
       const auto value = number_at(entry, counter.name);
       if (!value) return;
-      metrics.add(labels_of(entry, scope.identity), in_base_unit(*value, counter.unit()));
+      metrics.add(labels_of(entry, scope), in_base_unit(*value, counter.unit()));
     });
   }
 }

@@ -68,14 +68,16 @@ TEST(OpenMetrics, LargeNumbersAreWhole) {
 boost::json::object sample_status() {
   return boost::json::parse(R"({
     "ok":true,"version":"0.1.0","state":"degraded","uptime_ms":61500,
-    "listeners":[{"name":"main","clients":7,"accepted":1},{"name":"a\"b\\c\u001b","clients":1}],
+    "listeners":[{"name":"main","address":"[::1]:1","clients":7,"accepted":1},
+                 {"name":"main","address":"127.0.0.1:1","clients":2},
+                 {"name":"a\"b\\c\u001b","address":"unix:@n","clients":1}],
     "workers":[
       {"slot":0,"state":"online","base":true,"uptime_ms":1000,"clients":5,"rss_bytes":4096,
        "accepted":1,"queue_high_water":{"broker":9,"worker":8}},
       {"slot":1,"state":"backoff","base":true,"uptime_ms":0,"in_flight":0}],
     "broker":{"handoffs":50,"cpu_ms":1500,"fds":12,"keys":3},
     "totals":{
-      "listeners":[{"name":"main","accepted":100,"rejected":{"busy":2}}],
+      "listeners":[{"name":"main","address":"[::1]:1","accepted":100,"rejected":{"busy":2}}],
       "workers":[{"slot":0,"accepted":60,"handoffs":{"out":4},"restarts":2},
                  {"slot":7,"accepted":40}],
       "refused":{"key":3,"max-players":0}}})")
@@ -93,7 +95,8 @@ TEST(MpctlMetrics, AreTheStatusInBaseUnits) {
   EXPECT_EQ(samples.at("mpbroker_workers{state=\"backoff\"}"), 1);
   EXPECT_EQ(samples.at("mpbroker_workers{state=\"parked\"}"), 0);
   EXPECT_EQ(samples.at("mpbroker_base_workers"), 2);
-  EXPECT_EQ(samples.at("mpbroker_listener_clients{listener=\"main\"}"), 7);
+  EXPECT_EQ(samples.at("mpbroker_listener_clients{listener=\"main\",address=\"[::1]:1\"}"), 7);
+  EXPECT_EQ(samples.at("mpbroker_listener_clients{listener=\"main\",address=\"127.0.0.1:1\"}"), 2);
   EXPECT_EQ(samples.at("mpbroker_worker_uptime_seconds{slot=\"0\"}"), 1);
   EXPECT_EQ(samples.at("mpbroker_worker_rss_bytes{slot=\"0\"}"), 4096);
   EXPECT_EQ(samples.at("mpbroker_worker_queue_high_water_broker{slot=\"0\"}"), 9);
@@ -107,8 +110,11 @@ TEST(MpctlMetrics, AreTheStatusInBaseUnits) {
 
 TEST(MpctlMetrics, CountersAreTheTotals) {
   const auto counters = read_metrics(metrics_text(sample_status())).counters;
-  EXPECT_EQ(counters.at("mpbroker_listener_accepted_total{listener=\"main\"}"), 100);
-  EXPECT_EQ(counters.at("mpbroker_listener_rejected_busy_total{listener=\"main\"}"), 2);
+  EXPECT_EQ(counters.at("mpbroker_listener_accepted_total{listener=\"main\",address=\"[::1]:1\"}"),
+            100);
+  EXPECT_EQ(
+      counters.at("mpbroker_listener_rejected_busy_total{listener=\"main\",address=\"[::1]:1\"}"),
+      2);
   EXPECT_EQ(counters.at("mpbroker_worker_accepted_total{slot=\"0\"}"), 60);
   EXPECT_EQ(counters.at("mpbroker_worker_accepted_total{slot=\"7\"}"), 40) << "retired";
   EXPECT_EQ(counters.at("mpbroker_worker_handoffs_out_total{slot=\"0\"}"), 4);
@@ -118,7 +124,8 @@ TEST(MpctlMetrics, CountersAreTheTotals) {
 
 TEST(MpctlMetrics, ShowNamesFromElsewhereHarmlessAndEscaped) {
   const std::string text = metrics_text(sample_status());
-  EXPECT_NE(text.find(R"({listener="a\"b\\c\\x1b"} 1)"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"({listener="a\"b\\c\\x1b",address="unix:@n"} 1)"), std::string::npos)
+      << text;
 }
 
 TEST(MpctlMetrics, LeaveOutWhatTheAnswerLacks) {
