@@ -144,6 +144,7 @@ class Dispatcher {
   /// When it is refused, unless its turn has come.
   [[nodiscard]] TimePoint due(const Waiting& waiting) const;
   Dispatch send_to(const Party& origin, std::uint64_t handoff, const RouteDecision& decision);
+  void end_wait(const Waiting& waiting, channel::NackReason reason, TimePoint now);
   /// What the workers have left, for may_come().
   void count_places();
   /// Waits no longer: there is room for it, of which it takes one.
@@ -173,6 +174,7 @@ class Dispatcher {
   std::vector<std::uint32_t> credit_;  // scratch: what each worker has left, by slot
   std::vector<std::uint64_t> room_;    // scratch: the same of room
   DispatchCounters counters_;
+  Clock::duration waited_{0};  // waited_ms, exactly
 };
 
 }  // namespace mpb

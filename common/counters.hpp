@@ -69,6 +69,7 @@ namespace mpb {
   X(nacked, kCount, "nacked", "", "Clients refused by the worker they were sent to.") \
   X(retried, kCount, "retried", "", "Origins told to offer again.") \
   X(waited, kCount, "waited", "", "Offers that had to wait.") \
+  X(waited_ms, kCount, "waited_ms", "", "Time that offers had to wait, once it is over.") \
   X(busy, kCount, "busy", "", "Offers refused for good.") \
   X(descriptors_lost, kCount, "descriptors_lost", "", "Offers whose descriptor was lost.")
 // clang-format on
