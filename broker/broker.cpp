@@ -352,6 +352,7 @@ void Broker::on_worker_drains(Slot slot) {
 }
 
 void Broker::on_worker_gone(Slot slot, bool as_told) {
+  ended_.add(slot, workers_.at(slot).taken, supervisor_.process(slot)->counters());
   remains_.on_end(slot);
   dispatcher_.worker_gone(slot);
   inquiries_.on_gone(slot);

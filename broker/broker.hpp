@@ -10,6 +10,7 @@
 #include "broker/client_notices.hpp"
 #include "broker/control_request.hpp"
 #include "broker/control_socket.hpp"
+#include "broker/counter_totals.hpp"
 #include "broker/dispatcher.hpp"
 #include "broker/event_log.hpp"
 #include "broker/inquiries.hpp"
@@ -140,6 +141,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   Scaler scaler_;
   Dispatcher dispatcher_;
   Supervisor supervisor_;
+  CounterTotals ended_;  // of the processes that have ended
   Inquiries inquiries_;
   ControlSocket control_;
   Trespass trespass_;

@@ -247,9 +247,9 @@ void Dispatcher::wake_waiting(TimePoint now) {
                             !workers_.coming(waiting.target);
     if (stays_down) waiting.target = kNoSlot;
     if (may_come(waiting, room)) {
-      refuse(waiting.origin, waiting.handoff, NackReason::kRetry);
+      end_wait(waiting, NackReason::kRetry, now);
     } else if (now >= due(waiting)) {
-      refuse(waiting.origin, waiting.handoff, NackReason::kBusy);
+      end_wait(waiting, NackReason::kBusy, now);
     } else {
       next_due_ = std::min(next_due_, due(waiting));
       if (!waiting.places.empty()) ++placed_;
@@ -257,6 +257,12 @@ void Dispatcher::wake_waiting(TimePoint now) {
     }
   }
   waiting_ = std::move(still);
+}
+
+void Dispatcher::end_wait(const Waiting& waiting, NackReason reason, TimePoint now) {
+  waited_ += now - waiting.since;
+  counters_.waited_ms = static_cast<std::uint64_t>(floor<Duration>(waited_).count());
+  refuse(waiting.origin, waiting.handoff, reason);
 }
 
 void Dispatcher::count_places() {

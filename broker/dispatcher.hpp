@@ -14,6 +14,7 @@
 #include "broker/router.hpp"
 #include "broker/scaler.hpp"
 #include "broker/worker_table.hpp"
+#include "common/counters.hpp"
 #include "common/event_loop.hpp"
 #include "common/keyed_flat_map.hpp"
 #include "proto/message.hpp"
@@ -41,18 +42,6 @@ struct Dispatch {
   std::uint64_t delivery = 0;
   std::uint32_t epoch = 0;
   std::string_view why{};
-};
-
-struct DispatchCounters {
-  std::uint64_t handoffs = 0;  // offered, repeated offers included
-  std::uint64_t delivered = 0;
-  std::uint64_t kept = 0;
-  std::uint64_t settled = 0;
-  std::uint64_t nacked = 0;  // by their targets
-  std::uint64_t retried = 0;
-  std::uint64_t waited = 0;
-  std::uint64_t busy = 0;
-  std::uint64_t descriptors_lost = 0;
 };
 
 class Dispatcher {
@@ -155,6 +144,7 @@ class Dispatcher {
   /// When it is refused, unless its turn has come.
   [[nodiscard]] TimePoint due(const Waiting& waiting) const;
   Dispatch send_to(const Party& origin, std::uint64_t handoff, const RouteDecision& decision);
+  void end_wait(const Waiting& waiting, channel::NackReason reason, TimePoint now);
   /// What the workers have left, for may_come().
   void count_places();
   /// Waits no longer: there is room for it, of which it takes one.
@@ -184,6 +174,7 @@ class Dispatcher {
   std::vector<std::uint32_t> credit_;  // scratch: what each worker has left, by slot
   std::vector<std::uint64_t> room_;    // scratch: the same of room
   DispatchCounters counters_;
+  Clock::duration waited_{0};  // waited_ms, exactly
 };
 
 }  // namespace mpb

@@ -1,69 +1,48 @@
 #include "broker/reported_counters.hpp"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
-#include <string_view>
-#include <utility>
+
+#include "proto/byte_order.hpp"
 
 namespace mpb {
 namespace {
 
-constexpr std::uint64_t kMost = 1ULL << 53U;
-
+/// What a worker of an older build does not say stays 0.
 template <class Block>
-using Words = std::array<std::uint64_t, sizeof(Block) / sizeof(std::uint64_t)>;
-
-template <class Block>
-Block read_block(std::string_view words, std::size_t offset) {
-  Words<Block> block{};
-  const std::string_view bytes = words.substr(std::min(offset, words.size()), sizeof(Block));
-  bytes.copy(reinterpret_cast<char*>(block.data()), bytes.size());
-  return std::bit_cast<Block>(block);
-}
-
-/// The first `now` words say how it is now, and may fall.
-template <class Block>
-Block plausible(const Block& said, const Block& before, std::size_t now) {
-  auto words = std::bit_cast<Words<Block>>(said);
-  const auto old = std::bit_cast<Words<Block>>(before);
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    words[i] = std::clamp(words[i], i < now ? 0 : old[i], kMost);
+void take_block(ByteReader& words, Block& block) {
+  for (const auto& counter : Block::counters()) {
+    std::uint64_t& value = block.*counter.value;
+    const std::uint64_t least = counter.kind == CounterKind::kNow ? 0 : value;
+    value = std::clamp(words.number<std::uint64_t>(), least, kMostCounted);
   }
-  return std::bit_cast<Block>(words);
-}
-
-std::vector<ListenerCounters>::const_iterator find(const std::vector<ListenerCounters>& all,
-                                                   std::uint64_t listener) {
-  return std::find_if(all.begin(), all.end(), [listener](const ListenerCounters& counters) {
-    return counters.listener == listener;
-  });
 }
 
 }  // namespace
 
 void ReportedCounters::take(const channel::Pong& pong, const std::set<std::uint16_t>& told,
                             std::uint64_t most) {
-  constexpr std::size_t kOwnNow = 3;       // clients, held, keys
-  constexpr std::size_t kListenerNow = 2;  // the number, clients
-  own = plausible(read_block<WorkerCounters>(pong.counters, 0), own, kOwnNow);
+  ByteReader reasons(pong.refusals);
+  for (std::uint64_t& count : refused) {
+    count = std::clamp(reasons.number<std::uint64_t>(), count, kMostCounted);
+  }
+  ByteReader words(pong.counters);
+  take_block(words, own);
   own.clients = std::min(own.clients, most);
   own.held = std::min(own.held, most);
-  refused = plausible(read_block<ReasonCounts>(pong.refusals, 0), refused, 0);
-  std::vector<ListenerCounters> taken;
-  for (std::size_t at = sizeof(WorkerCounters); at < pong.counters.size();
-       at += sizeof(ListenerCounters)) {
-    const auto said = read_block<ListenerCounters>(pong.counters, at);
+  listeners.clear();
+  while (words.ok() && !words.at_end()) {
+    const auto number = words.number<std::uint64_t>();
+    ListenerCounters ignored;
     const bool known =
-        said.listener <= UINT16_MAX && told.contains(static_cast<std::uint16_t>(said.listener));
-    if (!known || find(taken, said.listener) != taken.end()) continue;
-    const auto before = find(listeners, said.listener);
-    taken.push_back(
-        plausible(said, before == listeners.end() ? ListenerCounters{} : *before, kListenerNow));
-    taken.back().clients = std::min(taken.back().clients, most);
+        number <= UINT16_MAX && told.contains(static_cast<std::uint16_t>(number)) &&
+        std::ranges::find(listeners, number, &ListenerCounters::listener) == listeners.end();
+    ListenerCounters& counters = known ? ever[number] : ignored;
+    counters.listener = number;
+    take_block(words, counters);
+    counters.clients = std::min(counters.clients, most);
+    if (known) listeners.push_back(counters);
   }
-  listeners = std::move(taken);
 }
 
 }  // namespace mpb

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -14,8 +15,9 @@ namespace mpb {
 /// Of one process. What counts up never falls and stays below 2^53, which sums and JSON bear.
 struct ReportedCounters {
   WorkerCounters own;
-  std::vector<ListenerCounters> listeners;  // of those that it was told of, each once
-  ReasonCounts refused{};                   // clients, by reason
+  std::vector<ListenerCounters> listeners;         // of those that it was told of, each once
+  std::map<std::uint64_t, ListenerCounters> ever;  // by number: also those that it has no more
+  ReasonCounts refused{};                          // clients, by reason
 
   /// `told`: listeners that it ever was told of. `most`: descriptors that a process can have.
   void take(const channel::Pong& pong, const std::set<std::uint16_t>& told, std::uint64_t most);

@@ -3,8 +3,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <functional>
+
 #include <boost/json/array.hpp>
 
+#include "broker/counter_report.hpp"
+#include "broker/counter_totals.hpp"
 #include "common/foreign_descriptor.hpp"
 #include "common/log.hpp"
 #include "common/process.hpp"
@@ -13,6 +17,8 @@ namespace mpb {
 namespace {
 
 using boost::json::object;
+
+constexpr std::string_view kHandoffs = "handoffs.";
 
 std::string_view to_string(Policy policy) {
   switch (policy) {
@@ -28,34 +34,12 @@ std::string_view to_string(Policy policy) {
   return "?";
 }
 
-void add(ListenerCounters& sum, const ListenerCounters& more) {
-  sum.clients += more.clients;
-  sum.accepted += more.accepted;
-  sum.adopted += more.adopted;
-  sum.handed_off += more.handed_off;
-  sum.kept += more.kept;
-  sum.nacked += more.nacked;
-  sum.retried += more.retried;
-  sum.rejected_busy += more.rejected_busy;
-  sum.rejected_input += more.rejected_input;
-  sum.rejected_header += more.rejected_header;
-  sum.rejected_source += more.rejected_source;
-  sum.closed_idle += more.closed_idle;
-  sum.closed_slow += more.closed_slow;
-  sum.closed_unsettled += more.closed_unsettled;
+bool of_handoffs(const CounterInfo& counter) {
+  return counter.name.starts_with(kHandoffs);
 }
 
-object rejected(const ListenerCounters& counters) {
-  return {{"busy", counters.rejected_busy},
-          {"input", counters.rejected_input},
-          {"header", counters.rejected_header},
-          {"source", counters.rejected_source}};
-}
-
-object closed(const ListenerCounters& counters) {
-  return {{"idle", counters.closed_idle},
-          {"slow", counters.closed_slow},
-          {"unsettled", counters.closed_unsettled}};
+bool counts(const CounterInfo& counter) {
+  return counter.kind == CounterKind::kCount;
 }
 
 /// All reasons, those that did not occur too.
@@ -78,10 +62,10 @@ object StatusReport::build() const {
       {"why", broker_.stopping_ ? "" : broker_.service_trouble()},
       {"uptime_ms", std::chrono::duration_cast<Duration>(Clock::now() - broker_.started_).count()}};
   boost::json::array listeners;
-  const auto totals = sums();
+  const auto running = sums();
   for (const auto& [number, entry] : broker_.listeners_.all()) {
-    const auto sum = totals.find(number);
-    listeners.push_back(listener(entry, sum == totals.end() ? ListenerCounters() : sum->second));
+    const auto sum = running.find(number);
+    listeners.push_back(listener(entry, sum == running.end() ? ListenerCounters() : sum->second));
   }
   report["listeners"] = std::move(listeners);
   boost::json::array workers;
@@ -92,6 +76,7 @@ object StatusReport::build() const {
   }
   report["workers"] = std::move(workers);
   report["broker"] = dispatch();
+  report["totals"] = totals();
   return report;
 }
 
@@ -110,90 +95,105 @@ std::map<std::uint64_t, ListenerCounters> StatusReport::sums() const {
 object StatusReport::listener(const ListenerSet::Listener& entry,
                               const ListenerCounters& sum) const {
   const ListenerSettings& settings = entry.settings;
-  return {{"name", settings.name},
-          {"address", entry.address},
-          {"protocol", settings.protocol},
-          {"handler", settings.handler},
-          {"policy", to_string(settings.policy)},
-          {"sticky", settings.sticky},
-          {"overflow", settings.overflow_rule() == Overflow::kSpill ? "spill" : "refuse"},
-          {"clients", sum.clients},
-          {"accepted", sum.accepted},
-          {"rejected", rejected(sum)},
-          {"closed", closed(sum)}};
+  object report{{"name", settings.name},
+                {"address", entry.address},
+                {"protocol", settings.protocol},
+                {"handler", settings.handler},
+                {"policy", to_string(settings.policy)},
+                {"sticky", settings.sticky},
+                {"overflow", settings.overflow_rule() == Overflow::kSpill ? "spill" : "refuse"}};
+  put(report, sum, std::not_fn(of_handoffs));
+  return report;
+}
+
+SlotCounters StatusReport::slot_counters(Slot slot) const {
+  const WorkerEntry& entry = broker_.workers_.at(slot);
+  return {.uptime_ms = static_cast<std::uint64_t>(broker_.supervisor_.uptime(slot).count()),
+          .restarts = broker_.supervisor_.restarts(slot),
+          .in_flight = entry.in_flight,
+          .taken = entry.taken};
 }
 
 object StatusReport::worker(Slot slot) const {
-  const WorkerEntry& entry = broker_.workers_.at(slot);
   object report{{"slot", slot},
-                {"state", to_string(entry.state)},
+                {"state", to_string(broker_.workers_.at(slot).state)},
                 {"base", !broker_.scaler_.is_extra(slot)},
                 {"accepts", broker_.accepts(slot)},
-                {"uptime_ms", broker_.supervisor_.uptime(slot).count()},
-                {"restarts", broker_.supervisor_.restarts(slot)},
-                {"last_exit", broker_.supervisor_.last_exit(slot)},
-                {"in_flight", entry.in_flight},
-                {"taken", entry.taken}};
+                {"last_exit", broker_.supervisor_.last_exit(slot)}};
+  put(report, slot_counters(slot));
   const WorkerProcess* process = broker_.supervisor_.process(slot);
   if (process == nullptr) return report;
-  ListenerCounters sum;
-  boost::json::array listeners;
-  for (const ListenerCounters& counters : process->counters().listeners) {
-    add(sum, counters);
-    const auto* known = broker_.listeners_.find(static_cast<std::uint16_t>(counters.listener));
-    listeners.push_back({{"name", known != nullptr ? known->settings.name : "(withdrawn)"},
-                         {"clients", counters.clients},
-                         {"accepted", counters.accepted},
-                         {"in", counters.adopted},
-                         {"out", counters.handed_off},
-                         {"rejected", rejected(counters)},
-                         {"closed", closed(counters)}});
-  }
-  const WorkerCounters& own = process->counters().own;
+  const ReportedCounters& counters = process->counters();
   const ProcessUsage usage = read_process_usage(process->pid());
   report["pid"] = process->pid();
-  report["clients"] = own.clients;
-  report["held"] = own.held;
-  report["keys"] = own.keys_owned;
-  report["accepted"] = sum.accepted;
-  report["handoffs"] = {{"out", sum.handed_off},
-                        {"in", sum.adopted},
-                        {"kept", sum.kept},
-                        {"nacked", sum.nacked},
-                        {"retried", sum.retried}};
-  report["rejected"] = rejected(sum);
-  report["closed"] = closed(sum);
-  report["refused"] = refused(process->counters().refused);
-  report["accept_pauses"] = own.accept_pauses;
-  report["queue_high_water"] = {{"broker", process->queue_high_water()},
-                                {"worker", own.queue_high_water}};
-  report["fds"] = usage.descriptors;
-  report["rss_bytes"] = usage.rss_bytes;
+  put(report, ProcessCounters{.queue_high_water = process->queue_high_water(),
+                              .fds = usage.descriptors,
+                              .rss_bytes = usage.rss_bytes});
+  put(report, counters.own);
+  report["refused"] = refused(counters.refused);
+  ListenerCounters sum;
+  boost::json::array listeners;
+  for (const ListenerCounters& one : counters.listeners) {
+    add(sum, one);
+    listeners.push_back(worker_listener(one));
+  }
+  put(report, sum, counts);
   report["listeners"] = std::move(listeners);
   return report;
 }
 
+object StatusReport::worker_listener(const ListenerCounters& counters) const {
+  const auto* known = broker_.listeners_.find(static_cast<std::uint16_t>(counters.listener));
+  object report{{"name", known != nullptr ? known->settings.name : "(withdrawn)"}};
+  put(report, counters, std::not_fn(of_handoffs));
+  for (const auto& counter : ListenerCounters::counters()) {
+    if (of_handoffs(counter)) {
+      put(report, counter.name.substr(kHandoffs.size()), counters.*counter.value);
+    }
+  }
+  return report;
+}
+
 object StatusReport::dispatch() const {
-  const DispatchCounters& counters = broker_.dispatcher_.counters();
   const ProcessUsage usage = read_process_usage(::getpid());
-  return {{"fds", usage.descriptors},
-          {"rss_bytes", usage.rss_bytes},
-          {"cpu_ms", usage.cpu.count()},
-          {"keys", broker_.router_.key_count()},
-          {"waiting", broker_.dispatcher_.waiting()},
-          {"in_flight", broker_.dispatcher_.in_flight()},
-          {"handoffs", counters.handoffs},
-          {"delivered", counters.delivered},
-          {"kept", counters.kept},
-          {"settled", counters.settled},
-          {"nacked", counters.nacked},
-          {"retried", counters.retried},
-          {"waited", counters.waited},
-          {"busy", counters.busy},
-          {"turned_away", broker_.turn_away_.count()},
-          {"descriptors_lost", counters.descriptors_lost},
-          {"descriptors_closing", descriptors_closing()},
-          {"log_dropped", lost_log_lines()}};
+  object report;
+  put(report, BrokerCounters{.fds = usage.descriptors,
+                             .rss_bytes = usage.rss_bytes,
+                             .cpu_ms = static_cast<std::uint64_t>(usage.cpu.count()),
+                             .keys = broker_.router_.key_count(),
+                             .waiting = broker_.dispatcher_.waiting(),
+                             .in_flight = broker_.dispatcher_.in_flight(),
+                             .turned_away = broker_.turn_away_.count(),
+                             .descriptors_closing = descriptors_closing(),
+                             .log_dropped = lost_log_lines()});
+  put(report, broker_.dispatcher_.counters());
+  return report;
+}
+
+object StatusReport::totals() const {
+  CounterTotals totals = broker_.ended_;
+  for (Slot slot = 0; slot < broker_.workers_.size(); ++slot) {
+    const WorkerProcess* process = broker_.supervisor_.process(slot);
+    if (process != nullptr) totals.add(slot, broker_.workers_.at(slot).taken, process->counters());
+  }
+  boost::json::array workers;
+  for (auto& [slot, worker] : totals.workers) {
+    worker.slot.restarts = broker_.supervisor_.restarts(slot);
+    object report{{"slot", slot}};
+    put(report, worker.slot, counts);
+    put(report, worker.own, counts);
+    put(report, worker.listeners, counts);
+    workers.push_back(std::move(report));
+  }
+  boost::json::array listeners;
+  for (const auto& [number, entry] : broker_.listeners_.all()) {
+    object report{{"name", entry.settings.name}, {"address", entry.address}};
+    put(report, totals.listeners[number], counts);
+    listeners.push_back(std::move(report));
+  }
+  return {{"listeners", std::move(listeners)},
+          {"workers", std::move(workers)},
+          {"refused", refused(totals.refused)}};
 }
 
 }  // namespace mpb

@@ -22,7 +22,10 @@ class StatusReport {
                                              const ListenerCounters& sum) const;
   /// Over all running workers, by the listener's number.
   [[nodiscard]] std::map<std::uint64_t, ListenerCounters> sums() const;
+  [[nodiscard]] boost::json::object worker_listener(const ListenerCounters& counters) const;
+  [[nodiscard]] SlotCounters slot_counters(Slot slot) const;
   [[nodiscard]] boost::json::object dispatch() const;
+  [[nodiscard]] boost::json::object totals() const;
 
   const Broker& broker_;
 };

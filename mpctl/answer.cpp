@@ -56,6 +56,15 @@ std::uint64_t number(const json::object& object, std::string_view member) {
   return value == nullptr ? 0 : as_number(*value);
 }
 
+std::optional<std::uint64_t> number_at(const json::object& object, std::string_view name) {
+  const auto dot = name.find('.');
+  if (dot != std::string_view::npos) {
+    return number_at(member_object(object, name.substr(0, dot)), name.substr(dot + 1));
+  }
+  if (!object.contains(name)) return std::nullopt;
+  return number(object, name);
+}
+
 std::string count_text(const json::object& object, std::string_view member) {
   return fmt::to_string(number(object, member));
 }

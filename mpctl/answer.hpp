@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,7 +21,10 @@ Result<boost::json::object> parse_object(std::string_view line);
 Status check_answer(const boost::json::object& answer);
 
 std::uint64_t number(const boost::json::object& object, std::string_view member);
-/// The same number, as text.
+/// Of a counter's name: "handoffs.in" is the member `in` of the object `handoffs`. None: it is
+/// missing.
+std::optional<std::uint64_t> number_at(const boost::json::object& object, std::string_view name);
+/// A member as text.
 std::string count_text(const boost::json::object& object, std::string_view member);
 bool flag(const boost::json::object& object, std::string_view member);
 /// Safe for a terminal; "-" when there is none.

@@ -16,7 +16,9 @@
 #include "mpctl/answer.hpp"
 #include "mpctl/connection.hpp"
 #include "mpctl/event_text.hpp"
+#include "mpctl/health.hpp"
 #include "mpctl/hooks_text.hpp"
+#include "mpctl/metrics_text.hpp"
 #include "mpctl/status_text.hpp"
 #include "mpctl/streams_text.hpp"
 #include "mpctl/upstreams_text.hpp"
@@ -57,8 +59,8 @@ Result<Answer> ask(Connection& connection, const boost::json::object& request,
 Result<Answer> ask(const Options& options) {
   auto connection = Connection::open(options.socket, kAnswerLimit);
   if (!connection) return connection.error();
-  const bool own = options.mode == Mode::kStatus || options.mode == Mode::kWatch;
-  return ask(*connection, options.request, own ? kAnswerLimit : kWorkersAnswerLimit);
+  return ask(*connection, options.request,
+             options.asks_status() ? kAnswerLimit : kWorkersAnswerLimit);
 }
 
 /// For people; of an answer that says no more than that it is done: nothing.
@@ -66,6 +68,8 @@ std::string answer_text(Mode mode, const boost::json::object& answer) {
   switch (mode) {
     case Mode::kStatus:
       return status_text(answer);
+    case Mode::kMetrics:
+      return metrics_text(answer);
     case Mode::kStreams:
       return streams_text(answer);
     case Mode::kUpstreams:
@@ -146,16 +150,38 @@ Status run_watch(const Options& options) {
   return {};
 }
 
+Health ask_health(const Options& options) {
+  const auto answer = ask(options);
+  if (!answer) return no_answer(answer.error().text);
+  if (const Status status = check_answer(answer->object); !status) {
+    return no_answer(status.error().text);
+  }
+  return health_of(answer->object);
+}
+
+Result<int> run_health(const Options& options) {
+  const Health health = ask_health(options);
+  if (const Status written = write_out(health.line + '\n'); !written) return written.error();
+  return health.exit_status;
+}
+
+Result<int> exit_status_of(const Status& done) {
+  if (!done) return done.error();
+  return 0;
+}
+
 }  // namespace
 
-Status run_command(const Options& options) {
+Result<int> run_command(const Options& options) {
   switch (options.mode) {
+    case Mode::kHealth:
+      return run_health(options);
     case Mode::kWatch:
-      return run_watch(options);
+      return exit_status_of(run_watch(options));
     case Mode::kEvents:
-      return run_events(options);
+      return exit_status_of(run_events(options));
     default:
-      return run_request(options);
+      return exit_status_of(run_request(options));
   }
 }
 

@@ -6,6 +6,7 @@
 
 namespace mpb::ctl {
 
-Status run_command(const Options& options);
+/// The exit status; an error: the command could not be carried out.
+Result<int> run_command(const Options& options);
 
 }  // namespace mpb::ctl

@@ -39,8 +39,8 @@ int run(const std::vector<std::string>& arguments) {
     fmt::print("{}", version_text("mpctl"));
     return kExitOk;
   }
-  const Status done = ctl::run_command(*options);
-  return done ? kExitOk : failure(done.error().text, kExitFailed);
+  const auto done = ctl::run_command(*options);
+  return done ? *done : failure(done.error().text, kExitFailed);
 }
 
 }  // namespace

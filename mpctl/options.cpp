@@ -27,6 +27,8 @@ bool given(const po::variables_map& values, const char* option) {
 
 Mode mode_of(const std::string& command) {
   if (command == "status") return Mode::kStatus;
+  if (command == "metrics") return Mode::kMetrics;
+  if (command == "health") return Mode::kHealth;
   if (command == "streams") return Mode::kStreams;
   if (command == "upstreams") return Mode::kUpstreams;
   if (command == "hooks") return Mode::kHooks;
@@ -52,6 +54,9 @@ Status check_options(const po::variables_map& values, const std::string& command
     }
   } else if (values["json"].as<bool>()) {
     return usage_error("--json does not go with watch: repeat status --json instead");
+  }
+  if ((mode == Mode::kMetrics || mode == Mode::kHealth) && values["json"].as<bool>()) {
+    return usage_error(fmt::format("--json does not go with {}: see status --json", command));
   }
   if (command == "route") return refuse_options(values, command, {"unset"});
   if (command == "vhost") return refuse_options(values, command, {"listener"});

@@ -18,6 +18,8 @@ inline constexpr const char* kSocketVariable = "MPBROKER_CONTROL_SOCKET";
 enum class Mode : std::uint8_t {
   kAsk,     // one request, one answer
   kStatus,  // the same; the answer becomes tables
+  kMetrics,
+  kHealth,
   kStreams,
   kUpstreams,
   kHooks,
@@ -34,6 +36,12 @@ struct Options {
   bool json = false;
   Duration interval{1'000};
   std::uint64_t count = 0;  // tables of watch; 0: without end
+
+  /// The broker alone answers, and soon.
+  [[nodiscard]] bool asks_status() const {
+    return mode == Mode::kStatus || mode == Mode::kMetrics || mode == Mode::kHealth ||
+           mode == Mode::kWatch;
+  }
 };
 
 /// `arguments` without the program's name; `socket_variable` is the environment's word, or null.

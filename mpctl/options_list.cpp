@@ -42,6 +42,8 @@ std::string help_text() {
           "Commands:\n"
           "  status                      listeners, workers and what they count\n"
           "  watch                       the same, live, with rates\n"
+          "  metrics                     the same as OpenMetrics text, for Prometheus\n"
+          "  health                      one line, and an exit status for probes\n"
           "  streams                     the live streams of all workers\n"
           "  upstreams                   the servers that clients are forwarded to\n"
           "  hooks                       what workers asked web servers, and how it went\n"
@@ -59,7 +61,8 @@ std::string help_text() {
           "  stop                        drain all workers, then end\n"
           "\n"
        << visible_options()
-       << "\nExit status: 0 done, 1 the broker refused or cannot be reached, 2 wrong usage.\n";
+       << "\nExit status: 0 done, 1 the broker refused or cannot be reached, 2 wrong usage.\n"
+          "health: 0 well, 1 something is wrong, 2 nobody is online or no answer.\n";
   return text.str();
 }
 

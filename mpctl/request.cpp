@@ -26,8 +26,10 @@ Result<json::object> without_arguments(const RequestWords& words) {
     return usage_error(fmt::format("{} takes no argument: '{}'", words.command,
                                    unexpected_word(words.arguments.front())));
   }
-  // To the broker, to watch is to ask for the status again and again.
-  return json::object{{"command", words.command == "watch" ? "status" : words.command}};
+  for (const std::string_view of_status : {"watch", "metrics", "health"}) {
+    if (words.command == of_status) return json::object{{"command", "status"}};
+  }
+  return json::object{{"command", words.command}};
 }
 
 Result<json::object> with_number(const RequestWords& words, const char* member, std::int64_t low,
@@ -156,12 +158,13 @@ Result<json::object> build_request(const RequestWords& words) {
   if (command == "route") return route(words);
   if (command == "kick") return kick(words);
   if (command == "vhost") return vhost(words);
-  for (const std::string_view known :
-       {"status", "streams", "upstreams", "hooks", "watch", "events", "reload", "stop"}) {
+  for (const std::string_view known : {"status", "metrics", "health", "streams", "upstreams",
+                                       "hooks", "watch", "events", "reload", "stop"}) {
     if (command == known) return without_arguments(words);
   }
   return usage_error(
-      fmt::format("'{}' is not a command: status, streams, upstreams, hooks, kick, watch, events, "
+      fmt::format("'{}' is not a command: status, metrics, health, streams, upstreams, hooks, "
+                  "kick, watch, events, "
                   "drain, route, workers, vhost, reload, stop",
                   unexpected_word(command)));
 }

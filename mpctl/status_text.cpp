@@ -4,96 +4,70 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/counters.hpp"
 #include "mpctl/answer.hpp"
+#include "mpctl/fields.hpp"
 #include "mpctl/safe_text.hpp"
-#include "mpctl/table.hpp"
 
 namespace mpb::ctl {
 namespace {
 
 namespace json = boost::json;
 
-std::string yes_no(const json::object& object, std::string_view member) {
-  return flag(object, member) ? "yes" : "no";
+bool of_handoffs(const CounterInfo& counter) {
+  return counter.name.starts_with("handoffs.");
 }
 
-std::string listeners_text(const json::object& status) {
-  Table table({{"LISTENER", Align::kLeft},
-               {"ADDRESS", Align::kLeft},
-               {"PROTOCOL", Align::kLeft},
-               {"HANDLER", Align::kLeft},
-               {"POLICY", Align::kLeft},
-               {"STICKY", Align::kLeft},
-               {"OVERFLOW", Align::kLeft},
-               {"CLIENTS"},
-               {"ACCEPTED"},
-               {"REJECTED"},
-               {"CLOSED"}});
-  for_each_object(member_array(status, "listeners"), [&](const json::object& listener) {
-    table.add({text(listener, "name"), text(listener, "address"), text(listener, "protocol"),
-               text(listener, "handler"), text(listener, "policy"), yes_no(listener, "sticky"),
-               text(listener, "overflow"), count_text(listener, "clients"),
-               count_text(listener, "accepted"),
-               fmt::to_string(sum(member_object(listener, "rejected"))),
-               fmt::to_string(sum(member_object(listener, "closed")))});
-  });
-  return table.to_string();
+bool counts(const CounterInfo& counter) {
+  return counter.kind == CounterKind::kCount;
 }
 
-std::vector<std::string> worker_cells(const json::object& worker) {
-  const json::object& handoffs = member_object(worker, "handoffs");
-  const json::object& queue = member_object(worker, "queue_high_water");
-  const bool runs = number(worker, "pid") > 0;
-  return {worker_name(worker),
-          runs ? count_text(worker, "pid") : "-",
-          text(worker, "state"),
-          yes_no(worker, "accepts"),
-          runs ? short_time(number(worker, "uptime_ms")) : "-",
-          count_text(worker, "restarts"),
-          count_text(worker, "clients"),
-          count_text(worker, "keys"),
-          count_text(worker, "accepted"),
-          count_text(handoffs, "out"),
-          count_text(handoffs, "in"),
-          count_text(handoffs, "kept"),
-          count_text(handoffs, "nacked"),
-          count_text(handoffs, "retried"),
-          fmt::to_string(sum(member_object(worker, "rejected"))),
-          fmt::to_string(sum(member_object(worker, "closed"))),
-          fmt::format("{}/{}", number(queue, "broker"), number(queue, "worker")),
-          count_text(worker, "fds"),
-          short_size(number(worker, "rss_bytes")),
-          text(worker, "last_exit")};
+bool any(const CounterInfo&) {
+  return true;
 }
 
-std::string workers_text(const json::object& status) {
-  Table table({{"WORKER"},
-               {"PID"},
-               {"STATE", Align::kLeft},
-               {"ACCEPTS", Align::kLeft},
-               {"UPTIME"},
-               {"RESTARTS"},
-               {"CLIENTS"},
-               {"KEYS"},
-               {"ACCEPTED"},
-               {"OUT"},
-               {"IN"},
-               {"KEPT"},
-               {"NACKED"},
-               {"RETRIED"},
-               {"REJECTED"},
-               {"CLOSED"},
-               {"QUEUE"},
-               {"FDS"},
-               {"RSS"},
-               {"LAST EXIT", Align::kLeft}});
-  for_each_object(member_array(status, "workers"),
-                  [&](const json::object& worker) { table.add(worker_cells(worker)); });
-  return table.to_string();
+bool runs(const json::object& worker) {
+  return number(worker, "pid") > 0;
+}
+
+std::string pid(const json::object& worker) {
+  return runs(worker) ? count_text(worker, "pid") : "-";
+}
+
+std::string uptime(const json::object& worker) {
+  return runs(worker) ? short_time(number(worker, "uptime_ms")) : "-";
+}
+
+Fields listener_fields() {
+  Fields fields{text_field("LISTENER", "name"),     text_field("ADDRESS", "address"),
+                text_field("PROTOCOL", "protocol"), text_field("HANDLER", "handler"),
+                text_field("POLICY", "policy"),     flag_field("STICKY", "sticky"),
+                text_field("OVERFLOW", "overflow")};
+  append_counters<ListenerCounters>(fields, std::not_fn(of_handoffs));
+  return fields;
+}
+
+Fields worker_fields() {
+  Fields fields{{{"WORKER"}, worker_name},
+                {{"PID"}, pid},
+                text_field("STATE", "state"),
+                flag_field("ACCEPTS", "accepts"),
+                {{"UPTIME"}, uptime}};
+  append_counters<SlotCounters>(fields, any);
+  append_counters<WorkerCounters>(fields, any);
+  append_counters<ListenerCounters>(fields, counts);
+  // On the channel the other way round.
+  const auto out = std::ranges::find(fields, "OUT", [](const Field& f) { return f.column.title; });
+  std::iter_swap(out, out - 1);
+  fields.push_back({{"QUEUE"}, queue_text});
+  append_counters<ProcessCounters>(fields, any);
+  fields.push_back(text_field("LAST EXIT", "last_exit"));
+  return fields;
 }
 
 /// "12 busy, 3 header": the reasons that occurred, over all of `list`.
@@ -165,6 +139,11 @@ std::string short_size(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", size, kUnits[i]);
 }
 
+std::string queue_text(const json::object& worker) {
+  const json::object& queue = member_object(worker, "queue_high_water");
+  return fmt::format("{}/{}", number(queue, "broker"), number(queue, "worker"));
+}
+
 std::string worker_name(const json::object& worker) {
   return count_text(worker, "slot") + (flag(worker, "base") ? "" : "+");
 }
@@ -188,8 +167,10 @@ std::string summary_text(const json::object& status) {
 }
 
 std::string status_text(const json::object& status) {
-  return fmt::format("{}\n{}\n{}\n{}", summary_text(status), listeners_text(status),
-                     workers_text(status), dispatch_text(status));
+  return fmt::format("{}\n{}\n{}\n{}", summary_text(status),
+                     table_text(listener_fields(), member_array(status, "listeners")),
+                     table_text(worker_fields(), member_array(status, "workers")),
+                     dispatch_text(status));
 }
 
 }  // namespace mpb::ctl

@@ -15,6 +15,8 @@ std::string short_size(std::uint64_t bytes);
 
 /// "2", and "2+" for an extra worker, which goes when it is not needed.
 std::string worker_name(const boost::json::object& worker);
+/// The most datagrams that waited, "9/8": at the broker, at the worker.
+std::string queue_text(const boost::json::object& worker);
 /// One line: version, state, how many workers and clients.
 std::string summary_text(const boost::json::object& status);
 /// The summary, the listeners, the workers, the dispatch.

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "mpctl/answer.hpp"
+#include "mpctl/fields.hpp"
 #include "mpctl/status_text.hpp"
-#include "mpctl/table.hpp"
 
 namespace mpb::ctl {
 namespace {
@@ -37,53 +37,40 @@ std::string frame_rate(const json::object& stream) {
   return fps > 0 && fps < 1e6 ? fmt::format("{:.2f}", fps) : "-";
 }
 
-std::vector<std::string> cells(const json::object& stream) {
-  return {text(stream, "vhost"),
-          text(stream, "app"),
-          text(stream, "stream"),
-          text(stream, "publisher"),
-          codecs(stream),
-          picture_size(stream),
-          frame_rate(stream),
-          count_text(stream, "kbps_in"),
-          count_text(stream, "players"),
-          count_text(stream, "kbps_out"),
-          count_text(stream, "drops"),
-          count_text(stream, "cut"),
-          short_time(number(stream, "age_s") * 1000),
-          count_text(stream, "slot")};
+std::string age(const json::object& stream) {
+  return short_time(number(stream, "age_s") * 1000);
 }
 
 }  // namespace
 
 std::string streams_text(const json::object& answer) {
-  Table table({{"VHOST", Align::kLeft},
-               {"APP", Align::kLeft},
-               {"STREAM", Align::kLeft},
-               {"PUBLISHER", Align::kLeft},
-               {"CODEC", Align::kLeft},
-               {"SIZE"},
-               {"FPS"},
-               {"KBIT/S IN"},
-               {"PLAYERS"},
-               {"KBIT/S OUT"},
-               {"DROPS"},
-               {"CUT"},
-               {"AGE"},
-               {"WORKER"}});
+  const std::string table = table_text({text_field("VHOST", "vhost"),
+                                        text_field("APP", "app"),
+                                        text_field("STREAM", "stream"),
+                                        text_field("PUBLISHER", "publisher"),
+                                        {{"CODEC", Align::kLeft}, codecs},
+                                        {{"SIZE"}, picture_size},
+                                        {{"FPS"}, frame_rate},
+                                        count_field("KBIT/S IN", "kbps_in"),
+                                        count_field("PLAYERS", "players"),
+                                        count_field("KBIT/S OUT", "kbps_out"),
+                                        count_field("DROPS", "drops"),
+                                        count_field("CUT", "cut"),
+                                        {{"AGE"}, age},
+                                        count_field("WORKER", "slot")},
+                                       member_array(answer, "streams"));
   std::uint64_t streams = 0;
   std::uint64_t players = 0;
   double in = 0;
   double out = 0;
   for_each_object(member_array(answer, "streams"), [&](const json::object& stream) {
-    table.add(cells(stream));
     ++streams;
     players += number(stream, "players");
     in += static_cast<double>(number(stream, "kbps_in"));
     out += static_cast<double>(number(stream, "kbps_out"));
   });
   std::string text = fmt::format("{}{} streams, {} players; {:.0f} kbit/s in, {:.0f} kbit/s out\n",
-                                 table.to_string(), streams, players, in, out);
+                                 table, streams, players, in, out);
   if (const std::uint64_t ignored = number(answer, "ignored"); ignored > 0) {
     text += fmt::format("{} messages of clients meant nothing and were ignored\n", ignored);
   }

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "mpctl/answer.hpp"
-#include "mpctl/table.hpp"
+#include "mpctl/fields.hpp"
 
 namespace mpb::ctl {
 namespace {
@@ -13,27 +13,25 @@ std::string state(const boost::json::object& upstream) {
   return flag(upstream, "backup") ? "backup" : "up";
 }
 
+std::string tries(const boost::json::object& upstream) {
+  return fmt::to_string(number(upstream, "served") + number(upstream, "failed"));
+}
+
 }  // namespace
 
 std::string upstreams_text(const boost::json::object& answer) {
-  Table table({{"VHOST", Align::kLeft},
-               {"UPSTREAM", Align::kLeft},
-               {"STATE", Align::kLeft},
-               {"CLIENTS"},
-               {"TRIES"},
-               {"FAILED"},
-               {"IN A ROW"},
-               {"WORKER"},
-               {"LAST FAILURE", Align::kLeft}});
-  for_each_object(member_array(answer, "upstreams"), [&](const boost::json::object& upstream) {
-    table.add({text(upstream, "vhost"), text(upstream, "address"), state(upstream),
-               count_text(upstream, "clients"),
-               fmt::to_string(number(upstream, "served") + number(upstream, "failed")),
-               count_text(upstream, "failed"), count_text(upstream, "failures_in_a_row"),
-               count_text(upstream, "slot"), text(upstream, "why")});
-  });
-  return fmt::format("{}{} clients; {} could not be served\n", table.to_string(),
-                     number(answer, "clients"), number(answer, "unserved"));
+  const std::string table = table_text({text_field("VHOST", "vhost"),
+                                        text_field("UPSTREAM", "address"),
+                                        {{"STATE", Align::kLeft}, state},
+                                        count_field("CLIENTS", "clients"),
+                                        {{"TRIES"}, tries},
+                                        count_field("FAILED", "failed"),
+                                        count_field("IN A ROW", "failures_in_a_row"),
+                                        count_field("WORKER", "slot"),
+                                        text_field("LAST FAILURE", "why")},
+                                       member_array(answer, "upstreams"));
+  return fmt::format("{}{} clients; {} could not be served\n", table, number(answer, "clients"),
+                     number(answer, "unserved"));
 }
 
 }  // namespace mpb::ctl

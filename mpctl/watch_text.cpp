@@ -36,35 +36,29 @@ const json::object* find_worker(const json::object* status, const json::object& 
   return found;
 }
 
-using Counter = std::uint64_t (*)(const json::object&);
-
-std::string worker_rate(const json::object& now, const json::object* before, double seconds,
-                        Counter counter) {
-  return rate(counter(now), before == nullptr ? std::nullopt : std::optional(counter(*before)),
-              seconds);
-}
-
 std::vector<std::string> worker_cells(const json::object& now, const json::object* before,
                                       double seconds) {
-  const auto per_second = [&](Counter counter) {
-    return worker_rate(now, before, seconds, counter);
+  const auto per_second = [&](auto&& read) {
+    return rate(read(now), before == nullptr ? std::nullopt : std::optional(read(*before)),
+                seconds);
   };
-  const json::object& queue = member_object(now, "queue_high_water");
-  return {
-      worker_name(now),
-      text(now, "state"),
-      fmt::to_string(number(now, "clients")),
-      fmt::to_string(number(now, "in_flight")),
-      per_second([](const json::object& w) { return number(w, "accepted"); }),
-      per_second([](const json::object& w) { return number(member_object(w, "handoffs"), "out"); }),
-      per_second([](const json::object& w) { return number(member_object(w, "handoffs"), "in"); }),
-      per_second(
-          [](const json::object& w) { return number(member_object(w, "handoffs"), "kept"); }),
-      per_second([](const json::object& w) { return sum(member_object(w, "rejected")); }),
-      fmt::to_string(number(now, "restarts")),
-      fmt::format("{}/{}", number(queue, "broker"), number(queue, "worker")),
-      fmt::to_string(number(now, "fds")),
-      short_size(number(now, "rss_bytes"))};
+  const auto of = [&](std::string_view counter) {
+    return per_second(
+        [&](const json::object& worker) { return number_at(worker, counter).value_or(0); });
+  };
+  return {worker_name(now),
+          text(now, "state"),
+          count_text(now, "clients"),
+          count_text(now, "in_flight"),
+          of("accepted"),
+          of("handoffs.out"),
+          of("handoffs.in"),
+          of("handoffs.kept"),
+          per_second([](const json::object& w) { return sum(member_object(w, "rejected")); }),
+          count_text(now, "restarts"),
+          queue_text(now),
+          count_text(now, "fds"),
+          short_size(number(now, "rss_bytes"))};
 }
 
 std::uint64_t accepted(const json::object& status) {
@@ -81,10 +75,10 @@ std::string rates_text(const json::object& now, const json::object* before, doub
     return read(*before);
   };
   const auto handoffs = [](const json::object& status) {
-    return number(member_object(status, "broker"), "handoffs");
+    return number_at(status, "broker.handoffs").value_or(0);
   };
   const auto cpu = [](const json::object& status) {
-    return number(member_object(status, "broker"), "cpu_ms");
+    return number_at(status, "broker.cpu_ms").value_or(0);
   };
   const auto cpu_before = earlier(cpu);
   const std::string busy =

@@ -4,7 +4,6 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -293,13 +292,14 @@ void Worker::read_counters(std::vector<std::uint64_t>& counters) {
   worker.keys_owned = context_.keys.owned_count();
   worker.accept_pauses = context_.accept_pauses;
   worker.queue_high_water = link_ ? link_->channel().queue_high_water() : 0;
-  const auto append = [&counters](const auto& block) {
-    using Words = std::array<std::uint64_t, sizeof(block) / sizeof(std::uint64_t)>;
-    const auto words = std::bit_cast<Words>(block);
-    counters.insert(counters.end(), words.begin(), words.end());
+  const auto append = [&counters]<class Block>(const Block& block) {
+    for (const auto& counter : Block::counters()) counters.push_back(block.*counter.value);
   };
   append(worker);
-  for (const auto& [number, listener] : listeners_) append(listener.service.counters);
+  for (const auto& [number, listener] : listeners_) {
+    counters.push_back(listener.service.counters.listener);
+    append(listener.service.counters);
+  }
 }
 
 std::string Worker::answer(std::string_view question, std::string_view argument) {

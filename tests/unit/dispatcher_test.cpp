@@ -402,10 +402,12 @@ TEST_F(DispatcherTest, WaitingIsBoundedInTime) {
   offer(0, 2, "a");
   dispatcher_->wake_waiting(kStart + kWaitLimit - Duration{1});
   EXPECT_EQ(dispatcher_->waiting(), 2U);
+  EXPECT_EQ(dispatcher_->counters().waited_ms, 0U) << "they wait still";
   dispatcher_->wake_waiting(kStart + kWaitLimit);
   expect_refusals(0, {{1, NackReason::kBusy}});
   dispatcher_->wake_waiting(now_ + kWaitLimit);
   expect_refusals(0, {{2, NackReason::kBusy}});
+  EXPECT_EQ(dispatcher_->counters().waited_ms, 2U * kWaitLimit.count());
   expect_idle();
 }
 

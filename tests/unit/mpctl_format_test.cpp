@@ -56,6 +56,8 @@ std::string refusal_of(const Words& words) {
 TEST(MpctlOptions, BuildsTheRequestOfEachCommand) {
   EXPECT_EQ(request_of({"status"}), object(R"({"command":"status"})"));
   EXPECT_EQ(request_of({"watch"}), object(R"({"command":"status"})"));
+  EXPECT_EQ(request_of({"metrics"}), object(R"({"command":"status"})"));
+  EXPECT_EQ(request_of({"health"}), object(R"({"command":"status"})"));
   EXPECT_EQ(request_of({"events"}), object(R"({"command":"events"})"));
   EXPECT_EQ(request_of({"streams"}), object(R"({"command":"streams"})"));
   EXPECT_EQ(request_of({"upstreams"}), object(R"({"command":"upstreams"})"));
@@ -128,6 +130,9 @@ TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {
                                  {"status", "--interval", "1s"},
                                  {"events", "--count", "3"},
                                  {"watch", "--json"},
+                                 {"metrics", "--json"},
+                                 {"health", "--json"},
+                                 {"health", "now"},
                                  {"watch", "--interval", "1"},
                                  {"watch", "--interval", "99ms"},
                                  {"watch", "--count", "0"},
@@ -163,6 +168,8 @@ TEST(MpctlOptions, ReadsModes) {
   EXPECT_EQ(watch->interval, Duration{500});
   EXPECT_EQ(watch->count, 3U);
   EXPECT_TRUE(read_options({"status", "--json"}, nullptr)->json);
+  EXPECT_EQ(read_options({"metrics"}, nullptr)->mode, Mode::kMetrics);
+  EXPECT_EQ(read_options({"health"}, nullptr)->mode, Mode::kHealth);
   EXPECT_EQ(read_options({"streams"}, nullptr)->mode, Mode::kStreams);
   EXPECT_TRUE(read_options({"streams", "--json"}, nullptr)->json);
   EXPECT_EQ(read_options({"upstreams"}, nullptr)->mode, Mode::kUpstreams);
@@ -286,6 +293,17 @@ TEST(MpctlStatus, WritesTimesAndSizes) {
   EXPECT_EQ(short_size(1ULL << 52), "4096.0 TiB");
 }
 
+/// The cells of the line that begins with `first`.
+Words cells_of(const std::string& text, const std::string& first) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream cells(line);
+    const Words words{std::istream_iterator<std::string>(cells), {}};
+    if (!words.empty() && words.front() == first) return words;
+  }
+  return {};
+}
+
 json::object sample_status() {
   return object(R"({
     "ok":true,"version":"0.1.0","pid":10,"state":"running","uptime_ms":61000,
@@ -318,6 +336,22 @@ TEST(MpctlStatus, ShowsEverythingOnce) {
   EXPECT_FALSE(contains(text, "\x1b"));
 }
 
+TEST(MpctlStatus, HasItsColumnsInThisOrder) {
+  const std::string text = status_text(sample_status());
+  EXPECT_EQ(cells_of(text, "LISTENER"),
+            (Words{"LISTENER", "ADDRESS", "PROTOCOL", "HANDLER", "POLICY", "STICKY", "OVERFLOW",
+                   "CLIENTS", "ACCEPTED", "REJECTED", "CLOSED"}));
+  EXPECT_EQ(cells_of(text, "default"), (Words{"default", "127.0.0.1:1990", "control", "echo",
+                                              "least", "yes", "spill", "7", "100", "3", "3"}));
+  EXPECT_EQ(cells_of(text, "WORKER"),
+            (Words{"WORKER",   "PID",      "STATE", "ACCEPTS", "UPTIME", "RESTARTS", "CLIENTS",
+                   "KEYS",     "ACCEPTED", "OUT",   "IN",      "KEPT",   "NACKED",   "RETRIED",
+                   "REJECTED", "CLOSED",   "QUEUE", "FDS",     "RSS",    "LAST",     "EXIT"}));
+  EXPECT_EQ(cells_of(text, "0"),
+            (Words{"0", "11", "online", "yes", "1m", "0",   "5",  "0",   "80",  "30", "20",
+                   "4", "0",  "0",      "1",   "0",  "9/8", "12", "1.0", "MiB", "-"}));
+}
+
 TEST(MpctlStatus, BearsAnAnswerWithoutAnything) {
   for (const std::string_view odd :
        {"{}", R"({"workers":{},"listeners":3,"broker":[]})",
@@ -329,17 +363,6 @@ TEST(MpctlStatus, BearsAnAnswerWithoutAnything) {
 }
 
 // --- streams -------------------------------------------------------------------------------------
-
-/// The cells of the line that begins with `first`.
-Words cells_of(const std::string& text, const std::string& first) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream cells(line);
-    const Words words{std::istream_iterator<std::string>(cells), {}};
-    if (!words.empty() && words.front() == first) return words;
-  }
-  return {};
-}
 
 TEST(MpctlStreams, AreATable) {
   const std::string text = streams_text(object(R"({"ok":true,"streams":[

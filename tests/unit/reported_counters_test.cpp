@@ -20,7 +20,7 @@ std::vector<std::uint64_t> pong_of(std::initializer_list<ListenerCounters> liste
   std::vector<std::uint64_t> all{1, 2, 3, 4, 5};
   for (const ListenerCounters& counters : listeners) {
     const std::size_t at = all.size();
-    all.resize(at + kListenerCounters);
+    all.resize(at + sizeof(ListenerCounters) / sizeof(std::uint64_t));
     std::memcpy(all.data() + at, &counters, sizeof counters);
   }
   return all;
@@ -80,6 +80,25 @@ TEST_F(ReportedCountersTest, OnlyListenersThatItHasAndEachOnce) {
   ASSERT_EQ(reported.listeners.size(), 2U);
   EXPECT_EQ(reported.listeners[0].accepted, 1U);
   EXPECT_EQ(reported.listeners[1].accepted, 5U);
+}
+
+TEST_F(ReportedCountersTest, WhatAListenerHadCountedStaysWhenItIsGone) {
+  take(pong_of({{.listener = 7, .accepted = 9}, {.listener = 0, .accepted = 1}}));
+  take(pong_of({{.listener = 0, .accepted = 2}}));
+  ASSERT_EQ(reported.listeners.size(), 1U);
+  EXPECT_EQ(reported.ever.at(7).accepted, 9U);
+  EXPECT_EQ(reported.ever.at(0).accepted, 2U);
+  take(pong_of({{.listener = 7, .accepted = 3}}));
+  EXPECT_EQ(reported.listeners.at(0).accepted, 9U) << "it said more before";
+}
+
+TEST_F(ReportedCountersTest, APongMayEndAfterAnyCounter) {
+  take({1, 2});
+  EXPECT_EQ(reported.own.held, 2U);
+  EXPECT_TRUE(reported.listeners.empty());
+  take({1, 2, 3, 4, 5, 7, 6});
+  ASSERT_EQ(reported.listeners.size(), 1U);
+  EXPECT_EQ(reported.listeners[0].clients, 6U);
 }
 
 }  // namespace
