@@ -24,7 +24,7 @@ class ClientState {
 };
 
 /// A client's connection, for handlers that write or close at other times than from within
-/// on_bytes. Valid from the first on_bytes (or import_state) to on_close.
+/// on_bytes. Valid from on_open (or import_state) to on_close.
 class Connection {
  public:
   /// Writes what the socket takes now, in order behind all output of on_bytes. Gives the number of
@@ -99,6 +99,11 @@ class Handler {
  public:
   virtual ~Handler() = default;
 
+  /// The client is this handler's from now on, and belongs to `client.key`: it was classified or
+  /// delivered, or has come to another key by Step::kMove and is still here. Called before
+  /// on_bytes, at once, for a client that says nothing more, too. It may be written to, and ended.
+  virtual void on_open(Client&) {}
+
   /// `bytes`: everything the client sent that was not consumed yet, from its first byte on,
   /// whichever worker read it; empty when called by Connection::proceed() and nothing is there. A
   /// client may send byte by byte: what is `seen` is not to be gone through again.
@@ -112,7 +117,7 @@ class Handler {
   /// The client is about to move: what its next handler must know besides the unconsumed bytes.
   /// At most channel::kMaxState bytes, and with key and unconsumed bytes channel::kMaxClient.
   virtual std::string export_state(const Client&) { return {}; }
-  /// The other end of export_state, and of Verdict::state; called before the first on_bytes. False:
+  /// The other end of export_state, and of Verdict::state; called before on_open. False:
   /// the state is not understood, and the client is closed.
   virtual bool import_state(Client&, std::string_view state) { return state.empty(); }
 
@@ -135,7 +140,7 @@ class Handler {
   /// as long as the client.
   virtual void describe(const Client&, Notice&) const {}
 
-  /// The client is gone, or has moved to another worker. Also called for one that on_bytes never
+  /// The client is gone, or has moved to another worker. Also called for one that on_open never
   /// saw. After kDetach the handler takes the socket out of the loop here.
   virtual void on_close(Client&) {}
 };

@@ -95,9 +95,15 @@ void Session::resume() {
 
 void Session::take_over() {
   state_ = State::kServing;
-  if (!import_state()) return;
+  if (!open()) return;
   const std::string carried = std::exchange(input_, {});
   consume(carried);
+}
+
+bool Session::open() {
+  if (!import_state()) return false;
+  service_->handler->on_open(client_);
+  return state_ == State::kServing;
 }
 
 bool Session::import_state() {
@@ -417,7 +423,7 @@ void Session::dismiss(std::string_view why, std::string_view otherwise) {
 bool Session::begin_serving() {
   state_ = State::kServing;
   count_as_routed();
-  return import_state();
+  return open();
 }
 
 void Session::count_as_routed() {

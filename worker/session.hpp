@@ -168,8 +168,10 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void finish_writing();
   void attach(KeyState& key);
   void detach();
-  /// False: the handler did not understand the state that came along, and the client is closed.
+  /// False: the client was closed, since the handler wants that or did not understand the state
+  /// that came along.
   bool begin_serving();
+  bool open();
   bool import_state();
   void count_as_routed();
   bool watch(std::uint32_t events);
