@@ -126,6 +126,7 @@ void Session::handle(std::uint32_t events) {
     return;
   }
   if (waiting_ && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) return close();
+  if (ended_ && (events & (EPOLLHUP | EPOLLERR)) != 0) return close();
   if ((events & EPOLLOUT) != 0) {
     on_writable();
     if (state_ == State::kFree || (watched_ & EPOLLIN) == 0) return;
@@ -144,9 +145,17 @@ void Session::read_once(std::uint32_t events) {
     }
     return consume({buffer.data(), static_cast<std::size_t>(count)});
   }
-  if (count == 0 || !is_momentary(errno)) return close();
+  if (count == 0) return end_input();
+  if (!is_momentary(errno)) return close();
   if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
   go_on();
+}
+
+void Session::end_input() {
+  if (state_ != State::kServing || !service_->handler->serves_half_closed()) return close();
+  ended_ = true;
+  service_->handler->on_end(client_);
+  if (state_ == State::kServing) go_on();
 }
 
 void Session::consume(std::string_view fresh) {
@@ -231,8 +240,8 @@ bool Session::refuse_prefix() {
 }
 
 bool Session::write_reply(const Verdict& verdict) {
-  if (verdict.reply.empty()) return verdict.text.empty() || write(verdict.text);
-  return write(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
+  if (verdict.reply.empty()) return verdict.text.empty() || answer(verdict.text);
+  return answer(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
 }
 
 bool Session::has_room() const {
@@ -257,7 +266,7 @@ bool Session::serve(std::string_view& bytes) {
   client_.seen = step.next == Step::Next::kContinue ? bytes.size() : 0;
   const bool answered = !worker_->answers.empty();
   if (answered) {
-    const bool alive = write(worker_->answers);
+    const bool alive = answer(worker_->answers);
     worker_->answers.clear();
     if (!alive) return false;
   }
@@ -324,7 +333,7 @@ bool Session::route(std::string key, std::string_view rest) {
 }
 
 void Session::park() {
-  header_due_ = false;
+  header_due_ = ended_ = false;  // whoever goes on with it reads the end once more
   unwatch();
   state_ = State::kParked;
   attempts_ = 0;

@@ -105,6 +105,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   friend class ClientTable;
 
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
+  bool write(std::string_view text) override;
   std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) override;
   [[nodiscard]] bool wary() const override;
   bool endure_interruption() override;
@@ -159,7 +160,12 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void reject(std::string_view text);
   /// `otherwise` is sent where the handler has no words for it.
   void dismiss(std::string_view why, std::string_view otherwise);
-  bool write(std::string_view text);
+  bool answer(std::string_view text);
+  /// Writes what the socket takes, if nothing waits before it, and keeps the rest. False: the
+  /// connection is broken.
+  bool write_or_keep(std::string_view text);
+  /// The client sends no more.
+  void end_input();
   /// Whether the handler may write now.
   bool may_send();
   /// What came of a system call that was to send `size` bytes, as send() gives it.
@@ -215,6 +221,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool called_for_ = false;   // the handler is to be called, even if no bytes are there
   bool yielded_ = false;      // the handler has more to do with input_ once the output is written
   bool too_many_ = false;     // see hold_back()
+  bool ended_ = false;        // the client sends no more, and is served on
   bool header_due_ = false;   // the header deadline runs and must not be restarted
 };
 
