@@ -37,6 +37,7 @@ MAX_DATAGRAM = 98_320
 MAX_PREFIX = 81_920
 MAX_UNSENT = 256 * 1024  # bytes that may wait for a client
 ACCEPTS_AT_ONCE = 16
+ACCEPT_PAUSE = 0.1  # seconds until there may be descriptors again
 DESCRIPTOR_PAUSE = 0.02  # seconds until the kernel may pass descriptors again
 
 HEADER = struct.Struct("<BBHIQ")  # version, type, flags, length, id
@@ -134,39 +135,39 @@ class _Channel:
         sock.setblocking(False)
         loop.add_reader(sock, self._read)
 
-    def send(self, kind, ident=0, payload=b"", fd=None, flags=0, then=None):
+    def send(self, kind, ident=0, payload=b"", fds=(), flags=0, then=None):
         """`then` is called once the kernel has taken the message."""
-        if not self.is_open:
-            return then() if then else None
         message = HEADER.pack(1, kind, flags, len(payload), ident) + payload
-        # Its client may be closed while it waits here.
-        fds = [] if fd is None else [os.dup(fd)]
-        self._unsent.append((message, fds, then))
-        if len(self._unsent) == 1:
-            self._flush()
+        if self.is_open and (self._unsent or not self._try(message, fds)) and self.is_open:
+            # Its client may be closed while it waits here.
+            self._unsent.append((message, [os.dup(fd) for fd in fds], then))
+        elif then:
+            then()
+
+    def _try(self, message, fds):
+        """False: not now, or the broker is gone."""
+        passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        try:
+            self._sock.sendmsg([message], passed)
+            return True
+        except BlockingIOError:
+            self._loop.add_writer(self._sock, self._flush)
+        except OSError as error:
+            if error.errno in (errno.ETOOMANYREFS, errno.ENOBUFS):
+                self._retry = self._loop.call_later(DESCRIPTOR_PAUSE, self._flush)
+            else:
+                self.close()
+        return False
 
     def _flush(self):
         self._retry = None
-        while self._unsent:
-            message, fds, then = self._unsent[0]
-            passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-            try:
-                self._sock.sendmsg([message], passed)
-            except BlockingIOError:
-                return self._loop.add_writer(self._sock, self._flush)
-            except OSError as error:
-                if error.errno in (errno.ETOOMANYREFS, errno.ENOBUFS):
-                    self._retry = self._loop.call_later(DESCRIPTOR_PAUSE, self._flush)
-                    return None
-                return self.close()  # the broker is gone
-            self._unsent.popleft()
+        self._loop.remove_writer(self._sock)
+        while self._unsent and self._try(*self._unsent[0][:2]):
+            _, fds, then = self._unsent.popleft()
             for fd in fds:
                 os.close(fd)
             if then:
                 then()
-        if self.is_open:
-            self._loop.remove_writer(self._sock)
-        return None
 
     def _read(self):
         while self.is_open:
@@ -298,11 +299,15 @@ class Worker:
         if fd is None:
             return
         sock = socket.socket(fileno=fd)
-        if self._draining:
-            return sock.close()
         self._accepting.setdefault(listener, []).append(sock)
-        self._loop.add_reader(sock, self._accept, sock, listener)
-        self._selector.register_shared(fd)
+        self._watch(sock, listener)
+        if self._draining:
+            self._stop_accepting(listener)
+
+    def _watch(self, sock, listener):
+        if sock in self._accepting.get(listener, []):
+            self._loop.add_reader(sock, self._accept, sock, listener)
+            self._selector.register_shared(sock.fileno())
 
     def _stop_accepting(self, listener):
         for sock in self._accepting.pop(listener, []):
@@ -369,8 +374,11 @@ class Worker:
         for _ in range(ACCEPTS_AT_ONCE):
             try:
                 sock, _ = listening.accept()
-            except OSError:  # another worker was faster, or there are no descriptors
-                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._loop.remove_reader(listening)
+                    self._loop.call_later(ACCEPT_PAUSE, self._watch, listening, listener)
+                break  # if not so, another worker was faster
             sock.setblocking(False)
             client = Client(sock, listener)
             self._held.add(client)
@@ -385,8 +393,9 @@ class Worker:
                     fresh = await self._loop.sock_recv(client._sock, 65_536)
                     if not fresh:
                         return self._close(client)
-                    if not data and self._config.header:
-                        limit.reschedule(self._loop.time() + self._config.header)
+                    if not data:
+                        header = self._config.header
+                        limit.reschedule(self._loop.time() + header if header else None)
                     data += fresh
                     found = self._key_of(data)
         except ValueError as error:
@@ -427,7 +436,7 @@ class Worker:
             attempts, sizes = min(client._attempts, 255), (len(client.key), 0, len(client._prefix))
             head = struct.pack("<HHBxxxHHI", client._listener, client.hops, attempts, *sizes)
             payload = head + client.key + client._prefix
-            self._channel.send(HANDOFF, self._next_handoff, payload, fd=client._sock.fileno())
+            self._channel.send(HANDOFF, self._next_handoff, payload, [client._sock.fileno()])
 
     def _take_parked(self, handoff):
         """None: it was closed meanwhile."""
