@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/endpoint.hpp"
 #include "common/network.hpp"
 #include "common/socket_options.hpp"
 #include "worker/environment.hpp"
@@ -30,6 +31,7 @@ void Session::begin(WorkerContext& worker, Service& service, ForeignDescriptor c
   state_ = State::kClassifying;
   client_.slot = worker.settings.slot;
   client_.connection = this;
+  so_far_.peer = this;
   silent_ = true;
   accepted_at_ = worker.loop.now();
   ++service.counters.clients;
@@ -226,6 +228,10 @@ bool Session::classify(std::string_view& bytes) {
       return false;
   }
   return false;
+}
+
+std::string Session::address() const {
+  return peer_text(fd_.get());
 }
 
 bool Session::believes_peer() const {

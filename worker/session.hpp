@@ -25,7 +25,7 @@ class ClientTable;
 struct Service;
 struct WorkerContext;
 
-class Session final : private EventHandler, public Deadline, private Connection {
+class Session final : private EventHandler, public Deadline, private Connection, private Peer {
  public:
   enum class State : std::uint8_t {
     kFree,         // in the pool
@@ -116,6 +116,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void note_progress(bool unread) override;
   void note_memory(std::size_t bytes) override;
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
+  [[nodiscard]] std::string address() const override;
   ssize_t receive(std::span<char> buffer);
   [[nodiscard]] bool believes_peer() const override;
 

@@ -19,9 +19,12 @@ using Events = std::vector<std::string>;
 /// A client's first line is its key.
 class LineClassifier final : public Classifier {
  public:
-  [[nodiscard]] Verdict classify(std::string_view bytes, Classification&) const override {
+  [[nodiscard]] Verdict classify(std::string_view bytes, Classification& so_far) const override {
     const auto line = bytes.find('\n');
     if (line == std::string_view::npos) return {Verdict::Kind::kNeedMore};
+    if (bytes.starts_with("who am I?")) {
+      return {.kind = Verdict::Kind::kReject, .reply = so_far.peer->address()};
+    }
     return {Verdict::Kind::kRoute, {}, line + 1, std::string(bytes.substr(0, line))};
   }
 };
@@ -144,6 +147,14 @@ TEST_F(HandlerCalls, WhatIsSaidReachesMembersThatHaveSaidNothing) {
   EXPECT_EQ(worker_->hear(speaker, 5), "hello");
   char byte = 0;
   EXPECT_EQ(::recv(elsewhere.get(), &byte, 1, MSG_DONTWAIT), -1);
+}
+
+TEST_F(HandlerCalls, AClassifierKnowsWhereAClientComesFrom) {
+  const UniqueFd client = worker_->connect();
+  worker_->say(client, "who ");
+  worker_->loop().turn(Duration{20});
+  worker_->say(client, "am I?\n");
+  EXPECT_EQ(worker_->hear(client, 100), local_endpoint(client.get()).value().to_string());
 }
 
 TEST_F(HandlerCalls, AClientMayBeEndedInOnOpen) {
