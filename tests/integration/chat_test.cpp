@@ -172,7 +172,23 @@ TEST_P(Chat, ANameThatIsTooLongIsRefused) {
   EXPECT_EQ(member.hear(), kEof);
 }
 
-INSTANTIATE_TEST_SUITE_P(Examples, Chat, testing::Values("chat_worker.py"),
+TEST(ChatAlone, IsTheSameProgram) {
+  BrokerSetup setup;
+  setup.arguments = {
+      "--workers", "0", "--protocol", "chat", "--worker-program", program_path("chat_worker")};
+  setup.await_ready = false;  // that would speak another protocol
+  const BrokerProcess process(setup);
+  ASSERT_TRUE(eventually([&] { return !is_refused(process.port()); }));
+  std::deque<Member> members;
+  for (std::size_t i = 1; i <= 3; ++i) {
+    members.emplace_back(process.port(), "kitchen");
+    EXPECT_EQ(members.back().hear(), welcome("kitchen", i)) << process.log();
+  }
+  members[1].say("hello");
+  for (Member& member : members) EXPECT_EQ(member.hear(), "hello");
+}
+
+INSTANTIATE_TEST_SUITE_P(Examples, Chat, testing::Values("chat_worker.py", "chat_worker"),
                          [](const auto& parameter) {
                            const std::string name = parameter.param;
                            return std::string(name.ends_with(".py") ? "Python" : "Cpp");
