@@ -514,6 +514,8 @@ class Worker:
                 except TimeoutError:
                     transport.abort()
                     await protocol.closed
+                with contextlib.suppress(OSError):
+                    await client.writer.wait_closed()  # or it is told that nobody did
         except (ConnectionError, TimeoutError):
             pass
         except Exception:
