@@ -9,8 +9,9 @@ Verdict Classifier::go_on(std::string_view bytes, Classification& so_far) const 
   if (verdict.kind == Verdict::Kind::kNeedMore) {
     so_far.seen = bytes.size();
   } else {
-    const bool goes_on = verdict.kind == Verdict::Kind::kReply;
-    so_far = {goes_on ? verdict.stage : so_far.stage};
+    if (verdict.kind == Verdict::Kind::kReply) so_far.stage = verdict.stage;
+    so_far.seen = 0;
+    so_far.findings.reset();
   }
   return verdict;
 }

@@ -43,6 +43,16 @@ class Findings {
   [[nodiscard]] virtual std::size_t memory() const = 0;
 };
 
+/// Where a client comes from.
+class Peer {
+ public:
+  /// "192.0.2.1:1234"; empty: a unix socket.
+  [[nodiscard]] virtual std::string address() const = 0;
+
+ protected:
+  ~Peer() = default;
+};
+
 /// How far the classification of one client has come. Kept where its bytes are; a client that is
 /// new has none of it.
 struct Classification {
@@ -50,6 +60,7 @@ struct Classification {
                            // owner tells by it what was answered
   std::size_t seen = 0;    // of the bytes that are not consumed: were given before and not enough
   std::unique_ptr<Findings> findings{};  // the classifier's own, of those; may be null
+  const Peer* peer = nullptr;            // null: not known
 };
 
 /// One protocol's way of naming the owner. Holds nothing of a client: it is given all bytes that

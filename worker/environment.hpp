@@ -14,6 +14,10 @@
 #include "worker/memory_budget.hpp"
 #include "worker/notices.hpp"
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace mpb {
 
 /// What a listener says about how its clients are read.
@@ -52,6 +56,10 @@ class Environment {
     if (!place) place = std::make_shared<T>(*this);
     return *static_cast<T*>(place.get());
   }
+
+  /// Boost.Asio in this thread (common/asio_host.hpp), made when first asked for. It lives longer
+  /// than the clients and their handlers.
+  boost::asio::io_context& asio();
 
   /// Answers a question of the operator's ("streams", "kick"): gives JSON text. See
   /// docs/channel-protocol.md, Query.

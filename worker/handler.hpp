@@ -24,13 +24,28 @@ class ClientState {
 };
 
 /// A client's connection, for handlers that write or close at other times than from within
-/// on_bytes. Valid from the first on_bytes (or import_state) to on_close.
+/// on_bytes. Valid from on_open (or import_state) to on_close, at the same place: as long as that,
+/// others may keep a pointer to it, or to its Client.
+///
+/// What one client's callback may do to another client: send(), send_file(), write(),
+/// exempt_from_idle() and note_memory() call nobody back. finish() and close_slow() may call the
+/// other's on_close from within, so not while going through what on_close changes. proceed() calls
+/// on_bytes, and is for timers and the end of a turn, not for another's callback.
 class Connection {
  public:
+  /// Bytes that may wait for a client, of on_bytes and write() together.
+  static constexpr std::size_t kMaxUnsent = 256UL * 1024;
+
   /// Writes what the socket takes now, in order behind all output of on_bytes. Gives the number of
   /// bytes taken; less than all means that on_writable will be called. Nothing: the connection is
   /// broken, and finish() is all that is left to do.
   virtual std::optional<std::size_t> send(std::span<const iovec> slices) = 0;
+  /// Writes all of `text`, in order behind all output before: what the socket does not take now is
+  /// kept for it, and on_writable is not called for that. False: nothing of it was taken, since
+  /// more than kMaxUnsent would wait, the connection is broken, or the client is on its way to
+  /// another worker or its end. For one that is merely slow: leave the text out, or close_slow().
+  /// Within on_bytes it goes before what is in `out` then. Not after Step::kDetach.
+  virtual bool write(std::string_view text) = 0;
   /// The same with `size` bytes of a file in memory, which the socket takes by reference
   /// (sendfile(2)): they must stay as they are for as long as they are on their way, even when the
   /// file has no place for them any more. The socket must be O_NONBLOCK; SIGPIPE is ignored in
@@ -99,6 +114,11 @@ class Handler {
  public:
   virtual ~Handler() = default;
 
+  /// The client is this handler's from now on, and belongs to `client.key`: it was classified or
+  /// delivered, or has come to another key by Step::kMove and is still here. Called before
+  /// on_bytes, at once, for a client that says nothing more, too. It may be written to, and ended.
+  virtual void on_open(Client&) {}
+
   /// `bytes`: everything the client sent that was not consumed yet, from its first byte on,
   /// whichever worker read it; empty when called by Connection::proceed() and nothing is there. A
   /// client may send byte by byte: what is `seen` is not to be gone through again.
@@ -112,7 +132,7 @@ class Handler {
   /// The client is about to move: what its next handler must know besides the unconsumed bytes.
   /// At most channel::kMaxState bytes, and with key and unconsumed bytes channel::kMaxClient.
   virtual std::string export_state(const Client&) { return {}; }
-  /// The other end of export_state, and of Verdict::state; called before the first on_bytes. False:
+  /// The other end of export_state, and of Verdict::state; called before on_open. False:
   /// the state is not understood, and the client is closed.
   virtual bool import_state(Client&, std::string_view state) { return state.empty(); }
 
@@ -135,7 +155,13 @@ class Handler {
   /// as long as the client.
   virtual void describe(const Client&, Notice&) const {}
 
-  /// The client is gone, or has moved to another worker. Also called for one that on_bytes never
+  /// Whether a client that sends no more is served on, until finish(): on_end tells. If not, it is
+  /// closed when its end is read, or seen after Step::kWait.
+  [[nodiscard]] virtual bool serves_half_closed() const { return false; }
+  /// All that the client sent was given to on_bytes, and no more comes.
+  virtual void on_end(Client&) {}
+
+  /// The client is gone, or has moved to another worker. Also called for one that on_open never
   /// saw. After kDetach the handler takes the socket out of the loop here.
   virtual void on_close(Client&) {}
 };

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/endpoint.hpp"
 #include "common/network.hpp"
 #include "common/socket_options.hpp"
 #include "worker/environment.hpp"
@@ -30,6 +31,7 @@ void Session::begin(WorkerContext& worker, Service& service, ForeignDescriptor c
   state_ = State::kClassifying;
   client_.slot = worker.settings.slot;
   client_.connection = this;
+  so_far_.peer = this;
   silent_ = true;
   accepted_at_ = worker.loop.now();
   ++service.counters.clients;
@@ -95,9 +97,15 @@ void Session::resume() {
 
 void Session::take_over() {
   state_ = State::kServing;
-  if (!import_state()) return;
+  if (!open()) return;
   const std::string carried = std::exchange(input_, {});
   consume(carried);
+}
+
+bool Session::open() {
+  if (!import_state()) return false;
+  service_->handler->on_open(client_);
+  return state_ == State::kServing;
 }
 
 bool Session::import_state() {
@@ -120,6 +128,7 @@ void Session::handle(std::uint32_t events) {
     return;
   }
   if (waiting_ && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) return close();
+  if (ended_ && (events & (EPOLLHUP | EPOLLERR)) != 0) return close();
   if ((events & EPOLLOUT) != 0) {
     on_writable();
     if (state_ == State::kFree || (watched_ & EPOLLIN) == 0) return;
@@ -138,9 +147,17 @@ void Session::read_once(std::uint32_t events) {
     }
     return consume({buffer.data(), static_cast<std::size_t>(count)});
   }
-  if (count == 0 || !is_momentary(errno)) return close();
+  if (count == 0) return end_input();
+  if (!is_momentary(errno)) return close();
   if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
   go_on();
+}
+
+void Session::end_input() {
+  if (state_ != State::kServing || !service_->handler->serves_half_closed()) return close();
+  ended_ = true;
+  service_->handler->on_end(client_);
+  if (state_ == State::kServing) go_on();
 }
 
 void Session::consume(std::string_view fresh) {
@@ -213,6 +230,10 @@ bool Session::classify(std::string_view& bytes) {
   return false;
 }
 
+std::string Session::address() const {
+  return peer_text(fd_.get());
+}
+
 bool Session::believes_peer() const {
   return contains(service_->prefix_from, peer_address(fd_.get()));
 }
@@ -225,8 +246,8 @@ bool Session::refuse_prefix() {
 }
 
 bool Session::write_reply(const Verdict& verdict) {
-  if (verdict.reply.empty()) return verdict.text.empty() || write(verdict.text);
-  return write(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
+  if (verdict.reply.empty()) return verdict.text.empty() || answer(verdict.text);
+  return answer(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
 }
 
 bool Session::has_room() const {
@@ -251,7 +272,7 @@ bool Session::serve(std::string_view& bytes) {
   client_.seen = step.next == Step::Next::kContinue ? bytes.size() : 0;
   const bool answered = !worker_->answers.empty();
   if (answered) {
-    const bool alive = write(worker_->answers);
+    const bool alive = answer(worker_->answers);
     worker_->answers.clear();
     if (!alive) return false;
   }
@@ -318,7 +339,7 @@ bool Session::route(std::string key, std::string_view rest) {
 }
 
 void Session::park() {
-  header_due_ = false;
+  header_due_ = ended_ = false;  // whoever goes on with it reads the end once more
   unwatch();
   state_ = State::kParked;
   attempts_ = 0;
@@ -417,7 +438,7 @@ void Session::dismiss(std::string_view why, std::string_view otherwise) {
 bool Session::begin_serving() {
   state_ = State::kServing;
   count_as_routed();
-  return import_state();
+  return open();
 }
 
 void Session::count_as_routed() {

@@ -25,7 +25,7 @@ class ClientTable;
 struct Service;
 struct WorkerContext;
 
-class Session final : private EventHandler, public Deadline, private Connection {
+class Session final : private EventHandler, public Deadline, private Connection, private Peer {
  public:
   enum class State : std::uint8_t {
     kFree,         // in the pool
@@ -105,6 +105,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   friend class ClientTable;
 
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
+  bool write(std::string_view text) override;
   std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) override;
   [[nodiscard]] bool wary() const override;
   bool endure_interruption() override;
@@ -115,6 +116,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void note_progress(bool unread) override;
   void note_memory(std::size_t bytes) override;
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
+  [[nodiscard]] std::string address() const override;
   ssize_t receive(std::span<char> buffer);
   [[nodiscard]] bool believes_peer() const override;
 
@@ -159,7 +161,12 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void reject(std::string_view text);
   /// `otherwise` is sent where the handler has no words for it.
   void dismiss(std::string_view why, std::string_view otherwise);
-  bool write(std::string_view text);
+  bool answer(std::string_view text);
+  /// Writes what the socket takes, if nothing waits before it, and keeps the rest. False: the
+  /// connection is broken.
+  bool write_or_keep(std::string_view text);
+  /// The client sends no more.
+  void end_input();
   /// Whether the handler may write now.
   bool may_send();
   /// What came of a system call that was to send `size` bytes, as send() gives it.
@@ -168,8 +175,10 @@ class Session final : private EventHandler, public Deadline, private Connection 
   void finish_writing();
   void attach(KeyState& key);
   void detach();
-  /// False: the handler did not understand the state that came along, and the client is closed.
+  /// False: the client was closed, since the handler wants that or did not understand the state
+  /// that came along.
   bool begin_serving();
+  bool open();
   bool import_state();
   void count_as_routed();
   bool watch(std::uint32_t events);
@@ -213,6 +222,7 @@ class Session final : private EventHandler, public Deadline, private Connection 
   bool called_for_ = false;   // the handler is to be called, even if no bytes are there
   bool yielded_ = false;      // the handler has more to do with input_ once the output is written
   bool too_many_ = false;     // see hold_back()
+  bool ended_ = false;        // the client sends no more, and is served on
   bool header_due_ = false;   // the header deadline runs and must not be restarted
 };
 

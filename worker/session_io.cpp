@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -17,9 +18,8 @@
 namespace mpb {
 namespace {
 
-constexpr std::size_t kMaxOutput = 256 * 1024;  // bytes that may wait for a client
-constexpr std::chrono::minutes kWary{1};        // after a call that may have waited
-constexpr std::chrono::minutes kVeryWary{10};   // after one that was made to
+constexpr std::chrono::minutes kWary{1};       // after a call that may have waited
+constexpr std::chrono::minutes kVeryWary{10};  // after one that was made to
 constexpr RateLimit kLines{3, Duration{60'000}};
 
 /// Which of the limits ends a client that has said nothing.
@@ -32,21 +32,38 @@ Reason silence_reason(const WorkerSettings& settings) {
 
 }  // namespace
 
-bool Session::write(std::string_view text) {
-  std::size_t written = 0;
-  if (output_.empty()) {
-    const ssize_t count = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count < 0 && !is_momentary(errno)) {
-      close();
-      return false;
-    }
-    written = count < 0 ? 0 : static_cast<std::size_t>(count);
+bool Session::answer(std::string_view text) {
+  if (!write_or_keep(text)) {
+    close();
+    return false;
   }
-  output_ += text.substr(written);
-  if (output_.size() <= kMaxOutput) return true;
+  if (output_.size() <= kMaxUnsent) return true;
   count_slow();
   close();
   return false;
+}
+
+bool Session::write_or_keep(std::string_view text) {
+  std::size_t written = 0;
+  if (output_.empty()) {
+    const ssize_t count = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count < 0 && !is_momentary(errno)) return false;
+    written = count < 0 ? 0 : static_cast<std::size_t>(count);
+  }
+  output_ += text.substr(written);
+  return true;
+}
+
+bool Session::write(std::string_view text) {
+  if (state_ != State::kServing || detached_) return false;
+  if (output_.size() + text.size() > kMaxUnsent) return false;
+  const bool waited = !output_.empty();
+  if (!write_or_keep(text)) return false;
+  account_memory();
+  if (waited || output_.empty()) return true;
+  // Where it is not watched yet, this is within its first callback, and follows.
+  if (watch_.active() && watch_what_matters()) set_deadline();
+  return state_ == State::kServing;
 }
 
 void Session::on_writable() {
@@ -176,7 +193,7 @@ void Session::note_progress(bool unread) {
 }
 
 void Session::reject(std::string_view text) {
-  if (!text.empty() && !write(text)) return;
+  if (!text.empty() && !answer(text)) return;
   if (output_.empty()) return linger();
   state_ = State::kClosing;
   if (watch(EPOLLOUT)) set_deadline();
@@ -192,7 +209,8 @@ void Session::linger() {
 }
 
 bool Session::discard_input(std::uint32_t events) {
-  auto& buffer = worker_->read_buffer;
+  // Not the worker's buffer: another client's callback may be at work on that.
+  std::array<char, 16UL * 1024> buffer;  // NOLINT(*-member-init): only written
   const ssize_t count = receive(buffer);
   if (count > 0) return true;
   if (count < 0 && is_momentary(errno)) {
@@ -207,7 +225,8 @@ bool Session::discard_input(std::uint32_t events) {
 /// wants no bytes only its end matters.
 bool Session::watch_what_matters() {
   if (!output_.empty() || yielded_) return watch(EPOLLOUT);
-  const std::uint32_t reading = waiting_ ? EPOLLRDHUP : EPOLLIN;
+  const bool wants_no_end = ended_ || (waiting_ && service_->handler->serves_half_closed());
+  const std::uint32_t reading = wants_no_end ? 0U : waiting_ ? EPOLLRDHUP : EPOLLIN;
   return watch(blocked_ ? reading | EPOLLOUT : reading);
 }
 
@@ -334,7 +353,7 @@ void Session::close() {
   client_ = Client{};
   attempts_ = 0;
   silent_ = counted_ = shared_ = exposed_ = mended_ = yielded_ = too_many_ = header_due_ = false;
-  blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = false;
+  blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = ended_ = false;
   worker.clients.give_back(*this);
 }
 

@@ -28,6 +28,7 @@ class Reader final : public Connection {
     for (const iovec& slice : slices) size += slice.iov_len;
     return size;
   }
+  bool write(std::string_view) override { return false; }
   std::optional<std::size_t> send_file(int, off_t, std::size_t size) override { return size; }
   void proceed() override { proceeds = true; }
   void finish() override { ended = true; }

@@ -79,6 +79,7 @@ class RelayPeer final : private Connection {
 
  private:
   std::optional<std::size_t> send(std::span<const iovec> slices) override;
+  bool write(std::string_view) override { return false; }
   std::optional<std::size_t> send_file(int file, off_t place, std::size_t size) override;
   void proceed() override { say({}); }
   void finish() override { finished_ = true; }

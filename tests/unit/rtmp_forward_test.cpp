@@ -122,6 +122,7 @@ class FakeConnection final : public Connection {
     if (count < 0) return std::nullopt;
     return static_cast<std::size_t>(count);
   }
+  bool write(std::string_view) override { return false; }
   std::optional<std::size_t> send_file(int, off_t, std::size_t) override { return std::nullopt; }
   void proceed() override {}
   void finish() override {

@@ -1,0 +1,608 @@
+"""Workers for mpbroker in Python: one module, asyncio, the standard library.
+
+    import mpbroker
+
+    def room_of(data):                      # whose is this client?
+        name, end, _ = data.partition(b"\\n")
+        return (name, len(name) + 1) if end else None
+
+    async def echo(client):                 # serve it
+        async for line in client.reader:
+            client.send(line)
+
+    mpbroker.Worker(room_of, echo).run()
+
+    mpbroker --listen 127.0.0.1:1990 --protocol any --worker-program ./that.py
+
+Written from docs/channel-protocol.md, whose sections the comments name. Not kept here: the limits
+on idle clients and on clients of one address. A client stays with the key that it named first.
+"""
+
+import array
+import asyncio
+import collections
+import contextlib
+import errno
+import logging
+import os
+import select
+import selectors
+import signal
+import socket
+import struct
+
+log = logging.getLogger("mpbroker")
+
+MAX_DATAGRAM = 98_320
+MAX_PREFIX = 81_920
+MAX_UNSENT = 256 * 1024  # bytes that may wait for a client
+ACCEPTS_AT_ONCE = 16
+ACCEPT_PAUSE = 0.1  # seconds until there may be descriptors again
+DESCRIPTOR_PAUSE = 0.02  # seconds until the kernel may pass descriptors again
+
+HEADER = struct.Struct("<BBHIQ")  # version, type, flags, length, id
+
+# Message types (section 3).
+CONFIGURE, LISTEN, UNLISTEN, START, DELIVER, KEEP, SETTLED, NACK = range(0x01, 0x09)
+DISOWN, DRAIN, PING, QUERY = 0x0A, 0x0B, 0x0C, 0x0F
+OWN = 0x09
+READY, HANDOFF, ACK, IDLE, LOAD, PONG, ANSWER = 0x11, 0x12, 0x13, 0x15, 0x16, 0x17, 0x19
+
+# Reasons of a Nack (section 5).
+FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY = range(1, 6)
+
+Configure = collections.namedtuple(
+    "Configure", "slot soft_limit window header send route linger drain silence"
+)
+
+
+def read_configure(body):
+    """Times become seconds; None: no limit."""
+    slot, soft_limit, window, *times = struct.unpack_from("<H2xIII4xIIII20xI", body)
+    return Configure(slot, soft_limit, window, *(ms / 1000 or None for ms in times))
+
+
+def read_keys(body):
+    """A list of keys (section 6): epoch, space, key."""
+    at = 0
+    while at < len(body):
+        epoch, space, length = struct.unpack_from("<IHH", body, at)
+        yield epoch, space, body[at + 8 : at + 8 + length]
+        at += 8 + length
+
+
+class Client:
+    """A client that is served: what `serve` gets."""
+
+    def __init__(self, sock, listener, hops=0):
+        self.key = b""
+        self.hops = hops  # how often it was handed over
+        self.reader = None  # asyncio.StreamReader; begins with the bytes behind the key
+        self.writer = None  # asyncio.StreamWriter
+        self._sock = sock
+        self._listener = listener
+        self._prefix = b""  # read and not consumed
+        self._attempts = 0
+        self._serving = False  # among the worker's `clients`
+        self._waits = False  # for the broker to say who gets it
+        self._sent = False  # its Handoff is out
+        self._timer = None  # for how long it waits
+
+    def send(self, data):
+        """Sends without waiting, from wherever. A client that lets more than MAX_UNSENT bytes wait
+        is cut off; False then, and for one that is closing."""
+        transport = self.writer.transport
+        if transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() + len(data) > MAX_UNSENT:
+            transport.abort()
+            return False
+        transport.write(data)
+        return True
+
+
+class _ClientProtocol(asyncio.StreamReaderProtocol):
+    def __init__(self, reader, sock, loop):
+        super().__init__(reader, loop=loop)
+        self._sock = sock
+        self.closed = loop.create_future()
+
+    def connection_lost(self, exc):
+        # Another worker may hold its copy a moment longer: the peer sees the end now (section 5).
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        super().connection_lost(exc)
+        self.closed.set_result(None)
+
+
+class _Selector(selectors.EpollSelector):
+    """Wakes one worker, not all, where a socket is shared."""
+
+    def register_shared(self, fd):
+        self._selector.unregister(fd)
+        self._selector.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
+
+class _Channel:
+    """The socket to the broker (section 2): whole messages, in order, without waiting."""
+
+    def __init__(self, loop, sock, on_message, on_end):
+        self._loop, self._sock = loop, sock
+        self._on_message, self._on_end = on_message, on_end
+        self._unsent = collections.deque()  # message, descriptors of our own, what follows it
+        self._retry = None
+        self.is_open = True
+        sock.setblocking(False)
+        loop.add_reader(sock, self._read)
+
+    def send(self, kind, ident=0, payload=b"", fds=(), flags=0, then=None):
+        """`then` is called once the kernel has taken the message."""
+        message = HEADER.pack(1, kind, flags, len(payload), ident) + payload
+        if self.is_open and (self._unsent or not self._try(message, fds)) and self.is_open:
+            # Its client may be closed while it waits here.
+            self._unsent.append((message, [os.dup(fd) for fd in fds], then))
+        elif then:
+            then()
+
+    def _try(self, message, fds):
+        """False: not now, or the broker is gone."""
+        passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        try:
+            self._sock.sendmsg([message], passed)
+            return True
+        except BlockingIOError:
+            self._loop.add_writer(self._sock, self._flush)
+        except OSError as error:
+            if error.errno in (errno.ETOOMANYREFS, errno.ENOBUFS):
+                self._retry = self._loop.call_later(DESCRIPTOR_PAUSE, self._flush)
+            else:
+                self.close()
+        return False
+
+    def _flush(self):
+        self._retry = None
+        self._loop.remove_writer(self._sock)
+        while self._unsent and self._try(*self._unsent[0][:2]):
+            _, fds, then = self._unsent.popleft()
+            for fd in fds:
+                os.close(fd)
+            if then:
+                then()
+
+    def _read(self):
+        while self.is_open:
+            try:
+                data, fds, *_ = socket.recv_fds(
+                    self._sock, MAX_DATAGRAM, 1, socket.MSG_CMSG_CLOEXEC
+                )
+            except BlockingIOError:
+                return
+            except OSError:
+                data, fds = b"", []
+            if not data:
+                return self.close()
+            _, kind, flags, _, ident = HEADER.unpack_from(data)
+            self._on_message(kind, flags, ident, data[HEADER.size :], fds[0] if fds else None)
+
+    def close(self):
+        if not self.is_open:
+            return
+        self.is_open = False
+        self._loop.remove_reader(self._sock)
+        self._loop.remove_writer(self._sock)
+        if self._retry:
+            self._retry.cancel()
+        self._sock.close()
+        unsent, self._unsent = self._unsent, collections.deque()
+        for _, fds, then in unsent:
+            for fd in fds:
+                os.close(fd)
+            if then:
+                then()
+        self._on_end()
+
+
+class Worker:
+    """A worker process.
+
+    key_of(data) says whose a client is, from all that it has sent: the key and how many bytes have
+    done their work with it; None: more is needed. Any split of the bytes gives the same key.
+    ValueError: the client is refused, and told the error's text.
+
+    `await serve(client)` serves one, and ends it by returning. `busy` is what a client is told that
+    no worker can take.
+    """
+
+    def __init__(self, key_of, serve, busy=b""):
+        self._key_of, self._serve, self._busy = key_of, serve, busy
+        self._config = Configure(0, 0, 1, *[None] * 6)
+        self._spaces = {}  # of listeners
+        self._local = set()  # listeners whose clients are served where they were accepted
+        self._accepting = {}  # listener: its sockets
+        self._owned = {}  # space and key: epoch
+        self._members = collections.Counter()  # space and key: clients
+        self._held = set()  # all clients
+        self._clients = 0  # those that were routed here
+        self._next_handoff = os.getpid() << 32
+        self._unsent = collections.deque()  # clients to be offered
+        self._parked = {}  # handoff: its client; None: closed meanwhile
+        self._acks = []
+        self._tasks = set()
+        self._told_load, self._load_due = None, None
+        self._draining = False
+
+    def run(self):
+        """Serves until the broker says, or a signal, or the broker is gone and no client left."""
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+        self._selector = _Selector()
+
+        def make_loop():
+            return asyncio.SelectorEventLoop(self._selector)
+
+        with asyncio.Runner(loop_factory=make_loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self):
+        self._loop = asyncio.get_running_loop()
+        self._done = asyncio.Event()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # means the broker
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_signal)
+        sock = socket.socket(fileno=int(os.environ.get("MPBROKER_CHANNEL", "3")))
+        self._channel = _Channel(self._loop, sock, self._on_message, self._on_broker_gone)
+        await self._done.wait()
+
+    # --- what the broker says ---------------------------------------------------------------------
+
+    def _on_message(self, kind, flags, ident, body, fd):
+        if kind == CONFIGURE:
+            self._config = read_configure(body)
+        elif kind == LISTEN:
+            self._on_listen(ident, flags, body, fd)
+        elif kind == UNLISTEN:
+            self._stop_accepting(ident)
+        elif kind == START:
+            self._channel.send(READY, payload=struct.pack("<I", os.getpid()))
+        elif kind == DELIVER:
+            self._on_deliver(ident, body, fd)
+        elif kind == KEEP:
+            for handoff, delivery, epoch in struct.iter_unpack("<QQI4x", body):
+                self._on_keep(handoff, delivery, epoch)
+        elif kind == SETTLED:
+            for (handoff,) in struct.iter_unpack("<Q", body):
+                self._close(self._take_parked(handoff))
+        elif kind == NACK:
+            for handoff, reason in struct.iter_unpack("<QB7x", body):
+                self._on_nack(handoff, reason)
+        elif kind == OWN:
+            for epoch, space, key in read_keys(body):
+                self._own(space, key, epoch)
+        elif kind == DISOWN:
+            for epoch, space, key in read_keys(body):
+                if self._owned.get((space, key)) == epoch:
+                    del self._owned[space, key]
+        elif kind == DRAIN:
+            self._drain(struct.unpack("<I", body)[0] / 1000)
+        elif kind == PING:
+            counters = self._clients, len(self._held), len(self._owned)
+            self._channel.send(PONG, ident, struct.pack("<QQQ", *counters))
+        elif kind == QUERY:
+            self._channel.send(ANSWER, ident, b'{"unknown":true}', flags=1)
+        elif fd is not None:
+            os.close(fd)
+
+    def _on_listen(self, listener, flags, body, fd):
+        self._spaces[listener] = struct.unpack_from("<H", body)[0]
+        (self._local.add if flags & 2 else self._local.discard)(listener)
+        if not flags & 32:
+            self._stop_accepting(listener)
+        if fd is None:
+            return
+        sock = socket.socket(fileno=fd)
+        self._accepting.setdefault(listener, []).append(sock)
+        self._watch(sock, listener)
+        if self._draining:
+            self._stop_accepting(listener)
+
+    def _watch(self, sock, listener):
+        if sock in self._accepting.get(listener, []):
+            self._loop.add_reader(sock, self._accept, sock, listener)
+            self._selector.register_shared(sock.fileno())
+
+    def _stop_accepting(self, listener):
+        for sock in self._accepting.pop(listener, []):
+            self._loop.remove_reader(sock)
+            sock.close()
+
+    def _on_deliver(self, delivery, body, fd):
+        listener, epoch, hops, key_size, state_size = struct.unpack_from("<10xHIH6xHH", body)
+        key, prefix = body[32 : 32 + key_size], body[32 + key_size + state_size :]
+        refused = (
+            NO_DESCRIPTOR if fd is None
+            else UNKNOWN if listener not in self._spaces
+            else DRAINING if self._draining
+            else FULL if self._is_full()
+            else None
+        )  # fmt: skip
+        if refused:
+            if fd is not None:
+                os.close(fd)
+            self._channel.send(NACK, payload=struct.pack("<QB7x", delivery, refused))
+            return self._tell_load_soon()
+        client = Client(socket.socket(fileno=fd), listener, hops)
+        client._sock.setblocking(False)
+        client.key, client._prefix = key, prefix
+        self._held.add(client)
+        return self._adopt(client, delivery, epoch)
+
+    def _on_keep(self, handoff, delivery, epoch):
+        client = self._take_parked(handoff)
+        if client is None:
+            self._channel.send(NACK, payload=struct.pack("<QB7x", delivery, UNKNOWN))
+        elif self._is_full():
+            self._channel.send(NACK, payload=struct.pack("<QB7x", delivery, FULL))
+            client._attempts += 1
+            self._offer(client)
+        else:
+            self._adopt(client, delivery, epoch)
+
+    def _on_nack(self, handoff, reason):
+        client = self._take_parked(handoff)
+        if client is None:
+            return
+        if reason == RETRY:
+            client._attempts += 1
+            self._offer(client)
+        elif reason == NO_DESCRIPTOR:
+            self._loop.call_later(DESCRIPTOR_PAUSE, self._offer, client)
+        else:
+            self._refuse(client, self._busy)
+
+    def _on_broker_gone(self):
+        """Section 10: goes on with the clients that it has."""
+        self._config = self._config._replace(soft_limit=0)
+        self._drain(None)
+        for client in list(self._held):
+            if client._waits and client._sent:
+                self._close(client)  # another worker may have it
+            elif client._waits:
+                self._refuse(client, self._busy)
+
+    # --- clients on their way ---------------------------------------------------------------------
+
+    def _accept(self, listening, listener):
+        for _ in range(ACCEPTS_AT_ONCE):
+            try:
+                sock, _ = listening.accept()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._loop.remove_reader(listening)
+                    self._loop.call_later(ACCEPT_PAUSE, self._watch, listening, listener)
+                break  # if not so, another worker was faster
+            sock.setblocking(False)
+            client = Client(sock, listener)
+            self._held.add(client)
+            self._start(self._classify(client))
+        self._tell_load_soon()
+
+    async def _classify(self, client):
+        data, found = b"", None
+        try:
+            async with asyncio.timeout(self._config.silence) as limit:
+                while found is None and len(data) <= MAX_PREFIX:
+                    fresh = await self._loop.sock_recv(client._sock, 65_536)
+                    if not fresh:
+                        return self._close(client)
+                    if not data:
+                        header = self._config.header
+                        limit.reschedule(self._loop.time() + header if header else None)
+                    data += fresh
+                    found = self._key_of(data)
+        except ValueError as error:
+            return self._refuse(client, f"{error}\n".encode())
+        except (OSError, TimeoutError):
+            return self._close(client)
+        if found is None:
+            return self._close(client)
+        client.key, consumed = found
+        client._prefix = data[consumed:]
+        here = client._listener in self._local or self._id(client) in self._owned
+        if here and not self._is_full():
+            return self._begin(client)
+        return self._offer(client)
+
+    def _offer(self, client):
+        """Asks the broker who gets it; it is left alone from now on (section 5)."""
+        if client not in self._held:
+            return
+        if not self._channel.is_open:
+            return self._refuse(client, self._busy)
+        client._waits, client._sent = True, False
+        if client._timer is None and self._config.route:
+            client._timer = self._loop.call_later(self._config.route, self._give_up, client)
+        self._unsent.append(client)
+        self._send_handoffs()
+
+    def _send_handoffs(self):
+        while self._unsent and len(self._parked) < self._config.window and self._channel.is_open:
+            client = self._unsent.popleft()
+            if client not in self._held:
+                continue
+            if self._is_full():
+                self._tell_load()
+            self._next_handoff += 1
+            self._parked[self._next_handoff] = client
+            client._sent = True
+            attempts, sizes = min(client._attempts, 255), (len(client.key), 0, len(client._prefix))
+            head = struct.pack("<HHBxxxHHI", client._listener, client.hops, attempts, *sizes)
+            payload = head + client.key + client._prefix
+            self._channel.send(HANDOFF, self._next_handoff, payload, [client._sock.fileno()])
+
+    def _take_parked(self, handoff):
+        """None: it was closed meanwhile."""
+        client = self._parked.pop(handoff, None)
+        self._send_handoffs()
+        return client
+
+    def _give_up(self, client):
+        """The verdict has not come in time."""
+        if not client._sent:
+            return self._refuse(client, self._busy)
+        for handoff, parked in self._parked.items():
+            if parked is client:
+                self._parked[handoff] = None  # counts against the window still
+        return self._close(client)
+
+    def _refuse(self, client, text):
+        with contextlib.suppress(OSError):
+            client._sock.send(text)
+            client._sock.shutdown(socket.SHUT_WR)
+        self._close(client)
+
+    # --- clients that are served ------------------------------------------------------------------
+
+    def _adopt(self, client, delivery, epoch):
+        """It may be read from and written to once the Ack is out."""
+        self._own(self._spaces[client._listener], client.key, epoch)
+        self._count(client)
+        self._acks.append((client, delivery))
+        if len(self._acks) == 1:
+            self._loop.call_soon(self._send_acks)
+
+    def _send_acks(self):
+        acks, self._acks = self._acks, []
+        payload = self._load() + b"".join(struct.pack("<Q", delivery) for _, delivery in acks)
+
+        def begin():
+            for client, _ in acks:
+                self._begin(client)
+
+        self._channel.send(ACK, payload=payload, then=begin)
+
+    def _count(self, client):
+        client._waits = False
+        if client._timer:
+            client._timer.cancel()
+            client._timer = None
+        if not client._serving:
+            client._serving = True
+            self._clients += 1
+            self._members[self._id(client)] += 1
+            self._tell_load_soon()
+
+    def _begin(self, client):
+        if client in self._held:
+            self._count(client)
+            self._start(self._serve_to_the_end(client))
+
+    async def _serve_to_the_end(self, client):
+        reader = asyncio.StreamReader()
+        reader.feed_data(client._prefix)
+        client._prefix = b""
+        protocol = _ClientProtocol(reader, client._sock, self._loop)
+        try:
+            transport, _ = await self._loop.create_connection(lambda: protocol, sock=client._sock)
+            client.reader = reader
+            client.writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
+            try:
+                await self._serve(client)
+            finally:
+                transport.close()  # once all is sent
+                try:
+                    async with asyncio.timeout(self._config.send):
+                        await asyncio.shield(protocol.closed)
+                except TimeoutError:
+                    transport.abort()
+                    await protocol.closed
+                with contextlib.suppress(OSError):
+                    await client.writer.wait_closed()  # or it is told that nobody did
+        except (ConnectionError, TimeoutError):
+            pass
+        except Exception:
+            log.exception("client key=%r", client.key)
+        finally:
+            self._close(client)
+
+    def _close(self, client):
+        if client not in self._held:
+            return
+        self._held.remove(client)
+        client._sock.close()
+        if client._timer:
+            client._timer.cancel()
+        if client._serving:
+            self._clients -= 1
+            self._leave_key(self._id(client))
+        self._tell_load_soon()
+        self._end_if_empty()
+
+    # --- keys and load ----------------------------------------------------------------------------
+
+    def _id(self, client):
+        return self._spaces[client._listener], client.key
+
+    def _own(self, space, key, epoch):
+        if epoch and not self._draining:
+            self._owned[space, key] = epoch
+
+    def _leave_key(self, key):
+        self._members[key] -= 1
+        if self._members[key] == 0:
+            del self._members[key]
+            epoch = self._owned.get(key)
+            if epoch:
+                self._loop.call_later(self._config.linger or 0, self._give_up_key, key, epoch)
+
+    def _give_up_key(self, key, epoch):
+        """Idle (section 6): nobody has come again."""
+        if self._owned.get(key) == epoch and key not in self._members and self._channel.is_open:
+            del self._owned[key]
+            space, name = key
+            self._channel.send(IDLE, payload=struct.pack("<IHH", epoch, space, len(name)) + name)
+
+    def _is_full(self):
+        return 0 < self._config.soft_limit <= self._clients
+
+    def _load(self):
+        self._told_load = self._clients, len(self._held)
+        return struct.pack("<II", *self._told_load)
+
+    def _tell_load(self):
+        self._channel.send(LOAD, payload=self._load())
+
+    def _tell_load_soon(self):
+        def tell():
+            self._load_due = None
+            if self._told_load != (self._clients, len(self._held)):
+                self._tell_load()
+
+        was_full = self._told_load and 0 < self._config.soft_limit <= self._told_load[0]
+        if was_full and not self._is_full():
+            self._tell_load()  # clients may wait for it
+        elif self._load_due is None:
+            self._load_due = self._loop.call_later(0.01, tell)
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _start(self, coroutine):
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)  # the loop itself holds none
+        task.add_done_callback(self._tasks.discard)
+
+    def _on_signal(self):
+        self._drain(0 if self._draining else self._config.drain or 0)
+
+    def _drain(self, seconds):
+        """Takes no more clients, and ends when the last has gone or the time is over; None: when
+        the last has gone."""
+        self._draining = True
+        self._owned.clear()
+        for listener in list(self._accepting):
+            self._stop_accepting(listener)
+        if seconds is not None:
+            self._loop.call_later(seconds, self._done.set)
+        self._end_if_empty()
+
+    def _end_if_empty(self):
+        if self._draining and not self._held:
+            self._done.set()
