@@ -8,15 +8,15 @@
 #include <random>
 #include <utility>
 
-#include "broker/client_limit.hpp"
-#include "broker/descriptor_plan.hpp"
-#include "broker/quota_watch.hpp"
-#include "broker/worker_environment.hpp"
-#include "common/inherited_sockets.hpp"
-#include "common/listen_names.hpp"
-#include "common/process.hpp"
-#include "common/program.hpp"
-#include "common/service_manager.hpp"
+#include "broker/dispatch/client_limit.hpp"
+#include "broker/workers/descriptor_plan.hpp"
+#include "broker/workers/quota_watch.hpp"
+#include "broker/workers/worker_environment.hpp"
+#include "common/config/listen_names.hpp"
+#include "common/listen/inherited_sockets.hpp"
+#include "common/process/process.hpp"
+#include "common/process/program.hpp"
+#include "common/process/service_manager.hpp"
 
 namespace mpb {
 namespace {

@@ -4,8 +4,8 @@
 #include <set>
 #include <utility>
 
-#include "common/listen_flags.hpp"
-#include "common/network.hpp"
+#include "common/config/network.hpp"
+#include "common/listen/listen_flags.hpp"
 
 namespace mpb {
 namespace {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "broker/router.hpp"
-#include "broker/worker_process.hpp"
-#include "common/listener_sockets.hpp"
-#include "common/settings.hpp"
+#include "broker/dispatch/router.hpp"
+#include "broker/workers/worker_process.hpp"
+#include "common/config/settings.hpp"
+#include "common/listen/listener_sockets.hpp"
 
 namespace mpb {
 

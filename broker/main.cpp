@@ -6,16 +6,16 @@
 #include <utility>
 
 #include "broker/broker.hpp"
-#include "common/error_log.hpp"
-#include "common/listen_names.hpp"
-#include "common/log.hpp"
-#include "common/options.hpp"
-#include "common/problems.hpp"
-#include "common/process.hpp"
-#include "common/program.hpp"
-#include "common/reaper.hpp"
-#include "common/signals.hpp"
-#include "common/version.hpp"
+#include "common/base/version.hpp"
+#include "common/config/listen_names.hpp"
+#include "common/config/options.hpp"
+#include "common/config/problems.hpp"
+#include "common/io/signals.hpp"
+#include "common/log/error_log.hpp"
+#include "common/log/log.hpp"
+#include "common/process/process.hpp"
+#include "common/process/program.hpp"
+#include "common/process/reaper.hpp"
 
 namespace {
 

@@ -11,11 +11,11 @@
 
 #include "broker/broker.hpp"
 #include "broker/status_report.hpp"
-#include "common/error_log.hpp"
-#include "common/listen_names.hpp"
-#include "common/option_values.hpp"
-#include "common/problems.hpp"
-#include "common/service_manager.hpp"
+#include "common/config/listen_names.hpp"
+#include "common/config/option_values.hpp"
+#include "common/config/problems.hpp"
+#include "common/log/error_log.hpp"
+#include "common/process/service_manager.hpp"
 
 namespace mpb {
 namespace {

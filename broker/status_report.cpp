@@ -7,11 +7,11 @@
 
 #include <boost/json/array.hpp>
 
-#include "broker/counter_report.hpp"
-#include "broker/counter_totals.hpp"
-#include "common/foreign_descriptor.hpp"
-#include "common/log.hpp"
-#include "common/process.hpp"
+#include "broker/operator/counter_report.hpp"
+#include "broker/workers/counter_totals.hpp"
+#include "common/io/foreign_descriptor.hpp"
+#include "common/log/log.hpp"
+#include "common/process/process.hpp"
 
 namespace mpb {
 namespace {

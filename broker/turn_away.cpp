@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <set>
 
-#include "common/socket_options.hpp"
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
+#include "common/io/socket_options.hpp"
 
 namespace mpb {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/event_loop.hpp"
+#include "common/io/event_loop.hpp"
 
 namespace mpb {
 

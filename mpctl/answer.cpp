@@ -4,9 +4,9 @@
 
 #include <boost/json/parse.hpp>
 
-#include "common/plain_text.hpp"
-#include "common/problems.hpp"
-#include "common/utf8.hpp"
+#include "common/base/plain_text.hpp"
+#include "common/base/utf8.hpp"
+#include "common/config/problems.hpp"
 #include "mpctl/safe_text.hpp"
 
 namespace mpb::ctl {

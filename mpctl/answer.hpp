@@ -10,7 +10,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 
 namespace mpb::ctl {
 

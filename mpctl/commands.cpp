@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-#include "common/plain_text.hpp"
+#include "common/base/plain_text.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/connection.hpp"
 #include "mpctl/event_text.hpp"

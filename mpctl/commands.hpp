@@ -1,7 +1,7 @@
 // Carrying out one command: requests to the broker, answers to standard output.
 #pragma once
 
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 #include "mpctl/options.hpp"
 
 namespace mpb::ctl {

@@ -13,7 +13,7 @@
 
 #include <boost/json/serialize.hpp>
 
-#include "common/endpoint.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::ctl {
 namespace {

@@ -7,9 +7,9 @@
 
 #include <boost/json/object.hpp>
 
-#include "common/error.hpp"
-#include "common/unique_fd.hpp"
-#include "common/units.hpp"
+#include "common/base/error.hpp"
+#include "common/base/unique_fd.hpp"
+#include "common/base/units.hpp"
 
 namespace mpb::ctl {
 

@@ -4,8 +4,8 @@
 
 #include <boost/json/serialize.hpp>
 
-#include "common/log.hpp"
-#include "common/plain_text.hpp"
+#include "common/base/plain_text.hpp"
+#include "common/log/log.hpp"
 
 namespace mpb::ctl {
 

@@ -9,7 +9,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "common/counter.hpp"
+#include "common/base/counter.hpp"
 #include "mpctl/table.hpp"
 
 namespace mpb::ctl {

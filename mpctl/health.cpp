@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "common/plain_text.hpp"
+#include "common/base/plain_text.hpp"
 #include "mpctl/answer.hpp"
 
 namespace mpb::ctl {

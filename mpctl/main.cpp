@@ -6,10 +6,10 @@
 #include <exception>
 #include <vector>
 
-#include "common/plain_text.hpp"
-#include "common/problems.hpp"
-#include "common/process.hpp"
-#include "common/version.hpp"
+#include "common/base/plain_text.hpp"
+#include "common/base/version.hpp"
+#include "common/config/problems.hpp"
+#include "common/process/process.hpp"
 #include "mpctl/commands.hpp"
 #include "mpctl/options.hpp"
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/counters.hpp"
-#include "common/plain_text.hpp"
+#include "common/base/counters.hpp"
+#include "common/base/plain_text.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/open_metrics.hpp"
 

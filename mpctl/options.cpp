@@ -7,8 +7,8 @@
 
 #include <boost/program_options.hpp>
 
-#include "common/endpoint.hpp"
-#include "common/option_table.hpp"
+#include "common/config/option_table.hpp"
+#include "common/io/endpoint.hpp"
 #include "mpctl/options_list.hpp"
 #include "mpctl/request.hpp"
 

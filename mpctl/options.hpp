@@ -7,8 +7,8 @@
 
 #include <boost/json/object.hpp>
 
-#include "common/error.hpp"
-#include "common/units.hpp"
+#include "common/base/error.hpp"
+#include "common/base/units.hpp"
 
 namespace mpb::ctl {
 

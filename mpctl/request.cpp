@@ -7,9 +7,9 @@
 
 #include <boost/json/array.hpp>
 
-#include "common/option_values.hpp"
-#include "common/units.hpp"
-#include "common/utf8.hpp"
+#include "common/base/units.hpp"
+#include "common/base/utf8.hpp"
+#include "common/config/option_values.hpp"
 #include "mpctl/safe_text.hpp"
 
 namespace mpb::ctl {

@@ -7,7 +7,7 @@
 
 #include <boost/json/object.hpp>
 
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 
 namespace mpb::ctl {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/option_table.hpp"
-#include "common/plain_text.hpp"
+#include "common/base/plain_text.hpp"
+#include "common/config/option_table.hpp"
 
 namespace mpb::ctl {
 namespace {

@@ -7,8 +7,8 @@
 
 namespace mpb::ctl {
 
-/// Plain, as common/plain_text.hpp has it, and with backslashes doubled, so that no text looks like
-/// the escapes of another.
+/// Plain, as common/base/plain_text.hpp has it, and with backslashes doubled, so that no text looks
+/// like the escapes of another.
 std::string safe_text(std::string_view text);
 
 /// A word of the command line that was not expected there: what stands behind '=' may be a secret.

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/counters.hpp"
+#include "common/base/counters.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/fields.hpp"
 #include "mpctl/safe_text.hpp"

@@ -1,6 +1,6 @@
 #include "proto/classifier.hpp"
 
-#include "proto/control.hpp"
+#include "proto/control/control.hpp"
 
 namespace mpb {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "proto/notice.hpp"
+#include "proto/channel/notice.hpp"
 
 namespace mpb {
 

@@ -1,4 +1,4 @@
-"""Checks that all hash tables have the hash of common/keyed_map.hpp, whose key nobody knows.
+"""Checks that all hash tables have the hash of common/base/keyed_map.hpp, whose key nobody knows.
 
 Clients, workers, upstreams and hook servers choose what tables are searched for; under a hash that
 they know, one can choose names that all have the same. Prints each use of another hash table or of
@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = ("proto", "common", "broker", "worker", "mpctl")
-HOME = {"common/keyed_map.hpp", "common/keyed_flat_map.hpp"}
+HOME = {"common/base/keyed_map.hpp", "common/base/keyed_flat_map.hpp"}
 
 OTHER = re.compile(r"\bstd::(unordered_\w+|hash\b)|\bboost::(unordered\w*|hash\w*|concurrent_\w+)"
                    r"|\babsl::|<(unordered_(map|set)|boost/(unordered|container_hash|functional/hash)\b"

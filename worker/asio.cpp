@@ -6,8 +6,8 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 
-#include "common/log.hpp"
-#include "common/rate_bucket.hpp"
+#include "common/io/rate_bucket.hpp"
+#include "common/log/log.hpp"
 
 namespace mpb {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "common/endpoint.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <iterator>
 
-#include "proto/control.hpp"
+#include "proto/control/control.hpp"
 
 namespace mpb {
 namespace {

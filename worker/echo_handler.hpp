@@ -5,7 +5,8 @@
 
 namespace mpb {
 
-/// `control`: the greeting for 'C' and 'M', this worker's identity for 'W' (proto/control.hpp).
+/// `control`: the greeting for 'C' and 'M', this worker's identity for 'W'
+/// (proto/control/control.hpp).
 class ControlEcho final : public Handler {
  public:
   ControlEcho();

@@ -1,6 +1,6 @@
 #include "worker/environment.hpp"
 
-#include "common/asio_host.hpp"
+#include "common/asio/asio_host.hpp"
 
 namespace mpb {
 namespace {

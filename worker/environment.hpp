@@ -9,10 +9,10 @@
 #include <typeindex>
 #include <vector>
 
-#include "common/event_loop.hpp"
-#include "common/vhost_table.hpp"
-#include "worker/memory_budget.hpp"
-#include "worker/notices.hpp"
+#include "common/config/vhost_table.hpp"
+#include "common/io/event_loop.hpp"
+#include "worker/clients/memory_budget.hpp"
+#include "worker/link/notices.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -57,8 +57,8 @@ class Environment {
     return *static_cast<T*>(place.get());
   }
 
-  /// Boost.Asio in this thread (common/asio_host.hpp), made when first asked for. It lives longer
-  /// than the clients and their handlers.
+  /// Boost.Asio in this thread (common/asio/asio_host.hpp), made when first asked for. It lives
+  /// longer than the clients and their handlers.
   boost::asio::io_context& asio();
 
   /// Answers a question of the operator's ("streams", "kick"): gives JSON text. See

@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "proto/notice.hpp"
+#include "proto/channel/notice.hpp"
 
 namespace mpb {
 
@@ -76,7 +76,7 @@ class Connection {
   /// lately: only those with MSG_DONTWAIT are right for it now.
   [[nodiscard]] virtual bool wary() const { return false; }
   /// After Step::kDetach: a call on the socket that goes by its O_NONBLOCK was interrupted
-  /// (common/turn_guard.hpp). False: somebody has made it wait, and the socket is shut down.
+  /// (common/io/turn_guard.hpp). False: somebody has made it wait, and the socket is shut down.
   virtual bool endure_interruption() { return true; }
 
  protected:

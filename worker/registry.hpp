@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 #include "proto/classifier.hpp"
 #include "worker/environment.hpp"
 #include "worker/handler.hpp"

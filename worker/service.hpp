@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "common/counters.hpp"
-#include "common/vhost_settings.hpp"
+#include "common/base/counters.hpp"
+#include "common/config/vhost_settings.hpp"
 #include "worker/registry.hpp"
 
 namespace mpb {

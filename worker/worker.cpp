@@ -8,11 +8,11 @@
 #include <new>
 #include <utility>
 
-#include "common/error_log.hpp"
-#include "common/listen_flags.hpp"
-#include "common/log.hpp"
-#include "common/network.hpp"
-#include "worker/confine.hpp"
+#include "common/config/network.hpp"
+#include "common/listen/listen_flags.hpp"
+#include "common/log/error_log.hpp"
+#include "common/log/log.hpp"
+#include "worker/sandbox/confine.hpp"
 
 namespace mpb {
 namespace {

@@ -6,15 +6,15 @@
 #include <optional>
 #include <vector>
 
-#include "common/listener_sockets.hpp"
-#include "common/settings.hpp"
-#include "worker/acceptor.hpp"
-#include "worker/broker_link.hpp"
+#include "common/config/settings.hpp"
+#include "common/listen/listener_sockets.hpp"
+#include "worker/clients/acceptor.hpp"
+#include "worker/clients/memory_relief.hpp"
 #include "worker/environment.hpp"
-#include "worker/memory_relief.hpp"
+#include "worker/link/broker_link.hpp"
+#include "worker/link/vhost_collector.hpp"
 #include "worker/registry.hpp"
 #include "worker/service.hpp"
-#include "worker/vhost_collector.hpp"
 #include "worker/worker_context.hpp"
 
 namespace mpb {
@@ -38,7 +38,7 @@ class Worker final : private BrokerCommands {
   /// unix paths that were deleted, which are made again.
   void reconfigure(const Settings& settings);
 
-  /// Its system calls are filtered before it says that it is ready: see worker/confine.hpp.
+  /// Its system calls are filtered before it says that it is ready: see worker/sandbox/confine.hpp.
   void confine_when_ready() { needs_.emplace(); }
 
   /// Until the worker stops. That there is no memory does not end it.

@@ -7,13 +7,13 @@
 #include <cstdint>
 #include <string>
 
-#include "common/counters.hpp"
-#include "common/deadline_list.hpp"
-#include "common/event_loop.hpp"
-#include "common/rate_bucket.hpp"
-#include "worker/client_table.hpp"
-#include "worker/key_table.hpp"
-#include "worker/session.hpp"
+#include "common/base/counters.hpp"
+#include "common/io/deadline_list.hpp"
+#include "common/io/event_loop.hpp"
+#include "common/io/rate_bucket.hpp"
+#include "worker/clients/client_table.hpp"
+#include "worker/clients/key_table.hpp"
+#include "worker/clients/session.hpp"
 
 namespace mpb {
 

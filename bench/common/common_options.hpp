@@ -7,8 +7,8 @@
 #include <boost/program_options.hpp>
 
 #include "bench/common/option_reader.hpp"
-#include "common/endpoint.hpp"
-#include "common/error.hpp"
+#include "common/base/error.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::load {
 

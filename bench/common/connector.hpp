@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "common/endpoint.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::load {
 

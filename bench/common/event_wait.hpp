@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "common/event_loop.hpp"
+#include "common/io/event_loop.hpp"
 
 namespace mpb::load {
 

@@ -11,9 +11,9 @@
 
 #include <boost/program_options.hpp>
 
-#include "common/endpoint.hpp"
-#include "common/error.hpp"
-#include "common/units.hpp"
+#include "common/base/error.hpp"
+#include "common/base/units.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::load {
 

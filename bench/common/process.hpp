@@ -1,7 +1,7 @@
 // What a load client asks the kernel about itself.
 #pragma once
 
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 
 namespace mpb::load {
 

@@ -6,8 +6,8 @@
 #include <exception>
 
 #include "bench/common/report_output.hpp"
-#include "common/plain_text.hpp"
-#include "common/process.hpp"
+#include "common/base/plain_text.hpp"
+#include "common/process/process.hpp"
 
 namespace mpb::load {
 namespace {

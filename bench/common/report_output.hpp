@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 
 namespace mpb::load {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "bench/floors/control_session.hpp"
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 
 namespace mpb::bench {
 

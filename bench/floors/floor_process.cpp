@@ -18,7 +18,7 @@
 
 #include <boost/program_options.hpp>
 
-#include "common/endpoint.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::bench {
 namespace {

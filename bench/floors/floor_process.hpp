@@ -8,7 +8,7 @@
 
 #include <boost/program_options/options_description.hpp>
 
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 
 namespace mpb::bench {
 

@@ -8,7 +8,7 @@
 
 #include "bench/floors/control_session.hpp"
 #include "bench/floors/fd_channel.hpp"
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 
 namespace mpb::bench {
 

@@ -7,7 +7,7 @@
 
 #include "bench/mpclient/answer.hpp"
 #include "bench/mpclient/conversation.hpp"
-#include "common/event_loop.hpp"
+#include "common/io/event_loop.hpp"
 
 namespace mpb::load {
 

@@ -11,7 +11,7 @@
 #include "bench/mpclient/load_thread.hpp"
 #include "bench/mpclient/report.hpp"
 #include "bench/mpclient/run_state.hpp"
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 
 namespace mpb::load {
 

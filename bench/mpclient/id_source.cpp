@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "common/units.hpp"
+#include "common/base/units.hpp"
 
 namespace mpb::load {
 namespace {

@@ -4,7 +4,7 @@
 #include "bench/mpclient/conductor.hpp"
 #include "bench/mpclient/options.hpp"
 #include "bench/mpclient/report.hpp"
-#include "common/version.hpp"
+#include "common/base/version.hpp"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include "bench/common/common_options.hpp"
 #include "bench/common/option_reader.hpp"
 #include "bench/mpclient/options_list.hpp"
-#include "common/units.hpp"
+#include "common/base/units.hpp"
 
 namespace mpb::load {
 namespace {

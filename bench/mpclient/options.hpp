@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/mpclient/settings.hpp"
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 
 namespace mpb::load {
 

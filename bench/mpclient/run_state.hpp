@@ -9,8 +9,8 @@
 #include <cstdint>
 
 #include "bench/mpclient/owner_table.hpp"
-#include "common/event_loop.hpp"
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
+#include "common/io/event_loop.hpp"
 
 namespace mpb::load {
 

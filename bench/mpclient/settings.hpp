@@ -7,8 +7,8 @@
 
 #include "bench/mpclient/conversation.hpp"
 #include "bench/mpclient/id_source.hpp"
-#include "common/endpoint.hpp"
-#include "common/units.hpp"
+#include "common/base/units.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::load {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/endpoint.hpp"
-#include "common/error.hpp"
+#include "common/base/error.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::rtmp_load {
 

@@ -18,9 +18,9 @@
 #include "bench/mprtmp/settings.hpp"
 #include "bench/mprtmp/synthetic_stream.hpp"
 #include "bench/mprtmp/tally.hpp"
-#include "common/deadline_list.hpp"
-#include "common/event_loop.hpp"
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
+#include "common/io/deadline_list.hpp"
+#include "common/io/event_loop.hpp"
 
 namespace mpb::rtmp_load {
 

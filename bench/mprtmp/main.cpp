@@ -4,7 +4,7 @@
 #include "bench/mprtmp/engine.hpp"
 #include "bench/mprtmp/options.hpp"
 #include "bench/mprtmp/report.hpp"
-#include "common/version.hpp"
+#include "common/base/version.hpp"
 
 namespace {
 

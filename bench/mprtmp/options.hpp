@@ -7,7 +7,7 @@
 #include <boost/program_options/options_description.hpp>
 
 #include "bench/mprtmp/settings.hpp"
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 
 namespace mpb::rtmp_load {
 

@@ -7,7 +7,7 @@
 #include "bench/mprtmp/frame_mark.hpp"
 #include "bench/mprtmp/skimmer.hpp"
 #include "bench/mprtmp/tally.hpp"
-#include "common/event_loop.hpp"
+#include "common/io/event_loop.hpp"
 
 namespace mpb::rtmp_load {
 

@@ -7,8 +7,8 @@
 
 #include "bench/mprtmp/address.hpp"
 #include "bench/mprtmp/synthetic_stream.hpp"
-#include "common/endpoint.hpp"
-#include "common/units.hpp"
+#include "common/base/units.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::rtmp_load {
 

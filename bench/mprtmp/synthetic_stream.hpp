@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bench/mprtmp/frame_mark.hpp"
-#include "common/error.hpp"
-#include "common/units.hpp"
+#include "common/base/error.hpp"
+#include "common/base/units.hpp"
 
 namespace mpb::rtmp_load {
 

@@ -23,7 +23,7 @@ constexpr std::string_view kPreamble =
 # ("a # b"; \" and \\ within).
 # TIME is a whole number with its unit: 200ms, 5s, 1m, 2h, 1d; or 0; at most 49d.
 # SIGHUP to mpbroker reads this file again; a file with an error changes nothing.
-# tools/documents writes this file from common/option_table.cpp.
+# tools/documents writes this file from common/config/option_table.cpp.
 )";
 constexpr std::string_view kListenerHead = R"(
 # --- listeners: a section each, any number --------------------------------------------------------

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/option_table.hpp"
+#include "common/config/option_table.hpp"
 
 namespace mpb::documents {
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "proto/byte_order.hpp"
+#include "proto/base/byte_order.hpp"
 #include "proto/rtmp/big_endian.hpp"
 #include "proto/rtmp/chunk.hpp"
 

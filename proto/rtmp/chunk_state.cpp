@@ -4,7 +4,7 @@
 // the partial message, and that.
 #include <utility>
 
-#include "proto/byte_order.hpp"
+#include "proto/base/byte_order.hpp"
 #include "proto/rtmp/chunk.hpp"
 
 namespace mpb::rtmp {

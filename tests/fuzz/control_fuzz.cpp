@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "proto/control.hpp"
+#include "proto/control/control.hpp"
 #include "tests/fuzz/check.hpp"
 
 using mpb::control::Command;

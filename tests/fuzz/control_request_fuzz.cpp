@@ -11,11 +11,11 @@
 
 #include <boost/json/parse.hpp>
 
-#include "broker/control_connection.hpp"
-#include "broker/control_request.hpp"
-#include "broker/vhost_set.hpp"
-#include "common/option_values.hpp"
-#include "proto/message.hpp"
+#include "broker/operator/control_connection.hpp"
+#include "broker/operator/control_request.hpp"
+#include "broker/workers/vhost_set.hpp"
+#include "common/config/option_values.hpp"
+#include "proto/channel/message.hpp"
 #include "tests/fuzz/check.hpp"
 
 namespace {

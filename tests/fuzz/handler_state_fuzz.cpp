@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/event_loop.hpp"
-#include "proto/message.hpp"
+#include "common/io/event_loop.hpp"
+#include "proto/channel/message.hpp"
 #include "tests/fuzz/check.hpp"
 #include "worker/environment.hpp"
 #include "worker/registry.hpp"

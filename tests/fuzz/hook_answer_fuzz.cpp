@@ -11,12 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "common/endpoint.hpp"
-#include "common/http_url.hpp"
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
+#include "common/config/http_url.hpp"
+#include "common/io/endpoint.hpp"
 #include "tests/fuzz/check.hpp"
-#include "worker/rtmp/hooks.hpp"
-#include "worker/rtmp/http_poster.hpp"
+#include "worker/rtmp/access/hooks.hpp"
+#include "worker/rtmp/access/http_poster.hpp"
 
 namespace {
 

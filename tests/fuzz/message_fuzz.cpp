@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "proto/message.hpp"
+#include "proto/channel/message.hpp"
 #include "tests/fuzz/check.hpp"
 #include "tests/support/message_reencode.hpp"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/options.hpp"
-#include "common/vhost_text.hpp"
+#include "common/config/options.hpp"
+#include "common/config/vhost_text.hpp"
 #include "tests/fuzz/check.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

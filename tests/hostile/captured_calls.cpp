@@ -25,7 +25,7 @@
 #include <system_error>
 #include <thread>
 
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 
 extern char** environ;
 

@@ -1,6 +1,6 @@
 #include <sys/socket.h>
 
-#include "proto/byte_order.hpp"
+#include "proto/base/byte_order.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "common/endpoint.hpp"
+#include "common/io/endpoint.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {

@@ -9,7 +9,7 @@
 #include <array>
 #include <csignal>
 
-#include "common/descriptor_passing.hpp"
+#include "common/io/descriptor_passing.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {

@@ -13,8 +13,8 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "common/descriptor_passing.hpp"
-#include "proto/byte_order.hpp"
+#include "common/io/descriptor_passing.hpp"
+#include "proto/base/byte_order.hpp"
 
 namespace mpb::hostile {
 namespace {

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/unique_fd.hpp"
-#include "proto/message.hpp"
+#include "common/base/unique_fd.hpp"
+#include "proto/channel/message.hpp"
 
 namespace mpb::hostile {
 

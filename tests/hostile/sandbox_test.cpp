@@ -13,9 +13,9 @@
 #include <filesystem>
 #include <sstream>
 
-#include "common/confinement.hpp"
-#include "common/landlock.hpp"
-#include "common/syscall_filter.hpp"
+#include "common/process/confinement.hpp"
+#include "common/process/landlock.hpp"
+#include "common/process/syscall_filter.hpp"
 #include "tests/hostile/captured_calls.hpp"
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/processes.hpp"

@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-#include "common/units.hpp"
+#include "common/base/units.hpp"
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/crowd.hpp"
 #include "tests/integration/harness/processes.hpp"

@@ -12,7 +12,7 @@
 #include <functional>
 #include <string>
 
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/processes.hpp"
 

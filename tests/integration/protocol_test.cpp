@@ -2,7 +2,7 @@
 // one that accepts for another.
 #include <gtest/gtest.h>
 
-#include "proto/control.hpp"
+#include "proto/control/control.hpp"
 #include "tests/integration/harness/broker_process.hpp"
 
 namespace mpb::test {

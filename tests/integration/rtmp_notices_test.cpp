@@ -7,7 +7,7 @@
 
 #include <boost/json/array.hpp>
 
-#include "common/plain_text.hpp"
+#include "common/base/plain_text.hpp"
 #include "proto/rtmp/command.hpp"
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/rtmp_peer.hpp"

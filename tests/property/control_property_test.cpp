@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "proto/classifier.hpp"
-#include "proto/control.hpp"
+#include "proto/control/control.hpp"
 #include "tests/support/first_verdict.hpp"
 #include "tests/support/seeded.hpp"
 

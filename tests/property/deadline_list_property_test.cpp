@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "common/deadline_list.hpp"
+#include "common/io/deadline_list.hpp"
 #include "tests/support/seeded.hpp"
 
 namespace mpb {

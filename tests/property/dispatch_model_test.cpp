@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "broker/dispatcher.hpp"
+#include "broker/dispatch/dispatcher.hpp"
 #include "tests/support/seeded.hpp"
-#include "worker/key_table.hpp"
+#include "worker/clients/key_table.hpp"
 
 namespace mpb {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proto/message.hpp"
+#include "proto/channel/message.hpp"
 #include "tests/support/message_reencode.hpp"
 #include "tests/support/seeded.hpp"
 

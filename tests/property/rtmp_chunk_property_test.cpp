@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "proto/byte_order.hpp"
+#include "proto/base/byte_order.hpp"
 #include "proto/rtmp/big_endian.hpp"
 #include "tests/support/chunk_reading.hpp"
 #include "tests/support/seeded.hpp"

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proto/byte_order.hpp"
+#include "proto/base/byte_order.hpp"
 
 namespace mpb::test {
 

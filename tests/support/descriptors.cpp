@@ -10,8 +10,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "common/error.hpp"
-#include "common/foreign_descriptor.hpp"
+#include "common/base/error.hpp"
+#include "common/io/foreign_descriptor.hpp"
 
 namespace mpb::test {
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/descriptor_passing.hpp"
+#include "common/io/descriptor_passing.hpp"
 
 namespace mpb::test {
 

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 
 namespace mpb::test {
 

@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "common/endpoint.hpp"
-#include "common/listening_socket.hpp"
+#include "common/io/endpoint.hpp"
+#include "common/listen/listening_socket.hpp"
 
 namespace mpb::test {
 

@@ -1,7 +1,7 @@
 // A TCP socket whose close(2) waits: its peer does not read, and SO_LINGER is on.
 #pragma once
 
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 
 namespace mpb::test {
 

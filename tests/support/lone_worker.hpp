@@ -12,9 +12,9 @@
 #include <utility>
 #include <variant>
 
-#include "common/channel.hpp"
-#include "common/descriptor_passing.hpp"
-#include "common/endpoint.hpp"
+#include "common/io/channel.hpp"
+#include "common/io/descriptor_passing.hpp"
+#include "common/io/endpoint.hpp"
 #include "worker/worker.hpp"
 
 namespace mpb::test {

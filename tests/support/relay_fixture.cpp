@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "proto/rtmp/handshake.hpp"
-#include "worker/rtmp/relay_client.hpp"
+#include "worker/rtmp/relay/relay_client.hpp"
 
 namespace mpb::rtmp {
 

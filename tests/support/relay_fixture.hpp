@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "common/event_loop.hpp"
+#include "common/io/event_loop.hpp"
 #include "proto/rtmp/chunk.hpp"
 #include "proto/rtmp/command.hpp"
 #include "worker/environment.hpp"
-#include "worker/rtmp/relay_handler.hpp"
+#include "worker/rtmp/relay/relay_handler.hpp"
 
 namespace mpb::rtmp {
 

@@ -7,7 +7,7 @@
 #include <set>
 #include <sstream>
 
-#include "common/counters.hpp"
+#include "common/base/counters.hpp"
 #include "mpctl/options.hpp"
 
 namespace mpb {

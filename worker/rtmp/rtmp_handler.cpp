@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "worker/rtmp/handler_choice.hpp"
+#include "worker/rtmp/relay/handler_choice.hpp"
 
 namespace mpb::rtmp {
 namespace {

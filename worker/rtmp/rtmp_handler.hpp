@@ -3,8 +3,8 @@
 
 #include "worker/environment.hpp"
 #include "worker/handler.hpp"
-#include "worker/rtmp/forward.hpp"
-#include "worker/rtmp/relay_handler.hpp"
+#include "worker/rtmp/forward/forward.hpp"
+#include "worker/rtmp/relay/relay_handler.hpp"
 
 namespace mpb::rtmp {
 

@@ -13,7 +13,7 @@
 #include <iostream>
 #include <stdexcept>
 
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 #include "tests/integration/harness/processes.hpp"
 
 namespace mpb::test {

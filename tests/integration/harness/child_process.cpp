@@ -12,7 +12,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 #include "tests/integration/harness/processes.hpp"
 
 namespace mpb::test {

@@ -13,7 +13,7 @@
 #include <random>
 #include <stdexcept>
 
-#include "proto/byte_order.hpp"
+#include "proto/base/byte_order.hpp"
 
 namespace mpb::test {
 namespace {

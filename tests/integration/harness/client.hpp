@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/endpoint.hpp"
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
+#include "common/io/endpoint.hpp"
 #include "tests/integration/harness/timing.hpp"
 
 namespace mpb::test {

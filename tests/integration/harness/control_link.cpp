@@ -9,7 +9,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "common/endpoint.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::test {
 

@@ -7,7 +7,7 @@
 
 #include <boost/json/object.hpp>
 
-#include "common/unique_fd.hpp"
+#include "common/base/unique_fd.hpp"
 #include "tests/integration/harness/timing.hpp"
 
 namespace mpb::test {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "common/process.hpp"
+#include "common/process/process.hpp"
 #include "tests/integration/harness/processes.hpp"
 
 namespace mpb::test {

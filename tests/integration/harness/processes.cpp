@@ -11,7 +11,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "common/error.hpp"
+#include "common/base/error.hpp"
 
 namespace mpb::test {
 namespace {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <functional>
 
-#include "common/units.hpp"
+#include "common/base/units.hpp"
 
 namespace mpb::test {
 

@@ -1,0 +1,163 @@
+#include "broker/operator/control_request.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "common/config/option_values.hpp"
+#include "proto/channel/message.hpp"
+
+namespace mpb {
+namespace {
+
+namespace json = boost::json;
+
+/// Members of a request. One of the wrong type must not be taken for one that is not there, or the
+/// request for one that asks for more.
+class Members {
+ public:
+  explicit Members(const json::object& request) : request_(request) {}
+
+  /// Empty: there is none.
+  Result<std::string> text(std::string_view name) const {
+    const json::value* member = request_.if_contains(name);
+    if (member == nullptr) return std::string();
+    if (!member->is_string()) return usage_error(fmt::format("'{}' must be a text", name));
+    return std::string(member->get_string());
+  }
+
+  /// False: there is none.
+  Result<bool> flag(std::string_view name) const {
+    const json::value* member = request_.if_contains(name);
+    if (member == nullptr) return false;
+    if (!member->is_bool()) return usage_error(fmt::format("'{}' must be true or false", name));
+    return member->get_bool();
+  }
+
+  Result<std::uint16_t> number(std::string_view name, std::uint16_t low, std::uint16_t high) const {
+    const json::value* member = request_.if_contains(name);
+    if (member != nullptr && member->is_int64() && member->get_int64() >= low &&
+        member->get_int64() <= high) {
+      return static_cast<std::uint16_t>(member->get_int64());
+    }
+    return usage_error(fmt::format("'{}' must be a whole number from {} to {}", name, low, high));
+  }
+
+  /// Empty: there is none.
+  Result<std::vector<std::string>> texts(std::string_view name, std::string_view of) const {
+    std::vector<std::string> texts;
+    const json::value* member = request_.if_contains(name);
+    if (member == nullptr) return texts;
+    const auto wrong = [&] {
+      return usage_error(fmt::format("'{}' must be a list of {}", name, of));
+    };
+    if (!member->is_array()) return wrong();
+    for (const json::value& text : member->get_array()) {
+      if (!text.is_string()) return wrong();
+      texts.emplace_back(text.get_string());
+    }
+    return texts;
+  }
+
+  /// Empty: there is none.
+  Result<std::vector<std::uint16_t>> slots(std::string_view name) const {
+    std::vector<std::uint16_t> slots;
+    const json::value* member = request_.if_contains(name);
+    if (member == nullptr) return slots;
+    if (!member->is_array()) return usage_error(fmt::format("'{}' must be a list of slots", name));
+    for (const json::value& slot : member->get_array()) {
+      if (!slot.is_int64() || slot.get_int64() < 0 || slot.get_int64() >= kMaxWorkers) {
+        return usage_error(fmt::format("a slot must be a number from 0 to {}", kMaxWorkers - 1));
+      }
+      slots.push_back(static_cast<std::uint16_t>(slot.get_int64()));
+    }
+    return slots;
+  }
+
+ private:
+  const json::object& request_;
+};
+
+Result<ControlRequest> read_kick(const Members& members) {
+  auto stream = members.text("stream");
+  if (!stream) return stream.error();
+  if (std::ranges::count(*stream, '/') < 2 || stream->size() > channel::kMaxArgument) {
+    return usage_error(
+        fmt::format("'stream' must be VHOST/APP/STREAM, at most {} bytes", channel::kMaxArgument));
+  }
+  return ControlRequest(KickRequest{*std::move(stream)});
+}
+
+Result<ControlRequest> read_drain(const Members& members) {
+  const auto slot = members.number("slot", 0, kMaxWorkers - 1);
+  if (!slot) return slot.error();
+  return ControlRequest(DrainRequest{*slot});
+}
+
+Result<ControlRequest> read_route(const Members& members) {
+  auto key = members.text("key");
+  if (!key) return key.error();
+  if (key->empty() || key->size() > channel::kMaxKey) {
+    return usage_error(fmt::format("'key' must be a text of 1 to {} bytes", channel::kMaxKey));
+  }
+  auto listener = members.text("listener");
+  if (!listener) return listener.error();
+  const auto remove = members.flag("remove");
+  if (!remove) return remove.error();
+  PinRequest route{{*std::move(key), {}}, *std::move(listener)};
+  if (*remove) return ControlRequest(std::move(route));
+  auto slots = members.slots("slots");
+  if (!slots) return slots.error();
+  if (slots->empty()) return usage_error("'slots' must name at least one slot");
+  route.pin.slots = *std::move(slots);
+  return ControlRequest(std::move(route));
+}
+
+Result<ControlRequest> read_workers(const Members& members) {
+  const auto count = members.number("count", 1, kMaxWorkers);
+  if (!count) return count.error();
+  return ControlRequest(WorkersRequest{*count});
+}
+
+Result<ControlRequest> read_vhost(const Members& members) {
+  auto name = members.text("name");
+  if (!name) return name.error();
+  const auto remove = members.flag("remove");
+  if (!remove) return remove.error();
+  VhostRequest vhost{*std::move(name), *remove, {}, {}};
+  if (vhost.remove) return ControlRequest(std::move(vhost));
+  auto set = members.texts("set", "KEY=VALUE texts");
+  if (!set) return set.error();
+  auto unset = members.texts("unset", "keys");
+  if (!unset) return unset.error();
+  if (set->empty() && unset->empty()) {
+    return usage_error("'set' must have at least one KEY=VALUE text, or 'unset' a key");
+  }
+  vhost.set = *std::move(set);
+  vhost.unset = *std::move(unset);
+  return ControlRequest(std::move(vhost));
+}
+
+}  // namespace
+
+Result<ControlRequest> read_control_request(const json::object& request) {
+  const Members members(request);
+  const auto command = members.text("command");
+  if (!command) return command.error();
+  if (*command == "status") return ControlRequest(StatusRequest{});
+  if (*command == "reload") return ControlRequest(ReloadRequest{});
+  if (*command == "stop") return ControlRequest(StopRequest{});
+  if (const AnswerList* list = find_answer_list(*command)) return ControlRequest(ListRequest{list});
+  if (*command == "kick") return read_kick(members);
+  if (*command == "drain") return read_drain(members);
+  if (*command == "route") return read_route(members);
+  if (*command == "workers") return read_workers(members);
+  if (*command == "vhost") return read_vhost(members);
+  return usage_error(
+      fmt::format("unknown command '{}': expected status, events, streams, upstreams, hooks, "
+                  "kick, drain, route, workers, vhost, reload or stop",
+                  *command));
+}
+
+}  // namespace mpb

@@ -1,0 +1,61 @@
+// What an operator may ask through the control socket, typed. Pure: no I/O, no clock; what a
+// request means beside the state of the broker (is there such a slot, listener, vhost?) is decided
+// where it is done.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "broker/operator/answer_list.hpp"
+#include "common/base/error.hpp"
+#include "common/config/settings.hpp"
+
+namespace mpb {
+
+struct StatusRequest {};
+struct ReloadRequest {};
+struct StopRequest {};
+
+/// "streams", "upstreams", "hooks": a list that workers answer.
+struct ListRequest {
+  const AnswerList* list = nullptr;
+};
+
+struct KickRequest {
+  std::string stream;  // VHOST/APP/STREAM
+};
+
+struct DrainRequest {
+  std::uint16_t slot = 0;
+};
+
+/// "route".
+struct PinRequest {
+  Pin pin;               // without slots: the pin is removed
+  std::string listener;  // empty: of all listeners
+};
+
+struct WorkersRequest {
+  std::uint16_t count = 0;
+};
+
+struct VhostRequest {
+  std::string name;
+  bool remove = false;
+  std::vector<std::string> set;  // KEY=VALUE
+  std::vector<std::string> unset;
+};
+
+using ControlRequest =
+    std::variant<StatusRequest, ReloadRequest, StopRequest, ListRequest, KickRequest, DrainRequest,
+                 PinRequest, WorkersRequest, VhostRequest>;
+
+/// A usage error names the member that is wrong and what it must be. Members that a request has no
+/// use for are ignored.
+Result<ControlRequest> read_control_request(const boost::json::object& request);
+
+}  // namespace mpb

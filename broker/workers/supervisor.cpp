@@ -1,0 +1,323 @@
+#include "broker/workers/supervisor.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace mpb {
+namespace {
+
+constexpr Duration kKillGrace{1'000};   // from a drain deadline to SIGKILL
+constexpr Duration kRefreshLimit{300};  // for the answers of all workers
+constexpr Duration kHousekeeping{500};  // between two looks at budgets and idle workers
+constexpr Duration kGrowthPause{500};   // between two extra workers that are started
+constexpr int kUsageExit = 2;           // a worker's exit code for a wrong configuration
+
+}  // namespace
+
+Supervisor::Supervisor(EventLoop& loop, const Settings& settings, WorkerTable& workers,
+                       Scaler& scaler, EventLog& events, SupervisorOwner& owner)
+    : loop_(loop),
+      settings_(settings),
+      workers_(workers),
+      scaler_(scaler),
+      events_(events),
+      owner_(owner) {
+  loop_.after(settings_.ping_interval, [this] { tick(); });
+  keep_house();
+}
+
+bool Supervisor::wanted(Slot slot) const {
+  return !shutting_down_ && !scaler_.is_extra(slot);
+}
+
+void Supervisor::apply_rules() {
+  if (shutting_down_) return;
+  const std::size_t slots = std::max<std::size_t>(scaler_.rules().maximum, records_.size());
+  records_.resize(slots);
+  workers_.resize(slots);
+  for (Slot slot = 0; slot < slots; ++slot) {
+    const WorkerEntry& worker = workers_.at(slot);
+    const bool waits = worker.state == WorkerState::kBackoff && worker.failing;
+    if (waits || worker.state == WorkerState::kParked) {
+      records_[slot].restart.forgive();
+      workers_.set_failing(slot, false);
+      workers_.set_state(slot, WorkerState::kStopped);
+      disarm(slot);
+    }
+    if (wanted(slot) && worker.state == WorkerState::kStopped) start(slot);
+  }
+}
+
+void Supervisor::grow(std::size_t count) {
+  if (count == 0 || shutting_down_ || loop_.now() < next_growth_) return;
+  const auto slot = scaler_.free_slot(workers_);
+  if (!slot) return;
+  next_growth_ = loop_.now() + kGrowthPause;
+  events_.emit(LogLevel::kInfo, "overload",
+               {{"starting", *slot}, {"online", workers_.count(WorkerState::kOnline)}});
+  start(*slot);
+}
+
+void Supervisor::retire_idle() {
+  for (const Slot slot : scaler_.to_retire(workers_, loop_.now())) {
+    events_.emit(LogLevel::kInfo, "retire", {{"slot", slot}});
+    drain(slot, settings_.drain_timeout);
+  }
+}
+
+void Supervisor::start(Slot slot) {
+  disarm(slot);
+  workers_.begin_incarnation(slot);
+  Record& record = records_[slot];
+  record.started = Clock::now();
+  record.missed_pings = 0;
+  record.disconnect_told = false;
+  record.told_to_drain = false;
+  if (!accounts_.cover(slot)) return fail_start(slot, "user has no account for this slot");
+  ChildOptions program = program_;
+  program.run_as = accounts_.of(slot);
+  const UniqueFd group = owner_.enter_group(slot);
+  program.cgroup = group.get();
+  auto spawned = WorkerProcess::spawn(loop_, slot, program, *this);
+  if (!spawned) return fail_start(slot, spawned.error().text);
+  record.process = std::move(*spawned);
+  events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
+  record.process->introduce(owner_.configure_message(slot), owner_.vhost_texts(),
+                            owner_.listener_offers(slot));
+  await_ready(slot);
+}
+
+void Supervisor::await_ready(Slot slot) {
+  arm(slot, settings_.start_timeout, [this, slot] {
+    WorkerProcess* worker = process(slot);
+    if (worker == nullptr) return;
+    if (worker->waits_for_quota()) return await_ready(slot);  // it has not got its listeners
+    worker->condemn("no Ready within the start limit");
+  });
+}
+
+/// What the system does not give now it may give later. Told when it is another reason than before.
+void Supervisor::fail_start(Slot slot, const std::string& why) {
+  Record& record = records_[slot];
+  if (record.last_exit != why) {
+    events_.emit(LogLevel::kError, "fork", {{"slot", slot}, {"failed", why}});
+  }
+  record.last_exit = why;
+  restart_later(slot, {false, false, ran(slot)});
+}
+
+void Supervisor::on_ready(Slot slot) {
+  disarm(slot);
+  workers_.set_failing(slot, false);
+  workers_.set_state(slot, WorkerState::kOnline);
+  events_.emit(LogLevel::kInfo, "online", {{"slot", slot}, {"pid", process(slot)->pid()}});
+  if (shutting_down_) {
+    drain(slot, Duration{0});
+    return;
+  }
+  owner_.on_worker_online(slot);
+}
+
+std::string_view Supervisor::on_message(Slot slot, const channel::Message& message,
+                                        ForeignDescriptor descriptor) {
+  return owner_.on_worker_message(slot, message, std::move(descriptor));
+}
+
+void Supervisor::on_ejected(Slot slot, const std::string& why) {
+  records_[slot].disconnect_told = true;
+  workers_.set_unreachable(slot);
+  events_.emit(LogLevel::kError, "disconnect", {{"slot", slot}, {"why", why}});
+  owner_.on_worker_ejected(slot);
+}
+
+void Supervisor::on_exited(Slot slot, ExitStatus status) {
+  disarm(slot);
+  Record& record = records_[slot];
+  const bool usage = status.not_begun.empty() && status.signal == 0 && status.code == kUsageExit;
+  const WorkerExit exit{record.process->ready(), usage, ran(slot)};
+  const pid_t pid = record.process->pid();
+  const bool expected = status.signal == 0 && status.code == 0 && !status.unknown;
+  // One that says itself that it drains, and then ends otherwise, has failed.
+  const bool drained =
+      workers_.at(slot).state == WorkerState::kDraining && (expected || record.told_to_drain);
+  record.last_exit = status.to_string();
+  const LogLevel level = expected ? LogLevel::kInfo : LogLevel::kError;
+  if (!record.disconnect_told) {
+    events_.emit(level, "disconnect", {{"slot", slot}, {"why", "its process ended"}});
+  }
+  events_.emit(level, "exit", {{"slot", slot}, {"pid", pid}, {"status", record.last_exit}});
+  on_pong(slot);  // none comes any more
+  workers_.set_state(slot, WorkerState::kStopped);
+  // Whose program could not be run has done nothing.
+  owner_.on_worker_gone(slot, !status.not_begun.empty() || (record.told_to_drain && expected));
+  record.process.reset();
+  if (shutting_down_) {
+    const bool none = std::none_of(records_.begin(), records_.end(),
+                                   [](const Record& r) { return r.process != nullptr; });
+    if (none) owner_.on_all_gone();
+    return;
+  }
+  if (!drained) return restart_later(slot, exit);
+  if (wanted(slot)) start(slot);
+}
+
+void Supervisor::restart_later(Slot slot, const WorkerExit& exit) {
+  Record& record = records_[slot];
+  if (shutting_down_) return workers_.set_state(slot, WorkerState::kStopped);
+  const RestartDecision decision = record.restart.on_exit(exit, random_);
+  if (decision.park) {
+    workers_.set_state(slot, WorkerState::kParked);
+    events_.emit(LogLevel::kError, "restart",
+                 {{"slot", slot},
+                  {"state", "parked"},
+                  {"why", "its configuration is wrong"},
+                  {"help", "see its messages above; reload or 'mpctl reload' tries again"}});
+    return;
+  }
+  // An extra worker waits, too, but is only started again when demand asks for it.
+  workers_.set_state(slot, WorkerState::kBackoff);
+  workers_.set_failing(slot, record.restart.hopeless());
+  ++record.restarts;
+  events_.emit(LogLevel::kWarning, "restart", {{"slot", slot}, {"in", decision.delay}});
+  arm(slot, decision.delay, [this, slot] {
+    if (wanted(slot)) {
+      start(slot);
+    } else {
+      workers_.set_state(slot, WorkerState::kStopped);
+    }
+  });
+}
+
+bool Supervisor::drain(Slot slot, Duration deadline) {
+  if (!workers_.online(slot)) return false;
+  workers_.set_state(slot, WorkerState::kDraining);
+  events_.emit(LogLevel::kInfo, "drain", {{"slot", slot}, {"deadline", deadline}});
+  owner_.on_worker_drains(slot);
+  drain_process(slot, deadline);
+  return true;
+}
+
+void Supervisor::drain_process(Slot slot, Duration deadline) {
+  process(slot)->drain(deadline);
+  records_[slot].told_to_drain = true;
+  kill_after(slot, deadline);
+}
+
+void Supervisor::kill_after(Slot slot, Duration deadline) {
+  arm(slot, deadline + kKillGrace, [this, slot] {
+    if (WorkerProcess* worker = process(slot)) worker->signal(SIGKILL);
+  });
+}
+
+void Supervisor::note_draining(Slot slot) {
+  if (!workers_.online(slot)) return;
+  workers_.set_state(slot, WorkerState::kDraining);
+  events_.emit(LogLevel::kInfo, "drain", {{"slot", slot}, {"why", "it was told by a signal"}});
+  owner_.on_worker_drains(slot);
+  kill_after(slot, settings_.drain_timeout);
+}
+
+void Supervisor::shut_down(Duration deadline) {
+  shutting_down_ = true;
+  bool any = false;
+  for (Slot slot = 0; slot < records_.size(); ++slot) {
+    WorkerProcess* worker = process(slot);
+    if (worker == nullptr) {
+      disarm(slot);
+      continue;
+    }
+    any = true;
+    if (drain(slot, deadline)) continue;
+    // Already draining: the earlier deadline counts. Not yet online: nobody is served there.
+    if (workers_.at(slot).state == WorkerState::kDraining) {
+      drain_process(slot, deadline);
+    } else {
+      worker->signal(SIGKILL);
+    }
+  }
+  if (!any) owner_.on_all_gone();
+}
+
+void Supervisor::arm(Slot slot, Duration delay, std::function<void()> action) {
+  disarm(slot);
+  records_[slot].timer = loop_.after(delay, [this, slot, run = std::move(action)] {
+    records_[slot].timer.reset();
+    run();
+  });
+}
+
+void Supervisor::disarm(Slot slot) {
+  if (records_[slot].timer) loop_.cancel(*records_[slot].timer);
+  records_[slot].timer.reset();
+}
+
+/// Counts its own ticks, not the clock: a broker that was paused must not find all workers hung.
+void Supervisor::tick() {
+  for_each_ready([this](Slot slot, WorkerProcess& worker) {
+    Record& record = records_[slot];
+    if (!worker.ping_outstanding()) {
+      record.missed_pings = 0;
+      return worker.ping();
+    }
+    const Duration silent = settings_.ping_interval * ++record.missed_pings;
+    if (silent < settings_.ping_limit) return;
+    kill_hung(slot, "hung: no answer for " + format_duration(silent));
+  });
+  loop_.after(settings_.ping_interval, [this] { tick(); });
+}
+
+void Supervisor::kill_hung(Slot slot, const std::string& why) {
+  if (!process(slot) || records_[slot].disconnect_told) return;
+  process(slot)->condemn(why);
+}
+
+void Supervisor::eject(pid_t pid, const std::string& why) {
+  for_each_process([&](Slot, WorkerProcess& worker) {
+    if (worker.pid() == pid) worker.eject(why);
+  });
+}
+
+void Supervisor::keep_house() {
+  for_each_ready([this](Slot slot, WorkerProcess& worker) {
+    worker.renew_message_budget();
+    workers_.clear_full(slot);
+    workers_.age(slot);
+  });
+  retire_idle();
+  loop_.after(kHousekeeping, [this] { keep_house(); });
+}
+
+void Supervisor::refresh_counters(std::function<void()> done) {
+  refresh_.done.push_back(std::move(done));
+  if (refresh_.timer) return;
+  refresh_.missing.clear();
+  for_each_ready([this](Slot slot, WorkerProcess& worker) {
+    if (!worker.hears()) return;
+    refresh_.missing.insert(slot);
+    if (!worker.ping_outstanding()) worker.ping();
+  });
+  const Duration limit = refresh_.missing.empty() ? Duration{0} : kRefreshLimit;
+  refresh_.timer = loop_.after(limit, [this] { finish_refresh(); });
+}
+
+void Supervisor::on_pong(Slot slot) {
+  const bool awaited = refresh_.missing.erase(slot) != 0;
+  if (refresh_.timer && awaited && refresh_.missing.empty()) finish_refresh();
+}
+
+void Supervisor::finish_refresh() {
+  if (refresh_.timer) loop_.cancel(*refresh_.timer);
+  refresh_.timer.reset();
+  for (const auto& done : std::exchange(refresh_.done, {})) done();
+}
+
+Duration Supervisor::ran(Slot slot) const {
+  return std::chrono::duration_cast<Duration>(Clock::now() - records_[slot].started);
+}
+
+Duration Supervisor::uptime(Slot slot) const {
+  return records_[slot].process ? ran(slot) : Duration{0};
+}
+
+}  // namespace mpb

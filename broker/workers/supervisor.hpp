@@ -1,0 +1,157 @@
+// Keeps the worker processes running: starts, watches, restarts, drains and ends them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/dispatch/scaler.hpp"
+#include "broker/operator/event_log.hpp"
+#include "broker/workers/restart_policy.hpp"
+#include "broker/workers/worker_process.hpp"
+#include "common/config/settings.hpp"
+#include "common/process/worker_accounts.hpp"
+
+namespace mpb {
+
+/// What the broker does when the supervisor tells it.
+class SupervisorOwner {
+ public:
+  virtual channel::Configure configure_message(Slot slot) = 0;
+  virtual std::vector<std::string> vhost_texts() = 0;
+  virtual std::vector<ListenerOffer> listener_offers(Slot slot) = 0;
+  /// See WorkerCgroups::enter.
+  virtual UniqueFd enter_group(Slot slot) = 0;
+  virtual void on_worker_online(Slot slot) = 0;
+  virtual std::string_view on_worker_message(Slot slot, const channel::Message& message,
+                                             ForeignDescriptor descriptor) = 0;
+  /// It takes no more clients from now on.
+  virtual void on_worker_drains(Slot slot) = 0;
+  /// Its process was killed, and will be gone soon.
+  virtual void on_worker_ejected(Slot slot) = 0;
+  /// Its process is gone. `as_told`: it was to drain, and did.
+  virtual void on_worker_gone(Slot slot, bool as_told) = 0;
+  /// The last process is gone after shut_down().
+  virtual void on_all_gone() = 0;
+
+ protected:
+  ~SupervisorOwner() = default;
+};
+
+class Supervisor final : private WorkerProcessOwner {
+ public:
+  Supervisor(EventLoop& loop, const Settings& settings, WorkerTable& workers, Scaler& scaler,
+             EventLog& events, SupervisorOwner& owner);
+
+  /// How workers that are started from now on are run.
+  void set_program(ChildOptions program) { program_ = std::move(program); }
+  void set_accounts(WorkerAccounts accounts) { accounts_ = std::move(accounts); }
+  /// Brings the slots in line with the scaler's rules: base workers run, the table has room for
+  /// the maximum. Also after the rules were changed; those that failed get another try at once.
+  void apply_rules();
+  /// Starts an extra worker that demand asks for, `count` in all: one now, and none for half a
+  /// second, in which the first may show that fewer will do.
+  void grow(std::size_t count);
+  /// False: there is no such worker, or it is not online. A base worker is started anew afterwards.
+  bool drain(Slot slot, Duration deadline);
+  /// Ends a worker that does not do its part any more.
+  void kill_hung(Slot slot, const std::string& why);
+  /// Ends the worker whose process this is, if any.
+  void eject(pid_t pid, const std::string& why);
+  /// The worker drains of its own accord: somebody sent it SIGTERM.
+  void note_draining(Slot slot);
+  /// Drains all; on_all_gone follows, at the latest a little after the deadline.
+  void shut_down(Duration deadline);
+
+  /// Null: the slot has no process.
+  [[nodiscard]] WorkerProcess* process(Slot slot) const {
+    return slot < records_.size() ? records_[slot].process.get() : nullptr;
+  }
+  /// Calls `visit(Slot, WorkerProcess&)` for each worker that said Ready.
+  template <class F>
+  void for_each_ready(F&& visit) {
+    for (Slot slot = 0; slot < records_.size(); ++slot) {
+      if (records_[slot].process && records_[slot].process->ready()) {
+        visit(slot, *records_[slot].process);
+      }
+    }
+  }
+  /// The same for each worker that has a process.
+  template <class F>
+  void for_each_process(F&& visit) {
+    for (Slot slot = 0; slot < records_.size(); ++slot) {
+      if (records_[slot].process) visit(slot, *records_[slot].process);
+    }
+  }
+  /// Asks all workers for their counters; calls `done` when all have answered, or soon.
+  void refresh_counters(std::function<void()> done);
+
+  [[nodiscard]] std::uint32_t restarts(Slot slot) const { return records_[slot].restarts; }
+  [[nodiscard]] const std::string& last_exit(Slot slot) const { return records_[slot].last_exit; }
+  [[nodiscard]] Duration uptime(Slot slot) const;
+
+ private:
+  struct Record {
+    std::unique_ptr<WorkerProcess> process;
+    RestartPolicy restart;
+    std::optional<EventLoop::TimerId> timer;  // start limit, back-off, or kill after draining
+    TimePoint started;
+    std::uint32_t missed_pings = 0;
+    bool disconnect_told = false;
+    bool told_to_drain = false;
+    std::uint32_t restarts = 0;
+    std::string last_exit;
+  };
+  struct Refresh {
+    std::set<Slot> missing;
+    std::vector<std::function<void()>> done;
+    std::optional<EventLoop::TimerId> timer;
+  };
+
+  void on_ready(Slot slot) override;
+  std::string_view on_message(Slot slot, const channel::Message& message,
+                              ForeignDescriptor descriptor) override;
+  void on_pong(Slot slot) override;
+  void on_ejected(Slot slot, const std::string& why) override;
+  void on_unreachable(Slot slot) override { workers_.set_unreachable(slot); }
+  void on_exited(Slot slot, ExitStatus status) override;
+
+  void start(Slot slot);
+  /// Kills it if that does not come within the start limit.
+  void await_ready(Slot slot);
+  void fail_start(Slot slot, const std::string& why);
+  void restart_later(Slot slot, const WorkerExit& exit);
+  void arm(Slot slot, Duration delay, std::function<void()> action);
+  void disarm(Slot slot);
+  /// Tells a worker to drain, and kills it a little after the deadline.
+  void drain_process(Slot slot, Duration deadline);
+  /// A little after the deadline.
+  void kill_after(Slot slot, Duration deadline);
+  void tick();
+  void keep_house();
+  /// Ends extra workers that have been empty for long enough.
+  void retire_idle();
+  void finish_refresh();
+  [[nodiscard]] bool wanted(Slot slot) const;
+  [[nodiscard]] Duration ran(Slot slot) const;
+
+  EventLoop& loop_;
+  const Settings& settings_;
+  WorkerTable& workers_;
+  Scaler& scaler_;
+  EventLog& events_;
+  SupervisorOwner& owner_;
+  ChildOptions program_;
+  WorkerAccounts accounts_;
+  std::vector<Record> records_;
+  std::mt19937_64 random_{std::random_device{}()};
+  Refresh refresh_;
+  TimePoint next_growth_{};
+  bool shutting_down_ = false;
+};
+
+}  // namespace mpb

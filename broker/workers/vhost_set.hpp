@@ -1,0 +1,69 @@
+// The vhosts as they are configured and as the operator has changed them since, and as the workers
+// are told of them. The broker itself makes no use of them.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/error.hpp"
+#include "common/base/keyed_map.hpp"
+#include "common/config/option_rules.hpp"
+#include "common/config/settings.hpp"
+
+namespace mpb {
+
+/// What is different, in the words of channel::Vhosts: texts that each fit one message.
+struct VhostChange {
+  std::vector<std::string> set;      // sections of vhosts that are new or have changed
+  std::vector<std::string> removed;  // names of others, one a line
+  std::vector<Warning> warnings;     // for the operator, not for workers
+};
+
+class VhostSet {
+ public:
+  /// Those of a configuration, which has been checked. What the operator has changed before is
+  /// gone. Nothing: nothing is different, and no worker need be told.
+  std::optional<VhostChange> replace(std::vector<VhostSettings> vhosts);
+
+  /// Gives the keys `unset` of a vhost their defaults, then sets "KEY=VALUE" texts. It is made if
+  /// it is not there. An error has changed nothing. `settings` are those of the broker, for what
+  /// must hold between the two. What it costs does not depend on how many vhosts there are.
+  Result<VhostChange> change(std::string_view name, std::span<const std::string> assignments,
+                             std::span<const std::string> unset, const Settings& settings);
+  Result<VhostChange> remove(std::string_view name, const Settings& settings);
+
+  [[nodiscard]] bool empty() const { return vhosts_.empty(); }
+  /// All of them, put together for a worker that is told of them for the first time.
+  [[nodiscard]] std::vector<std::string> texts() const;
+
+ private:
+  struct Vhost {
+    VhostSettings settings;
+    std::string text;  // its section
+  };
+  /// What bounds and rules are about, of all vhosts.
+  struct Totals {
+    std::size_t vhosts = 0;
+    std::size_t size = 0;       // of their texts
+    std::size_t relayed = 0;    // how many say so themselves
+    std::size_t forwarded = 0;  // how many others have upstreams
+
+    void add(const Vhost& vhost);
+    void take(const Vhost& vhost);
+  };
+
+  /// Null: there is none of that name (normalised).
+  Vhost* find(std::string_view name);
+  Vhost& put(VhostSettings settings, std::string text);
+  void take(std::string_view name);
+  [[nodiscard]] static Status check(const Totals& totals, const Settings& settings);
+
+  std::vector<Vhost> vhosts_;
+  KeyedMap<std::string, std::size_t> places_;  // in vhosts_, by name
+  Totals totals_;
+};
+
+}  // namespace mpb

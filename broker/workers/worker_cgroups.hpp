@@ -1,0 +1,43 @@
+// A control group (cgroups(7), version 2) for each worker process, where this process was given a
+// part of the tree: whatever the worker starts is in it, and ends with it at one stroke, however
+// fast it forks.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "broker/dispatch/worker_table.hpp"
+#include "common/base/unique_fd.hpp"
+
+namespace mpb {
+
+class WorkerCgroups {
+ public:
+  /// Looks for the group of this process, and whether it may have groups of its own within: those
+  /// that dead brokers left there are removed.
+  WorkerCgroups();
+  WorkerCgroups(const WorkerCgroups&) = delete;
+  WorkerCgroups& operator=(const WorkerCgroups&) = delete;
+  /// Removes those that are empty.
+  ~WorkerCgroups();
+
+  [[nodiscard]] bool available() const { return !folder_.empty(); }
+  /// A group for the next process of this slot: a process that writes "0" there enters it. Invalid:
+  /// there is none.
+  UniqueFd enter(Slot slot);
+  /// Kills all that is in the slot's group.
+  void end(Slot slot);
+  /// Removes groups that were ended, as soon as they are empty.
+  void remove_ended();
+
+ private:
+  void remove_stale() const;
+
+  std::string folder_;  // of this process's own group; empty: not its to divide
+  std::map<Slot, std::string> groups_;
+  std::vector<std::string> ended_;
+  unsigned made_ = 0;
+};
+
+}  // namespace mpb

@@ -1,0 +1,296 @@
+#include "broker/workers/worker_process.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "broker/workers/descriptor_plan.hpp"
+#include "common/io/socket_options.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::size_t kMaxQueued = 2048;  // datagrams a worker may leave unread
+constexpr Duration kEndGrace{1'000};      // from the end of the channel to that of the process
+constexpr std::size_t kMaxOwed = 16;      // answers a worker may owe when it is asked again
+constexpr std::uint32_t kMessageBudget = 50'000;  // between two renewals; see renew_message_budget
+constexpr std::uint32_t kNoticeWeight = 8;        // a worker that keeps its rate sends few of them
+
+template <class Entry, class Send>
+void in_batches(std::span<const Entry> entries, Send&& send) {
+  while (!entries.empty()) {
+    const auto batch = entries.first(std::min(entries.size(), channel::kMaxListEntries));
+    send(batch);
+    entries = entries.subspan(batch.size());
+  }
+}
+
+}  // namespace
+
+WorkerProcess::WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner)
+    : loop_(loop),
+      slot_(slot),
+      owner_(owner),
+      channel_(loop, std::move(socket), *this, kMaxQueued) {}
+
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slot slot,
+                                                            const ChildOptions& options,
+                                                            WorkerProcessOwner& owner) {
+  if (!has_descriptors_for(kDescriptorsToStart + kDescriptorsForControl)) {
+    const std::uint64_t limit = descriptor_limit();
+    return limit_error(fmt::format(
+        "no descriptors for another worker: RLIMIT_NOFILE is {}, and {} of them are kept for "
+        "clients on their way; raise the hard limit (LimitNOFILE=)",
+        limit, descriptor_reserve(limit)));
+  }
+  auto pair = make_channel_pair();
+  if (!pair) return pair.error();
+  std::unique_ptr<WorkerProcess> worker(
+      new WorkerProcess(loop, slot, std::move(pair->first), owner));
+  if (const Status opened = worker->channel_.open(); !opened) return opened.error();
+  struct stat theirs {};
+  if (::fstat(pair->second.get(), &theirs) == 0) worker->channel_inode_ = theirs.st_ino;
+  ChildOptions own = options;
+  own.environment.push_back("MPBROKER_SLOT=" + std::to_string(slot));
+  auto child = Child::spawn(loop, own, pair->second, [raw = worker.get()](ExitStatus status) {
+    raw->on_child_exit(status);
+  });
+  if (!child) return child.error();
+  worker->child_ = std::move(*child);
+  return worker;
+}
+
+WorkerProcess::~WorkerProcess() {
+  loop_.cancel(kill_timer_);
+  loop_.cancel(finish_timer_);
+}
+
+void WorkerProcess::send(Order order, int descriptor) {
+  if (!channel_.is_open() || ejected_) return;
+  const Status sent = channel_.send(scratch_, descriptor, order);
+  if (sent) return;
+  // A peer that is gone is told of by the end of the channel.
+  const Error& error = sent.error();
+  if (error.kind == ErrorKind::kUnavailable || error.code == EPIPE || error.code == ECONNRESET) {
+    return;
+  }
+  condemn(error.text);
+}
+
+void WorkerProcess::introduce(const channel::Configure& message,
+                              std::span<const std::string> vhosts,
+                              std::span<const ListenerOffer> listeners) {
+  configure(message);
+  if (!vhosts.empty()) set_vhosts(vhosts);
+  for (const ListenerOffer& listener : listeners) offer(listener);
+  scratch_.clear();
+  channel::encode(scratch_, channel::Start{});
+  send(Order::kKept);
+}
+
+void WorkerProcess::configure(const channel::Configure& message) {
+  scratch_.clear();
+  channel::encode(scratch_, message);
+  send(Order::kFree);
+}
+
+void WorkerProcess::set_vhosts(std::span<const std::string> texts) {
+  std::vector<channel::Vhosts> parts;
+  for (const std::string& text : texts) parts.push_back({0, text});
+  if (parts.empty()) parts.emplace_back();  // none at all is a set, too
+  send_vhosts(parts);
+}
+
+void WorkerProcess::change_vhosts(const VhostChange& change) {
+  constexpr std::uint16_t kNames = channel::Vhosts::kChange | channel::Vhosts::kRemoved;
+  std::vector<channel::Vhosts> parts;
+  for (const std::string& names : change.removed) parts.push_back({kNames, names});
+  for (const std::string& text : change.set) parts.push_back({channel::Vhosts::kChange, text});
+  if (!parts.empty()) send_vhosts(parts);
+}
+
+void WorkerProcess::send_vhosts(std::vector<channel::Vhosts>& parts) {
+  parts.front().flags |= channel::Vhosts::kFirst;
+  parts.back().flags |= channel::Vhosts::kLast;
+  for (const channel::Vhosts& part : parts) {
+    scratch_.clear();
+    channel::encode(scratch_, part);
+    send(Order::kFree);
+  }
+}
+
+void WorkerProcess::offer(const ListenerOffer& listener) {
+  listeners_.insert(static_cast<std::uint16_t>(listener.message.listener));
+  scratch_.clear();
+  channel::encode(scratch_, listener.message);
+  send(Order::kKept, listener.socket);
+}
+
+void WorkerProcess::withdraw(std::uint16_t listener) {
+  scratch_.clear();
+  channel::encode(scratch_, channel::Unlisten{listener});
+  send(Order::kKept);
+}
+
+void WorkerProcess::drain(Duration deadline) {
+  scratch_.clear();
+  channel::encode(scratch_, channel::Drain{static_cast<std::uint32_t>(deadline.count())});
+  send(Order::kFree);
+}
+
+void WorkerProcess::ping() {
+  ping_outstanding_ = true;
+  scratch_.clear();
+  channel::encode(scratch_, channel::Ping{++nonce_});
+  send(Order::kFree);
+}
+
+bool WorkerProcess::ask(const channel::Query& query) {
+  if (!channel_.is_open() || ejected_ || owed_.size() >= kMaxOwed) return false;
+  owed_.push_back(query.nonce);
+  scratch_.clear();
+  channel::encode(scratch_, query);
+  send(Order::kFree);
+  return true;
+}
+
+void WorkerProcess::disown(std::string_view keys) {
+  while (!keys.empty()) {
+    scratch_.clear();
+    channel::encode_keys(scratch_, channel::Type::kDisown, channel::take_key_batch(keys));
+    send(Order::kKept);
+  }
+}
+
+Status WorkerProcess::deliver(const channel::Deliver& delivery, int descriptor) {
+  if (!channel_.is_open() || ejected_) return unavailable_error("it is ending");
+  scratch_.clear();
+  channel::encode(scratch_, delivery);
+  const Status sent = channel_.send(scratch_, descriptor);
+  if (!sent && sent.error().kind == ErrorKind::kLimit) condemn(sent.error().text);
+  return sent;
+}
+
+void WorkerProcess::send_outbox(const Outbox& outbox) {
+  in_batches(std::span<const std::uint64_t>(outbox.settled), [this](auto batch) {
+    scratch_.clear();
+    channel::encode_settled(scratch_, batch);
+    send(Order::kFree);
+  });
+  // A Keep makes it the owner again: behind a Disown that waits.
+  const Order keep_order = channel_.keeps_order() ? Order::kKept : Order::kFree;
+  in_batches(std::span<const channel::KeepEntry>(outbox.keeps), [this, keep_order](auto batch) {
+    scratch_.clear();
+    channel::encode_keep(scratch_, batch);
+    send(keep_order);
+  });
+  in_batches(std::span<const channel::NackEntry>(outbox.nacks), [this](auto batch) {
+    scratch_.clear();
+    channel::encode_nack(scratch_, batch);
+    send(Order::kFree);
+  });
+}
+
+void WorkerProcess::eject(const std::string& why) {
+  channel_.close();
+  condemn(why);
+  if (exit_) finish();
+}
+
+void WorkerProcess::condemn(const std::string& why) {
+  if (std::exchange(ejected_, true)) return;
+  if (child_) child_->signal(SIGKILL);
+  owner_.on_ejected(slot_, why);
+}
+
+void WorkerProcess::on_channel_broken(const Error& why) {
+  if (exit_ && why.kind == ErrorKind::kUnavailable) return finish();
+  if (why.kind != ErrorKind::kUnavailable) return eject(why.text);
+  // The usual sign of a process that ends; one that lives on without its channel is of no use.
+  kill_timer_ = loop_.after(kEndGrace, [this] { eject("it closed its channel"); });
+  owner_.on_unreachable(slot_);
+}
+
+void WorkerProcess::on_child_exit(ExitStatus status) {
+  exit_ = std::move(status);
+  loop_.cancel(kill_timer_);
+  if (!channel_.is_open()) return finish();
+  owner_.on_unreachable(slot_);
+  channel_.finish();
+}
+
+void WorkerProcess::finish() {
+  finish_timer_ = loop_.after(Duration{0}, [this] { owner_.on_exited(slot_, *exit_); });
+}
+
+std::string_view WorkerProcess::check_descriptor(const channel::Message& message,
+                                                 const Datagram& datagram, StreamKind kind) {
+  const bool expected = std::holds_alternative<channel::Handoff>(message);
+  if (!expected) {
+    return datagram.fd || datagram.descriptor_lost ? "a descriptor with a message that has none"
+                                                   : "";
+  }
+  if (datagram.descriptor_lost) return {};
+  if (!datagram.fd) return "a Handoff without a descriptor";
+  // One that listens neither: whoever adopted the shared listener would shut it down in the end.
+  return kind == StreamKind::kOther ? "a Handoff of something else than a stream socket" : "";
+}
+
+void WorkerProcess::on_datagram(Datagram& datagram) {
+  const auto decoded = channel::decode(datagram.bytes);
+  std::string_view wrong = decoded.why();
+  const StreamKind kind = datagram.fd ? stream_kind(datagram.fd.get()) : StreamKind::kOther;
+  if (decoded) wrong = check_descriptor(*decoded, datagram, kind);
+  if (wrong.empty()) wrong = handle(*decoded, datagram, kind);
+  if (!wrong.empty()) eject(std::string(wrong));
+}
+
+std::string_view WorkerProcess::handle(const channel::Message& message, Datagram& datagram,
+                                       StreamKind kind) {
+  // Handoffs and Acks come with every client: many of them are no flood.
+  const auto* ack = std::get_if<channel::Ack>(&message);
+  const bool with_client = (ack != nullptr && !ack->deliveries.empty()) ||
+                           std::holds_alternative<channel::Handoff>(message);
+  const std::uint32_t weight = std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
+  if (!with_client && !spend(weight)) return "a flood of messages";
+  if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
+  if (!ready_) return "a message before Ready";
+  if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);
+  if (const auto* answer = std::get_if<channel::Answer>(&message)) {
+    if (const auto wrong = handle_answer(*answer); !wrong.empty()) return wrong;
+  }
+  return owner_.on_message(slot_, message, {std::move(datagram.fd), kind});
+}
+
+bool WorkerProcess::spend(std::uint32_t messages) {
+  messages_ += std::min(messages, kMessageBudget + 1 - std::min(messages_, kMessageBudget));
+  return messages_ <= kMessageBudget;
+}
+
+std::string_view WorkerProcess::handle_ready(const channel::Ready& message) {
+  if (std::exchange(ready_, true)) return "a second Ready";
+  takes_vhost_changes_ = (message.flags & channel::Ready::kTakesChanges) != 0;
+  owner_.on_ready(slot_);
+  return {};
+}
+
+std::string_view WorkerProcess::handle_pong(const channel::Pong& message) {
+  if (!ping_outstanding_ || message.nonce != nonce_) return "a Pong that nobody asked for";
+  ping_outstanding_ = false;
+  counters_.take(message, listeners_, descriptor_limit());
+  owner_.on_pong(slot_);
+  return {};
+}
+
+std::string_view WorkerProcess::handle_answer(const channel::Answer& message) {
+  const auto owed = std::find(owed_.begin(), owed_.end(), message.nonce);
+  if (owed == owed_.end()) return "an Answer that nobody asked for";
+  if ((message.flags & channel::Answer::kLast) != 0) owed_.erase(owed);
+  return {};
+}
+
+}  // namespace mpb

@@ -1,0 +1,145 @@
+// One worker process and the broker's end of its channel. Checks every message against the
+// protocol: a worker that breaks it is ejected (killed), whatever it sent.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/dispatch/dispatcher.hpp"
+#include "broker/dispatch/worker_table.hpp"
+#include "broker/workers/reported_counters.hpp"
+#include "broker/workers/vhost_set.hpp"
+#include "common/io/channel.hpp"
+#include "common/process/child.hpp"
+#include "proto/channel/message.hpp"
+
+namespace mpb {
+
+/// What the owner of a WorkerProcess is told. Only on_exited may destroy it.
+class WorkerProcessOwner {
+ public:
+  virtual void on_ready(Slot slot) = 0;
+  /// A message from an online or draining worker, other than Ready and Pong. Returns why the worker
+  /// must be ejected for it; empty: it need not.
+  virtual std::string_view on_message(Slot slot, const channel::Message& message,
+                                      ForeignDescriptor descriptor) = 0;
+  virtual void on_pong(Slot slot) = 0;
+  /// The worker is to end, and must not be sent clients any more; on_exited follows.
+  virtual void on_ejected(Slot slot, const std::string& why) = 0;
+  /// Its channel has ended: so will the process, soon.
+  virtual void on_unreachable(Slot slot) = 0;
+  /// The process has ended, and all it had sent was handled.
+  virtual void on_exited(Slot slot, ExitStatus status) = 0;
+
+ protected:
+  ~WorkerProcessOwner() = default;
+};
+
+/// A listener as a worker is told of it.
+struct ListenerOffer {
+  channel::Listen message;
+  int socket = -1;  // -1: this worker does not accept
+};
+
+class WorkerProcess final : private ChannelHandler {
+ public:
+  static Result<std::unique_ptr<WorkerProcess>> spawn(EventLoop& loop, Slot slot,
+                                                      const ChildOptions& options,
+                                                      WorkerProcessOwner& owner);
+
+  /// Configure, Vhosts if there are any, all listeners, Start: what a new worker needs to say
+  /// Ready.
+  void introduce(const channel::Configure& configure, std::span<const std::string> vhosts,
+                 std::span<const ListenerOffer> listeners);
+  void configure(const channel::Configure& configure);
+  /// All vhosts there are, as VhostSet has them.
+  void set_vhosts(std::span<const std::string> texts);
+  /// Whether it can be told what is different in the vhosts, instead of all there are.
+  [[nodiscard]] bool takes_vhost_changes() const { return takes_vhost_changes_; }
+  void change_vhosts(const VhostChange& change);
+  void offer(const ListenerOffer& listener);
+  void withdraw(std::uint16_t listener);
+  void drain(Duration deadline);
+  void ping();
+  /// False: it cannot be asked, or owes too many answers; none will come.
+  bool ask(const channel::Query& query);
+  /// `keys`: entries as channel::append_key makes them.
+  void disown(std::string_view keys);
+  /// An error: the worker will not get it. That of want of a descriptor is over soon.
+  Status deliver(const channel::Deliver& delivery, int descriptor);
+  void send_outbox(const Outbox& outbox);
+
+  /// Ends the process because it broke the protocol: nothing more of it is heard.
+  void eject(const std::string& why);
+  /// Ends the process because it does not do its part: what it said before is heard to the end.
+  void condemn(const std::string& why);
+  void signal(int number) { child_->signal(number); }
+
+  [[nodiscard]] pid_t pid() const { return child_->pid(); }
+  [[nodiscard]] bool ready() const { return ready_; }
+  /// Of its end of the channel.
+  [[nodiscard]] ino_t channel_inode() const { return channel_inode_; }
+  /// Nothing is sent to it any more otherwise.
+  [[nodiscard]] bool hears() const { return channel_.is_open() && !ejected_; }
+  [[nodiscard]] bool ping_outstanding() const { return ping_outstanding_; }
+  /// The last Pong, as far as it can be true.
+  [[nodiscard]] const ReportedCounters& counters() const { return counters_; }
+  [[nodiscard]] std::size_t queue_high_water() const { return channel_.queue_high_water(); }
+  /// What it was sent waits for the kernel, not for the worker: see Channel::waits_for_quota.
+  [[nodiscard]] bool waits_for_quota() const { return channel_.waits_for_quota(); }
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+  ~WorkerProcess();
+
+  /// Something that counts as so many messages; false: as a flood of them.
+  [[nodiscard]] bool spend(std::uint32_t messages);
+  /// Restarts the count of messages that a worker may send in a while: call it once a second or so.
+  void renew_message_budget() { messages_ = 0; }
+
+ private:
+  WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner);
+
+  void on_datagram(Datagram& datagram) override;
+  void on_channel_broken(const Error& why) override;
+  void on_child_exit(ExitStatus status);
+  /// The process has ended and all it had sent was handled: its owner is told in the next turn.
+  void finish();
+  /// Each gives why the worker must be ejected; empty: all is well.
+  static std::string_view check_descriptor(const channel::Message& message,
+                                           const Datagram& datagram, StreamKind kind);
+  std::string_view handle(const channel::Message& message, Datagram& datagram, StreamKind kind);
+  std::string_view handle_ready(const channel::Ready& message);
+  std::string_view handle_pong(const channel::Pong& message);
+  std::string_view handle_answer(const channel::Answer& message);
+  /// `parts` (at least one) in a row; which are the first and the last is said here.
+  void send_vhosts(std::vector<channel::Vhosts>& parts);
+  /// What is in scratch_.
+  void send(Order order, int descriptor = -1);
+
+  EventLoop& loop_;
+  Slot slot_;
+  WorkerProcessOwner& owner_;
+  EventLoop::TimerId kill_timer_{};
+  EventLoop::TimerId finish_timer_{};
+  std::optional<ExitStatus> exit_;  // of the process, once it has ended
+  Channel channel_;
+  ino_t channel_inode_ = 0;
+  std::unique_ptr<Child> child_;
+  std::string scratch_;
+  ReportedCounters counters_;
+  std::set<std::uint16_t> listeners_;  // that it was ever told of
+  std::uint64_t nonce_ = 0;
+  std::vector<std::uint64_t> owed_;  // nonces of Queries that it has not answered to the end
+  std::uint32_t messages_ = 0;
+  bool ping_outstanding_ = false;
+  bool ready_ = false;
+  bool takes_vhost_changes_ = false;  // as its Ready says
+  bool ejected_ = false;
+};
+
+}  // namespace mpb

@@ -1,0 +1,108 @@
+// All that is counted, a line each: member, kind, name in the status, column of mpctl, help. The
+// channel, the broker's sums, the status, mpctl's tables and its metrics walk these lists.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/counter.hpp"
+
+namespace mpb {
+
+// --- in the order of Pong on the channel (docs/channel-protocol.md): a change of these two lists
+// is a change of the protocol version
+
+// clang-format off
+#define MPB_LISTENER_COUNTERS(X) \
+  X(clients, kNow, "clients", "CLIENTS", "Clients of the listener: all descriptors.") \
+  X(accepted, kCount, "accepted", "ACCEPTED", "Clients that were accepted.") \
+  X(adopted, kCount, "handoffs.in", "IN", "Clients that came from another worker.") \
+  X(handed_off, kCount, "handoffs.out", "OUT", "Clients that moved to another worker.") \
+  X(kept, kCount, "handoffs.kept", "KEPT", "Clients that were offered and had to be kept.") \
+  X(nacked, kCount, "handoffs.nacked", "NACKED", "Deliveries that were refused.") \
+  X(retried, kCount, "handoffs.retried", "RETRIED", "Clients that were offered again.") \
+  X(rejected_busy, kCount, "rejected.busy", "REJECTED", "Clients told that nobody can take them.") \
+  X(rejected_input, kCount, "rejected.input", "REJECTED", "Clients that broke their protocol.") \
+  X(rejected_header, kCount, "rejected.header", "REJECTED", "Clients that did not say in time whom they belong to.") \
+  X(rejected_source, kCount, "rejected.source", "REJECTED", "Clients over clients-per-source.") \
+  X(closed_idle, kCount, "closed.idle", "CLOSED", "Clients that sent nothing for idle-timeout.") \
+  X(closed_slow, kCount, "closed.slow", "CLOSED", "Clients that did not read their answers.") \
+  X(closed_unsettled, kCount, "closed.unsettled", "CLOSED", "Clients offered without a verdict within route-timeout.")
+
+#define MPB_WORKER_COUNTERS(X) \
+  X(clients, kNow, "clients", "CLIENTS", "Clients that are served.") \
+  X(held, kNow, "held", "", "All client descriptors.") \
+  X(keys_owned, kNow, "keys", "KEYS", "Keys that are owned.") \
+  X(accept_pauses, kCount, "accept_pauses", "", "Stops of accepting for want of descriptors or memory.") \
+  X(queue_high_water, kPeak, "queue_high_water.worker", "", "Most datagrams that waited at the worker.")
+
+// --- of the broker
+
+#define MPB_SLOT_COUNTERS(X) \
+  X(uptime_ms, kNow, "uptime_ms", "", "Time since the process was started.") \
+  X(restarts, kCount, "restarts", "RESTARTS", "Starts after the worker ended by itself or did not begin.") \
+  X(in_flight, kNow, "in_flight", "", "Clients sent to the worker and not acknowledged yet.") \
+  X(taken, kCount, "taken", "", "Clients sent to the worker that it has acknowledged.")
+
+#define MPB_PROCESS_COUNTERS(X) \
+  X(queue_high_water, kPeak, "queue_high_water.broker", "", "Most datagrams for the worker that waited at the broker.") \
+  X(fds, kNow, "fds", "FDS", "Descriptors of the process.") \
+  X(rss_bytes, kNow, "rss_bytes", "RSS", "Resident memory of the process.")
+
+#define MPB_BROKER_COUNTERS(X) \
+  X(fds, kNow, "fds", "", "Descriptors of mpbroker.") \
+  X(rss_bytes, kNow, "rss_bytes", "", "Resident memory of mpbroker.") \
+  X(cpu_ms, kCount, "cpu_ms", "", "CPU time of mpbroker.") \
+  X(keys, kNow, "keys", "", "Keys with an owner.") \
+  X(waiting, kNow, "waiting", "", "Clients that wait for room, a starting worker or credit.") \
+  X(in_flight, kNow, "in_flight", "", "Clients sent somewhere and not acknowledged yet.") \
+  X(turned_away, kCount, "turned_away", "", "Clients closed unheard while no worker accepted.") \
+  X(descriptors_closing, kNow, "descriptors_closing", "", "Descriptors from workers that are being closed.") \
+  X(log_dropped, kCount, "log_dropped", "", "Lines of the log that nobody took.")
+
+#define MPB_DISPATCH_COUNTERS(X) \
+  X(handoffs, kCount, "handoffs", "", "Offers that came, repeated ones included.") \
+  X(delivered, kCount, "delivered", "", "Clients sent to another worker.") \
+  X(kept, kCount, "kept", "", "Clients left to their origin.") \
+  X(settled, kCount, "settled", "", "Clients adopted by the other worker.") \
+  X(nacked, kCount, "nacked", "", "Clients refused by the worker they were sent to.") \
+  X(retried, kCount, "retried", "", "Origins told to offer again.") \
+  X(waited, kCount, "waited", "", "Offers that had to wait.") \
+  X(waited_ms, kCount, "waited_ms", "", "Time that offers had to wait, once it is over.") \
+  X(busy, kCount, "busy", "", "Offers refused for good.") \
+  X(descriptors_lost, kCount, "descriptors_lost", "", "Offers whose descriptor was lost.")
+// clang-format on
+
+/// Of one listener in one worker.
+struct ListenerCounters {
+  std::uint64_t listener = 0;  // its number
+  MPB_COUNTERS(ListenerCounters, MPB_LISTENER_COUNTERS)
+};
+
+/// What a worker counts of itself.
+struct WorkerCounters {
+  MPB_COUNTERS(WorkerCounters, MPB_WORKER_COUNTERS)
+};
+
+/// What the broker knows of a slot.
+struct SlotCounters {
+  MPB_COUNTERS(SlotCounters, MPB_SLOT_COUNTERS)
+};
+
+/// What it knows besides where the slot has a process.
+struct ProcessCounters {
+  MPB_COUNTERS(ProcessCounters, MPB_PROCESS_COUNTERS)
+};
+
+/// What it knows of itself.
+struct BrokerCounters {
+  MPB_COUNTERS(BrokerCounters, MPB_BROKER_COUNTERS)
+};
+
+/// What became of offered clients.
+struct DispatchCounters {
+  MPB_COUNTERS(DispatchCounters, MPB_DISPATCH_COUNTERS)
+};
+
+}  // namespace mpb

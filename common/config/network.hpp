@@ -1,0 +1,39 @@
+// Addresses of peers: which networks have them, and which of them count as one source.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/config/vhost_settings.hpp"
+
+namespace mpb {
+
+/// An IPv6 address in network order; IPv4 mapped into IPv6.
+using IpBytes = std::array<std::uint8_t, 16>;
+
+/// "unix:" among networks: all peers of unix sockets, which have no address.
+inline constexpr Network kUnixPeers{{}, 0xff};
+
+/// The peer's address; nothing: a unix socket, or not connected.
+std::optional<IpBytes> peer_address(int socket);
+
+/// Without an address, as peers of unix sockets are, only "all" and "unix:" have it.
+bool contains(const Network& network, const std::optional<IpBytes>& address);
+bool contains(std::span<const Network> networks, const std::optional<IpBytes>& address);
+
+/// What counts as one source where clients are counted: an IPv4 address, also one mapped or
+/// translated into IPv6 (64:ff9b::/96); of IPv6 the /64, since whoever has one address there may
+/// use all of them.
+IpBytes source_of(const IpBytes& address);
+
+/// Networks as they lie in a Listen (docs/channel-protocol.md), and back; entries that mean nothing
+/// are left out.
+std::string pack(std::span<const Network> networks);
+std::vector<Network> unpack_networks(std::string_view entries);
+
+}  // namespace mpb

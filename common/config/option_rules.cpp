@@ -1,0 +1,544 @@
+#include "common/config/option_rules.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "common/base/keyed_map.hpp"
+#include "common/config/network.hpp"
+#include "common/config/option_values.hpp"
+#include "common/config/vhost_values.hpp"
+#include "proto/protocols.hpp"
+
+namespace mpb {
+namespace {
+
+using Facts = RuleFacts;
+using Option = WrittenOption;
+
+constexpr std::string_view kRtmp = "rtmp";
+constexpr std::string_view kEveryKey = "*";
+constexpr std::string_view kAbstract = "unix:@";
+
+bool relays(const ListenerSettings& listener) {
+  return listener.protocol == kRtmp && (listener.handler.empty() || listener.handler == "relay");
+}
+
+bool forwards(const ListenerSettings& listener) {
+  return listener.protocol == kRtmp && listener.handler == "forward";
+}
+
+/// By what was written: a host name has no address before it is looked up.
+std::optional<Endpoint> address_of(const ListenerSettings& listener) {
+  const auto endpoint = parse_endpoint(listener.listen);
+  return endpoint ? std::optional(*endpoint) : std::nullopt;
+}
+
+/// Those that a text means whatever this machine's names and interfaces are.
+std::vector<Endpoint> sure_addresses(std::string_view text) {
+  constexpr std::string_view kLocalhost = "localhost:";
+  std::vector<std::string> texts{std::string(text)};
+  if (text.starts_with(kLocalhost)) {
+    const std::string port(text.substr(kLocalhost.size()));
+    texts = {"127.0.0.1:" + port, "[::1]:" + port};
+  }
+  std::vector<Endpoint> addresses;
+  for (const std::string& one : texts) {
+    if (auto endpoint = parse_endpoint(one)) addresses.push_back(*endpoint);
+  }
+  return addresses;
+}
+
+/// 127.0.0.0/8 or [::1].
+bool is_loopback(const Endpoint& endpoint) {
+  if (endpoint.family() == AF_INET) {
+    constexpr unsigned kNet = 127;
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&endpoint.address);
+    return ntohl(v4->sin_addr.s_addr) >> 24 == kNet;
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&endpoint.address);
+  return endpoint.family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+/// Whether who connects to `to` meets a listener of `at`. To connect to every address (0.0.0.0) is
+/// to connect to this machine.
+bool meets(const Endpoint& at, const Endpoint& to) {
+  if (at == to) return true;
+  if (at.family() != to.family() || at.port() != to.port()) return false;
+  return (at.is_wildcard() && is_loopback(to)) || (to.is_wildcard() && is_loopback(at));
+}
+
+bool meets(std::string_view listen, std::string_view upstream) {
+  if (listen == upstream) return true;
+  const std::vector<Endpoint> ours = sure_addresses(listen);
+  const std::vector<Endpoint> theirs = sure_addresses(upstream);
+  return std::any_of(ours.begin(), ours.end(), [&](const Endpoint& at) {
+    return std::any_of(theirs.begin(), theirs.end(),
+                       [&](const Endpoint& to) { return meets(at, to); });
+  });
+}
+
+bool is_unix(const ListenerSettings& listener) {
+  const auto address = address_of(listener);
+  return address && address->family() == AF_UNIX;
+}
+
+/// Its clients belong to nobody: who forwards looks at no stream's name.
+bool keyless(const ListenerSettings& listener, const Settings& settings) {
+  if (listener.protocol == "ping") return true;
+  return forwards(listener) && listener.key_is_stream &&
+         std::none_of(settings.vhosts.begin(), settings.vhosts.end(),
+                      [](const VhostSettings& v) { return v.handler == VhostHandler::kRelay; });
+}
+
+/// Of mpworker; a worker program of the operator's own may make something else of it.
+bool is_known(const ListenerSettings& listener) {
+  return find_protocol(listener.protocol) != nullptr;
+}
+
+bool limits_addresses(const AccessRules& rules) {
+  return !rules.allow.empty() || !rules.deny.empty();
+}
+
+bool has_all(const std::vector<Network>& networks) {
+  return std::find(networks.begin(), networks.end(), Network{}) != networks.end();
+}
+
+bool has_all_of_ipv4(const Network& network) {
+  constexpr IpBytes kFirst{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return network.bits <= 96 && contains(network, kFirst);
+}
+
+bool asks_hooks(const HookSettings& hooks) {
+  return !hooks.on_connect.empty() || !hooks.on_publish.empty() || !hooks.on_play.empty();
+}
+
+bool tells_hooks(const HookSettings& hooks) {
+  return !hooks.on_unpublish.empty() || !hooks.on_stop.empty();
+}
+
+bool is_control_key(std::string_view key) {
+  const auto number = parse_integer(key, INT32_MIN, INT32_MAX);
+  return number && std::to_string(*number) == key;
+}
+
+bool is_vhost_key(std::string_view key) {
+  const auto name = read_vhost_name(key);
+  return name && *name == key && !key.starts_with('*');
+}
+
+/// Whether a client could have this key, as far as its protocol is known here.
+bool may_occur(const ListenerSettings& listener, std::string_view key) {
+  if (key == kEveryKey) return true;
+  if (listener.protocol == "control") return is_control_key(key);
+  if (listener.protocol != kRtmp) return true;
+  if (listener.key_is_stream) return std::count(key.begin(), key.end(), '/') >= 2;
+  return is_vhost_key(key);
+}
+
+// --- what rules ask: true when there is something to say -----------------------------------------
+
+bool single(const Option&, const Facts& f) {
+  return f.settings.workers == 0;
+}
+bool several_in_single(const Option& o, const Facts& f) {
+  return f.settings.workers == 0 && o.value != "0";
+}
+bool no_rtmp(const Option& o, const Facts&) {
+  return o.listener->protocol != kRtmp;
+}
+bool no_rtmp_but_own(const Option& o, const Facts& f) {
+  return o.listener->protocol != kRtmp && f.own_program && !is_known(*o.listener);
+}
+bool no_unix(const Option& o, const Facts&) {
+  return !is_unix(*o.listener);
+}
+bool of_unix(const Option& o, const Facts&) {
+  return is_unix(*o.listener);
+}
+bool abstract_socket(const Option& o, const Facts&) {
+  return o.listener->listen.starts_with(kAbstract);
+}
+bool without_keys(const Option& o, const Facts& f) {
+  return keyless(*o.listener, f.settings);
+}
+bool leaves_no_choice(const Option& o, const Facts&) {
+  const std::vector<Pin>& pins = o.listener->pins;
+  const auto one = [](const Pin& pin) { return pin.slots.size() == 1; };
+  const auto every = [](const Pin& pin) { return pin.key == kEveryKey; };
+  return std::all_of(pins.begin(), pins.end(), one) && std::any_of(pins.begin(), pins.end(), every);
+}
+bool spills_streams(const Option& o, const Facts& f) {
+  return relays(*o.listener) && o.listener->overflow_rule() == Overflow::kSpill &&
+         f.settings.worker_limit() != 1;
+}
+bool scatters_streams(const Option& o, const Facts& f) {
+  return relays(*o.listener) && !o.listener->sticky && f.settings.worker_limit() != 1;
+}
+bool owns_nothing(const Option& o, const Facts&) {
+  return !o.listener->sticky && o.listener->pins.empty();
+}
+bool never_occurs(const Option& o, const Facts&) {
+  const auto pin = read_pin(o.value);
+  return pin && !may_occur(*o.listener, pin->key);
+}
+bool believes_nobody(const Option& o, const Facts&) {
+  return o.listener->prefix_from.empty();
+}
+bool no_prefix(const Option& o, const Facts&) {
+  return o.listener->prefix == ClientPrefix::kNone;
+}
+bool believes_everybody(const Option& o, const Facts& f) {
+  const std::vector<Network>& from = o.listener->prefix_from;
+  return f.rules_by_address && std::any_of(from.begin(), from.end(), has_all_of_ipv4);
+}
+bool believes_no_unix(const Option& o, const Facts&) {
+  return is_unix(*o.listener) && !contains(o.listener->prefix_from, std::nullopt);
+}
+bool believes_only_unix(const Option& o, const Facts&) {
+  const auto local = [](const Network& network) { return network == kUnixPeers; };
+  const std::vector<Network>& from = o.listener->prefix_from;
+  return !is_unix(*o.listener) && std::all_of(from.begin(), from.end(), local);
+}
+bool no_extra_workers(const Option&, const Facts& f) {
+  return f.settings.worker_limit() <= f.settings.workers;
+}
+bool no_keys(const Option&, const Facts& f) {
+  return !f.keys;
+}
+bool no_sources(const Option&, const Facts& f) {
+  return !f.sources;
+}
+bool proxy_is_the_source(const Option& o, const Facts& f) {
+  return f.behind_proxy && o.value != "0";
+}
+
+bool nobody_asks(const Option&, const Facts& f) {
+  return f.settings.control_socket.empty();
+}
+bool keeps_no_streams(const Option&, const Facts& f) {
+  const auto relays = [](const VhostSettings& v) { return v.handler == VhostHandler::kRelay; };
+  return !f.own_program && !f.relays &&
+         !(f.rtmp && std::any_of(f.settings.vhosts.begin(), f.settings.vhosts.end(), relays));
+}
+
+bool gops_above_media(const Option&, const Facts& f) {
+  const std::uint64_t media = f.settings.media_memory;
+  return media > 0 && f.settings.gop_memory >= media;
+}
+
+bool media_below_frame(const Option&, const Facts& f) {
+  constexpr std::uint64_t kFew = 64ULL << 20;
+  return !keeps_no_streams({}, f) && f.settings.media_memory > 0 && f.settings.media_memory < kFew;
+}
+
+bool relayed(const VhostSettings& vhost, const Facts& f) {
+  return vhost.handler == VhostHandler::kListeners
+             ? f.relays
+             : f.rtmp && vhost.handler == VhostHandler::kRelay;
+}
+bool forwarded(const VhostSettings& vhost, const Facts& f) {
+  return vhost.handler == VhostHandler::kListeners
+             ? f.forwards
+             : f.rtmp && vhost.handler == VhostHandler::kForward;
+}
+bool only_forwarded(const Option& o, const Facts& f) {
+  return forwarded(*o.vhost, f) && !relayed(*o.vhost, f) && !f.own_program;
+}
+bool also_forwarded(const Option& o, const Facts& f) {
+  return forwarded(*o.vhost, f) && !o.vhost->upstreams.empty();
+}
+bool nobody_relays(const Option& o, const Facts& f) {
+  return !relayed(*o.vhost, f) && !f.own_program;
+}
+bool nobody_forwards(const Option& o, const Facts& f) {
+  return !forwarded(*o.vhost, f) && !f.own_program;
+}
+/// Back to a listener that forwards the vhost's clients.
+bool forwards_to_itself(const Option& o, const Facts& f) {
+  const auto upstream = read_upstream(o.value);
+  if (!upstream) return false;
+  return std::any_of(f.rtmp_listeners.begin(), f.rtmp_listeners.end(), [&](const auto& listener) {
+    const bool comes_here = o.vhost->handler == VhostHandler::kListeners
+                                ? listener.forwards
+                                : o.vhost->handler == VhostHandler::kForward;
+    return comes_here && meets(listener.address, upstream->address);
+  });
+}
+bool no_upstream(const Option& o, const Facts&) {
+  return o.vhost->upstreams.empty();
+}
+bool no_hook(const Option& o, const Facts&) {
+  return !asks_hooks(o.vhost->hooks) && !tells_hooks(o.vhost->hooks);
+}
+bool no_asking_hook(const Option& o, const Facts&) {
+  return !asks_hooks(o.vhost->hooks);
+}
+bool queue_below_merge(const Option& o, const Facts&) {
+  return o.vhost->queue <= o.vhost->merge;
+}
+/// The queue that was left at its default; queue_below_merge is about one that was written.
+bool merge_above_queue(const Option& o, const Facts&) {
+  return o.vhost->queue == VhostSettings{}.queue && o.vhost->queue <= o.vhost->merge;
+}
+bool closed_before_it_yields(const Option& o, const Facts&) {
+  const auto& yields = o.vhost->publisher_yields;
+  return yields && o.vhost->publish_timeout > Duration::zero() &&
+         *yields >= o.vhost->publish_timeout;
+}
+bool publish_denied_to_all(const Option& o, const Facts&) {
+  return has_all(o.vhost->publish.deny);
+}
+bool play_denied_to_all(const Option& o, const Facts&) {
+  return has_all(o.vhost->play.deny);
+}
+bool publish_deny_misses_unix(const Option& o, const Facts& f) {
+  return f.relays_unix && !has_all(o.vhost->publish.deny);
+}
+bool play_deny_misses_unix(const Option& o, const Facts& f) {
+  return f.relays_unix && !has_all(o.vhost->play.deny);
+}
+
+// --- the rules -----------------------------------------------------------------------------------
+
+struct Rule {
+  std::string_view option;
+  bool (*says)(const Option&, const Facts&);
+  Finding finding;
+};
+
+constexpr Gravity kDanger = Gravity::kDanger;
+constexpr Gravity kDoubtful = Gravity::kDoubtful;
+constexpr Gravity kIdle = Gravity::kIdle;
+
+constexpr Finding kSingle{kIdle, "a single process has no broker or workers"};
+constexpr Finding kNoKeys{kIdle, "clients of this listener belong to no worker"};
+constexpr Finding kForwardOpen{
+    kDanger,
+    "its clients are forwarded, to upstreams that nobody asks this: expected it there, or "
+    "handler relay"};
+constexpr Finding kForwardBeside{
+    kDoubtful, "it does not hold for clients that are forwarded to the vhost's upstreams"};
+constexpr Finding kNoRelay{kIdle, "no listener relays clients of the vhost"};
+constexpr Finding kNoForward{kIdle, "no listener forwards clients of the vhost"};
+constexpr Finding kNoExtra{kIdle, "there are no extra workers without max-workers above workers"};
+constexpr Finding kNoOwners{kIdle, "no listener has clients whose keys have owners"};
+constexpr Finding kNoUpstream{kIdle, "the vhost has no upstream"};
+constexpr Finding kDenyAll{kDoubtful, "the deny list of the vhost has all: everybody is refused"};
+constexpr Finding kDenyUnix{
+    kDoubtful, "clients of a unix socket have no address: expected all, or a listener with prefix"};
+
+/// Of those of one option the first that has something to say counts: the gravest stands first.
+constexpr Rule kRules[] = {
+    {"policy", single, kSingle},
+    {"policy", without_keys, kNoKeys},
+    {"policy", leaves_no_choice, {kIdle, "each key has a route to one slot"}},
+    {"sticky", single, kSingle},
+    {"sticky", without_keys, kNoKeys},
+    {"sticky",
+     scatters_streams,
+     {kDoubtful, "a stream's players and publisher may be in different workers and never meet"}},
+    {"overflow", single, kSingle},
+    {"overflow", without_keys, kNoKeys},
+    {"overflow",
+     spills_streams,
+     {kDoubtful,
+      "players who are sent to another worker than their stream's see nothing: expected "
+      "refuse"}},
+    {"overflow", owns_nothing, {kIdle, "with sticky = no keys have no owner that could be full"}},
+    {"route", single, kSingle},
+    {"route", without_keys, kNoKeys},
+    {"route",
+     never_occurs,
+     {kIdle,
+      "no client has such a key: of control it is a number, of rtmp the vhost's name in "
+      "lower case, or vhost/app/stream where key says so"}},
+    {"key", no_rtmp_but_own, {kIdle, "expected protocol rtmp, the only one that reads it"}},
+    {"key", no_rtmp, {kDanger, "expected protocol rtmp, the only one that reads it"}},
+    {"prefix",
+     no_rtmp,
+     {kDanger,
+      "expected protocol rtmp, the only one that reads it: another takes what the proxy "
+      "sends first for the client's own words"}},
+    {"prefix",
+     believes_nobody,
+     {kDanger,
+      "expected prefix-from beside it, which says whose word counts: the addresses of the proxies, "
+      "such as prefix-from = 192.0.2.1,10.0.0.0/8, or for proxies that come to a unix socket "
+      "prefix-from = unix:"}},
+    {"prefix-from", no_prefix, {kIdle, "without prefix nobody is asked for one"}},
+    {"prefix-from",
+     believes_everybody,
+     {kDoubtful,
+      "whoever can connect can claim any address, and some vhosts have rules by "
+      "address: expected the proxies' addresses"}},
+    {"prefix-from",
+     believes_no_unix,
+     {kDoubtful,
+      "clients of a unix socket have no address, and all who send a prefix are refused: expected "
+      "unix:"}},
+    {"prefix-from",
+     believes_only_unix,
+     {kDoubtful,
+      "clients of this listener have addresses, and all who send a prefix are refused: expected "
+      "the proxies' addresses"}},
+    {"mode",
+     abstract_socket,
+     {kDanger,
+      "an abstract socket has no permissions, every process of the machine may connect: "
+      "expected a path"}},
+    {"mode", no_unix, {kIdle, "it is about unix sockets"}},
+    {"keepalive", of_unix, {kIdle, "it is about TCP"}},
+
+    {"workers", several_in_single, kSingle},
+    {"max-workers", single, kSingle},
+    {"acceptors", single, kSingle},
+    {"grow-at", single, kSingle},
+    {"grow-at", no_extra_workers, kNoExtra},
+    {"linger", single, kSingle},
+    {"linger", no_extra_workers, kNoExtra},
+    {"key-linger", single, kSingle},
+    {"key-linger", no_keys, kNoOwners},
+    {"max-keys", single, kSingle},
+    {"max-keys", no_keys, kNoOwners},
+    {"start-timeout", single, kSingle},
+    {"ping-interval", single, kSingle},
+    {"ping-limit", single, kSingle},
+    {"answer-timeout", single, kSingle},
+    {"worker-environment", single, kSingle},
+    {"answer-timeout", nobody_asks, {kIdle, "without control-socket nobody can ask workers"}},
+    {"gop-memory", keeps_no_streams, {kIdle, "no listener relays RTMP streams"}},
+    {"gop-memory",
+     gops_above_media,
+     {kIdle, "media-memory, of which this is a part, is no more than that"}},
+    {"media-memory",
+     media_below_frame,
+     {kDoubtful, "a single key frame may take 16MiB, and players that lag keep several"}},
+    {"route-timeout", single, kSingle},
+    {"control-socket", single, kSingle},
+    {"clients-per-source", no_sources, {kIdle, "clients of unix sockets have no address"}},
+    {"clients-per-source",
+     proxy_is_the_source,
+     {kDoubtful, "a listener has prefix: all clients of a proxy count as one source"}},
+
+    {"publish-allow", only_forwarded, kForwardOpen},
+    {"publish-allow", also_forwarded, kForwardBeside},
+    {"publish-allow", publish_denied_to_all, kDenyAll},
+    {"publish-deny", only_forwarded, kForwardOpen},
+    {"publish-deny", also_forwarded, kForwardBeside},
+    {"publish-deny", publish_deny_misses_unix, kDenyUnix},
+    {"play-allow", only_forwarded, kForwardOpen},
+    {"play-allow", also_forwarded, kForwardBeside},
+    {"play-allow", play_denied_to_all, kDenyAll},
+    {"play-deny", only_forwarded, kForwardOpen},
+    {"play-deny", also_forwarded, kForwardBeside},
+    {"play-deny", play_deny_misses_unix, kDenyUnix},
+    {"publish-key", only_forwarded, kForwardOpen},
+    {"publish-key", also_forwarded, kForwardBeside},
+    {"play-key", only_forwarded, kForwardOpen},
+    {"play-key", also_forwarded, kForwardBeside},
+    {"publish-secret", only_forwarded, kForwardOpen},
+    {"publish-secret", also_forwarded, kForwardBeside},
+    {"play-secret", only_forwarded, kForwardOpen},
+    {"play-secret", also_forwarded, kForwardBeside},
+    {"on-connect", only_forwarded, kForwardOpen},
+    {"on-connect", also_forwarded, kForwardBeside},
+    {"on-publish", only_forwarded, kForwardOpen},
+    {"on-publish", also_forwarded, kForwardBeside},
+    {"on-play", only_forwarded, kForwardOpen},
+    {"on-play", also_forwarded, kForwardBeside},
+    {"on-unpublish", nobody_relays, kNoRelay},
+    {"on-stop", nobody_relays, kNoRelay},
+    {"hook-timeout", nobody_relays, kNoRelay},
+    {"hook-timeout", no_hook, {kIdle, "the vhost has no callback"}},
+    {"hook-failure", nobody_relays, kNoRelay},
+    {"hook-failure", no_asking_hook, {kIdle, "the vhost asks nobody"}},
+
+    {"latency", nobody_relays, kNoRelay},
+    {"latency",
+     merge_above_queue,
+     {kDoubtful, "queue, which is 10s by default, is no longer: players are always too late"}},
+    {"gop-cache", nobody_relays, kNoRelay},
+    {"queue", nobody_relays, kNoRelay},
+    {"queue",
+     queue_below_merge,
+     {kDoubtful, "latency gathers for longer: players are always too late"}},
+    {"jitter", nobody_relays, kNoRelay},
+    {"publish-notify", nobody_relays, kNoRelay},
+    {"publisher", nobody_relays, kNoRelay},
+    {"publisher",
+     closed_before_it_yields,
+     {kIdle, "publish-timeout closes a silent publisher before that"}},
+    {"max-players", nobody_relays, kNoRelay},
+    {"max-publishers", nobody_relays, kNoRelay},
+    {"max-bitrate", nobody_relays, kNoRelay},
+    {"publish-timeout", nobody_relays, kNoRelay},
+    {"standby-timeout", nobody_relays, kNoRelay},
+    {"play-wait", nobody_relays, kNoRelay},
+
+    {"upstream",
+     forwards_to_itself,
+     {kDanger, "a listener that forwards has this address: its clients would go round for ever"}},
+    {"upstream", nobody_forwards, kNoForward},
+    {"upstream-prefix", nobody_forwards, kNoForward},
+    {"upstream-prefix", no_upstream, kNoUpstream},
+    {"upstream-timeout", nobody_forwards, kNoForward},
+    {"upstream-timeout", no_upstream, kNoUpstream},
+    {"upstream-fails", nobody_forwards, kNoForward},
+    {"upstream-fails", no_upstream, kNoUpstream},
+    {"upstream-pause", nobody_forwards, kNoForward},
+    {"upstream-pause", no_upstream, kNoUpstream},
+};
+
+constexpr Finding kVhostsUnused{kIdle, "no listener has protocol rtmp, whose clients name vhosts"};
+
+using RulesOfOption = KeyedMap<std::string_view, std::vector<const Rule*>>;
+
+const RulesOfOption& rules() {
+  static const RulesOfOption all = [] {
+    RulesOfOption by_option;
+    for (const Rule& rule : kRules) by_option[rule.option].push_back(&rule);
+    return by_option;
+  }();
+  return all;
+}
+
+}  // namespace
+
+RuleFacts::RuleFacts(const Settings& of) : settings(of), own_program(!of.worker_program.empty()) {
+  for (const ListenerSettings& listener : of.listeners) {
+    own_program = own_program || !is_known(listener);  // one that was started by itself
+    rtmp = rtmp || listener.protocol == kRtmp;
+    relays = relays || mpb::relays(listener);
+    forwards = forwards || mpb::forwards(listener);
+    keys = keys || (listener.sticky && !keyless(listener, of));
+    sources = sources || !is_unix(listener);
+    const bool prefixed = listener.prefix != ClientPrefix::kNone;
+    behind_proxy = behind_proxy || prefixed;
+    relays_unix = relays_unix || (mpb::relays(listener) && is_unix(listener) && !prefixed);
+    if (listener.protocol == kRtmp) {
+      rtmp_listeners.push_back({listener.listen, mpb::forwards(listener)});
+    }
+  }
+  rules_by_address = std::any_of(of.vhosts.begin(), of.vhosts.end(), [](const VhostSettings& v) {
+    return limits_addresses(v.publish) || limits_addresses(v.play);
+  });
+}
+
+const Finding* judge(const WrittenOption& option, const RuleFacts& facts) {
+  const auto found = rules().find(option.name);
+  if (found == rules().end()) return nullptr;
+  for (const Rule* rule : found->second) {
+    if (rule->says(option, facts)) return &rule->finding;
+  }
+  return nullptr;
+}
+
+const Finding* judge_vhosts(const RuleFacts& facts) {
+  return facts.rtmp || facts.own_program ? nullptr : &kVhostsUnused;
+}
+
+}  // namespace mpb

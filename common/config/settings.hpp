@@ -1,0 +1,116 @@
+// What an operator can set, as values. common/config/options.hpp reads them from a command line and
+// a file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/units.hpp"
+#include "common/config/keep_alive.hpp"
+#include "common/config/vhost_settings.hpp"
+#include "common/io/endpoint.hpp"
+#include "common/log/log.hpp"
+
+namespace mpb {
+
+/// Which worker a key without an owner goes to.
+enum class Policy : std::uint8_t {
+  kLeast,  // the least loaded
+  kHash,   // rendezvous hashing of the key over the slots
+  kP2c,    // the less loaded of two drawn at random
+  kLocal,  // the one that accepted the client
+};
+
+/// What happens to a client whose key's owner is full.
+enum class Overflow : std::uint8_t {
+  kSpill,   // another worker serves it; the owner stays the owner
+  kRefuse,  // it is refused
+};
+
+/// "KEY=SLOT[,SLOT...]": clients of the key go to these slots only. KEY "*" stands for every key
+/// that has no pin of its own.
+struct Pin {
+  std::string key;
+  std::vector<std::uint16_t> slots;
+  friend bool operator==(const Pin&, const Pin&) = default;
+};
+
+/// What a worker gives up once it is ready: see docs/security.md.
+enum class Sandbox : std::uint8_t { kStrict, kNo };
+
+/// What may come before a client's own first byte, to tell its address.
+enum class ClientPrefix : std::uint8_t {
+  kNone,
+  kProxy,      // the PROXY protocol, version 1 or 2: every client begins with it
+  kSrsRealIp,  // SRS's 0xF3 prefix: a client may begin with it
+};
+
+struct ListenerSettings {
+  std::string name;
+  std::string listen;               // as written
+  std::vector<Endpoint> endpoints;  // what that means; of a host name none until it is looked up
+  std::string protocol = "control";
+  std::string handler;  // empty: the protocol's own
+  Policy policy = Policy::kLeast;
+  std::optional<Overflow> overflow;  // unset: see overflow_rule()
+  bool sticky = true;
+  bool key_is_stream = false;  // protocol rtmp: the key is vhost/app/stream, not the vhost
+  ClientPrefix prefix = ClientPrefix::kNone;  // protocol rtmp
+  std::vector<Network> prefix_from;           // who is believed when it sends a prefix
+  std::vector<Pin> pins;
+  int backlog = 4096;
+  unsigned mode = 0666;  // permissions of a unix socket
+  KeepAlive keepalive;
+
+  /// What belongs to an RTMP key, its streams, is in its owner alone.
+  [[nodiscard]] Overflow overflow_rule() const {
+    return overflow.value_or(protocol == "rtmp" ? Overflow::kRefuse : Overflow::kSpill);
+  }
+};
+
+struct Settings {
+  std::vector<ListenerSettings> listeners;
+  std::vector<VhostSettings> vhosts;
+
+  // workers
+  std::uint16_t workers = 2;                 // always there; 0: single process
+  std::optional<std::uint16_t> max_workers;  // unset: as many as `workers`
+  std::optional<std::uint16_t> acceptors;    // the first N slots accept; unset: all do
+  std::uint32_t max_clients = 0;             // soft limit of clients per worker; 0: none
+  std::uint32_t grow_at = 100;               // start another worker at this % of the limit
+  Duration linger{30'000};                   // an extra worker empty for so long is retired
+  Duration key_linger{1'000};                // a key keeps its owner so long after its last client
+  Duration drain_timeout{30'000};
+  Duration start_timeout{10'000};
+  Duration ping_interval{1'000};
+  Duration ping_limit{5'000};                   // without an answer for so long a worker is hung
+  Duration answer_timeout{2'000};               // for the answers of all workers to the operator
+  std::string worker_program;                   // empty: mpworker beside this program, else in PATH
+  std::string user;                             // workers run as, one or a range; empty: unchanged
+  std::string group;                            // empty: the user's own group
+  std::vector<std::string> worker_environment;  // NAME or NAME=VALUE, besides what all are given
+  std::uint32_t max_keys = 4'000'000;           // bound of the routing table
+
+  std::uint64_t gop_memory = 0;  // bytes a worker may keep for players to begin with; 0: no bound
+  std::uint64_t media_memory = 512ULL << 20;  // bytes held for clients in all; 0: no bound
+  Sandbox sandbox = Sandbox::kStrict;
+
+  // clients
+  Duration silence_timeout{60'000};  // accepted to first byte; 0: none
+  Duration header_timeout{10'000};   // first byte to routed; 0: none
+  Duration idle_timeout{0};          // 0: none
+  Duration send_timeout{10'000};  // a client that reads nothing of its answers for so long; 0: none
+  Duration route_timeout{10'000};        // a client waits so long for a place
+  std::uint32_t clients_per_source = 0;  // per source address; 0: no limit
+
+  // operation
+  std::string control_socket;  // path of the control socket; empty: none
+  LogLevel log_level = LogLevel::kInfo;
+
+  [[nodiscard]] std::uint16_t worker_limit() const { return max_workers.value_or(workers); }
+  [[nodiscard]] std::uint16_t acceptor_count() const { return acceptors.value_or(UINT16_MAX); }
+};
+
+}  // namespace mpb

@@ -1,0 +1,245 @@
+#include "common/process/child.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <pwd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "common/base/keyed_map.hpp"
+#include "common/base/units.hpp"
+#include "common/io/signals.hpp"
+#include "common/process/descent.hpp"
+#include "common/process/program.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr int kChannelFd = 3;
+constexpr std::int64_t kMaxAccountNumber = UINT32_MAX - 1;  // (uid_t)-1 stands for none
+constexpr int kExecFailed = 127;                            // as a shell says it
+
+std::vector<char*> to_argv(const std::vector<std::string>& texts) {
+  std::vector<char*> argv;
+  for (const std::string& text : texts) argv.push_back(const_cast<char*>(text.c_str()));
+  argv.push_back(nullptr);
+  return argv;
+}
+
+// Async-signal-safe, all three.
+bool has_capability(unsigned capability) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, data) != 0) return ::geteuid() == 0;
+  return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+}
+
+bool may_change_account() {
+  return has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
+}
+
+bool is_own(const Credentials& credentials) {
+  return ::geteuid() == credentials.user && ::getegid() == credentials.group;
+}
+
+/// The pids of all Child objects whose process has not been waited for.
+KeyedSet<pid_t>& living() {
+  static KeyedSet<pid_t> pids;
+  return pids;
+}
+
+}  // namespace
+
+void Child::Unmap::operator()(StartFailure* failure) const {
+  ::munmap(failure, sizeof *failure);
+}
+
+Child::SharedFailure Child::map_failure() {
+  void* page = ::mmap(nullptr, sizeof(StartFailure), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return SharedFailure(page == MAP_FAILED ? nullptr : static_cast<StartFailure*>(page));
+}
+
+/// Between fork and exec: only what is async-signal-safe, nothing that allocates.
+void Child::become_child(const char* program, char* const* argv, char* const* environment,
+                         int channel, int null, const ChildOptions& options,
+                         StartFailure& failure) {
+  // Else it does without: what it leaves behind is found by its descent.
+  [[maybe_unused]] const ssize_t entered = ::write(options.cgroup, "0", 1);
+  if (options.begins_descent) begin_descent();
+  restore_signals(options.holds_requests);
+  // Before descriptors are put in place: it has one itself.
+  if (options.confinement && !options.confinement->apply()) {
+    failure = {StartFailure::Step::kConfine, errno};
+    ::_exit(kExecFailed);
+  }
+  ::dup2(null, STDIN_FILENO);
+  // dup2 onto itself would leave the descriptor close-on-exec.
+  if (channel == kChannelFd) {
+    ::fcntl(channel, F_SETFD, 0);
+  } else {
+    ::dup2(channel, kChannelFd);
+  }
+  ::syscall(SYS_close_range, kChannelFd + 1, ~0U, 0);
+  if (options.run_as && !assume(*options.run_as)) {
+    failure = {StartFailure::Step::kAssume, errno};
+    ::_exit(kExecFailed);
+  }
+  ::execvpe(program, argv, environment);
+  failure = {StartFailure::Step::kExecute, errno};
+  ::_exit(kExecFailed);
+}
+
+std::string Child::describe(const StartFailure& failure, const ChildOptions& options) {
+  const char* reason = std::strerror(failure.error);
+  switch (failure.step) {
+    case StartFailure::Step::kNone:
+      return {};
+    case StartFailure::Step::kConfine:
+      return fmt::format("{}: cannot be confined (sandbox = strict): {}", options.program, reason);
+    case StartFailure::Step::kAssume:
+      return fmt::format("{}: cannot run as user {} and group {}: {}", options.program,
+                         options.run_as->user, options.run_as->group, reason);
+    case StartFailure::Step::kExecute:
+      break;
+  }
+  // The kernel says the same of a script without its interpreter.
+  const bool there = failure.error == ENOENT && why_not_executable(options.program).empty();
+  return fmt::format("{}: exec failed: {}{}", options.program, reason,
+                     there ? " (its interpreter or loader)" : "");
+}
+
+std::string ExitStatus::to_string() const {
+  if (!not_begun.empty()) return not_begun;
+  if (unknown) return "ended, how is not known";
+  if (signal != 0) {
+    const char* name = ::sigabbrev_np(signal);
+    return fmt::format("killed by SIG{}", name != nullptr ? name : std::to_string(signal).c_str());
+  }
+  // As a shell and the dynamic loader say it.
+  if (code == kExecFailed) return "exit code 127 (a program or library was not found)";
+  return fmt::format("exit code {}", code);
+}
+
+Result<Credentials> find_credentials(const std::string& user, const std::string& group) {
+  Credentials found{::getuid(), ::getgid()};
+  if (!user.empty()) {
+    const passwd* entry = ::getpwnam(user.c_str());
+    if (entry == nullptr) {
+      const auto number = parse_integer(user, 0, kMaxAccountNumber);
+      if (number) entry = ::getpwuid(static_cast<uid_t>(*number));
+    }
+    if (entry == nullptr) return usage_error(fmt::format("user = {}: no such user", user));
+    found = {entry->pw_uid, entry->pw_gid};
+  }
+  if (!group.empty()) {
+    const struct group* entry = ::getgrnam(group.c_str());
+    if (entry == nullptr) {
+      const auto number = parse_integer(group, 0, kMaxAccountNumber);
+      if (number) entry = ::getgrgid(static_cast<gid_t>(*number));
+    }
+    if (entry == nullptr) return usage_error(fmt::format("group = {}: no such group", group));
+    found.group = entry->gr_gid;
+  }
+  return found;
+}
+
+bool may_assume(const Credentials& credentials) {
+  return may_change_account() || is_own(credentials);
+}
+
+bool may_kill(const Credentials& credentials) {
+  return ::geteuid() == credentials.user || has_capability(CAP_KILL);
+}
+
+bool assume(const Credentials& credentials) {
+  if (!may_change_account() && is_own(credentials)) return true;
+  return ::setgroups(1, &credentials.group) == 0 && ::setgid(credentials.group) == 0 &&
+         ::setuid(credentials.user) == 0;
+}
+
+Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions& options,
+                                            const UniqueFd& channel,
+                                            std::function<void(ExitStatus)> on_exit) {
+  std::vector<std::string> words{options.program};
+  words.insert(words.end(), options.arguments.begin(), options.arguments.end());
+  const std::vector<char*> argv = to_argv(words);
+  const std::vector<char*> environment = to_argv(options.environment);
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!null) return system_error("/dev/null");
+
+  SharedFailure failure = map_failure();
+  if (!failure) return system_error("mmap");
+
+  const pid_t pid = ::fork();
+  if (pid < 0) return system_error("fork");
+  if (pid == 0) {
+    become_child(options.program.c_str(), argv.data(), environment.data(), channel.get(),
+                 null.get(), options, *failure);
+  }
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) {
+    const Error error = system_error("pidfd_open");
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return error;
+  }
+  ::fcntl(pidfd.get(), F_SETFD, FD_CLOEXEC);
+  std::unique_ptr<Child> child(new Child(loop, pid, std::move(pidfd), std::move(on_exit)));
+  living().insert(pid);
+  auto watch = loop.add(child->pidfd_.get(), EPOLLIN, *child);
+  if (!watch) return watch.error();
+  child->watch_ = *watch;
+  child->options_ = options;
+  child->failure_ = std::move(failure);
+  return child;
+}
+
+Child::~Child() {
+  if (!pidfd_) return;
+  loop_.remove(watch_, pidfd_.get());
+  signal(SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  living().erase(pid_);
+}
+
+bool Child::is_one(pid_t pid) {
+  return living().contains(pid);
+}
+
+void Child::signal(int number) {
+  if (pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+}
+
+void Child::on_events(std::uint32_t) {
+  siginfo_t info{};
+  ExitStatus status;
+  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) {
+    if (errno != ECHILD) return;
+    status.unknown = true;
+  } else if (info.si_pid == 0) {
+    return;
+  }
+  loop_.remove(watch_, pidfd_.get());
+  pidfd_.reset();
+  living().erase(pid_);
+  if (info.si_code == CLD_EXITED) {
+    status.code = info.si_status;
+  } else {
+    status.signal = info.si_status;
+  }
+  status.not_begun = describe(*failure_, options_);
+  const auto on_exit = std::move(on_exit_);
+  on_exit(status);
+}
+
+}  // namespace mpb

@@ -1,0 +1,104 @@
+// Starting a child process and seeing it end.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/error.hpp"
+#include "common/base/unique_fd.hpp"
+#include "common/io/event_loop.hpp"
+#include "common/process/confinement.hpp"
+
+namespace mpb {
+
+/// What a process that ended says of itself (wait(2)).
+struct ExitStatus {
+  int code = 0;           // exit code, when not killed
+  int signal = 0;         // the signal that killed it; 0: none
+  std::string not_begun;  // why the program never ran; empty: it did
+  bool unknown = false;   // it has ended, and somebody else has taken how
+  [[nodiscard]] std::string to_string() const;
+};
+
+/// Whom a child runs as; unset: as its parent.
+struct Credentials {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+/// Looks names or numbers up (getpwnam(3), getgrnam(3)). `group` empty: the user's own.
+Result<Credentials> find_credentials(const std::string& user, const std::string& group);
+/// This process runs as they say from now on, for good. False: errno says why, and the process may
+/// be neither: it should end. Async-signal-safe.
+bool assume(const Credentials& credentials);
+/// Whether the kernel would let this process do so.
+bool may_assume(const Credentials& credentials);
+/// Whether it lets this process kill one that runs so.
+bool may_kill(const Credentials& credentials);
+
+struct ChildOptions {
+  std::string program;  // searched in PATH when it has no slash
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;  // "NAME=value", all of it
+  std::optional<Credentials> run_as;
+  bool begins_descent = false;  // see common/process/descent.hpp
+  int cgroup = -1;              // open for writing on cgroup.procs: it begins in that group
+  std::shared_ptr<Confinement> confinement;  // null: it keeps what its user may do
+  bool holds_requests = false;  // it calls prepare_signals: none is lost before it does
+};
+
+/// A child process; killed and reaped when destroyed.
+class Child final : private EventHandler {
+ public:
+  /// Starts it with `channel` as its descriptor 3, /dev/null as its standard input, the parent's
+  /// standard output and error, signals as restore_signals leaves them, and nothing else. `on_exit`
+  /// is called once, from the loop, when it has ended and was reaped; it may destroy this object.
+  static Result<std::unique_ptr<Child>> spawn(EventLoop& loop, const ChildOptions& options,
+                                              const UniqueFd& channel,
+                                              std::function<void(ExitStatus)> on_exit);
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child();
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Whether `pid` is that of a Child which has not been waited for.
+  static bool is_one(pid_t pid);
+  /// pidfd_send_signal(2): cannot hit another process. Ignored once the child has ended.
+  void signal(int number);
+
+ private:
+  /// Memory that both share until the child runs its program: why it cannot.
+  struct StartFailure {
+    enum class Step : int { kNone, kConfine, kAssume, kExecute };
+    Step step;
+    int error;
+  };
+  struct Unmap {
+    void operator()(StartFailure* failure) const;
+  };
+  using SharedFailure = std::unique_ptr<StartFailure, Unmap>;
+  static SharedFailure map_failure();
+  [[noreturn]] static void become_child(const char* program, char* const* argv,
+                                        char* const* environment, int channel, int null,
+                                        const ChildOptions& options, StartFailure& failure);
+  static std::string describe(const StartFailure& failure, const ChildOptions& options);
+
+  Child(EventLoop& loop, pid_t pid, UniqueFd pidfd, std::function<void(ExitStatus)> on_exit)
+      : loop_(loop), pid_(pid), pidfd_(std::move(pidfd)), on_exit_(std::move(on_exit)) {}
+  void on_events(std::uint32_t events) override;
+
+  EventLoop& loop_;
+  pid_t pid_;
+  UniqueFd pidfd_;
+  std::function<void(ExitStatus)> on_exit_;
+  ChildOptions options_;
+  SharedFailure failure_;
+  Watch watch_;
+};
+
+}  // namespace mpb

@@ -1,0 +1,103 @@
+#include "broker/operator/control_request.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+
+namespace mpb {
+namespace {
+
+Result<ControlRequest> read(std::string_view text) {
+  return read_control_request(boost::json::parse(text).as_object());
+}
+
+template <class Request>
+Request read_as(std::string_view text) {
+  const auto request = read(text);
+  if (!request || !std::holds_alternative<Request>(*request)) {
+    ADD_FAILURE() << text << ": " << (request ? "another request" : request.error().text);
+    return {};
+  }
+  return std::get<Request>(*request);
+}
+
+std::string error_of(std::string_view text) {
+  const auto request = read(text);
+  return request ? "" : request.error().text;
+}
+
+TEST(ControlRequest, WithoutMembers) {
+  read_as<StatusRequest>(R"({"command":"status"})");
+  read_as<ReloadRequest>(R"({"command":"reload"})");
+  read_as<StopRequest>(R"({"command":"stop"})");
+  for (const std::string name : {"streams", "upstreams", "hooks"}) {
+    EXPECT_EQ(read_as<ListRequest>(R"({"command":")" + name + R"("})").list->name, name);
+  }
+}
+
+TEST(ControlRequest, WithMembers) {
+  EXPECT_EQ(read_as<KickRequest>(R"({"command":"kick","stream":"a.test/live/s"})").stream,
+            "a.test/live/s");
+  EXPECT_EQ(read_as<DrainRequest>(R"({"command":"drain","slot":999})").slot, 999);
+  EXPECT_EQ(read_as<WorkersRequest>(R"({"command":"workers","count":1})").count, 1);
+  const auto route =
+      read_as<PinRequest>(R"({"command":"route","key":"k","slots":[1,0],"listener":"l"})");
+  EXPECT_EQ(route.pin, (Pin{"k", {1, 0}}));
+  EXPECT_EQ(route.listener, "l");
+  const auto vhost =
+      read_as<VhostRequest>(R"({"command":"vhost","name":"a","set":["b=c"],"unset":["d"]})");
+  EXPECT_EQ(vhost.name, "a");
+  EXPECT_FALSE(vhost.remove);
+  EXPECT_EQ(vhost.set, std::vector<std::string>{"b=c"});
+  EXPECT_EQ(vhost.unset, std::vector<std::string>{"d"});
+}
+
+TEST(ControlRequest, WhatIsToBeRemovedNeedsNoMore) {
+  const auto route = read_as<PinRequest>(R"({"command":"route","key":"k","remove":true})");
+  EXPECT_EQ(route.pin, (Pin{"k", {}}));
+  const auto vhost = read_as<VhostRequest>(R"({"command":"vhost","name":"a","remove":true})");
+  EXPECT_TRUE(vhost.remove);
+}
+
+TEST(ControlRequest, AMemberOfTheWrongTypeIsNotTakenForOneThatIsNotThere) {
+  EXPECT_EQ(error_of(R"({"command":"route","key":7,"slots":[1]})"), "'key' must be a text");
+  EXPECT_EQ(error_of(R"({"command":"route","key":"k","slots":[1],"listener":[]})"),
+            "'listener' must be a text");
+  EXPECT_EQ(error_of(R"({"command":"route","key":"k","slots":1})"),
+            "'slots' must be a list of slots");
+  EXPECT_EQ(error_of(R"({"command":"route","key":"k","remove":"yes"})"),
+            "'remove' must be true or false");
+  EXPECT_EQ(error_of(R"({"command":"vhost","name":"a","set":"b=c"})"),
+            "'set' must be a list of KEY=VALUE texts");
+  EXPECT_EQ(error_of(R"({"command":"vhost","name":"a","unset":[1]})"),
+            "'unset' must be a list of keys");
+  EXPECT_EQ(error_of(R"({"command":"kick","stream":null})"), "'stream' must be a text");
+}
+
+TEST(ControlRequest, NumbersAreWholeAndWithinTheirBounds) {
+  for (const char* slot : {"-1", "1000", "1.0", "\"1\"", "null", "18446744073709551615"}) {
+    SCOPED_TRACE(slot);
+    const std::string value(slot);
+    EXPECT_EQ(error_of(R"({"command":"drain","slot":)" + value + "}"),
+              "'slot' must be a whole number from 0 to 999");
+    EXPECT_EQ(error_of(R"({"command":"route","key":"k","slots":[0,)" + value + "]}"),
+              "a slot must be a number from 0 to 999");
+  }
+  EXPECT_EQ(error_of(R"({"command":"drain"})"), "'slot' must be a whole number from 0 to 999");
+  EXPECT_EQ(error_of(R"({"command":"workers","count":0})"),
+            "'count' must be a whole number from 1 to 1000");
+}
+
+TEST(ControlRequest, ThatAskForNothing) {
+  EXPECT_EQ(error_of(R"({"command":"route","key":"k"})"), "'slots' must name at least one slot");
+  EXPECT_EQ(error_of(R"({"command":"route","slots":[1]})"),
+            "'key' must be a text of 1 to 1024 bytes");
+  EXPECT_EQ(error_of(R"({"command":"vhost","name":"a"})"),
+            "'set' must have at least one KEY=VALUE text, or 'unset' a key");
+  EXPECT_NE(error_of(R"({"command":"kick","stream":"a/b"})").find("VHOST/APP/STREAM"),
+            std::string::npos);
+  EXPECT_NE(error_of(R"({"command":"dance"})").find("unknown command 'dance'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mpb

@@ -1,0 +1,517 @@
+#include "proto/channel/message.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "tests/support/message_reencode.hpp"
+
+namespace mpb::channel {
+namespace {
+
+using namespace std::string_literals;
+
+/// A datagram written by hand, independently of the encoder.
+std::string datagram(std::uint8_t type, std::string_view payload, std::uint64_t id = 0,
+                     std::uint16_t flags = 0) {
+  std::string out;
+  append_le(out, std::uint8_t{1});
+  append_le(out, type);
+  append_le(out, flags);
+  append_le(out, static_cast<std::uint32_t>(payload.size()));
+  append_le(out, id);
+  return out.append(payload);
+}
+
+template <class T>
+T expect(std::string_view bytes) {
+  const auto decoded = decode(bytes);
+  EXPECT_TRUE(decoded) << decoded.why();
+  if (!decoded || !std::holds_alternative<T>(*decoded)) {
+    ADD_FAILURE() << "not the expected kind of message";
+    return {};
+  }
+  return std::get<T>(*decoded);
+}
+
+template <class... F>
+std::string encoded(F&&... arguments) {
+  std::string out;
+  encode(out, std::forward<F>(arguments)...);
+  return out;
+}
+
+std::string client(const std::string& fixed, std::size_t key, std::size_t state,
+                   std::size_t prefix) {
+  std::string out = fixed;
+  append_le(out, static_cast<std::uint16_t>(key));
+  append_le(out, static_cast<std::uint16_t>(state));
+  append_le(out, static_cast<std::uint32_t>(prefix));
+  return out + std::string(key, 'k') + std::string(state, 's') + std::string(prefix, 'p');
+}
+
+std::string why(std::string_view bytes) {
+  const auto decoded = decode(bytes);
+  EXPECT_FALSE(decoded);
+  return std::string(decoded.why());
+}
+
+// --- the header ----------------------------------------------------------------------------------
+
+TEST(Message, LiesOnTheWireAsSpecified) {
+  EXPECT_EQ(encoded(Ping{0x0807060504030201}),
+            "\x01\x0c\0\0\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08"s);
+  EXPECT_EQ(encoded(Start{}), datagram(0x04, ""));
+  EXPECT_EQ(encoded(Resync{}), datagram(0x0d, ""));
+  EXPECT_EQ(encoded(Unlisten{9}), datagram(0x03, "", 9));
+  EXPECT_EQ(encoded(Drain{0x01020304}), datagram(0x0b, "\x04\x03\x02\x01"));
+  EXPECT_EQ(encoded(Ready{0x01020304}), datagram(0x11, "\x04\x03\x02\x01"));
+  EXPECT_EQ(encoded(Load{1, 2}), datagram(0x16, "\x01\0\0\0\x02\0\0\0"s));
+}
+
+TEST(Message, ADatagramShorterThanAHeaderIsRefused) {
+  const std::string ping = encoded(Ping{1});
+  for (std::size_t length = 0; length < kHeaderSize; ++length) {
+    EXPECT_EQ(why(std::string_view(ping).substr(0, length)), "shorter than a header");
+  }
+}
+
+TEST(Message, AnotherVersionIsRefused) {
+  for (const char version : {'\0', '\x02', '\xff'}) {
+    std::string ping = encoded(Ping{1});
+    ping[0] = version;
+    EXPECT_EQ(why(ping), "unknown protocol version");
+  }
+}
+
+TEST(Message, ALengthThatIsNotThePayloadsIsRefused) {
+  EXPECT_EQ(why(encoded(Ready{1}) + '\0'), "length does not match");
+  std::string ready = encoded(Ready{1});
+  ready.pop_back();
+  EXPECT_EQ(why(ready), "length does not match");
+}
+
+TEST(Message, APayloadOverTheLimitIsRefused) {
+  EXPECT_EQ(why(datagram(0x07, std::string(kMaxPayload + 8, '\0'))), "payload over the limit");
+  EXPECT_EQ(expect<Settled>(datagram(0x07, std::string(kMaxPayload, '\0'))).handoffs.size(),
+            kMaxPayload);
+}
+
+TEST(Message, EveryUnassignedTypeIsRefused) {
+  std::size_t known = 0;
+  for (unsigned type = 0; type < 256; ++type) {
+    const auto decoded = decode(datagram(static_cast<std::uint8_t>(type), ""));
+    if (decoded || decoded.why() != "unknown message type") ++known;
+  }
+  EXPECT_EQ(known, std::variant_size_v<Message>);
+}
+
+TEST(Message, AFixedPayloadMustFitExactly) {
+  EXPECT_EQ(why(datagram(0x11, "abc")), "payload too short");
+  EXPECT_EQ(why(datagram(0x11, "abcde")), "payload too long");
+  EXPECT_EQ(why(datagram(0x04, "a")), "payload too long");
+  EXPECT_EQ(why(datagram(0x01, std::string(59, '\0'))), "payload too short");
+  EXPECT_EQ(why(datagram(0x01, std::string(61, '\0'))), "payload too long");
+}
+
+// --- each kind -----------------------------------------------------------------------------------
+
+TEST(Message, ConfigureKeepsEveryField) {
+  const Configure sent{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 12, 13, 14};
+  std::string payload = "\x01\0\x02\0"s;
+  for (std::uint32_t field = 3; field <= 11; ++field) append_le(payload, field);
+  append_le(payload, std::uint64_t{12});
+  append_le(payload, std::uint64_t{13});
+  append_le(payload, std::uint32_t{14});
+  EXPECT_EQ(encoded(sent), datagram(0x01, payload));
+  const auto got = expect<Configure>(encoded(sent));
+  EXPECT_EQ(got.slot, 1);
+  EXPECT_EQ(got.max_attempts, 2);
+  EXPECT_EQ(got.max_clients, 3U);
+  EXPECT_EQ(got.window, 4U);
+  EXPECT_EQ(got.header_timeout_ms, 5U);
+  EXPECT_EQ(got.idle_timeout_ms, 6U);
+  EXPECT_EQ(got.send_timeout_ms, 7U);
+  EXPECT_EQ(got.route_timeout_ms, 8U);
+  EXPECT_EQ(got.key_linger_ms, 9U);
+  EXPECT_EQ(got.gop_memory, 12U);
+  EXPECT_EQ(got.media_memory, 13U);
+  EXPECT_EQ(got.silence_timeout_ms, 14U);
+  EXPECT_EQ(got.drain_timeout_ms, 10U);
+  EXPECT_EQ(got.clients_per_source, 11U);
+}
+
+TEST(Message, ReadyTellsWhatTheWorkerTakes) {
+  EXPECT_EQ(expect<Ready>(encoded(Ready{1})).flags, 0);
+  const Ready sent{1, Ready::kTakesChanges};
+  EXPECT_EQ(encoded(sent), datagram(0x11, "\1\0\0\0"s, 0, 1));
+  EXPECT_EQ(expect<Ready>(encoded(sent)).flags, Ready::kTakesChanges);
+}
+
+TEST(Message, ConfigureTellsWhatTheBrokerTakes) {
+  Configure sent;
+  EXPECT_EQ(expect<Configure>(encoded(sent)).flags, 0);
+  sent.flags = Configure::kTakesNotices;
+  EXPECT_EQ(encoded(sent), datagram(0x01, std::string(60, '\0'), 0, 1));
+  EXPECT_EQ(expect<Configure>(encoded(sent)).flags, Configure::kTakesNotices);
+}
+
+TEST(Message, ListenKeepsEveryField) {
+  const std::string bytes = encoded(Listen{7, Listen::kAccepts, 3, "main", "control", "echo"});
+  EXPECT_EQ(bytes, datagram(0x02, "\x03\0\x04\0\x07\0\x04\0maincontrolecho"s, 7, 1));
+  const auto got = expect<Listen>(bytes);
+  EXPECT_EQ(got.listener, 7U);
+  EXPECT_EQ(got.flags, Listen::kAccepts);
+  EXPECT_EQ(got.space, 3);
+  EXPECT_EQ(got.name, "main");
+  EXPECT_EQ(got.protocol, "control");
+  EXPECT_EQ(got.handler, "echo");
+}
+
+TEST(Message, ListenSaysWhoseWordCounts) {
+  const std::string networks = std::string(16, 'a') + "\x20" + std::string(16, 'b') + "\x80";
+  const Listen sent{7, Listen::kProxyProtocol, 3, "r", "rtmp", "", networks};
+  const std::string bytes = encoded(sent);
+  EXPECT_EQ(bytes, datagram(0x02, "\x03\0\x01\0\x04\0\0\0rrtmp"s + networks, 7, 8));
+  const auto got = expect<Listen>(bytes);
+  EXPECT_EQ(got.handler, "");
+  EXPECT_EQ(got.prefix_from, networks);
+  Listen broken = sent;
+  broken.prefix_from.remove_suffix(1);
+  EXPECT_EQ(why(encoded(broken)), "Listen with a broken network");
+}
+
+TEST(Message, ListenBounds) {
+  const std::string longest(kMaxName, 'n');
+  EXPECT_EQ(expect<Listen>(encoded(Listen{65535, 0, 0, longest, longest, longest})).name, longest);
+  const std::string over(kMaxName + 1, 'n');
+  EXPECT_EQ(why(encoded(Listen{1, 0, 0, over, "", ""})), "name too long");
+  EXPECT_EQ(why(encoded(Listen{1, 0, 0, "", over, ""})), "name too long");
+  EXPECT_EQ(why(encoded(Listen{1, 0, 0, "", "", over})), "name too long");
+  EXPECT_EQ(why(encoded(Listen{65536, 0, 0, "a", "b", "c"})), "listener number too large");
+}
+
+TEST(Message, HandoffKeepsEveryField) {
+  const std::string bytes = encoded(Handoff{11, 2, 3, 4, true, "key", "st", "prefix\0x"s});
+  EXPECT_EQ(bytes, datagram(0x12,
+                            "\x02\0\x03\0\x04\x01\0\0"
+                            "\x03\0\x02\0\x08\0\0\0keystprefix\0x"s,
+                            11));
+  const auto got = expect<Handoff>(bytes);
+  EXPECT_EQ(got.handoff, 11U);
+  EXPECT_EQ(got.listener, 2);
+  EXPECT_EQ(got.hops, 3);
+  EXPECT_EQ(got.attempts, 4);
+  EXPECT_TRUE(got.counted);
+  EXPECT_EQ(got.key, "key");
+  EXPECT_EQ(got.state, "st");
+  EXPECT_EQ(got.prefix, "prefix\0x"s);
+}
+
+TEST(Message, DeliverKeepsEveryField) {
+  const std::string bytes = encoded(Deliver{11, 12, 1, 2, 3, 4, false, "key", "st", "prefix"});
+  EXPECT_EQ(bytes, datagram(0x05,
+                            "\x0c\0\0\0\0\0\0\0\x01\0\x02\0\x03\0\0\0\x04\0\0\0\0\0\0\0"
+                            "\x03\0\x02\0\x06\0\0\0keystprefix"s,
+                            11));
+  const auto got = expect<Deliver>(bytes);
+  EXPECT_EQ(got.delivery, 11U);
+  EXPECT_EQ(got.handoff, 12U);
+  EXPECT_EQ(got.origin, 1);
+  EXPECT_EQ(got.listener, 2);
+  EXPECT_EQ(got.epoch, 3U);
+  EXPECT_EQ(got.hops, 4);
+  EXPECT_EQ(got.key, "key");
+  EXPECT_EQ(got.state, "st");
+  EXPECT_EQ(got.prefix, "prefix");
+  EXPECT_FALSE(got.tcp);
+  EXPECT_TRUE(expect<Deliver>(encoded(Deliver{11, 12, 1, 2, 3, 4, true, "", "", ""})).tcp);
+}
+
+TEST(Message, ClientFieldsAtAndOverTheirBounds) {
+  const std::string handoff(8, '\0');
+  const std::string deliver(24, '\0');
+  const auto over = "key, state or prefix too long";
+  for (const auto& [type, fixed] : {std::pair{0x12, handoff}, std::pair{0x05, deliver}}) {
+    const auto t = static_cast<std::uint8_t>(type);
+    const std::size_t left = kMaxClient - kMaxKey;
+    EXPECT_TRUE(decode(datagram(t, client(fixed, kMaxKey, left - kMaxPrefix, kMaxPrefix))));
+    EXPECT_TRUE(decode(datagram(t, client(fixed, kMaxKey, kMaxState, left - kMaxState))));
+    EXPECT_EQ(why(datagram(t, client(fixed, kMaxKey + 1, 0, 0))), over);
+    if (fixed == handoff) {
+      EXPECT_EQ(why(datagram(t, client(fixed, kMaxKey, kMaxState, left - kMaxState + 1))), over);
+    }
+    EXPECT_EQ(why(datagram(t, client(fixed, 0, 0, kMaxPrefix + 1))), over);
+    EXPECT_EQ(why(datagram(t, client(fixed, 3, 3, 3) + "x")), "payload too long");
+  }
+}
+
+TEST(Message, AFullClientFitsAPayload) {
+  EXPECT_LE(24 + 8 + kMaxClient, kMaxPayload);
+}
+
+TEST(Message, VhostsKeepsEveryField) {
+  const std::string bytes = encoded(Vhosts{Vhosts::kFirst | Vhosts::kLast, "[vhost a]\n"});
+  EXPECT_EQ(bytes, datagram(0x0e, "[vhost a]\n", 0, 3));
+  const auto got = expect<Vhosts>(bytes);
+  EXPECT_EQ(got.flags, 3);
+  EXPECT_EQ(got.text, "[vhost a]\n");
+  EXPECT_EQ(expect<Vhosts>(datagram(0x0e, "", 0, Vhosts::kLast)).text, "");
+  const std::string longest(kMaxPayload, 'x');
+  EXPECT_EQ(expect<Vhosts>(encoded(Vhosts{0, longest})).text, longest);
+}
+
+TEST(Message, PongCarriesCounters) {
+  std::string bytes;
+  encode_pong(bytes, 5, std::array<std::uint64_t, 2>{1, 0x0102030405060708});
+  EXPECT_EQ(bytes, datagram(0x17, "\x01\0\0\0\0\0\0\0\x08\x07\x06\x05\x04\x03\x02\x01"s, 5));
+  EXPECT_EQ(expect<Pong>(bytes).nonce, 5U);
+  EXPECT_EQ(why(datagram(0x17, "1234567")), "Pong with a broken counter");
+}
+
+TEST(Message, PongCarriesRefusalsBeforeTheOtherCounters) {
+  std::string bytes;
+  encode_pong(bytes, 5, std::array<std::uint64_t, 1>{7}, std::array<std::uint64_t, 1>{9});
+  EXPECT_EQ(bytes, datagram(0x17, "\1\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0"s, 5, 1));
+  const auto got = expect<Pong>(bytes);
+  EXPECT_EQ(got.refusals, "\7\0\0\0\0\0\0\0"s);
+  EXPECT_EQ(got.counters, "\x09\0\0\0\0\0\0\0"s);
+  const std::string_view fewer = "Pong with fewer counters than it says";
+  EXPECT_EQ(why(datagram(0x17, "", 0, 1)), fewer);
+  EXPECT_EQ(why(datagram(0x17, "\2\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0"s, 0, 1)), fewer);
+  EXPECT_EQ(why(datagram(0x17, std::string(8, '\xff') + std::string(8, '\0'), 0, 1)), fewer);
+}
+
+TEST(Message, NoticeKeepsEveryField) {
+  Notice sent;
+  sent.kind = Notice::Kind::kUnpublish;
+  sent.reason = Reason::kKicked;
+  sent.action = Notice::Action::kPlay;
+  sent.suppressed = 0x01020304;
+  sent.address = "192.0.2.1:5";
+  sent.vhost = "a.test";
+  sent.app = "live";
+  sent.stream = "s";
+  sent.key = "k";
+  const std::string wire = encoded(sent);
+  EXPECT_EQ(wire, datagram(0x1a,
+                           "\x02\x1b\x03\0\x04\x03\x02\x01\x0b\0\x06\0\x04\0\x01\0\x01\0\0\0"
+                           "192.0.2.1:5a.testlivesk"s));
+  const auto got = expect<Notice>(wire);
+  EXPECT_EQ(got.kind, sent.kind);
+  EXPECT_EQ(got.reason, sent.reason);
+  EXPECT_EQ(got.action, sent.action);
+  EXPECT_EQ(got.suppressed, sent.suppressed);
+  EXPECT_EQ(got.address, sent.address);
+  EXPECT_EQ(got.vhost, sent.vhost);
+  EXPECT_EQ(got.app, sent.app);
+  EXPECT_EQ(got.stream, sent.stream);
+  EXPECT_EQ(got.key, sent.key);
+}
+
+TEST(Message, NoticeBounds) {
+  Notice longest;
+  const std::string text(kMaxName, 'x');
+  longest.address = longest.vhost = longest.app = longest.stream = longest.key = text;
+  EXPECT_EQ(expect<Notice>(encoded(longest)).key, text);
+  const std::string over(kMaxName + 1, 'x');
+  for (std::string_view Notice::*field :
+       {&Notice::address, &Notice::vhost, &Notice::app, &Notice::stream, &Notice::key}) {
+    Notice notice;
+    notice.*field = over;
+    EXPECT_EQ(why(encoded(notice)), "text of a Notice too long");
+  }
+  const auto with = [](char kind, char reason, char action) {
+    return datagram(0x1a, std::string{kind, reason, action} + std::string(17, '\0'));
+  };
+  EXPECT_TRUE(decode(with(1, 0, 0)));
+  EXPECT_EQ(why(with(0, 0, 0)), "unknown kind of Notice");
+  EXPECT_EQ(why(with(4, 0, 0)), "unknown kind of Notice");
+  EXPECT_EQ(why(with(3, static_cast<char>(kReasons), 0)), "unknown reason of a Notice");
+  EXPECT_EQ(why(with(3, '\xff', 0)), "unknown reason of a Notice");
+  EXPECT_EQ(why(with(3, 1, 4)), "unknown action of a Notice");
+  EXPECT_EQ(why(datagram(0x1a, std::string(19, '\0'))), "payload too short");
+  EXPECT_EQ(why(datagram(0x1a, "\1" + std::string(20, '\0'))), "payload too long");
+}
+
+TEST(Message, QueryKeepsEveryField) {
+  const std::string bytes = encoded(Query{5, "kick", "a.test/live/s"});
+  EXPECT_EQ(bytes, datagram(0x0f, "\x04\0kicka.test/live/s"s, 5));
+  const auto got = expect<Query>(bytes);
+  EXPECT_EQ(got.nonce, 5U);
+  EXPECT_EQ(got.question, "kick");
+  EXPECT_EQ(got.argument, "a.test/live/s");
+  EXPECT_EQ(expect<Query>(encoded(Query{5, "streams", ""})).argument, "");
+}
+
+TEST(Message, QueryBounds) {
+  const std::string question(kMaxName, 'q');
+  const std::string argument(kMaxArgument, 'a');
+  EXPECT_EQ(expect<Query>(encoded(Query{1, question, argument})).argument, argument);
+  EXPECT_EQ(why(encoded(Query{1, "", argument})), "question empty");
+  EXPECT_EQ(why(encoded(Query{1, question + "q", ""})), "question too long");
+  EXPECT_EQ(why(encoded(Query{1, question, argument + "a"})), "argument too long");
+  EXPECT_EQ(why(datagram(0x0f, "\x05\0kick"s)), "payload too short");
+  EXPECT_EQ(why(datagram(0x0f, "\x05")), "payload too short");
+}
+
+TEST(Message, AnswerKeepsEveryField) {
+  const std::string bytes = encoded(Answer{5, Answer::kLast, "{}"});
+  EXPECT_EQ(bytes, datagram(0x19, "{}", 5, 1));
+  const auto got = expect<Answer>(bytes);
+  EXPECT_EQ(got.nonce, 5U);
+  EXPECT_EQ(got.flags, Answer::kLast);
+  EXPECT_EQ(got.text, "{}");
+  EXPECT_EQ(expect<Answer>(encoded(Answer{5, 0, ""})).text, "");
+}
+
+TEST(Message, AnswerPieceBounds) {
+  const std::string longest(kMaxAnswerPiece, ' ');
+  EXPECT_EQ(expect<Answer>(encoded(Answer{5, 0, longest})).text, longest);
+  EXPECT_EQ(why(encoded(Answer{5, 0, longest + " "})), "piece of an answer too long");
+}
+
+// --- lists ---------------------------------------------------------------------------------------
+
+TEST(Message, AckCarriesTheLoadAndIds) {
+  std::string bytes;
+  encode_ack(bytes, {1, 2}, std::array<std::uint64_t, 2>{3, 4});
+  EXPECT_EQ(bytes, datagram(0x13, "\x01\0\0\0\x02\0\0\0\x03\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0"s));
+  const auto got = expect<Ack>(bytes);
+  EXPECT_EQ(got.load.clients, 1U);
+  EXPECT_EQ(got.load.held, 2U);
+  std::vector<std::uint64_t> ids;
+  for_each_id(got.deliveries, [&](std::uint64_t id) { ids.push_back(id); });
+  EXPECT_EQ(ids, (std::vector<std::uint64_t>{3, 4}));
+  EXPECT_EQ(why(datagram(0x13, std::string(7, '\0'))), "Ack with a broken entry");
+  EXPECT_EQ(why(datagram(0x13, std::string(17, '\0'))), "Ack with a broken entry");
+}
+
+TEST(Message, KeepAndNackEntriesKeepEveryField) {
+  std::string keep;
+  encode_keep(keep, std::array{KeepEntry{1, 2, 3}, KeepEntry{4, 5, 6}});
+  EXPECT_EQ(keep.size(), kHeaderSize + 2 * KeepEntry::kSize);
+  std::vector<std::uint64_t> fields;
+  for_each_keep(expect<Keep>(keep).entries, [&](const KeepEntry& entry) {
+    fields.insert(fields.end(), {entry.handoff, entry.delivery, entry.epoch});
+  });
+  EXPECT_EQ(fields, (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6}));
+
+  std::string nack;
+  encode_nack(nack, std::array{NackEntry{1, NackReason::kFull}, NackEntry{2, NackReason::kLoop}});
+  EXPECT_EQ(nack, datagram(0x08,
+                           "\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0"
+                           "\x02\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0"s));
+  std::vector<NackReason> reasons;
+  for_each_nack(expect<Nack>(nack).entries,
+                [&](const NackEntry& entry) { reasons.push_back(entry.reason); });
+  EXPECT_EQ(reasons, (std::vector{NackReason::kFull, NackReason::kLoop}));
+}
+
+TEST(Message, AnUnknownNackReasonIsRefusedInAnyEntry) {
+  for (const char reason : {'\0', '\x08', '\xff'}) {
+    std::string nack;
+    encode_nack(nack, std::array{NackEntry{1, NackReason::kFull}, NackEntry{2}});
+    nack[kHeaderSize + NackEntry::kSize + 8] = reason;
+    EXPECT_EQ(why(nack), "unknown Nack reason");
+  }
+}
+
+TEST(Message, AListThatIsNotWholeIsRefused) {
+  for (const int type : {0x06, 0x07, 0x08, 0x09, 0x0a, 0x15}) {
+    EXPECT_TRUE(decode(datagram(static_cast<std::uint8_t>(type), ""))) << type;
+    EXPECT_EQ(why(datagram(static_cast<std::uint8_t>(type), "1234567")), "list with a broken entry")
+        << type;
+  }
+}
+
+TEST(Message, KeyListsKeepEveryField) {
+  std::string payload;
+  append_key(payload, {1, 2, "room"});
+  append_key(payload, {3, 4, ""});
+  EXPECT_EQ(payload, "\x01\0\0\0\x02\0\x04\0room\x03\0\0\0\x04\0\0\0"s);
+  for (const Type type : {Type::kOwn, Type::kDisown, Type::kIdle}) {
+    std::string bytes;
+    encode_keys(bytes, type, payload);
+    EXPECT_EQ(bytes, datagram(static_cast<std::uint8_t>(type), payload));
+    EXPECT_TRUE(decode(bytes));
+  }
+  KeyEntry entry;
+  std::string_view rest = payload;
+  ASSERT_TRUE(next_key(rest, entry));
+  EXPECT_EQ(entry.epoch, 1U);
+  EXPECT_EQ(entry.space, 2);
+  EXPECT_EQ(entry.key, "room");
+  ASSERT_TRUE(next_key(rest, entry));
+  EXPECT_EQ(entry.epoch, 3U);
+  EXPECT_EQ(entry.space, 4);
+  EXPECT_EQ(entry.key, "");
+  EXPECT_FALSE(next_key(rest, entry));
+}
+
+TEST(Message, KeysAtAndOverTheirBound) {
+  std::string payload;
+  append_key(payload, {0, 0, std::string(kMaxKey, 'k')});
+  EXPECT_TRUE(decode(datagram(0x09, payload)));
+  payload.clear();
+  append_key(payload, {0, 0, std::string(kMaxKey + 1, 'k')});
+  EXPECT_EQ(why(datagram(0x09, payload)), "list with a broken entry");
+}
+
+TEST(Message, ResyncReportKeepsEveryField) {
+  std::string owned;
+  append_key(owned, {1, 2, "room"});
+  std::string bytes;
+  encode_resync_report(bytes, ResyncReport::kLast, {5, 6}, std::array<std::uint64_t, 1>{7},
+                       std::array{AdoptionEntry{8, 9}}, owned);
+  EXPECT_EQ(bytes, datagram(0x18,
+                            "\x05\0\0\0\x06\0\0\0\x01\0\0\0\x01\0\0\0"
+                            "\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0"s +
+                                owned,
+                            0, 1));
+  const auto got = expect<ResyncReport>(bytes);
+  EXPECT_EQ(got.flags, ResyncReport::kLast);
+  EXPECT_EQ(got.load.clients, 5U);
+  EXPECT_EQ(got.load.held, 6U);
+  EXPECT_EQ(load_le<std::uint64_t>(got.unsettled.data()), 7U);
+  EXPECT_EQ(adoption_entry_at(got.adopted, 0).handoff, 8U);
+  EXPECT_EQ(adoption_entry_at(got.adopted, 0).origin, 9);
+  EXPECT_EQ(got.owned, owned);
+}
+
+TEST(Message, ResyncReportCountsBeyondThePayloadAreRefused) {
+  for (const auto& counts : {"\xff\xff\xff\xff\0\0\0\0"s, "\0\0\0\0\xff\xff\xff\xff"s,
+                             "\0\0\0\x20\0\0\0\0"s, "\x01\0\0\0\0\0\0\0"s}) {
+    EXPECT_EQ(why(datagram(0x18, std::string(8, '\0') + counts)),
+              "ResyncReport with a broken entry");
+  }
+}
+
+TEST(Message, OnlyClientsAndAcceptingListenersCarryADescriptor) {
+  EXPECT_TRUE(carries_descriptor(Handoff{}));
+  EXPECT_TRUE(carries_descriptor(Deliver{}));
+  EXPECT_TRUE(carries_descriptor(Listen{1, Listen::kAccepts | Listen::kServeLocal, 0, "", "", ""}));
+  EXPECT_FALSE(carries_descriptor(Listen{1, Listen::kServeLocal, 0, "", "", ""}));
+  EXPECT_FALSE(carries_descriptor(Ack{}));
+  EXPECT_FALSE(carries_descriptor(Start{}));
+  EXPECT_FALSE(carries_descriptor(Vhosts{1, "[vhost a]"}));
+}
+
+TEST(ByteReader, StaysFailedAfterAFieldThatDoesNotFit) {
+  ByteReader in("abc");
+  EXPECT_EQ(in.number<std::uint32_t>(), 0U);
+  EXPECT_FALSE(in.ok());
+  EXPECT_EQ(in.bytes(1), "");
+  EXPECT_FALSE(in.at_end());
+}
+
+TEST(ByteReader, HugeCountsDoNotOverflow) {
+  ByteReader in("abc");
+  EXPECT_EQ(in.bytes(SIZE_MAX), "");
+  EXPECT_FALSE(in.ok());
+}
+
+}  // namespace
+}  // namespace mpb::channel

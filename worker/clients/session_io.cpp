@@ -1,0 +1,360 @@
+// Session: writing, deadlines and the end of a connection.
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "common/io/channel.hpp"
+#include "common/io/socket_options.hpp"
+#include "common/log/log.hpp"
+#include "worker/clients/session.hpp"
+#include "worker/link/handoffs.hpp"
+#include "worker/service.hpp"
+#include "worker/worker_context.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::chrono::minutes kWary{1};       // after a call that may have waited
+constexpr std::chrono::minutes kVeryWary{10};  // after one that was made to
+constexpr RateLimit kLines{3, Duration{60'000}};
+
+/// Which of the limits ends a client that has said nothing.
+Reason silence_reason(const WorkerSettings& settings) {
+  const bool idle =
+      settings.idle_timeout.count() != 0 &&
+      (settings.silence_timeout.count() == 0 || settings.idle_timeout < settings.silence_timeout);
+  return idle ? Reason::kIdleTimeout : Reason::kSilenceTimeout;
+}
+
+}  // namespace
+
+bool Session::answer(std::string_view text) {
+  if (!write_or_keep(text)) {
+    close();
+    return false;
+  }
+  if (output_.size() <= kMaxUnsent) return true;
+  count_slow();
+  close();
+  return false;
+}
+
+bool Session::write_or_keep(std::string_view text) {
+  std::size_t written = 0;
+  if (output_.empty()) {
+    const ssize_t count = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count < 0 && !is_momentary(errno)) return false;
+    written = count < 0 ? 0 : static_cast<std::size_t>(count);
+  }
+  output_ += text.substr(written);
+  return true;
+}
+
+bool Session::write(std::string_view text) {
+  if (state_ != State::kServing || detached_) return false;
+  if (output_.size() + text.size() > kMaxUnsent) return false;
+  const bool waited = !output_.empty();
+  if (!write_or_keep(text)) return false;
+  account_memory();
+  if (waited || output_.empty()) return true;
+  // Where it is not watched yet, this is within its first callback, and follows.
+  if (watch_.active() && watch_what_matters()) set_deadline();
+  return state_ == State::kServing;
+}
+
+void Session::on_writable() {
+  if (output_.empty()) return finish_writing();
+  const ssize_t count =
+      ::send(fd_.get(), output_.data(), output_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count < 0) {
+    if (!is_momentary(errno)) close();
+    return;
+  }
+  output_.erase(0, static_cast<std::size_t>(count));
+  if (!output_.empty()) return set_deadline();
+  output_ = std::string();
+  finish_writing();
+}
+
+void Session::finish_writing() {
+  if (state_ == State::kClosing) return linger();
+  if (state_ == State::kMoving) return park();
+  if (std::exchange(yielded_, false)) return consume({});
+  if (std::exchange(blocked_, false)) {
+    service_->handler->on_writable(client_);
+    if (state_ != State::kServing) return;
+  }
+  if (watch_what_matters()) set_deadline();
+}
+
+bool Session::may_send() {
+  // While another worker may have the client, nothing is said to it from here.
+  const bool may = output_.empty() && state_ == State::kServing;
+  if (!may) blocked_ = true;
+  return may;
+}
+
+std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
+  if (!may_send()) return 0;
+  std::size_t size = 0;
+  for (const iovec& slice : slices) size += slice.iov_len;
+  msghdr header{};
+  header.msg_iov = const_cast<iovec*>(slices.data());
+  header.msg_iovlen = slices.size();
+  return sent(::sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT), size);
+}
+
+std::optional<std::size_t> Session::send_file(int file, off_t place, std::size_t size) {
+  if (!may_send()) return 0;
+  if (wary()) return std::nullopt;
+  mend_once();
+  const auto interruptions = TurnGuard::count();
+  const ssize_t count = ::sendfile(fd_.get(), file, &place, size);
+  const int error = errno;
+  if (TurnGuard::count() != interruptions && !endure_interruption()) return std::nullopt;
+  errno = error;
+  return sent(count, size);
+}
+
+void Session::mend_once() {
+  if (exposed_ && !std::exchange(mended_, true)) mend_flags(fd_.get());
+}
+
+ssize_t Session::receive(std::span<char> buffer) {
+  // Descriptors can come along on a unix socket alone.
+  return kind_ == StreamKind::kTcp ? ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)
+                                   : receive_bytes(fd_.get(), buffer.data(), buffer.size());
+}
+
+bool Session::wary() const {
+  return exposed_ && worker_->loop.now() < worker_->wary_until;
+}
+
+bool Session::endure_interruption() {
+  if (!exposed_) return true;
+  const TimePoint now = worker_->loop.now();
+  const bool made_to_wait = mend_flags(fd_.get());
+  worker_->wary_until = std::max(worker_->wary_until, now + (made_to_wait ? kVeryWary : kWary));
+  if (!made_to_wait) return true;
+  RateBucket& lines = worker_->blocking_lines;
+  if (lines.ready(now, kLines)) {
+    log_warning("client.closed")("listener", service_->name)("key", std::string(client_.key))(
+        "untold", lines.take(now, kLines))(
+        "why", "another process made its socket blocking, and this worker wait");
+  } else {
+    lines.hold_back();
+  }
+  ::shutdown(fd_.get(), SHUT_RDWR);  // whoever uses it next is told
+  return false;
+}
+
+std::optional<std::size_t> Session::sent(ssize_t count, std::size_t size) {
+  if (count < 0 && !is_momentary(errno)) return std::nullopt;
+  const std::size_t taken = count < 0 ? 0 : static_cast<std::size_t>(count);
+  const bool was_blocked = std::exchange(blocked_, taken < size);
+  if (watch_.active() && blocked_ != was_blocked && !watch_what_matters()) return std::nullopt;
+  if (blocked_ && (taken > 0 || !was_blocked)) set_deadline();
+  return taken;
+}
+
+void Session::proceed() {
+  if (!std::exchange(waiting_, false)) return;
+  called_for_ = true;
+  work([this] { consume({}); });
+}
+
+void Session::finish() {
+  if (state_ == State::kParked) return close();
+  blocked_ = waiting_ = detached_ = false;
+  reject({});
+}
+
+void Session::count_slow() {
+  ++service_->counters.closed_slow;
+  if (service_->handler) service_->handler->on_slow(client_);
+}
+
+void Session::close_slow() {
+  ++service_->counters.closed_slow;
+  close();
+}
+
+void Session::exempt_from_idle(bool exempt) {
+  idle_exempt_ = exempt;
+}
+
+void Session::note_progress(bool unread) {
+  blocked_ = unread;
+  set_deadline();
+}
+
+void Session::reject(std::string_view text) {
+  if (!text.empty() && !answer(text)) return;
+  if (output_.empty()) return linger();
+  state_ = State::kClosing;
+  if (watch(EPOLLOUT)) set_deadline();
+}
+
+/// close() on a socket with unread bytes sends a reset, which can take the last answer away from
+/// the peer. So: end our direction, and read until the peer has ended its own, for a short time.
+void Session::linger() {
+  state_ = State::kLingering;
+  ::shutdown(fd_.get(), SHUT_WR);
+  input_ = std::string();
+  if (discard_input() && watch(EPOLLIN)) set_deadline();
+}
+
+bool Session::discard_input(std::uint32_t events) {
+  // Not the worker's buffer: another client's callback may be at work on that.
+  std::array<char, 16UL * 1024> buffer;  // NOLINT(*-member-init): only written
+  const ssize_t count = receive(buffer);
+  if (count > 0) return true;
+  if (count < 0 && is_momentary(errno)) {
+    if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
+    return true;
+  }
+  close();
+  return false;
+}
+
+/// With answers waiting, the client has to read them before it is read from. While its handler
+/// wants no bytes only its end matters.
+bool Session::watch_what_matters() {
+  if (!output_.empty() || yielded_) return watch(EPOLLOUT);
+  const bool wants_no_end = ended_ || (waiting_ && service_->handler->serves_half_closed());
+  const std::uint32_t reading = wants_no_end ? 0U : waiting_ ? EPOLLRDHUP : EPOLLIN;
+  return watch(blocked_ ? reading | EPOLLOUT : reading);
+}
+
+bool Session::watch(std::uint32_t events) {
+  if (watched_ == events && watch_.active()) return true;
+  if (!watch_.active()) {
+    const auto added = worker_->loop.add(fd_.get(), events, *this);
+    if (!added) {
+      close();
+      return false;
+    }
+    watch_ = *added;
+  } else if (!worker_->loop.modify(watch_, fd_.get(), events)) {
+    close();
+    return false;
+  }
+  watched_ = events;
+  return true;
+}
+
+void Session::unwatch() {
+  worker_->loop.remove(watch_, fd_.get());
+  watched_ = 0;
+}
+
+void Session::set_deadline() {
+  SessionDeadlines& deadlines = worker_->deadlines;
+  const TimePoint now = worker_->loop.now();
+  if (is_silent()) {  // counts from when it was accepted
+    if (!is_linked()) deadlines.silence.restart(*this, now);
+    return;
+  }
+  const bool has_begun =
+      !input_.empty() || so_far_.stage > 0;  // a stage: was answered, and has to go on
+  if (output_.empty() && state_ == State::kClassifying && has_begun) {
+    // Counts from the first byte, however many come and whatever else was waited for meanwhile.
+    if (std::exchange(header_due_, true)) return;
+    if (header_began_ == TimePoint{}) header_began_ = now;
+    return deadlines.header.restart(*this, header_began_);
+  }
+  header_due_ = false;
+  if (state_ == State::kLingering) return deadlines.linger.restart(*this, now);
+  if (state_ == State::kParked) return deadlines.route.restart(*this, now);
+  if (state_ == State::kWaiting) return deadlines.room.restart(*this, now);
+  if (state_ == State::kHeldBack) return deadlines.source.restart(*this, now);
+  if (!output_.empty() || blocked_ || yielded_) return deadlines.send.restart(*this, now);
+  if (idle_exempt_ || waiting_) return DeadlineList<Session>::stop(*this);
+  deadlines.idle.restart(*this, now);
+}
+
+void Session::expire() {
+  ListenerCounters& counters = service_->counters;
+  switch (state_) {
+    case State::kParked:
+      return worker_->handoffs->withdraw(*this) ? refuse() : close_unsettled();
+    case State::kWaiting:
+      return refuse();
+    case State::kHeldBack:
+      return refuse_source();
+    case State::kLingering:
+      break;
+    case State::kClassifying:
+      if (silent_) return close_silent(silence_reason(worker_->settings));
+      ++(header_due_ ? counters.rejected_header : counters.closed_idle);
+      tell_refused(header_due_ ? Reason::kHeaderTimeout : Reason::kIdleTimeout, {});
+      break;
+    default:
+      if (output_.empty() && !blocked_) {
+        ++counters.closed_idle;
+        tell_refused(Reason::kIdleTimeout, client_.key);
+      } else {
+        count_slow();
+      }
+      break;
+  }
+  close();
+}
+
+void Session::close_silent(Reason reason) {
+  work([this] { read_once(); });  // it may have spoken while this process did not run
+  if (!is_silent()) return;
+  ListenerCounters& counters = service_->counters;
+  ++(reason == Reason::kIdleTimeout ? counters.closed_idle : counters.rejected_header);
+  tell_refused(reason, {});
+  close();
+}
+
+void Session::close_unsettled() {
+  ++service_->counters.closed_unsettled;
+  tell_refused(Reason::kRouteTimeout, wanted_);
+  close();
+}
+
+void Session::close() {
+  if (state_ == State::kFree) return;
+  const bool handed_off = state_ == State::kParked;
+  if (handed_off) worker_->handoffs->forget(*this);
+  if (state_ == State::kHeldBack) leave_source_wait();
+  if (service_->handler) service_->handler->on_close(client_);
+  if (exposed_) {
+    worker_->loop.remove(watch_, fd_.get());
+    // The origin may hold its copy a moment longer: the peer sees the end now.
+    if (!handed_off) ::shutdown(fd_.get(), SHUT_RDWR);
+  } else {
+    worker_->loop.forget(watch_);
+  }
+  close_client({std::move(fd_), kind_});
+  detach();
+  --service_->counters.clients;
+  if (counted_) worker_->clients.remove_routed();
+  worker_->clients.forget_source(*this);
+  DeadlineList<Session>::stop(*this);
+  WorkerContext& worker = *worker_;
+  watched_ = 0;
+  state_ = State::kFree;
+  handler_bytes_ = 0;
+  account_memory();
+  wanted_ = std::string();
+  state_on_the_move_ = std::string();
+  accepted_at_ = header_began_ = TimePoint{};
+  input_ = std::string();
+  output_ = std::string();
+  so_far_ = Classification{};
+  client_ = Client{};
+  attempts_ = 0;
+  silent_ = counted_ = shared_ = exposed_ = mended_ = yielded_ = too_many_ = header_due_ = false;
+  blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = ended_ = false;
+  worker.clients.give_back(*this);
+}
+
+}  // namespace mpb

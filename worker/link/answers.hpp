@@ -1,0 +1,37 @@
+// Sends the answers to the broker's Queries in pieces, some in each turn: what else the worker has
+// to say must not wait behind a long answer.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "common/io/channel.hpp"
+#include "common/io/event_loop.hpp"
+
+namespace mpb {
+
+class Answers {
+ public:
+  Answers(EventLoop& loop, Channel& channel) : loop_(loop), channel_(channel) {}
+
+  /// `text`: JSON. One over channel::kMaxAnswer bytes is replaced by an error.
+  void add(std::uint64_t nonce, std::string text);
+  /// At the end of a turn: sends what the broker has room for; the rest follows in later turns.
+  void pump();
+
+ private:
+  struct Pending {
+    std::uint64_t nonce = 0;
+    std::string text;
+    std::size_t sent = 0;
+  };
+  void send_piece();
+
+  EventLoop& loop_;
+  Channel& channel_;
+  std::deque<Pending> pending_;
+  std::string datagram_;
+};
+
+}  // namespace mpb

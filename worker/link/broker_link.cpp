@@ -1,0 +1,273 @@
+#include "worker/link/broker_link.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+#include <span>
+#include <utility>
+
+#include "common/log/log.hpp"
+#include "worker/clients/crowding.hpp"
+#include "worker/clients/memory_reserve.hpp"
+#include "worker/environment.hpp"
+#include "worker/service.hpp"
+#include "worker/worker_context.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::size_t kMaxQueued = 4096;      // datagrams waiting for the broker
+constexpr std::size_t kAdoptionsKept = 1024;  // at least the broker's window of deliveries
+
+std::uint64_t first_handoff_id() {
+  return static_cast<std::uint64_t>(::getpid()) << 32;
+}
+
+}  // namespace
+
+BrokerLink::BrokerLink(WorkerContext& worker, UniqueFd socket, BrokerCommands& commands)
+    : worker_(worker),
+      commands_(commands),
+      channel_(worker.loop, std::move(socket), *this, kMaxQueued),
+      load_(worker, channel_),
+      handoffs_(worker, channel_, load_, first_handoff_id()),
+      answers_(worker.loop, channel_) {}
+
+void BrokerLink::send(std::string_view datagram) {
+  if (!channel_.is_open()) return;
+  const Status sent = channel_.send(datagram, -1, Order::kFree);
+  if (!sent && channel_.is_open()) {
+    channel_.close();
+    on_channel_broken(sent.error());
+  }
+}
+
+void BrokerLink::send_ready() {
+  scratch_.clear();
+  channel::encode(scratch_, channel::Ready{static_cast<std::uint32_t>(::getpid()),
+                                           channel::Ready::kTakesChanges});
+  send(scratch_);
+}
+
+void BrokerLink::on_channel_broken(const Error& why) {
+  commands_.on_broker_gone(why);
+}
+
+void BrokerLink::on_datagram(Datagram& datagram) {
+  const auto message = channel::decode(datagram.bytes);
+  if (message) return on_message(*message, datagram);
+  log_error("channel.broken")("why", message.why());
+  channel_.close();
+  commands_.on_broker_gone(protocol_error(std::string(message.why())));
+}
+
+void BrokerLink::on_message(const channel::Message& message, Datagram& datagram) {
+  using namespace channel;  // NOLINT(*-using-namespace): the message types
+  if (const auto* deliver = std::get_if<Deliver>(&message)) return handle(*deliver, datagram);
+  if (const auto* settled = std::get_if<Settled>(&message)) return handoffs_.on_settled(*settled);
+  if (const auto* keep = std::get_if<Keep>(&message)) return handle(*keep);
+  if (const auto* nack = std::get_if<Nack>(&message)) return handoffs_.on_nack(*nack);
+  if (const auto* own = std::get_if<Own>(&message)) return handle(*own);
+  if (const auto* disown = std::get_if<Disown>(&message)) return handle(*disown);
+  if (const auto* ping = std::get_if<Ping>(&message)) return send_pong(ping->nonce);
+  if (const auto* conf = std::get_if<Configure>(&message)) {
+    takes_notices_ = (conf->flags & Configure::kTakesNotices) != 0;
+    return commands_.on_configure(*conf);
+  }
+  if (const auto* listen = std::get_if<Listen>(&message)) {
+    return commands_.on_listen(*listen, std::move(datagram.fd));
+  }
+  if (const auto* unlisten = std::get_if<Unlisten>(&message)) {
+    return commands_.on_unlisten(static_cast<std::uint16_t>(unlisten->listener));
+  }
+  if (const auto* vhosts = std::get_if<Vhosts>(&message)) return commands_.on_vhosts(*vhosts);
+  if (std::holds_alternative<Start>(message)) return commands_.on_start();
+  if (const auto* drain = std::get_if<Drain>(&message)) {
+    return commands_.on_drain(Duration{drain->deadline_ms});
+  }
+  if (const auto* query = std::get_if<Query>(&message)) {
+    return answers_.add(query->nonce, commands_.answer(query->question, query->argument));
+  }
+  if (std::holds_alternative<Resync>(message)) return send_resync_report();
+  log_warning("channel.unexpected")("type", static_cast<int>(datagram.bytes[1]));
+}
+
+void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
+  Service* service = commands_.find_service(message.listener);
+  if (service == nullptr) return refuse(message, channel::NackReason::kUnknown);
+  if (worker_.draining) return refuse(message, channel::NackReason::kDraining);
+  // The broker may have decided by an older load.
+  if (!worker_.clients.has_room(worker_.settings.max_clients)) {
+    return refuse(message, channel::NackReason::kFull);
+  }
+  if (!fit_in(datagram.fd)) return refuse(message, channel::NackReason::kNoDescriptor);
+  if (worker_.clients.held() >= worker_.clients.descriptor_cap()) {
+    return refuse(message, channel::NackReason::kFull);
+  }
+  // Without memory for it, it stays with its origin.
+  if (!adopt(message, *service, std::move(datagram.fd))) {
+    return refuse(message, channel::NackReason::kFull);
+  }
+  acks_.push_back(message.delivery);
+  remember_adoption(message);
+}
+
+bool BrokerLink::adopt(const channel::Deliver& message, Service& service, UniqueFd fd) {
+  Session* session = nullptr;
+  try {
+    const MemoryReserve::ClientWork at_work;
+    session = &worker_.clients.take();
+    const auto limit = worker_.settings.clients_per_source;
+    const bool admitted = worker_.clients.admit_source(*session, fd.get(), limit);
+    session->adopt(worker_, service, std::move(fd), message);
+    if (!admitted) session->hold_back();
+    to_resume_.push_back(session);
+    return true;
+  } catch (const std::bad_alloc&) {
+    if (session == nullptr) return false;
+    const bool begun = session->state() != Session::State::kFree;
+    begun ? session->disown() : worker_.clients.give_back(*session);
+    return false;
+  }
+}
+
+bool BrokerLink::fit_in(UniqueFd& client) {
+  if (!client) {  // lost on its way, since there was no number for it
+    make_room(worker_);
+    return false;
+  }
+  if (worker_.clients.held() >= worker_.clients.descriptor_cap()) make_room(worker_);
+  client = fit(worker_, std::move(client));
+  return worker_.clients.may_hold(client.get());
+}
+
+void BrokerLink::refuse(const channel::Deliver& message, channel::NackReason reason) {
+  nacks_.push_back({message.delivery, reason});
+  Service* service = commands_.find_service(message.listener);
+  if (service != nullptr) ++service->counters.nacked;
+}
+
+void BrokerLink::handle(const channel::Keep& message) {
+  handoffs_.on_keep(
+      message,
+      [this](Session& session, std::uint64_t delivery) {
+        acks_.push_back(delivery);
+        to_resume_.push_back(&session);
+      },
+      [this](std::uint64_t delivery, channel::NackReason reason) {
+        nacks_.push_back({delivery, reason});
+      });
+}
+
+void BrokerLink::handle(const channel::Own& message) {
+  if (worker_.draining) return;  // it owns nothing any more
+  std::string_view rest = message.entries;
+  channel::KeyEntry entry;
+  while (channel::next_key(rest, entry)) {
+    worker_.keys.own(entry.space, entry.key, entry.epoch, worker_.loop.now());
+  }
+}
+
+void BrokerLink::handle(const channel::Disown& message) {
+  std::string_view rest = message.entries;
+  channel::KeyEntry entry;
+  while (channel::next_key(rest, entry)) {
+    worker_.keys.disown(entry.space, entry.key, entry.epoch);
+  }
+}
+
+void BrokerLink::release(const KeyState& key) {
+  channel::append_key(idle_keys_, {key.epoch, key.space, key.key});
+}
+
+void BrokerLink::remember_adoption(const channel::Deliver& message) {
+  if (adoptions_.size() == kAdoptionsKept) adoptions_.pop_front();
+  adoptions_.push_back({message.handoff, message.origin});
+}
+
+void BrokerLink::send_pong(std::uint64_t nonce) {
+  std::vector<std::uint64_t> counters;
+  commands_.read_counters(counters);
+  scratch_.clear();
+  if (takes_notices_) {
+    channel::encode_pong(scratch_, nonce, worker_.environment->notices.refused(), counters);
+  } else {
+    channel::encode_pong(scratch_, nonce, counters);
+  }
+  send(scratch_);
+}
+
+bool BrokerLink::tell(const Notice& notice) {
+  // What the broker must hear waits behind no notice.
+  if (!takes_notices_ || !channel_.is_open() || channel_.backed_up()) return false;
+  std::string datagram;
+  channel::encode(datagram, notice);
+  send(datagram);
+  return true;
+}
+
+void BrokerLink::send_resync_report() {
+  const std::vector<std::uint64_t> unsettled = handoffs_.unsettled();
+  const std::vector<channel::AdoptionEntry> adopted(adoptions_.begin(), adoptions_.end());
+  const channel::Load load = load_.tell_with_ack();
+  scratch_.clear();
+  channel::encode_resync_report(scratch_, 0, load, unsettled, adopted, {});
+  send(scratch_);
+  std::string owned;
+  const auto send_owned = [&](std::uint16_t flags) {
+    scratch_.clear();
+    channel::encode_resync_report(scratch_, flags, load, {}, {}, owned);
+    send(scratch_);
+    owned.clear();
+  };
+  worker_.keys.for_each_owned([&](const KeyState& key) {
+    channel::append_key(owned, {key.epoch, key.space, key.key});
+    if (owned.size() >= channel::kKeyBatch) send_owned(0);
+  });
+  send_owned(channel::ResyncReport::kLast);
+}
+
+void BrokerLink::flush_acks() {
+  std::span<const std::uint64_t> rest(acks_);
+  while (!rest.empty()) {
+    const auto batch = rest.first(std::min(rest.size(), channel::kMaxListEntries));
+    rest = rest.subspan(batch.size());
+    scratch_.clear();
+    channel::encode_ack(scratch_, load_.tell_with_ack(), batch);
+    send(scratch_);
+  }
+  acks_.clear();
+  std::span<const channel::NackEntry> refused(nacks_);
+  while (!refused.empty()) {
+    const auto batch = refused.first(std::min(refused.size(), channel::kMaxListEntries));
+    refused = refused.subspan(batch.size());
+    scratch_.clear();
+    channel::encode_nack(scratch_, batch);
+    send(scratch_);
+  }
+  const auto is_full = [](const channel::NackEntry& entry) {
+    return entry.reason == channel::NackReason::kFull;
+  };
+  if (std::any_of(nacks_.begin(), nacks_.end(), is_full)) load_.note_refusal();
+  nacks_.clear();
+}
+
+void BrokerLink::flush() {
+  flush_acks();
+  for (std::size_t i = 0; i < to_resume_.size(); ++i) to_resume_[i]->resume();
+  to_resume_.clear();
+  handoffs_.pump();
+  std::string_view rest = idle_keys_;
+  while (!rest.empty()) {
+    scratch_.clear();
+    channel::encode_keys(scratch_, channel::Type::kIdle, channel::take_key_batch(rest));
+    send(scratch_);
+  }
+  idle_keys_.clear();
+  load_.tell_when_due();
+  answers_.pump();
+}
+
+}  // namespace mpb

@@ -1,0 +1,98 @@
+// A worker's end of the channel: checks what the broker says, gathers what the worker has to say
+// during a turn, and sends it at the turn's end.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/io/channel.hpp"
+#include "common/io/event_loop.hpp"
+#include "proto/channel/message.hpp"
+#include "worker/link/answers.hpp"
+#include "worker/link/handoffs.hpp"
+#include "worker/link/load_reporter.hpp"
+
+namespace mpb {
+
+struct WorkerContext;
+
+/// What the broker may ask of a worker; Worker implements it.
+class BrokerCommands {
+ public:
+  virtual void on_configure(const channel::Configure& message) = 0;
+  virtual void on_listen(const channel::Listen& message, UniqueFd socket) = 0;
+  virtual void on_unlisten(std::uint16_t listener) = 0;
+  virtual void on_vhosts(const channel::Vhosts& message) = 0;
+  virtual void on_start() = 0;
+  virtual void on_drain(Duration deadline) = 0;
+  /// Null: there is no such listener here.
+  virtual Service* find_service(std::uint16_t listener) = 0;
+  /// Fills `counters` as Pong has them.
+  virtual void read_counters(std::vector<std::uint64_t>& counters) = 0;
+  /// The JSON text that answers a Query.
+  virtual std::string answer(std::string_view question, std::string_view argument) = 0;
+  virtual void on_broker_gone(const Error& why) = 0;
+
+ protected:
+  ~BrokerCommands() = default;
+};
+
+class BrokerLink final : private ChannelHandler {
+ public:
+  BrokerLink(WorkerContext& worker, UniqueFd socket, BrokerCommands& commands);
+
+  Status open() { return channel_.open(); }
+  [[nodiscard]] bool is_open() const { return channel_.is_open(); }
+  /// Nothing is offered any more: the broker is gone.
+  void abandon() { handoffs_.abandon(); }
+  [[nodiscard]] Handoffs& handoffs() { return handoffs_; }
+  [[nodiscard]] const Channel& channel() const { return channel_; }
+
+  void send_ready();
+  /// This worker no longer has clients of the key and gives it up.
+  void release(const KeyState& key);
+  /// False: the broker cannot be told.
+  bool tell(const Notice& notice);
+  /// The end of a turn: Acks first, then the clients they were for, then everything else.
+  void flush();
+
+ private:
+  void on_datagram(Datagram& datagram) override;
+  void on_channel_broken(const Error& why) override;
+
+  void on_message(const channel::Message& message, Datagram& datagram);
+  void handle(const channel::Deliver& message, Datagram& datagram);
+  /// False: there is no memory for it.
+  bool adopt(const channel::Deliver& message, Service& service, UniqueFd fd);
+  void handle(const channel::Keep& message);
+  void handle(const channel::Own& message);
+  void handle(const channel::Disown& message);
+  void send_pong(std::uint64_t nonce);
+  void send_resync_report();
+
+  /// Whether a client that comes has a descriptor here, as far as room can be made for it.
+  bool fit_in(UniqueFd& client);
+  void refuse(const channel::Deliver& message, channel::NackReason reason);
+  void remember_adoption(const channel::Deliver& message);
+  void flush_acks();
+  void send(std::string_view datagram);
+
+  WorkerContext& worker_;
+  BrokerCommands& commands_;
+  Channel channel_;
+  LoadReporter load_;
+  Handoffs handoffs_;
+  Answers answers_;
+  std::vector<std::uint64_t> acks_;
+  std::vector<channel::NackEntry> nacks_;
+  std::vector<Session*> to_resume_;               // adopted or kept in this turn, not Acked yet
+  std::string idle_keys_;                         // entries of an Idle message
+  std::deque<channel::AdoptionEntry> adoptions_;  // the last ones, for Resync
+  std::string scratch_;
+  bool takes_notices_ = false;  // the broker does; those of before did not
+};
+
+}  // namespace mpb

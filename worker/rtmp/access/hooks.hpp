@@ -1,0 +1,142 @@
+// HTTP callbacks in SRS's form: asks or tells a web server what a client is about to do.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/keyed_map.hpp"
+#include "common/config/vhost_settings.hpp"
+#include "common/io/event_loop.hpp"
+#include "proto/channel/notice.hpp"
+#include "worker/environment.hpp"
+#include "worker/names/name_resolver.hpp"
+#include "worker/rtmp/access/failure_reports.hpp"
+#include "worker/rtmp/access/hook_queue.hpp"
+#include "worker/rtmp/access/http_poster.hpp"
+
+namespace mpb::rtmp {
+
+/// What happened, as the web server is told.
+struct HookEvent {
+  std::string_view action;      // "on_connect", "on_publish", "on_play", "on_unpublish", "on_stop"
+  std::uint64_t client_id = 0;  // unique in this process
+  std::string ip;
+  std::string vhost;
+  std::string app;
+  std::string tc_url;
+  std::string page_url;  // of on_connect and on_play; may be empty
+  std::string stream;    // not of on_connect
+  std::string param;     // "key=abc&x=y"
+  std::string section;   // of the vhost, in the configuration: not told
+};
+
+/// Since the worker's start.
+struct HookCounters {
+  std::uint64_t asked = 0;
+  std::uint64_t told = 0;
+  std::uint64_t refused = 0;  // by the web server; or names that JSON cannot say
+  std::uint64_t failed = 0;   // no answer that can be understood, or none in time
+  std::uint64_t dropped = 0;  // not sent, for want of a place or descriptor here
+};
+
+/// The document that is posted; nothing: a name is not UTF-8, and JSON cannot say it.
+std::optional<std::string> hook_document(const HookEvent& event, std::string_view server_id,
+                                         std::string_view client_id);
+
+enum class HookAnswer : std::uint8_t {
+  kConsent,  // 200 with "0" or {"code": 0}
+  kRefusal,  // 200 with another number or code; 400 to 499
+  kFailure,  // anything else: a web server that has trouble of its own
+  kNotSent,  // nobody was asked, for want of something here
+};
+HookAnswer read_hook_answer(unsigned status, std::string_view body);
+
+/// The worker's hooks, made by Environment::shared<Hooks>(). All of it belongs to the loop's
+/// thread; the requests are done by another, which starts with the first of them.
+class Hooks final : private EventHandler {
+ public:
+  /// Answers "hooks" of the operator's.
+  explicit Hooks(Environment& environment);
+  /// Drops what is under way; no Done is called any more.
+  ~Hooks();
+  Hooks(const Hooks&) = delete;
+  Hooks& operator=(const Hooks&) = delete;
+
+  /// kNone: it is allowed; else kHookRefused, kHookFailed, kHookTimeout or kHookBusy, and `why` in
+  /// words for the client.
+  using Done = std::function<void(Reason refused, std::string_view why)>;
+
+  /// Posts `event` to `url` (not empty) and calls `done` in a later turn of the loop, unless
+  /// cancelled: within settings.timeout of its getting a place among those under way, for which it
+  /// waits no longer than that. Settings.fail_open says what no answer of the server means; who got
+  /// no place is refused whatever it says, since clients can bring that about.
+  std::uint64_t ask(const std::string& url, const HookEvent& event, const HookSettings& settings,
+                    Done done);
+  /// `done` is not called any more. The web server may have been asked already. Unknown and past
+  /// tickets are ignored.
+  void cancel(std::uint64_t ticket);
+  /// Posts without waiting for consent (on_unpublish, on_stop).
+  void tell(const std::string& url, const HookEvent& event, const HookSettings& settings);
+
+  [[nodiscard]] const HookCounters& counters() const { return counters_; }
+
+ private:
+  struct Request {
+    std::string action;
+    std::string url;
+    std::string server;  // "host:port"; empty: its URL is none
+    std::string host;    // to which it was sent
+    bool fail_open = false;
+    bool cancelled = false;
+    Done done;                     // null: nobody waits for the answer
+    std::optional<HttpPost> post;  // until it is sent
+    TimePoint asked{};
+    std::optional<EventLoop::TimerId> timer;  // settles it; it is not under way
+    std::optional<std::uint64_t> look_up;     // of its host, once it has a place
+  };
+
+  struct Settlement {
+    HookAnswer answer = HookAnswer::kFailure;
+    std::string why;                      // for the operator
+    Reason reason = Reason::kHookFailed;  // of a failure
+  };
+
+  void on_events(std::uint32_t events) override;
+  std::uint64_t post(const std::string& url, const HookEvent& event, const HookSettings& settings,
+                     Done done);
+  void enter(std::uint64_t ticket, Request& request, const HookEvent& event);
+  void settle_later(std::uint64_t ticket, Request& request, Settlement settlement);
+  void settle(std::uint64_t ticket, const Settlement& settlement);
+  void expire(std::uint64_t ticket);
+  void pump();
+  void send(std::uint64_t ticket);
+  void send_to(std::uint64_t ticket, const NameResolver::Found& found, Duration passed);
+  void finish(std::uint64_t ticket, HookQueue::Outcome outcome, std::string_view why);
+  void take(const HttpReply& reply);
+  Status start();
+  void count(const std::string& server, std::uint64_t HookCounters::*counter);
+  [[nodiscard]] std::string report() const;
+  void report_failure(const Request& request, std::string_view why, bool let_in);
+  void write(const FailureReports::Line& line);
+  void report_later();
+
+  Environment& environment_;
+  NameResolver& names_;
+  std::string server_id_;
+  std::unique_ptr<HttpPoster> poster_;  // null before the first request
+  Watch watch_;
+  HookQueue queue_;
+  KeyedMap<std::uint64_t, Request> requests_;
+  std::uint64_t last_ticket_ = 0;
+  HookCounters counters_;
+  std::map<std::string, HookCounters> by_server_;
+  FailureReports reports_;
+  std::optional<EventLoop::TimerId> report_timer_;
+};
+
+}  // namespace mpb::rtmp

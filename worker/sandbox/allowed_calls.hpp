@@ -1,0 +1,17 @@
+// The system calls of a worker that is ready: those that serving clients takes, and what its
+// handlers have declared.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/process/syscall_filter.hpp"
+#include "worker/needs.hpp"
+
+namespace mpb {
+
+/// `own`: the worker's pid. What is known and not allowed fails with EPERM, what is unknown with
+/// ENOSYS, so that libraries take an older call instead.
+std::vector<sock_filter> worker_filter(const Needs& needs, std::uint32_t own);
+
+}  // namespace mpb

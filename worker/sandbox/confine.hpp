@@ -1,0 +1,34 @@
+// A worker gives up what it does not need: files and other processes before it has a second thread,
+// system calls, in all threads, when it is ready. For good. What the kernel does not know is left
+// out (see missing_for_sandbox in common/process/confinement.hpp); what fails although it does is
+// an error.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/error.hpp"
+#include "common/config/settings.hpp"
+#include "worker/needs.hpp"
+
+namespace mpb {
+
+/// Of a worker under a broker. `needs`: of all that its program has handlers for.
+Status confine_worker(const Needs& needs);
+/// Of a single process that has opened its listeners, which takes looking at others where one
+/// cannot be had. A thread that the log has by then is left out. It reads its configuration again,
+/// opens the paths of its unix listeners again and tells the service manager of both.
+Status confine_single_process(const Needs& needs, std::span<const ListenerSettings> listeners);
+
+/// `needs`: of the handlers whose clients it serves.
+Status confine_calls(const Needs& needs);
+/// The paths that looking names up takes, if `etc` is /etc: that folder, and those of files that
+/// its symbolic links lead to. Folders, for the files are replaced while workers run and rules for
+/// them would hold for what is gone; only of a folder below / (/run, /root) it is the file.
+std::vector<std::string> paths_of_names(const std::filesystem::path& etc);
+/// What a single process needs besides its handlers.
+Needs needs_of_single_process();
+
+}  // namespace mpb
