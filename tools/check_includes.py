@@ -1,4 +1,4 @@
-"""Checks that includes point one way: proto <- common <- {broker, worker}.
+"""Checks that includes point one way, from room to room; a room is a folder.
 
 Prints each include that does not and exits 1 when there is one. usage: check_includes.py"""
 
@@ -8,17 +8,48 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# What the files of a folder may include, besides their own folder.
+COMMON = ["common/base", "common/io", "common/log", "common/asio", "common/process",
+          "common/config", "common/listen"]
+# What the files of a room may include, besides their own. Rooms that are missing may be included
+# by nobody, and include nothing.
 ALLOWED = {
-    "proto": set(),
-    "common": {"proto"},
-    "broker": {"common", "proto"},
-    "worker": {"common", "proto"},
-    "mpctl": {"common", "proto"},
-    "bench": {"common", "proto"},
+    "proto/base": [],
+    "proto/channel": ["proto/base"],
+    "proto/control": ["proto/base"],
+    "proto": ["proto/base", "proto/channel", "proto/control"],
+    "proto/rtmp": ["proto", "proto/base"],
+    "common/base": ["proto/base"],
+    "common/io": ["common/base", "proto/channel"],
+    "common/log": ["common/base", "common/io"],
+    "common/asio": ["common/base", "common/io", "common/log"],
+    "common/process": ["common/base", "common/io", "common/log"],
+    "common/config": ["common/base", "common/io", "common/log", "common/process", "proto",
+                      "proto/channel"],
+    "common/listen": [*COMMON, "proto/channel"],
+    "broker/dispatch": ["common/base", "common/config", "common/io", "proto/channel"],
+    "broker/operator": [*COMMON, "broker/dispatch", "proto/channel"],
+    "broker/workers": [*COMMON, "broker/dispatch", "broker/operator", "proto/base",
+                       "proto/channel"],
+    "broker": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers", "proto/channel"],
+    "worker/sandbox": [*COMMON, "worker"],
+    "worker/names": [*COMMON, "worker"],
+    # A worker, its clients and its link to the broker know each other.
+    "worker/clients": [*COMMON, "proto", "proto/channel", "worker", "worker/link"],
+    "worker/link": [*COMMON, "proto/channel", "worker", "worker/clients"],
+    "worker": [*COMMON, "proto", "proto/channel", "proto/control", "proto/rtmp", "worker/clients",
+               "worker/link", "worker/rtmp", "worker/sandbox"],
+    "worker/rtmp/access": [*COMMON, "proto/channel", "proto/rtmp", "worker", "worker/names"],
+    "worker/rtmp/forward": [*COMMON, "proto/channel", "proto/rtmp", "worker", "worker/clients",
+                            "worker/names", "worker/rtmp/access"],
+    "worker/rtmp/relay": [*COMMON, "proto/base", "proto/channel", "proto/rtmp", "worker",
+                          "worker/clients", "worker/rtmp/access"],
+    "worker/rtmp": ["worker", "worker/rtmp/forward", "worker/rtmp/relay"],
+    "mpctl": COMMON,
+    "bench": [*COMMON, "proto", "proto/base", "proto/channel", "proto/control", "proto/rtmp"],
 }
+TOPS = ("proto", "common", "broker", "worker", "mpctl", "bench")
 # The broker parses nothing that a client sent.
-CLIENT_PARSERS = re.compile(r"proto/(control\.hpp|classifier\.hpp|rtmp/)")
+CLIENT_PARSERS = re.compile(r"proto/(control/|classifier\.hpp|rtmp/)")
 WITHOUT_CLIENT_PARSERS = {"common", "broker", "mpctl"}
 # Pure formats know no system.
 SYSTEM = re.compile(r"(sys/|arpa/|netinet/|linux/|unistd\.h|fcntl\.h|chrono$|thread$|fstream$)")
@@ -26,29 +57,38 @@ SYSTEM = re.compile(r"(sys/|arpa/|netinet/|linux/|unistd\.h|fcntl\.h|chrono$|thr
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
-def objection(folder, quoted, target):
-    """Why a file of `folder` must not include `target`; empty when it may."""
+def room_of(path):
+    """The folder of a file; of the load clients and floors all are one room."""
+    folder = str(pathlib.PurePosixPath(path).parent)
+    return "bench" if folder.startswith("bench") else folder
+
+
+def objection(path, quoted, target):
+    """Why `path` must not include `target`; empty when it may."""
+    room, top = room_of(path), path.split("/")[0]
     if not quoted:
-        return "proto is pure: no system, no clock" if folder == "proto" and SYSTEM.match(
+        return "proto is pure: no system, no clock" if top == "proto" and SYSTEM.match(
             target) else ""
-    of = target.split("/")[0]
     if "/" not in target:
         return "write it from the top of the source tree"
-    if of != folder and of not in ALLOWED[folder]:
-        return f"{folder} may include " + ", ".join(sorted(ALLOWED[folder] | {folder})) + " only"
-    if CLIENT_PARSERS.match(target) and folder in WITHOUT_CLIENT_PARSERS:
-        return f"{folder} must know no parser of client bytes"
+    if room not in ALLOWED:
+        return f"{room} is no room that check_includes.py knows"
+    if room_of(target) not in [room, *ALLOWED[room]]:
+        return f"{room} may include " + ", ".join([room, *ALLOWED[room]]) + " only"
+    if CLIENT_PARSERS.match(target) and top in WITHOUT_CLIENT_PARSERS:
+        return f"{top} must know no parser of client bytes"
     return ""
 
 
 def main():
     count, found = 0, 0
-    for folder in ALLOWED:
+    for folder in TOPS:
         for path in sorted((ROOT / folder).rglob("*.[ch]pp")):
             count += 1
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 include = INCLUDE.match(line)
-                why = objection(folder, include[1] == '"', include[2]) if include else ""
+                why = (objection(str(path.relative_to(ROOT)), include[1] == '"', include[2])
+                       if include else "")
                 if why:
                     found += 1
                     print(f"{path.relative_to(ROOT)}:{number}: includes {include[2]}: {why}")
