@@ -23,6 +23,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "common/log/log.hpp"
+
 namespace mpb {
 namespace {
 
@@ -163,6 +165,7 @@ TEST_F(AsioHostTest, APostWithinATurnRunsAtItsEnd) {
 
 TEST_F(AsioHostTest, WhatAHandlerThrowsIsLoggedAndTheOthersGoOn) {
   int called = 0;
+  set_log_level(LogLevel::kInfo);  // whatever others have left
   testing::internal::CaptureStderr();
   asio::post(context(), [] { throw std::runtime_error("a fault of a handler"); });
   asio::post(context(), [&] { ++called; });
