@@ -1,6 +1,7 @@
 // A worker whose service is a coroutine for each client.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,7 +16,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
-#include "common/log/log.hpp"
 #include "tests/support/lone_worker.hpp"
 #include "worker/asio.hpp"
 
@@ -200,21 +200,32 @@ TEST_F(AsioServiceTest, AReadCanBeGivenUp) {
   EXPECT_EQ(worker_->hear(client, 100), "hello");
 }
 
-TEST_F(AsioServiceTest, AnExceptionEndsItsClientOnlyAndIsLogged) {
-  serve([](AsioClient client) -> asio::awaitable<void> {
-    if (client.key == "bad") throw std::runtime_error("a fault of the service");
-    co_await echo(std::move(client));
-  });
+asio::awaitable<void> fail_at_bad_ones(AsioClient client) {
+  if (client.key == "bad") throw std::runtime_error("a fault of the service");
+  co_await echo(std::move(client));
+}
+
+TEST_F(AsioServiceTest, AnExceptionEndsItsClientOnly) {
+  serve(fail_at_bad_ones);
   const UniqueFd good = worker_->deliver("good");
-  set_log_level(LogLevel::kInfo);  // whatever others have left
-  testing::internal::CaptureStderr();
   const UniqueFd bad = worker_->deliver("bad");
   EXPECT_TRUE(worker_->sees_end(bad));
   worker_->say(good, "hello");
   EXPECT_EQ(worker_->hear(good, 5), "hello");
-  const std::string log = testing::internal::GetCapturedStderr();
-  EXPECT_NE(log.find("event=coroutine.failed"), std::string::npos) << log;
-  EXPECT_NE(log.find("a fault of the service"), std::string::npos) << log;
+}
+
+using AsioServiceDeathTest = AsioServiceTest;
+
+TEST_F(AsioServiceDeathTest, AnExceptionIsLogged) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // the log opens its output once
+  EXPECT_EXIT(
+      {
+        serve(fail_at_bad_ones);
+        const UniqueFd bad = worker_->deliver("bad");
+        worker_->sees_end(bad);
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0), "event=coroutine.failed key=bad .*\"a fault of the service\"");
 }
 
 TEST_F(AsioServiceTest, CoroutinesEndWithTheirWorker) {
