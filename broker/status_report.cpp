@@ -7,8 +7,8 @@
 
 #include <boost/json/array.hpp>
 
-#include "broker/operator/counter_report.hpp"
 #include "broker/workers/counter_totals.hpp"
+#include "common/base/counter_json.hpp"
 #include "common/io/foreign_descriptor.hpp"
 #include "common/log/log.hpp"
 #include "common/process/process.hpp"
@@ -32,14 +32,6 @@ std::string_view to_string(Policy policy) {
       return "local";
   }
   return "?";
-}
-
-bool of_handoffs(const CounterInfo& counter) {
-  return counter.name.starts_with(kHandoffs);
-}
-
-bool counts(const CounterInfo& counter) {
-  return counter.kind == CounterKind::kCount;
 }
 
 /// All reasons, those that did not occur too.
@@ -102,7 +94,7 @@ object StatusReport::listener(const ListenerSet::Listener& entry,
                 {"policy", to_string(settings.policy)},
                 {"sticky", settings.sticky},
                 {"overflow", settings.overflow_rule() == Overflow::kSpill ? "spill" : "refuse"}};
-  put(report, sum, std::not_fn(of_handoffs));
+  put(report, sum, std::not_fn(&CounterInfo::of_handoffs));
   return report;
 }
 
@@ -137,7 +129,7 @@ object StatusReport::worker(Slot slot) const {
     add(sum, one);
     listeners.push_back(worker_listener(one));
   }
-  put(report, sum, counts);
+  put(report, sum, &CounterInfo::counts);
   report["listeners"] = std::move(listeners);
   return report;
 }
@@ -145,9 +137,9 @@ object StatusReport::worker(Slot slot) const {
 object StatusReport::worker_listener(const ListenerCounters& counters) const {
   const auto* known = broker_.listeners_.find(static_cast<std::uint16_t>(counters.listener));
   object report{{"name", known != nullptr ? known->settings.name : "(withdrawn)"}};
-  put(report, counters, std::not_fn(of_handoffs));
+  put(report, counters, std::not_fn(&CounterInfo::of_handoffs));
   for (const auto& counter : ListenerCounters::counters()) {
-    if (of_handoffs(counter)) {
+    if (counter.of_handoffs()) {
       put(report, counter.name.substr(kHandoffs.size()), counters.*counter.value);
     }
   }
@@ -180,15 +172,15 @@ object StatusReport::totals() const {
   for (auto& [slot, worker] : totals.workers) {
     worker.slot.restarts = broker_.supervisor_.restarts(slot);
     object report{{"slot", slot}};
-    put(report, worker.slot, counts);
-    put(report, worker.own, counts);
-    put(report, worker.listeners, counts);
+    put(report, worker.slot, &CounterInfo::counts);
+    put(report, worker.own, &CounterInfo::counts);
+    put(report, worker.listeners, &CounterInfo::counts);
     workers.push_back(std::move(report));
   }
   boost::json::array listeners;
   for (const auto& [number, entry] : broker_.listeners_.all()) {
     object report{{"name", entry.settings.name}, {"address", entry.address}};
-    put(report, totals.listeners[number], counts);
+    put(report, totals.listeners[number], &CounterInfo::counts);
     listeners.push_back(std::move(report));
   }
   return {{"listeners", std::move(listeners)},

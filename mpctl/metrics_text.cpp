@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -22,23 +23,11 @@ constexpr std::array<std::string_view, 4> kServiceStates{"running", "degraded", 
 constexpr std::array<std::string_view, 6> kWorkerStates{"starting", "online", "draining",
                                                         "backoff",  "parked", "stopped"};
 
-bool counts(const CounterInfo& counter) {
-  return counter.kind == CounterKind::kCount;
-}
-
-bool is_gauge(const CounterInfo& counter) {
-  return !counts(counter);
-}
-
-bool any(const CounterInfo&) {
-  return true;
-}
-
 /// "rss_bytes" of a worker is mpbroker_worker_rss_bytes, "uptime_ms"
 /// mpbroker_worker_uptime_seconds.
 MetricFamily family_of(std::string_view scope, const CounterInfo& counter) {
   MetricFamily family{fmt::format("mpbroker_{}_", scope),
-                      counts(counter) ? MetricType::kCounter : MetricType::kGauge, "",
+                      counter.counts() ? MetricType::kCounter : MetricType::kGauge, "",
                       counter.help};
   std::string_view name = counter.name;
   if (counter.unit() != CounterUnit::kNone) {
@@ -85,7 +74,7 @@ template <class Block, class Wanted>
 void add_counters(OpenMetrics& metrics, const Scope& scope, const boost::json::array& entries,
                   Wanted&& wanted) {
   for (const CounterInfo& counter : Block::counters()) {
-    if (!wanted(counter)) continue;
+    if (!std::invoke(wanted, counter)) continue;
     metrics.begin(family_of(scope.name, counter));
     for_each_object(entries, [&](const object& entry) {
       const auto value = number_at(entry, counter.name);
@@ -139,19 +128,20 @@ std::string metrics_text(const object& status) {
   const boost::json::array& workers = member_array(status, "workers");
   add_service(metrics, status);
   add_workers(metrics, workers);
-  add_counters<ListenerCounters>(metrics, kListener, listeners, is_gauge);
-  add_counters<ListenerCounters>(metrics, kListener, member_array(totals, "listeners"), counts);
-  add_counters<SlotCounters>(metrics, kWorker, workers, is_gauge);
-  add_counters<ProcessCounters>(metrics, kWorker, workers, is_gauge);
-  add_counters<WorkerCounters>(metrics, kWorker, workers, is_gauge);
+  add_counters<ListenerCounters>(metrics, kListener, listeners, &CounterInfo::is_gauge);
+  add_counters<ListenerCounters>(metrics, kListener, member_array(totals, "listeners"),
+                                 &CounterInfo::counts);
+  add_counters<SlotCounters>(metrics, kWorker, workers, &CounterInfo::is_gauge);
+  add_counters<ProcessCounters>(metrics, kWorker, workers, &CounterInfo::is_gauge);
+  add_counters<WorkerCounters>(metrics, kWorker, workers, &CounterInfo::is_gauge);
   const boost::json::array& slots = member_array(totals, "workers");
-  add_counters<SlotCounters>(metrics, kWorker, slots, counts);
-  add_counters<WorkerCounters>(metrics, kWorker, slots, counts);
-  add_counters<ListenerCounters>(metrics, kWorker, slots, counts);
+  add_counters<SlotCounters>(metrics, kWorker, slots, &CounterInfo::counts);
+  add_counters<WorkerCounters>(metrics, kWorker, slots, &CounterInfo::counts);
+  add_counters<ListenerCounters>(metrics, kWorker, slots, &CounterInfo::counts);
   add_refusals(metrics, member_object(totals, "refused"));
   const boost::json::array broker{member_object(status, "broker")};
-  add_counters<BrokerCounters>(metrics, kBroker, broker, any);
-  add_counters<DispatchCounters>(metrics, kBroker, broker, any);
+  add_counters<BrokerCounters>(metrics, kBroker, broker, any_counter);
+  add_counters<DispatchCounters>(metrics, kBroker, broker, any_counter);
   return metrics.finish();
 }
 

@@ -11,25 +11,13 @@
 
 #include "common/base/counters.hpp"
 #include "mpctl/answer.hpp"
-#include "mpctl/fields.hpp"
 #include "mpctl/safe_text.hpp"
+#include "mpctl/table.hpp"
 
 namespace mpb::ctl {
 namespace {
 
 namespace json = boost::json;
-
-bool of_handoffs(const CounterInfo& counter) {
-  return counter.name.starts_with("handoffs.");
-}
-
-bool counts(const CounterInfo& counter) {
-  return counter.kind == CounterKind::kCount;
-}
-
-bool any(const CounterInfo&) {
-  return true;
-}
 
 bool runs(const json::object& worker) {
   return number(worker, "pid") > 0;
@@ -43,31 +31,31 @@ std::string uptime(const json::object& worker) {
   return runs(worker) ? short_time(number(worker, "uptime_ms")) : "-";
 }
 
-Fields listener_fields() {
-  Fields fields{text_field("LISTENER", "name"),     text_field("ADDRESS", "address"),
-                text_field("PROTOCOL", "protocol"), text_field("HANDLER", "handler"),
-                text_field("POLICY", "policy"),     flag_field("STICKY", "sticky"),
-                text_field("OVERFLOW", "overflow")};
-  append_counters<ListenerCounters>(fields, std::not_fn(of_handoffs));
-  return fields;
+Columns listener_columns() {
+  Columns columns{text_column("LISTENER", "name"),     text_column("ADDRESS", "address"),
+                  text_column("PROTOCOL", "protocol"), text_column("HANDLER", "handler"),
+                  text_column("POLICY", "policy"),     flag_column("STICKY", "sticky"),
+                  text_column("OVERFLOW", "overflow")};
+  append_counters<ListenerCounters>(columns, std::not_fn(&CounterInfo::of_handoffs));
+  return columns;
 }
 
-Fields worker_fields() {
-  Fields fields{{{"WORKER"}, worker_name},
-                {{"PID"}, pid},
-                text_field("STATE", "state"),
-                flag_field("ACCEPTS", "accepts"),
-                {{"UPTIME"}, uptime}};
-  append_counters<SlotCounters>(fields, any);
-  append_counters<WorkerCounters>(fields, any);
-  append_counters<ListenerCounters>(fields, counts);
+Columns worker_columns() {
+  Columns columns{{"WORKER", worker_name},
+                  {"PID", pid},
+                  text_column("STATE", "state"),
+                  flag_column("ACCEPTS", "accepts"),
+                  {"UPTIME", uptime}};
+  append_counters<SlotCounters>(columns);
+  append_counters<WorkerCounters>(columns);
+  append_counters<ListenerCounters>(columns, &CounterInfo::counts);
   // On the channel the other way round.
-  const auto out = std::ranges::find(fields, "OUT", [](const Field& f) { return f.column.title; });
+  const auto out = std::ranges::find(columns, "OUT", &Column::title);
   std::iter_swap(out, out - 1);
-  fields.push_back({{"QUEUE"}, queue_text});
-  append_counters<ProcessCounters>(fields, any);
-  fields.push_back(text_field("LAST EXIT", "last_exit"));
-  return fields;
+  columns.push_back({"QUEUE", queue_text});
+  append_counters<ProcessCounters>(columns);
+  columns.push_back(text_column("LAST EXIT", "last_exit"));
+  return columns;
 }
 
 /// "12 busy, 3 header": the reasons that occurred, over all of `list`.
@@ -168,8 +156,8 @@ std::string summary_text(const json::object& status) {
 
 std::string status_text(const json::object& status) {
   return fmt::format("{}\n{}\n{}\n{}", summary_text(status),
-                     table_text(listener_fields(), member_array(status, "listeners")),
-                     table_text(worker_fields(), member_array(status, "workers")),
+                     table_text(listener_columns(), member_array(status, "listeners")),
+                     table_text(worker_columns(), member_array(status, "workers")),
                      dispatch_text(status));
 }
 

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "mpctl/answer.hpp"
-#include "mpctl/fields.hpp"
 #include "mpctl/status_text.hpp"
+#include "mpctl/table.hpp"
 
 namespace mpb::ctl {
 namespace {
@@ -44,20 +44,20 @@ std::string age(const json::object& stream) {
 }  // namespace
 
 std::string streams_text(const json::object& answer) {
-  const std::string table = table_text({text_field("VHOST", "vhost"),
-                                        text_field("APP", "app"),
-                                        text_field("STREAM", "stream"),
-                                        text_field("PUBLISHER", "publisher"),
-                                        {{"CODEC", Align::kLeft}, codecs},
-                                        {{"SIZE"}, picture_size},
-                                        {{"FPS"}, frame_rate},
-                                        count_field("KBIT/S IN", "kbps_in"),
-                                        count_field("PLAYERS", "players"),
-                                        count_field("KBIT/S OUT", "kbps_out"),
-                                        count_field("DROPS", "drops"),
-                                        count_field("CUT", "cut"),
-                                        {{"AGE"}, age},
-                                        count_field("WORKER", "slot")},
+  const std::string table = table_text({text_column("VHOST", "vhost"),
+                                        text_column("APP", "app"),
+                                        text_column("STREAM", "stream"),
+                                        text_column("PUBLISHER", "publisher"),
+                                        {"CODEC", codecs, Align::kLeft},
+                                        {"SIZE", picture_size},
+                                        {"FPS", frame_rate},
+                                        count_column("KBIT/S IN", "kbps_in"),
+                                        count_column("PLAYERS", "players"),
+                                        count_column("KBIT/S OUT", "kbps_out"),
+                                        count_column("DROPS", "drops"),
+                                        count_column("CUT", "cut"),
+                                        {"AGE", age},
+                                        count_column("WORKER", "slot")},
                                        member_array(answer, "streams"));
   std::uint64_t streams = 0;
   std::uint64_t players = 0;

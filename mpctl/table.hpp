@@ -1,10 +1,16 @@
-// Columns of text, as wide as their widest cell.
+// Tables of what answers list: a line for each column, as wide as its widest cell.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "common/base/counter.hpp"
 
 namespace mpb::ctl {
 
@@ -12,20 +18,29 @@ enum class Align : std::uint8_t { kLeft, kRight };
 
 struct Column {
   std::string_view title;
+  std::function<std::string(const boost::json::object&)> cell;  // safe for a terminal
   Align align = Align::kRight;
 };
+using Columns = std::vector<Column>;
 
-class Table {
- public:
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  /// As many cells as columns, safe for a terminal.
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  /// One line for the titles and one for each row; no blanks at their ends.
-  [[nodiscard]] std::string to_string() const;
+Column text_column(std::string_view title, std::string_view member);
+Column flag_column(std::string_view title, std::string_view member);
+Column count_column(std::string_view title, std::string_view member);
 
- private:
-  std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
-};
+/// A column for each title; counters of one title in a row are added up.
+void append_counters(Columns& columns, const std::vector<CounterInfo>& counters);
+/// Of those that have a title and of which `wanted(CounterInfo)` is true.
+template <class Block, class Wanted = bool (*)(const CounterInfo&)>
+void append_counters(Columns& columns, Wanted wanted = any_counter) {
+  std::vector<CounterInfo> counters;
+  for (const CounterInfo& counter : Block::counters()) {
+    if (!counter.column.empty() && std::invoke(wanted, counter)) counters.push_back(counter);
+  }
+  append_counters(columns, counters);
+}
+
+/// One line for the titles and one for each of `entries` that is an object; no blanks at their
+/// ends.
+std::string table_text(const Columns& columns, const boost::json::array& entries);
 
 }  // namespace mpb::ctl

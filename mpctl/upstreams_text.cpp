@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "common/base/counters.hpp"
 #include "mpctl/answer.hpp"
-#include "mpctl/fields.hpp"
+#include "mpctl/table.hpp"
 
 namespace mpb::ctl {
 namespace {
@@ -20,18 +23,16 @@ std::string tries(const boost::json::object& upstream) {
 }  // namespace
 
 std::string upstreams_text(const boost::json::object& answer) {
-  const std::string table = table_text({text_field("VHOST", "vhost"),
-                                        text_field("UPSTREAM", "address"),
-                                        {{"STATE", Align::kLeft}, state},
-                                        count_field("CLIENTS", "clients"),
-                                        {{"TRIES"}, tries},
-                                        count_field("FAILED", "failed"),
-                                        count_field("IN A ROW", "failures_in_a_row"),
-                                        count_field("WORKER", "slot"),
-                                        text_field("LAST FAILURE", "why")},
-                                       member_array(answer, "upstreams"));
-  return fmt::format("{}{} clients; {} could not be served\n", table, number(answer, "clients"),
-                     number(answer, "unserved"));
+  Columns columns{text_column("VHOST", "vhost"),
+                  text_column("UPSTREAM", "address"),
+                  {"STATE", state, Align::kLeft}};
+  append_counters<UpstreamCounters>(columns);
+  columns.insert(std::ranges::find(columns, "FAILED", &Column::title), {"TRIES", tries});
+  columns.push_back(count_column("WORKER", "slot"));
+  columns.push_back(text_column("LAST FAILURE", "why"));
+  return fmt::format("{}{} clients; {} could not be served\n",
+                     table_text(columns, member_array(answer, "upstreams")),
+                     number(answer, "clients"), number(answer, "unserved"));
 }
 
 }  // namespace mpb::ctl

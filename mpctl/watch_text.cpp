@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
+#include <utility>
 
+#include "common/base/counters.hpp"
 #include "mpctl/answer.hpp"
 #include "mpctl/safe_text.hpp"
 #include "mpctl/status_text.hpp"
@@ -24,41 +27,48 @@ std::string rate(std::uint64_t now, std::optional<std::uint64_t> before, double 
   return fmt::format("{:.0f}", static_cast<double>(now - *before) / seconds);
 }
 
-/// The same worker process at the last look, or null.
-const json::object* find_worker(const json::object* status, const json::object& worker) {
-  const json::object* found = nullptr;
-  if (status == nullptr) return found;
-  for_each_object(member_array(*status, "workers"), [&](const json::object& known) {
-    const bool same = number(known, "slot") == number(worker, "slot") &&
-                      number(known, "pid") == number(worker, "pid");
-    if (same) found = &known;
-  });
-  return found;
+using Processes = std::map<std::pair<std::uint64_t, std::uint64_t>, const json::object*>;
+
+std::pair<std::uint64_t, std::uint64_t> process_of(const json::object& worker) {
+  return {number(worker, "slot"), number(worker, "pid")};
 }
 
-std::vector<std::string> worker_cells(const json::object& now, const json::object* before,
-                                      double seconds) {
-  const auto per_second = [&](auto&& read) {
-    return rate(read(now), before == nullptr ? std::nullopt : std::optional(read(*before)),
-                seconds);
+/// "12/s" of what `read(worker)` counts, since the process was seen last.
+template <class Read>
+Column rate_column(std::string_view title, const Processes& before, double seconds, Read read) {
+  return {title, [=, &before](const json::object& worker) {
+            const auto known = before.find(process_of(worker));
+            return rate(read(worker),
+                        known == before.end() ? std::nullopt : std::optional(read(*known->second)),
+                        seconds);
+          }};
+}
+
+std::string workers_text(const json::object& now, const json::object* before, double seconds) {
+  Processes processes;
+  if (before != nullptr) {
+    for_each_object(member_array(*before, "workers"),
+                    [&](const json::object& worker) { processes[process_of(worker)] = &worker; });
+  }
+  const auto rate_of = [&](std::string_view title, std::string_view counter) {
+    return rate_column(title, processes, seconds, [counter](const json::object& worker) {
+      return number_at(worker, counter).value_or(0);
+    });
   };
-  const auto of = [&](std::string_view counter) {
-    return per_second(
-        [&](const json::object& worker) { return number_at(worker, counter).value_or(0); });
-  };
-  return {worker_name(now),
-          text(now, "state"),
-          count_text(now, "clients"),
-          count_text(now, "in_flight"),
-          of("accepted"),
-          of("handoffs.out"),
-          of("handoffs.in"),
-          of("handoffs.kept"),
-          per_second([](const json::object& w) { return sum(member_object(w, "rejected")); }),
-          count_text(now, "restarts"),
-          queue_text(now),
-          count_text(now, "fds"),
-          short_size(number(now, "rss_bytes"))};
+  const auto rejected = [](const json::object& w) { return sum(member_object(w, "rejected")); };
+  Columns columns{{"WORKER", worker_name},
+                  text_column("STATE", "state"),
+                  count_column("CLIENTS", "clients"),
+                  count_column("IN FLIGHT", "in_flight"),
+                  rate_of("ACCEPT/s", "accepted"),
+                  rate_of("OUT/s", "handoffs.out"),
+                  rate_of("IN/s", "handoffs.in"),
+                  rate_of("KEPT/s", "handoffs.kept"),
+                  rate_column("REJECT/s", processes, seconds, rejected),
+                  count_column("RESTARTS", "restarts"),
+                  {"QUEUE", queue_text}};
+  append_counters<ProcessCounters>(columns);
+  return table_text(columns, member_array(now, "workers"));
 }
 
 std::uint64_t accepted(const json::object& status) {
@@ -101,23 +111,8 @@ std::string_view cut(std::string_view line, std::size_t columns) {
 }  // namespace
 
 std::string watch_text(const json::object& now, const json::object* before, double seconds) {
-  Table table({{"WORKER"},
-               {"STATE", Align::kLeft},
-               {"CLIENTS"},
-               {"IN FLIGHT"},
-               {"ACCEPT/s"},
-               {"OUT/s"},
-               {"IN/s"},
-               {"KEPT/s"},
-               {"REJECT/s"},
-               {"RESTARTS"},
-               {"QUEUE"},
-               {"FDS"},
-               {"RSS"}});
-  for_each_object(member_array(now, "workers"), [&](const json::object& worker) {
-    table.add(worker_cells(worker, find_worker(before, worker), seconds));
-  });
-  return summary_text(now) + rates_text(now, before, seconds) + '\n' + table.to_string();
+  return summary_text(now) + rates_text(now, before, seconds) + '\n' +
+         workers_text(now, before, seconds);
 }
 
 std::string redraw_text(std::string_view text, std::size_t columns, std::size_t rows) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "common/base/counters.hpp"
+
 namespace mpb {
 namespace {
 
@@ -19,14 +21,12 @@ constexpr std::array<std::string_view, 11> kStreamNumbers{
 constexpr std::array<std::string_view, 1> kStreamTotals{"ignored"};
 
 constexpr std::array<std::string_view, 3> kUpstreamTexts{"vhost", "address", "why"};
-constexpr std::array<std::string_view, 4> kUpstreamNumbers{"clients", "served", "failed",
-                                                           "failures_in_a_row"};
+constexpr auto kUpstreamNumbers = counter_names<UpstreamCounters>();
 constexpr std::array<std::string_view, 2> kUpstreamFlags{"backup", "out"};
 constexpr std::array<std::string_view, 2> kUpstreamTotals{"clients", "unserved"};
 
 constexpr std::array<std::string_view, 2> kHookTexts{"server", "state"};
-constexpr std::array<std::string_view, 8> kHookNumbers{
-    "asked", "told", "refused", "failed", "dropped", "under_way", "waiting", "failures_in_a_row"};
+constexpr auto kHookNumbers = counter_names<HookCounters>();
 
 constexpr std::array<AnswerList, 3> kLists{{
     {"streams", kStreamTexts, kStreamNumbers, {}, 3, 2, kStreamTotals},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -26,7 +27,13 @@ struct CounterInfo {
     if (name.ends_with("_bytes")) return CounterUnit::kBytes;
     return name.ends_with("_ms") ? CounterUnit::kMilliseconds : CounterUnit::kNone;
   }
+  [[nodiscard]] constexpr bool counts() const { return kind == CounterKind::kCount; }
+  [[nodiscard]] constexpr bool is_gauge() const { return !counts(); }
+  [[nodiscard]] constexpr bool of_handoffs() const { return name.starts_with("handoffs."); }
 };
+constexpr bool any_counter(const CounterInfo&) {
+  return true;
+}
 
 /// A counter of a struct that has several.
 template <class Block>
@@ -36,6 +43,14 @@ struct Counter : CounterInfo {
 
 /// The most that is counted; JSON bears it.
 inline constexpr std::uint64_t kMostCounted = 1ULL << 53U;
+
+template <class Block>
+constexpr auto counter_names() {
+  constexpr auto kCounters = Block::counters();
+  std::array<std::string_view, kCounters.size()> names;
+  std::ranges::transform(kCounters, names.begin(), &CounterInfo::name);
+  return names;
+}
 
 /// Neither may be above kMostCounted.
 template <class Block>

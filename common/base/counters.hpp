@@ -72,6 +72,24 @@ namespace mpb {
   X(waited_ms, kCount, "waited_ms", "", "Time that offers had to wait, once it is over.") \
   X(busy, kCount, "busy", "", "Offers refused for good.") \
   X(descriptors_lost, kCount, "descriptors_lost", "", "Offers whose descriptor was lost.")
+
+// --- of handlers, in their answers to the operator's questions
+
+#define MPB_HOOK_COUNTERS(X) \
+  X(asked, kCount, "asked", "ASKED", "Requests that a client waited for.") \
+  X(told, kCount, "told", "TOLD", "Other requests.") \
+  X(refused, kCount, "refused", "REFUSED", "Requests that were refused, or had names that JSON cannot say.") \
+  X(failed, kCount, "failed", "FAILED", "Requests without an answer that can be understood in time.") \
+  X(dropped, kCount, "dropped", "DROPPED", "Requests that were not sent for want of a place or descriptor.") \
+  X(under_way, kNow, "under_way", "UNDER WAY", "Requests that wait for their answer.") \
+  X(waiting, kNow, "waiting", "WAITING", "Requests that wait to be sent.") \
+  X(failures, kNow, "failures_in_a_row", "", "Failures since it answered last.")
+
+#define MPB_UPSTREAM_COUNTERS(X) \
+  X(clients, kNow, "clients", "CLIENTS", "Clients that are forwarded to it.") \
+  X(served, kCount, "served", "", "Clients that it answered.") \
+  X(failed, kCount, "failed", "FAILED", "Clients that it did not answer.") \
+  X(failures, kNow, "failures_in_a_row", "IN A ROW", "Failures since it answered last.")
 // clang-format on
 
 /// Of one listener in one worker.
@@ -103,6 +121,16 @@ struct BrokerCounters {
 /// What became of offered clients.
 struct DispatchCounters {
   MPB_COUNTERS(DispatchCounters, MPB_DISPATCH_COUNTERS)
+};
+
+/// Of one web server in one worker.
+struct HookCounters {
+  MPB_COUNTERS(HookCounters, MPB_HOOK_COUNTERS)
+};
+
+/// Of one server that clients are forwarded to.
+struct UpstreamCounters {
+  MPB_COUNTERS(UpstreamCounters, MPB_UPSTREAM_COUNTERS)
 };
 
 }  // namespace mpb

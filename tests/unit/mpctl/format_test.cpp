@@ -270,10 +270,14 @@ TEST(MpctlEvent, IsALogfmtLine) {
 // --- tables --------------------------------------------------------------------------------------
 
 TEST(MpctlTable, AlignsColumns) {
-  Table table({{"NAME", Align::kLeft}, {"N"}, {"WHY", Align::kLeft}});
-  table.add({"ä", "100", ""});
-  table.add({"longer", "7", "x"});
-  EXPECT_EQ(table.to_string(),
+  const Columns columns{
+      text_column("NAME", "name"),
+      count_column("N", "n"),
+      {"WHY", [](const json::object& row) { return std::string(row.at("why").as_string()); },
+       Align::kLeft}};
+  EXPECT_EQ(table_text(columns, json::parse(R"([{"name":"ä","n":100,"why":""},
+                                                {"name":"longer","n":7,"why":"x"}])")
+                                    .as_array()),
             "NAME      N  WHY\n"
             "ä       100\n"
             "longer    7  x\n");

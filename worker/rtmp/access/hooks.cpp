@@ -13,6 +13,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "common/base/counter_json.hpp"
 #include "common/config/http_url.hpp"
 #include "common/log/log.hpp"
 #include "proto/rtmp/ip_address.hpp"
@@ -365,16 +366,13 @@ std::string Hooks::report() const {
   json::array list;
   for (const auto& [server, counted] : by_server_) {
     const HookQueue::ServerState state = queue_.state_of(server);
-    list.push_back(json::object{{"server", server},
-                                {"state", to_string(state.breaker.state())},
-                                {"asked", counted.asked},
-                                {"told", counted.told},
-                                {"refused", counted.refused},
-                                {"failed", counted.failed},
-                                {"dropped", counted.dropped},
-                                {"failures_in_a_row", state.breaker.failures()},
-                                {"under_way", state.under_way},
-                                {"waiting", state.waiting}});
+    HookCounters counters = counted;
+    counters.under_way = state.under_way;
+    counters.waiting = state.waiting;
+    counters.failures = state.breaker.failures();
+    json::object entry{{"server", server}, {"state", to_string(state.breaker.state())}};
+    put(entry, counters);
+    list.push_back(std::move(entry));
   }
   return json::serialize(json::object{{"hooks", std::move(list)}});
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/counters.hpp"
 #include "common/base/keyed_map.hpp"
 #include "common/config/vhost_settings.hpp"
 #include "common/io/event_loop.hpp"
@@ -33,15 +34,6 @@ struct HookEvent {
   std::string stream;    // not of on_connect
   std::string param;     // "key=abc&x=y"
   std::string section;   // of the vhost, in the configuration: not told
-};
-
-/// Since the worker's start.
-struct HookCounters {
-  std::uint64_t asked = 0;
-  std::uint64_t told = 0;
-  std::uint64_t refused = 0;  // by the web server; or names that JSON cannot say
-  std::uint64_t failed = 0;   // no answer that can be understood, or none in time
-  std::uint64_t dropped = 0;  // not sent, for want of a place or descriptor here
 };
 
 /// The document that is posted; nothing: a name is not UTF-8, and JSON cannot say it.

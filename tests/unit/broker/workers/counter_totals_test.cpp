@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "broker/operator/counter_report.hpp"
+#include "common/base/counter_json.hpp"
 
 namespace mpb {
 namespace {
@@ -37,12 +37,13 @@ TEST(CounterTotals, StayWhereWorkersLieForSoLongThatNoSumBearsIt) {
   EXPECT_EQ(totals.refused[1], kMostCounted);
 }
 
-TEST(CounterReport, PutsWhatHasADotIntoAnObject) {
+TEST(CounterJson, PutsWhatHasADotIntoAnObject) {
   boost::json::object report;
   put(report, WorkerCounters{.keys_owned = 2, .queue_high_water = 3});
-  put(report, ProcessCounters{.queue_high_water = 4},
-      [](const CounterInfo& counter) { return counter.kind == CounterKind::kPeak; });
+  put(report, ProcessCounters{.queue_high_water = 4}, &CounterInfo::is_gauge);
   EXPECT_EQ(report, (boost::json::object{{"clients", 0},
+                                         {"fds", 0},
+                                         {"rss_bytes", 0},
                                          {"held", 0},
                                          {"keys", 2},
                                          {"accept_pauses", 0},
