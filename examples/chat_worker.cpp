@@ -21,7 +21,9 @@ static mpb::Verdict room_of(std::string_view bytes) {
 
 static boost::asio::awaitable<void> chat(mpb::AsioClient client) {
   auto& room = rooms[client.key];
-  const std::shared_ptr<void> leave(nullptr, [&](void*) { room.erase(&client.stream); });
+  const std::shared_ptr<void> leave(nullptr, [&](void*) {
+    if (room.erase(&client.stream); room.empty()) rooms.erase(client.key);
+  });
   room.insert(&client.stream);
   client.stream.write("welcome to " + client.key + ", " + std::to_string(room.size()) + " here\n");
   for (std::string text;;) {  // to the end of the client, which is an exception

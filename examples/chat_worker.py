@@ -33,6 +33,8 @@ async def chat(client):
                 member.send(line)
     finally:
         room.discard(client)
+        if not room:
+            rooms.pop(client.key, None)
 
 
 if __name__ == "__main__":

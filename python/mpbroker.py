@@ -34,7 +34,9 @@ import struct
 log = logging.getLogger("mpbroker")
 
 MAX_DATAGRAM = 98_320
+MAX_KEY = 1_024
 MAX_PREFIX = 81_920
+MAX_CLIENT = MAX_DATAGRAM - 64  # key and prefix together
 MAX_UNSENT = 256 * 1024  # bytes that may wait for a client
 ACCEPTS_AT_ONCE = 16
 ACCEPT_PAUSE = 0.1  # seconds until there may be descriptors again
@@ -136,13 +138,18 @@ class _Channel:
         loop.add_reader(sock, self._read)
 
     def send(self, kind, ident=0, payload=b"", fds=(), flags=0, then=None):
-        """`then` is called once the kernel has taken the message."""
+        """`then` is called once the kernel has taken the message. False: it waits for nobody, since
+        there is no descriptor for a copy of its own."""
         message = HEADER.pack(1, kind, flags, len(payload), ident) + payload
         if self.is_open and (self._unsent or not self._try(message, fds)) and self.is_open:
             # Its client may be closed while it waits here.
-            self._unsent.append((message, [os.dup(fd) for fd in fds], then))
+            try:
+                self._unsent.append((message, [os.dup(fd) for fd in fds], then))
+            except OSError:
+                return False
         elif then:
             then()
+        return True
 
     def _try(self, message, fds):
         """False: not now, or the broker is gone."""
@@ -402,14 +409,25 @@ class Worker:
             return self._refuse(client, f"{error}\n".encode())
         except (OSError, TimeoutError):
             return self._close(client)
+        except Exception:
+            log.exception("whose a client is")
+            return self._close(client)
         if found is None:
             return self._close(client)
         client.key, consumed = found
         client._prefix = data[consumed:]
+        if not self._fits(client):  # the broker would end this worker for such a Handoff
+            return self._close(client)
         here = client._listener in self._local or self._id(client) in self._owned
         if here and not self._is_full():
             return self._begin(client)
         return self._offer(client)
+
+    @staticmethod
+    def _fits(client):
+        """Whether it can be handed over (section 6)."""
+        key, prefix = len(client.key), len(client._prefix)
+        return key <= MAX_KEY and prefix <= MAX_PREFIX and key + prefix <= MAX_CLIENT
 
     def _offer(self, client):
         """Asks the broker who gets it; it is left alone from now on (section 5)."""
@@ -436,7 +454,9 @@ class Worker:
             attempts, sizes = min(client._attempts, 255), (len(client.key), 0, len(client._prefix))
             head = struct.pack("<HHBxxxHHI", client._listener, client.hops, attempts, *sizes)
             payload = head + client.key + client._prefix
-            self._channel.send(HANDOFF, self._next_handoff, payload, [client._sock.fileno()])
+            if not self._channel.send(HANDOFF, self._next_handoff, payload, [client._sock.fileno()]):
+                del self._parked[self._next_handoff]
+                self._refuse(client, self._busy)
 
     def _take_parked(self, handoff):
         """None: it was closed meanwhile."""
@@ -509,7 +529,9 @@ class Worker:
             finally:
                 transport.close()  # once all is sent
                 try:
-                    async with asyncio.timeout(self._config.send):
+                    # With a drain behind its time, nobody is waited for.
+                    patience = 0 if self._done.is_set() else self._config.send
+                    async with asyncio.timeout(patience):
                         await asyncio.shield(protocol.closed)
                 except TimeoutError:
                     transport.abort()

@@ -15,7 +15,7 @@ def said_first(path):
     """The first sentence of the comment at the top of a file."""
     words = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("//"):
+        if not line.startswith("// "):
             break
         words.append(line[2:].strip())
     text = " ".join(words)

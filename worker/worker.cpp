@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/config/network.hpp"
+#include "common/io/foreign_descriptor.hpp"
 #include "common/listen/listen_flags.hpp"
 #include "common/log/error_log.hpp"
 #include "common/log/log.hpp"
@@ -417,7 +418,10 @@ void Worker::stop(ExitCode code) {
 }
 
 void Worker::close_clients() {
-  context_.clients.for_each([](Session& session) { session.close(); });
+  context_.clients.for_each([](Session& session) {
+    dont_linger(session.fd());  // no guard of a turn would end the wait
+    session.close();
+  });
 }
 
 }  // namespace mpb

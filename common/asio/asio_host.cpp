@@ -72,7 +72,8 @@ void AsioHost::poll() {
   int left = kHandlersPerTurn;
   while (left > 0 && run_one()) --left;
   due_ = left == 0 || has_posts();
-  if (due_) loop_.skip_wait();
+  // Other hooks of the turn may have run before: what handlers have done is theirs in the next.
+  if (due_ || left < kHandlersPerTurn) loop_.skip_wait();
 }
 
 bool AsioHost::run_one() {

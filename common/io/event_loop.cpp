@@ -75,6 +75,7 @@ void EventLoop::forget(Watch& watch) {
 }
 
 void EventLoop::put_first(const Watch& watch, int fd) {
+  first_ready_.reserve(first_.size() + 1);  // there may be no memory when it is needed
   slots_[watch.slot].first = true;
   first_.push_back({fd, POLLIN, 0});
   first_data_.push_back(make_event(watch.slot, 0).data.u64);
@@ -133,15 +134,15 @@ void EventLoop::handle_events() {
 
 void EventLoop::look_at_first() {
   if (first_.empty() || ::poll(first_.data(), first_.size(), 0) <= 0) return;
-  std::vector<epoll_event> ready;  // handlers may end some of them
+  first_ready_.clear();  // a list of its own: handlers may end some of them
   for (std::size_t i = 0; i < first_.size(); ++i) {
     if (first_[i].revents == 0) continue;
     epoll_event event{};
     event.events = static_cast<std::uint32_t>(first_[i].revents);  // poll(2)'s values are epoll's
     event.data.u64 = first_data_[i];
-    ready.push_back(event);
+    first_ready_.push_back(event);
   }
-  for (const epoll_event& event : ready) handle(event);
+  for (std::size_t i = 0; i < first_ready_.size(); ++i) handle(first_ready_[i]);
 }
 
 void EventLoop::turn(Duration limit) {

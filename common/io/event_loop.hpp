@@ -114,6 +114,7 @@ class EventLoop {
   std::vector<std::uint32_t> free_slots_;
   std::vector<pollfd> first_;              // see put_first()
   std::vector<std::uint64_t> first_data_;  // as epoll has it, of each
+  std::vector<epoll_event> first_ready_;   // scratch
   std::array<epoll_event, kEventsPerTurn> events_{};
   int next_event_ = 0;
   int event_count_ = 0;

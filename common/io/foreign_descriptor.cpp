@@ -34,6 +34,10 @@ int option_of(int fd, int option) {
   return ::getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
+bool is_tcp_protocol(int protocol) {
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+}
+
 bool is_internet(int domain) {
   return domain == AF_INET || domain == AF_INET6;
 }
@@ -100,11 +104,13 @@ std::atomic<bool>& closer_in_use() {
   return in_use;
 }
 
-/// The tcpi_state alone of what TCP_INFO tells (tcp(7)): none when it is no TCP socket.
+/// The tcpi_state alone of what TCP_INFO tells (tcp(7)): none when it is no TCP socket. Sockets of
+/// TIPC have an answer for it, too, and those of SMC pass the question on.
 std::optional<std::uint8_t> tcp_state(int fd) {
   std::uint8_t state = 0;
   socklen_t length = sizeof state;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &length) != 0) return std::nullopt;
+  if (length != sizeof state || !is_tcp_protocol(option_of(fd, SO_PROTOCOL))) return std::nullopt;
   return state;
 }
 
@@ -130,9 +136,7 @@ StreamKind stream_kind(int fd) {
   const int domain = option_of(fd, SO_DOMAIN);
   if (domain == AF_UNIX) return StreamKind::kUnix;
   if (!is_internet(domain)) return StreamKind::kOther;
-  const int protocol = option_of(fd, SO_PROTOCOL);
-  return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP ? StreamKind::kTcp
-                                                              : StreamKind::kOther;
+  return is_tcp_protocol(option_of(fd, SO_PROTOCOL)) ? StreamKind::kTcp : StreamKind::kOther;
 }
 
 StreamKind client_kind(int listener) {

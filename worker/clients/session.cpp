@@ -123,6 +123,8 @@ void Session::on_events(std::uint32_t events) {
 }
 
 void Session::handle(std::uint32_t events) {
+  // Events may be older than what it waits for now: see EventLoop::kLongestTurn.
+  events &= watched_ | EPOLLHUP | EPOLLERR;
   if (state_ == State::kLingering) {
     discard_input(events);
     return;

@@ -326,13 +326,14 @@ void Session::close() {
   if (handed_off) worker_->handoffs->forget(*this);
   if (state_ == State::kHeldBack) leave_source_wait();
   if (service_->handler) service_->handler->on_close(client_);
-  if (exposed_) {
+  // Others may hold a copy, or a thread closes it in a while.
+  if (exposed_ || kind_ != StreamKind::kTcp) {
     worker_->loop.remove(watch_, fd_.get());
-    // The origin may hold its copy a moment longer: the peer sees the end now.
-    if (!handed_off) ::shutdown(fd_.get(), SHUT_RDWR);
   } else {
     worker_->loop.forget(watch_);
   }
+  // The origin may hold its copy a moment longer: the peer sees the end now.
+  if (exposed_ && !handed_off) ::shutdown(fd_.get(), SHUT_RDWR);
   close_client({std::move(fd_), kind_});
   detach();
   --service_->counters.clients;

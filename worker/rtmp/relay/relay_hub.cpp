@@ -304,11 +304,12 @@ void RelayHub::make_room() {
 
 void RelayHub::go_on_later(RelayClient& client) {
   paced_.insert(&client);
-  if (!std::exchange(go_on_armed_, true)) look_later(kPaceInterval);
+  if (!go_on_armed_) look_later(kPaceInterval);
 }
 
 void RelayHub::look_later(Duration delay) {
   environment_.loop.after(delay, [this] { let_go_on(); });
+  go_on_armed_ = true;  // not before: there may be no memory for it
 }
 
 void RelayHub::let_go_on() {
@@ -319,9 +320,10 @@ void RelayHub::let_go_on() {
     going_on_.erase(going_on_.begin());
     client->go_on();
   }
-  go_on_armed_ = !going_on_.empty() || !paced_.empty();
+  go_on_armed_ = false;
   // Whoever else has come has a turn before those that are left.
-  if (go_on_armed_) look_later(going_on_.empty() ? kPaceInterval : Duration{0});
+  if (!going_on_.empty()) return look_later(Duration{0});
+  if (!paced_.empty()) look_later(kPaceInterval);
 }
 
 std::size_t RelayHub::kick(const std::string& path) {
