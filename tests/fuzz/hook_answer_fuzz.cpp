@@ -40,7 +40,7 @@ bool is_readable_in(int fd, Duration patience) {
 class Server {
  public:
   Server()
-      : listener_(std::move(listen_on(parse_endpoint("127.0.0.1:0").value(), 16).value())),
+      : listener_(listen_on(parse_endpoint("127.0.0.1:0").value(), 16).value()),
         address_(local_endpoint(listener_.get()).value()) {}
 
   [[nodiscard]] const Endpoint& address() const { return address_; }
