@@ -204,7 +204,7 @@ TEST_F(HostileConduct, FloodOfHandoffsWithoutReading) {
 }
 
 TEST_F(HostileConduct, FloodOfEmptyAcks) {
-  expect_tolerated({.attacks = "1=flood-ack", .arguments = kSlowPings});
+  expect_ejected({.attacks = "1=flood-ack", .arguments = kSlowPings}, "flood");
 }
 
 TEST_F(HostileConduct, ManyHandoffsWithTheirVerdicts) {
