@@ -508,8 +508,9 @@ void Broker::flush_outboxes() {
   dispatcher_.flush(loop_.now(), [this](Slot slot, const Outbox& outbox) {
     if (WorkerProcess* worker = supervisor_.process(slot)) worker->send_outbox(outbox);
   });
+  if (flush_timer_armed_) return;
   const auto due = dispatcher_.flush_due();
-  if (!due || flush_timer_armed_) return;
+  if (!due) return;
   flush_timer_armed_ = true;
   const Duration left = std::chrono::ceil<Duration>(*due - loop_.now());
   loop_.after(std::max(left, Duration{0}), [this] { flush_timer_armed_ = false; });
