@@ -216,6 +216,7 @@ void Broker::apply_client_limit() {
         "why", "max-clients is not set and max-workers is above workers: what descriptors allow");
   }
   workers_.set_soft_limit(limit);
+  dispatcher_.set_settled_may_wait(settings_.clients_per_source == 0);
   workers_.set_most_clients(descriptor_limit());
   workers_.set_window(delivery_window(descriptor_limit(), settings_.worker_limit()));
 }

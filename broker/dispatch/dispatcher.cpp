@@ -31,8 +31,9 @@ Outbox& Dispatcher::outbox(Slot slot) {
   return outboxes_[slot];
 }
 
-bool Dispatcher::may_wait(const Outbox& outbox, TimePoint now) {
-  return !outbox.settled.empty() && outbox.keeps.empty() && outbox.nacks.empty() &&
+bool Dispatcher::may_wait(Slot slot, TimePoint now) const {
+  const Outbox& outbox = outboxes_[slot];
+  return settled_may_wait_ && workers_.room(slot) >= kSettledTogether && !outbox.settled.empty() && outbox.keeps.empty() && outbox.nacks.empty() &&
          outbox.settled.size() < kSettledTogether && now - outbox.settled_since < kSettledWait;
 }
 

@@ -55,6 +55,9 @@ class Dispatcher {
   /// How long a client waits for a report of room where none is expected. Reports of clients that
   /// have left are on their way for up to 10 ms, and longer on a machine that has much to do.
   void set_report_limit(Duration limit) { report_limit_ = limit; }
+  /// Clients of one source are counted where they are, those with a verdict to come included: where
+  /// there is a limit to that, a place that is free must be known to be.
+  void set_settled_may_wait(bool may) { settled_may_wait_ = may; }
   void set_max_attempts(std::uint8_t attempts) { max_attempts_ = attempts; }
   /// Handoffs without a verdict that one origin may have; more than the credit of a target, so that
   /// a target that does not answer cannot hold up an origin's other clients. Default: the same.
@@ -82,14 +85,15 @@ class Dispatcher {
   std::vector<Slot> tick(std::uint64_t limit, const std::function<bool(Slot)>& held_up = {});
 
   /// Calls `send(Slot, Outbox&)` for each worker that has something to be told; it may be taken.
-  /// What `send` itself gives others to be told is for the next flush. Nobody waits for a Settled:
-  /// until kSettledWait has passed it is held back for others to go with.
+  /// What `send` itself gives others to be told is for the next flush. Nobody waits for a Settled
+  /// of an origin that has room enough: until kSettledWait has passed it is held back for others
+  /// to go with.
   template <class F>
   void flush(TimePoint now, F&& send) {
     // `send` may find the worker gone, which changes the books.
     flushing_.swap(dirty_);
     for (const Slot slot : flushing_) {
-      if (may_wait(outboxes_[slot], now)) {
+      if (may_wait(slot, now)) {
         dirty_.push_back(slot);
         continue;
       }
@@ -137,7 +141,7 @@ class Dispatcher {
 
   [[nodiscard]] bool alive(const Party& party) const;
   Outbox& outbox(Slot slot);
-  [[nodiscard]] static bool may_wait(const Outbox& outbox, TimePoint now);
+  [[nodiscard]] bool may_wait(Slot slot, TimePoint now) const;
   void refuse(const Party& origin, std::uint64_t handoff, channel::NackReason reason);
   /// Or is refused, when too many wait.
   void wait(Waiting client);
@@ -159,6 +163,7 @@ class Dispatcher {
   Duration wait_limit_{8'000};
   Duration report_limit_{200};
   std::uint8_t max_attempts_ = 16;
+  bool settled_may_wait_ = true;
   std::uint32_t handoff_window_;
   std::uint64_t ticks_ = 0;
   PendingClients pending_;

@@ -20,6 +20,7 @@ class Handover : public testing::Test {
     pid_of_one = who.pid;
     pid_of_zero = broker.worker_pid(0);
     ASSERT_EQ(at_two.join(2).worker, 2);
+    ASSERT_TRUE(broker.await_held(2)) << "no copy is left where they came from";
   }
 
   /// Waits until as many clients are on their way to worker 1.

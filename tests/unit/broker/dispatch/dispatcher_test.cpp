@@ -149,6 +149,27 @@ TEST_F(DispatcherTest, ASettledWaitsForOthersToGoWith) {
   EXPECT_EQ(dispatcher_->flush_due(), std::nullopt);
 }
 
+TEST_F(DispatcherTest, ASettledDoesNotWaitWherePlacesAreScarce) {
+  const auto held_back = [this] {
+    own(1, "k");
+    const Dispatch out = offer(0, 1, "k");
+    EXPECT_TRUE(dispatcher_->on_ack(1, out.delivery, now_));
+    bool told = false;
+    dispatcher_->flush(now_, [&](Slot, const Outbox& outbox) { told = !outbox.settled.empty(); });
+    return !told;
+  };
+  EXPECT_TRUE(held_back()) << "no limit";
+  constexpr auto kEnough = static_cast<std::uint32_t>(Dispatcher::kSettledTogether);
+  set_up(3, kEnough + 10, 8, 3);
+  workers_.report(0, 10, 10);
+  EXPECT_TRUE(held_back());
+  workers_.report(0, 11, 11);
+  EXPECT_FALSE(held_back()) << "the origin is near its limit";
+  set_up(3, 0, 8, 3);
+  dispatcher_->set_settled_may_wait(false);
+  EXPECT_FALSE(held_back()) << "those of a source are counted";
+}
+
 TEST_F(DispatcherTest, AClientThatIsRightWhereItIsIsKept) {
   EXPECT_EQ(offer(2, 7, "k").kind, Kind::kNothing);
   const Outbox told = flush(2);
