@@ -330,7 +330,6 @@ channel::Configure Broker::configure_message(Slot slot) {
   message.gop_memory = settings_.gop_memory;
   message.silence_timeout_ms = milliseconds(settings_.silence_timeout);
   message.media_memory = settings_.media_memory;
-  message.flags = channel::Configure::kTakesNotices;
   return message;
 }
 
@@ -386,11 +385,11 @@ std::string_view Broker::on_worker_message(Slot slot, const channel::Message& me
 
 std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
                                     ForeignDescriptor descriptor) {
-  if (!listeners_.was_given(handoff.listener)) {
+  if (!listeners_.was_given(handoff.client.listener)) {
     close_foreign(std::move(descriptor));
     return "a Handoff of a listener that never was";
   }
-  const ListenerSet::Listener* listener = listeners_.find(handoff.listener);
+  const ListenerSet::Listener* listener = listeners_.find(handoff.client.listener);
   // Newer workers do not know a withdrawn listener: its last clients stay where they are.
   static const RoutingRules kWithdrawn{UINT16_MAX, Policy::kLocal, Overflow::kSpill, false};
   const Dispatch dispatch =
@@ -400,17 +399,13 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
     close_foreign(std::move(descriptor));
     return dispatch.why;
   }
-  channel::Deliver delivery;
-  delivery.delivery = dispatch.delivery;
-  delivery.handoff = handoff.handoff;
-  delivery.origin = slot;
-  delivery.listener = handoff.listener;
-  delivery.epoch = dispatch.epoch;
-  delivery.hops = static_cast<std::uint16_t>(std::min(handoff.hops + 1, UINT16_MAX));
-  delivery.tcp = descriptor.kind == StreamKind::kTcp;
-  delivery.key = handoff.key;
-  delivery.state = handoff.state;
-  delivery.prefix = handoff.prefix;
+  const bool tcp = descriptor.kind == StreamKind::kTcp;
+  const channel::Deliver delivery{dispatch.delivery,
+                                  handoff.handoff,
+                                  slot,
+                                  dispatch.epoch,
+                                  tcp ? channel::Deliver::kTcp : std::uint16_t{0},
+                                  handoff.client};
   WorkerProcess* target = supervisor_.process(dispatch.slot);
   const Status sent = target == nullptr ? unavailable_error("it has ended")
                                         : target->deliver(delivery, descriptor.fd.get());
@@ -427,26 +422,26 @@ std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
 std::string_view Broker::on_ack(Slot slot, const channel::Ack& ack) {
   workers_.report(slot, ack.load.clients, ack.load.held);
   bool known = true;
-  channel::for_each_id(ack.deliveries, [&](std::uint64_t delivery) {
+  for (const std::uint64_t delivery : ack.deliveries) {
     known = dispatcher_.on_ack(slot, delivery, loop_.now()) && known;
-  });
+  }
   return known ? "" : "an Ack of a client that is not on its way to it";
 }
 
 std::string_view Broker::on_nack(Slot slot, const channel::Nack& nack) {
   bool known = true;
   bool its_own = true;
-  channel::for_each_nack(nack.entries, [&](const channel::NackEntry& entry) {
+  for (const channel::NackEntry entry : nack.entries) {
     its_own = entry.reason <= channel::NackReason::kUnknown && its_own;
     known = dispatcher_.on_nack(slot, entry.id) && known;
     if (entry.reason == channel::NackReason::kDraining) supervisor_.note_draining(slot);
-  });
+  }
   if (!its_own) return "a Nack with a reason that only a broker gives";
   return known ? "" : "a Nack of a client that is not on its way to it";
 }
 
 std::string_view Broker::on_idle(Slot slot, const channel::Idle& idle) {
-  std::string_view rest = idle.entries;
+  std::string_view rest = idle.keys;
   channel::KeyEntry entry;
   std::uint32_t void_entries = 0;
   while (channel::next_key(rest, entry)) {

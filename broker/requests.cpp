@@ -185,12 +185,8 @@ Result<std::vector<Warning>> Broker::request_vhost(const VhostRequest& request) 
 }
 
 void Broker::send_vhosts(const VhostChange& change) {
-  std::optional<std::vector<std::string>> all;  // for those that take nothing less
-  supervisor_.for_each_process([&](Slot, WorkerProcess& worker) {
-    if (worker.takes_vhost_changes()) return worker.change_vhosts(change);
-    if (!all) all = vhosts_.texts();
-    worker.set_vhosts(*all);
-  });
+  supervisor_.for_each_process(
+      [&change](Slot, WorkerProcess& worker) { worker.change_vhosts(change); });
 }
 
 PinSet::Pins Broker::configured_pins() const {

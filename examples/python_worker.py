@@ -12,7 +12,10 @@ def new_client(sock, listener, hops=0, unread=b""):  # wanted: the key it is off
     return clients.setdefault(sock.fileno(), types.SimpleNamespace(
         sock=sock, listener=listener, hops=hops, unread=unread, key=b"", wanted=b"", attempts=0))
 def tell(kind, ident, payload, fds=(), flags=0):
-    socket.send_fds(channel, [pack("<BBHIQ", 1, kind, flags, len(payload), ident) + payload], fds)
+    socket.send_fds(channel, [pack("<BBHIQ", 2, kind, flags, len(payload), ident) + payload], fds)
+def text(data): return pack("<I", len(data)) + data  # of texts and of lists
+def texts(body, at):
+    while at < len(body): at += 4 + (n := unpack_from("<I", body, at)[0]); yield body[at - n:at]
 def load(): return pack("<II", sum(1 for c in clients.values() if c.key), len(clients))
 def leave(client, last=b"", settled=False):  # settled: another worker has it now
     if client.key in owned: owned[client.key][2] = time.monotonic()
@@ -41,7 +44,7 @@ def serve(client, fresh=b""):
 def adopt(client, delivery, epoch, key):
     if epoch: owned[key] = [epoch, spaces[client.listener], 0]
     client.key, client.wanted = key, b""
-    tell(0x13, 0, load() + pack("<Q", delivery))  # the Ack, before anything is read or written
+    tell(0x13, 0, load() + text(pack("<Q", delivery)))  # the Ack, before anything is read or written
     epoll.register(client.sock, select.EPOLLIN)
     serve(client)
 def unlisten(*listeners):  # accept there no more; the broker has the sockets, too
@@ -52,36 +55,37 @@ def drain(seconds):
     ends_at, _, _ = time.monotonic() + seconds, owned.clear(), unlisten(*spaces)
 def handle(kind, flags, ident, body, fds):
     global slot, window, linger
-    if kind == 0x01: slot, window, linger = unpack_from("<H6xI16xI", body)  # Configure
-    elif kind == 0x03: unlisten(ident)
+    if kind == 0x01: slot, window, linger = unpack_from("<4xH6xI20xI", body)  # Configure
+    elif kind == 0x03: unlisten(*unpack_from("<H", body))
     elif kind == 0x02:  # Listen, again after each reload: the new socket replaces the old ones
-        spaces[ident] = unpack_from("<H", body)[0]
+        ident, space = unpack_from("<HH", body)
+        spaces[ident] = space
         if not flags & 32: unlisten(ident)
         for fd in fds: accepting[fd] = socket.socket(fileno=fd), ident
         for fd in fds: epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
-    elif kind == 0x04: tell(0x11, 0, pack("<I", pid))  # Start: Ready
+    elif kind == 0x04: tell(0x11, 0, pack("<IH", pid, 2))  # Start: Ready
     elif kind == 0x05:  # Deliver
-        _, _, listener, epoch, hops, n, m, _ = unpack_from("<QHHIH6xHHI", body)
-        if ends_at or not fds: return tell(0x08, 0, pack("<QB7x", ident, 2 if ends_at else 3))
-        client = new_client(socket.socket(fileno=fds[0]), listener, hops, body[32 + n + m:])
-        adopt(client, ident, epoch, body[32:32 + n])
+        epoch, listener, hops = unpack_from("<8xI4xHH", body)
+        if ends_at or not fds: return tell(0x08, 0, text(pack("<QB7x", ident, 2 if ends_at else 3)))
+        key, _, prefix = list(texts(body, 24))[:3]
+        adopt(new_client(socket.socket(fileno=fds[0]), listener, hops + 1, prefix), ident, epoch, key)
     elif kind == 0x06:  # Keep
-        for number, delivery, epoch in iter_unpack("<QQI4x", body):
+        for number, delivery, epoch in iter_unpack("<QQI4x", body[4:]):
             adopt(client := parked.pop(number), delivery, epoch, client.wanted)
-    elif kind == 0x07: [leave(parked.pop(n), settled=True) for n, in iter_unpack("<Q", body)]
+    elif kind == 0x07: [leave(parked.pop(n), settled=True) for n, in iter_unpack("<Q", body[4:])]
     elif kind == 0x08:  # Nack: offer it again, or give up
-        for number, reason in iter_unpack("<QB7x", body):
+        for number, reason in iter_unpack("<QB7x", body[4:]):
             unsent.append(client := parked.pop(number))
             client.attempts += reason == 5
             if reason not in (3, 5): leave(unsent.pop(), b"busy\0")
-    elif kind == 0x0a and body: owned.pop(body[8:8 + unpack_from("<6xH", body)[0]], None)  # Disown
+    elif kind == 0x0a and body[4:]: owned.pop(body[12:12 + unpack_from("<10xH", body)[0]], None)  # Disown
     elif kind == 0x0b: drain(unpack_from("<I", body)[0] / 1000)
-    elif kind == 0x0f: tell(0x19, ident, b'{"unknown":true}', flags=1)  # Query: Answer
+    elif kind == 0x0f: tell(0x19, ident, text(b'{"unknown":true}'), flags=1)  # Query: Answer
     elif kind == 0x0c:  # Ping: Pong, and what else there is to say now and then
-        tell(0x17, ident, b""), tell(0x16, 0, load())
+        tell(0x17, ident, text(b"")), tell(0x16, 0, load())
         in_use, now = {c.key for c in clients.values()}, time.monotonic()
         for key in [k for k in owned if k not in in_use and now > owned[k][2] + linger / 1000]:
-            tell(0x15, 0, pack("<IHH", *owned.pop(key)[:2], len(key)) + key)  # Idle
+            tell(0x15, 0, text(pack("<IHH", *owned.pop(key)[:2], len(key)) + key))  # Idle
 signal.signal(signal.SIGTERM, lambda *_: drain(30)), signal.signal(signal.SIGHUP, signal.SIG_IGN)
 epoll.register(3, select.EPOLLIN)
 while not ends_at or (clients and time.monotonic() < ends_at):
@@ -101,5 +105,5 @@ while not ends_at or (clients and time.monotonic() < ends_at):
     while unsent and len(parked) < window:  # Handoff
         parked[handoff := handoff + 1] = client = unsent.pop(0)
         head = pack("<HHBBxx", client.listener, client.hops, client.attempts, bool(client.key))
-        head += pack("<HHI", len(client.wanted), 0, len(client.unread)) + client.wanted
-        tell(0x12, handoff, head + client.unread, [client.sock.fileno()])
+        tell(0x12, handoff, head + text(client.wanted) + text(b"") + text(client.unread),
+             [client.sock.fileno()])

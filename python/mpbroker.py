@@ -23,6 +23,7 @@ import asyncio
 import collections
 import contextlib
 import errno
+import itertools
 import logging
 import os
 import select
@@ -36,12 +37,13 @@ log = logging.getLogger("mpbroker")
 MAX_DATAGRAM = 98_320
 MAX_KEY = 1_024
 MAX_PREFIX = 81_920
-MAX_CLIENT = MAX_DATAGRAM - 64  # key and prefix together
+MAX_CLIENT = MAX_DATAGRAM - 80  # key and prefix together
 MAX_UNSENT = 256 * 1024  # bytes that may wait for a client
 ACCEPTS_AT_ONCE = 16
 ACCEPT_PAUSE = 0.1  # seconds until there may be descriptors again
 DESCRIPTOR_PAUSE = 0.02  # seconds until the kernel may pass descriptors again
 
+VERSION = 2
 HEADER = struct.Struct("<BBHIQ")  # version, type, flags, length, id
 
 # Message types (section 3).
@@ -54,19 +56,31 @@ READY, HANDOFF, ACK, IDLE, LOAD, PONG, ANSWER = 0x11, 0x12, 0x13, 0x15, 0x16, 0x
 FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY = range(1, 6)
 
 Configure = collections.namedtuple(
-    "Configure", "slot soft_limit window header send route linger drain silence"
+    "Configure", "slot soft_limit window silence header send route linger drain"
 )
 
 
 def read_configure(body):
     """Times become seconds; None: no limit."""
-    slot, soft_limit, window, *times = struct.unpack_from("<H2xIII4xIIII20xI", body)
+    slot, soft_limit, window, *times = struct.unpack_from("<4xH2xIIII4xIIII", body)
     return Configure(slot, soft_limit, window, *(ms / 1000 or None for ms in times))
+
+
+def read_texts(body, at=0):
+    """Texts and lists (section 3), one behind another."""
+    while True:
+        begin = at + 4
+        at = begin + int.from_bytes(body[at:begin], "little")
+        yield body[begin:at]
+
+
+def text(data):
+    return struct.pack("<I", len(data)) + data
 
 
 def read_keys(body):
     """A list of keys (section 6): epoch, space, key."""
-    at = 0
+    at, body = 0, next(read_texts(body))
     while at < len(body):
         epoch, space, length = struct.unpack_from("<IHH", body, at)
         yield epoch, space, body[at + 8 : at + 8 + length]
@@ -140,7 +154,7 @@ class _Channel:
     def send(self, kind, ident=0, payload=b"", fds=(), flags=0, then=None):
         """`then` is called once the kernel has taken the message. False: it waits for nobody, since
         there is no descriptor for a copy of its own."""
-        message = HEADER.pack(1, kind, flags, len(payload), ident) + payload
+        message = HEADER.pack(VERSION, kind, flags, len(payload), ident) + payload
         if self.is_open and (self._unsent or not self._try(message, fds)) and self.is_open:
             # Its client may be closed while it waits here.
             try:
@@ -265,21 +279,21 @@ class Worker:
         if kind == CONFIGURE:
             self._config = read_configure(body)
         elif kind == LISTEN:
-            self._on_listen(ident, flags, body, fd)
+            self._on_listen(flags, body, fd)
         elif kind == UNLISTEN:
-            self._stop_accepting(ident)
+            self._stop_accepting(struct.unpack_from("<H", body)[0])
         elif kind == START:
-            self._channel.send(READY, payload=struct.pack("<I", os.getpid()))
+            self._channel.send(READY, payload=struct.pack("<IH", os.getpid(), VERSION))
         elif kind == DELIVER:
             self._on_deliver(ident, body, fd)
         elif kind == KEEP:
-            for handoff, delivery, epoch in struct.iter_unpack("<QQI4x", body):
+            for handoff, delivery, epoch in struct.iter_unpack("<QQI4x", next(read_texts(body))):
                 self._on_keep(handoff, delivery, epoch)
         elif kind == SETTLED:
-            for (handoff,) in struct.iter_unpack("<Q", body):
+            for (handoff,) in struct.iter_unpack("<Q", next(read_texts(body))):
                 self._close(self._take_parked(handoff))
         elif kind == NACK:
-            for handoff, reason in struct.iter_unpack("<QB7x", body):
+            for handoff, reason in struct.iter_unpack("<QB7x", next(read_texts(body))):
                 self._on_nack(handoff, reason)
         elif kind == OWN:
             for epoch, space, key in read_keys(body):
@@ -289,17 +303,19 @@ class Worker:
                 if self._owned.get((space, key)) == epoch:
                     del self._owned[space, key]
         elif kind == DRAIN:
-            self._drain(struct.unpack("<I", body)[0] / 1000)
+            self._drain(struct.unpack_from("<I", body)[0] / 1000)
         elif kind == PING:
             counters = self._clients, len(self._held), len(self._owned)
-            self._channel.send(PONG, ident, struct.pack("<QQQ", *counters))
+            block = struct.pack("<HHIQQQ", 1, 0, 24, *counters)
+            self._channel.send(PONG, ident, text(block))
         elif kind == QUERY:
-            self._channel.send(ANSWER, ident, b'{"unknown":true}', flags=1)
+            self._channel.send(ANSWER, ident, text(b'{"unknown":true}'), flags=1)
         elif fd is not None:
             os.close(fd)
 
-    def _on_listen(self, listener, flags, body, fd):
-        self._spaces[listener] = struct.unpack_from("<H", body)[0]
+    def _on_listen(self, flags, body, fd):
+        listener, space = struct.unpack_from("<HH", body)
+        self._spaces[listener] = space
         (self._local.add if flags & 2 else self._local.discard)(listener)
         if not flags & 32:
             self._stop_accepting(listener)
@@ -322,8 +338,8 @@ class Worker:
             sock.close()
 
     def _on_deliver(self, delivery, body, fd):
-        listener, epoch, hops, key_size, state_size = struct.unpack_from("<10xHIH6xHH", body)
-        key, prefix = body[32 : 32 + key_size], body[32 + key_size + state_size :]
+        epoch, listener, hops = struct.unpack_from("<8xI4xHH", body)
+        key, _, prefix = itertools.islice(read_texts(body, 24), 3)
         refused = (
             NO_DESCRIPTOR if fd is None
             else UNKNOWN if listener not in self._spaces
@@ -334,9 +350,9 @@ class Worker:
         if refused:
             if fd is not None:
                 os.close(fd)
-            self._channel.send(NACK, payload=struct.pack("<QB7x", delivery, refused))
+            self._send_nack(delivery, refused)
             return self._tell_load_soon()
-        client = Client(socket.socket(fileno=fd), listener, hops)
+        client = Client(socket.socket(fileno=fd), listener, hops + 1)
         client._sock.setblocking(False)
         client.key, client._prefix = key, prefix
         self._held.add(client)
@@ -345,13 +361,16 @@ class Worker:
     def _on_keep(self, handoff, delivery, epoch):
         client = self._take_parked(handoff)
         if client is None:
-            self._channel.send(NACK, payload=struct.pack("<QB7x", delivery, UNKNOWN))
+            self._send_nack(delivery, UNKNOWN)
         elif self._is_full():
-            self._channel.send(NACK, payload=struct.pack("<QB7x", delivery, FULL))
+            self._send_nack(delivery, FULL)
             client._attempts += 1
             self._offer(client)
         else:
             self._adopt(client, delivery, epoch)
+
+    def _send_nack(self, delivery, reason):
+        self._channel.send(NACK, payload=text(struct.pack("<QB7x", delivery, reason)))
 
     def _on_nack(self, handoff, reason):
         client = self._take_parked(handoff)
@@ -451,9 +470,9 @@ class Worker:
             self._next_handoff += 1
             self._parked[self._next_handoff] = client
             client._sent = True
-            attempts, sizes = min(client._attempts, 255), (len(client.key), 0, len(client._prefix))
-            head = struct.pack("<HHBxxxHHI", client._listener, client.hops, attempts, *sizes)
-            payload = head + client.key + client._prefix
+            attempts, hops = min(client._attempts, 255), min(client.hops, 65_535)
+            head = struct.pack("<HHBxxx", client._listener, hops, attempts)
+            payload = head + text(client.key) + text(b"") + text(client._prefix)
             if not self._channel.send(HANDOFF, self._next_handoff, payload, [client._sock.fileno()]):
                 del self._parked[self._next_handoff]
                 self._refuse(client, self._busy)
@@ -491,7 +510,8 @@ class Worker:
 
     def _send_acks(self):
         acks, self._acks = self._acks, []
-        payload = self._load() + b"".join(struct.pack("<Q", delivery) for _, delivery in acks)
+        ids = b"".join(struct.pack("<Q", delivery) for _, delivery in acks)
+        payload = self._load() + text(ids)
 
         def begin():
             for client, _ in acks:
@@ -580,7 +600,8 @@ class Worker:
         if self._owned.get(key) == epoch and key not in self._members and self._channel.is_open:
             del self._owned[key]
             space, name = key
-            self._channel.send(IDLE, payload=struct.pack("<IHH", epoch, space, len(name)) + name)
+            entry = struct.pack("<IHH", epoch, space, len(name)) + name
+            self._channel.send(IDLE, payload=text(entry))
 
     def _is_full(self):
         return 0 < self._config.soft_limit <= self._clients

@@ -116,7 +116,7 @@ Status Worker::open_alone(const ListenerSettings& listener, SharedSocket socket)
   const std::string prefix_from = pack(listener.prefix_from);
   message.prefix_from = prefix_from;
   if (const Status added = add_listener(message, {}); !added) return added;
-  Listener& added = listeners_[static_cast<std::uint16_t>(message.listener)];
+  Listener& added = listeners_[message.listener];
   added.socket = std::move(socket);
   log_info("listening")("listener", listener.name)("address", added.socket->address().to_string());
   return accept_alone(added);
@@ -193,6 +193,13 @@ void Worker::configure(const WorkerSettings& settings) {
 }
 
 void Worker::on_configure(const channel::Configure& message) {
+  if (channel::kVersion < message.oldest_version || channel::kVersion > message.newest_version) {
+    log_error("channel.version")(
+        "why", fmt::format("mpbroker speaks versions {} to {} of the "
+                           "channel, this worker version {}",
+                           message.oldest_version, message.newest_version, channel::kVersion));
+    return stop(ExitCode::kUsage);
+  }
   configure(from_message(message));
 }
 
@@ -209,9 +216,9 @@ Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   auto made = registry_.make(message.protocol, message.handler, environment_, traits_of(message));
   if (!made) return made.error();
   note_needs(message);
-  Listener& listener = listeners_[static_cast<std::uint16_t>(message.listener)];
+  Listener& listener = listeners_[message.listener];
   Service& service = listener.service;
-  service.listener = static_cast<std::uint16_t>(message.listener);
+  service.listener = message.listener;
   service.space = message.space;
   service.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
   service.name = message.name;
@@ -286,20 +293,23 @@ Service* Worker::find_service(std::uint16_t listener) {
   return found == listeners_.end() ? nullptr : &found->second.service;
 }
 
-void Worker::read_counters(std::vector<std::uint64_t>& counters) {
+void Worker::read_counters(std::string& blocks) {
   WorkerCounters worker;
   worker.clients = context_.clients.routed();
   worker.held = context_.clients.held();
   worker.keys_owned = context_.keys.owned_count();
   worker.accept_pauses = context_.accept_pauses;
   worker.queue_high_water = link_ ? link_->channel().queue_high_water() : 0;
-  const auto append = [&counters]<class Block>(const Block& block) {
-    for (const auto& counter : Block::counters()) counters.push_back(block.*counter.value);
+  const auto append = [&blocks]<class Counters>(channel::BlockKind kind, std::uint16_t number,
+                                                const Counters& counters) {
+    std::array<std::uint64_t, std::tuple_size_v<decltype(Counters::counters())>> values{};
+    std::ranges::transform(Counters::counters(), values.begin(),
+                           [&](const auto& counter) { return counters.*counter.value; });
+    channel::append_block(blocks, {kind, number, values});
   };
-  append(worker);
+  append(channel::BlockKind::kWorker, 0, worker);
   for (const auto& [number, listener] : listeners_) {
-    counters.push_back(listener.service.counters.listener);
-    append(listener.service.counters);
+    append(channel::BlockKind::kListener, number, listener.service.counters);
   }
 }
 

@@ -33,8 +33,9 @@ Outbox& Dispatcher::outbox(Slot slot) {
 
 bool Dispatcher::may_wait(Slot slot, TimePoint now) const {
   const Outbox& outbox = outboxes_[slot];
-  return settled_may_wait_ && workers_.room(slot) >= kSettledTogether && !outbox.settled.empty() && outbox.keeps.empty() && outbox.nacks.empty() &&
-         outbox.settled.size() < kSettledTogether && now - outbox.settled_since < kSettledWait;
+  return settled_may_wait_ && workers_.room(slot) >= kSettledTogether && !outbox.settled.empty() &&
+         outbox.keeps.empty() && outbox.nacks.empty() && outbox.settled.size() < kSettledTogether &&
+         now - outbox.settled_since < kSettledWait;
 }
 
 std::optional<TimePoint> Dispatcher::flush_due() const {
@@ -68,12 +69,12 @@ Dispatch Dispatcher::on_handoff(Slot origin_slot, const channel::Handoff& handof
     refuse(origin, handoff.handoff, NackReason::kNoDescriptor);
     return {};
   }
-  if (handoff.attempts >= max_attempts_) {
+  if (handoff.client.attempts >= max_attempts_) {
     refuse(origin, handoff.handoff, NackReason::kLoop);
     return {};
   }
   const RouteDecision decision =
-      router_.decide({origin_slot, handoff.key, &rules, handoff.counted});
+      router_.decide({origin_slot, handoff.client.key, &rules, handoff.client.counted});
   switch (decision.kind) {
     case RouteDecision::Kind::kTo:
       return send_to(origin, handoff.handoff, decision);

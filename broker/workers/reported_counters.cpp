@@ -1,47 +1,60 @@
 #include "broker/workers/reported_counters.hpp"
 
 #include <algorithm>
-#include <cstddef>
-
-#include "proto/base/byte_order.hpp"
 
 namespace mpb {
 namespace {
 
-/// What a worker of an older build does not say stays 0.
-template <class Block>
-void take_block(ByteReader& words, Block& block) {
-  for (const auto& counter : Block::counters()) {
-    std::uint64_t& value = block.*counter.value;
-    const std::uint64_t least = counter.kind == CounterKind::kNow ? 0 : value;
-    value = std::clamp(words.number<std::uint64_t>(), least, kMostCounted);
+/// What a worker of another build does not say stays as it was, or 0.
+template <class Counters>
+void take_block(const channel::List<std::uint64_t>& values, Counters& counters) {
+  auto value = values.begin();
+  for (const auto& counter : Counters::counters()) {
+    std::uint64_t& kept = counters.*counter.value;
+    const std::uint64_t least = counter.kind == CounterKind::kNow ? 0 : kept;
+    kept = std::clamp(value != values.end() ? *value++ : std::uint64_t{0}, least, kMostCounted);
   }
 }
 
 }  // namespace
 
+void ReportedCounters::take_refusals(const channel::List<std::uint64_t>& values) {
+  auto value = values.begin();
+  for (std::uint64_t& count : refused) {
+    if (value == values.end()) return;
+    count = std::clamp(*value++, count, kMostCounted);
+  }
+}
+
+void ReportedCounters::take_listener(const channel::Block& block,
+                                     const std::set<std::uint16_t>& told, std::uint64_t most) {
+  const std::uint64_t number = block.number;
+  const bool known =
+      told.contains(block.number) &&
+      std::ranges::find(listeners, number, &ListenerCounters::listener) == listeners.end();
+  if (!known) return;
+  ListenerCounters& counters = ever[number];
+  counters.listener = number;
+  take_block(block.counters, counters);
+  counters.clients = std::min(counters.clients, most);
+  listeners.push_back(counters);
+}
+
 void ReportedCounters::take(const channel::Pong& pong, const std::set<std::uint16_t>& told,
                             std::uint64_t most) {
-  ByteReader reasons(pong.refusals);
-  for (std::uint64_t& count : refused) {
-    count = std::clamp(reasons.number<std::uint64_t>(), count, kMostCounted);
-  }
-  ByteReader words(pong.counters);
-  take_block(words, own);
-  own.clients = std::min(own.clients, most);
-  own.held = std::min(own.held, most);
   listeners.clear();
-  while (words.ok() && !words.at_end()) {
-    const auto number = words.number<std::uint64_t>();
-    ListenerCounters ignored;
-    const bool known =
-        number <= UINT16_MAX && told.contains(static_cast<std::uint16_t>(number)) &&
-        std::ranges::find(listeners, number, &ListenerCounters::listener) == listeners.end();
-    ListenerCounters& counters = known ? ever[number] : ignored;
-    counters.listener = number;
-    take_block(words, counters);
-    counters.clients = std::min(counters.clients, most);
-    if (known) listeners.push_back(counters);
+  std::string_view rest = pong.blocks;
+  channel::Block block;
+  while (channel::next_block(rest, block)) {
+    if (block.kind == channel::BlockKind::kWorker) {
+      take_block(block.counters, own);
+      own.clients = std::min(own.clients, most);
+      own.held = std::min(own.held, most);
+    } else if (block.kind == channel::BlockKind::kRefusals) {
+      take_refusals(block.counters);
+    } else if (block.kind == channel::BlockKind::kListener) {
+      take_listener(block, told, most);
+    }
   }
 }
 

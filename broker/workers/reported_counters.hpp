@@ -21,6 +21,11 @@ struct ReportedCounters {
 
   /// `told`: listeners that it ever was told of. `most`: descriptors that a process can have.
   void take(const channel::Pong& pong, const std::set<std::uint16_t>& told, std::uint64_t most);
+
+ private:
+  void take_refusals(const channel::List<std::uint64_t>& values);
+  void take_listener(const channel::Block& block, const std::set<std::uint16_t>& told,
+                     std::uint64_t most);
 };
 
 }  // namespace mpb

@@ -10,6 +10,7 @@
 
 #include "broker/workers/descriptor_plan.hpp"
 #include "common/io/socket_options.hpp"
+#include "proto/channel/encode.hpp"
 
 namespace mpb {
 namespace {
@@ -124,7 +125,7 @@ void WorkerProcess::send_vhosts(std::vector<channel::Vhosts>& parts) {
 }
 
 void WorkerProcess::offer(const ListenerOffer& listener) {
-  listeners_.insert(static_cast<std::uint16_t>(listener.message.listener));
+  listeners_.insert(listener.message.listener);
   scratch_.clear();
   channel::encode(scratch_, listener.message);
   send(Order::kKept, listener.socket);
@@ -161,7 +162,7 @@ bool WorkerProcess::ask(const channel::Query& query) {
 void WorkerProcess::disown(std::string_view keys) {
   while (!keys.empty()) {
     scratch_.clear();
-    channel::encode_keys(scratch_, channel::Type::kDisown, channel::take_key_batch(keys));
+    channel::encode(scratch_, channel::Disown{channel::take_key_batch(keys)});
     send(Order::kKept);
   }
 }
@@ -178,19 +179,19 @@ Status WorkerProcess::deliver(const channel::Deliver& delivery, int descriptor) 
 void WorkerProcess::send_outbox(const Outbox& outbox) {
   in_batches(std::span<const std::uint64_t>(outbox.settled), [this](auto batch) {
     scratch_.clear();
-    channel::encode_settled(scratch_, batch);
+    channel::encode(scratch_, channel::Settled{batch});
     send(Order::kFree);
   });
   // A Keep makes it the owner again: behind a Disown that waits.
   const Order keep_order = channel_.keeps_order() ? Order::kKept : Order::kFree;
   in_batches(std::span<const channel::KeepEntry>(outbox.keeps), [this, keep_order](auto batch) {
     scratch_.clear();
-    channel::encode_keep(scratch_, batch);
+    channel::encode(scratch_, channel::Keep{batch});
     send(keep_order);
   });
   in_batches(std::span<const channel::NackEntry>(outbox.nacks), [this](auto batch) {
     scratch_.clear();
-    channel::encode_nack(scratch_, batch);
+    channel::encode(scratch_, channel::Nack{batch});
     send(Order::kFree);
   });
 }
@@ -273,7 +274,7 @@ bool WorkerProcess::spend(std::uint32_t messages) {
 
 std::string_view WorkerProcess::handle_ready(const channel::Ready& message) {
   if (std::exchange(ready_, true)) return "a second Ready";
-  takes_vhost_changes_ = (message.flags & channel::Ready::kTakesChanges) != 0;
+  if (message.version != channel::kVersion) return "a Ready for a version that was not offered";
   owner_.on_ready(slot_);
   return {};
 }

@@ -59,8 +59,6 @@ class WorkerProcess final : private ChannelHandler {
   void configure(const channel::Configure& configure);
   /// All vhosts there are, as VhostSet has them.
   void set_vhosts(std::span<const std::string> texts);
-  /// Whether it can be told what is different in the vhosts, instead of all there are.
-  [[nodiscard]] bool takes_vhost_changes() const { return takes_vhost_changes_; }
   void change_vhosts(const VhostChange& change);
   void offer(const ListenerOffer& listener);
   void withdraw(std::uint16_t listener);
@@ -138,7 +136,6 @@ class WorkerProcess final : private ChannelHandler {
   std::uint32_t messages_ = 0;
   bool ping_outstanding_ = false;
   bool ready_ = false;
-  bool takes_vhost_changes_ = false;  // as its Ready says
   bool ejected_ = false;
 };
 

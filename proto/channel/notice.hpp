@@ -88,7 +88,8 @@ inline constexpr std::array<std::string_view, 35> kReasonNames{
     "media-memory",
 };
 inline constexpr std::size_t kReasons = kReasonNames.size();
-static_assert(static_cast<std::size_t>(Reason::kMediaMemory) + 1 == kReasons);
+inline constexpr Reason kLastReason = Reason::kMediaMemory;
+static_assert(static_cast<std::size_t>(kLastReason) + 1 == kReasons);
 
 /// Whether clients are refused for it; the others are why a publication ended.
 constexpr bool is_refusal(Reason reason) {

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     MPB_FUZZ_REQUIRE(mpb::test::lies_within(view, datagram));
   }
   const std::string canonical = mpb::test::reencode(*decoded);
-  MPB_FUZZ_REQUIRE(canonical.size() == datagram.size());
+  MPB_FUZZ_REQUIRE(canonical.size() <= datagram.size());
   const auto again = mpb::channel::decode(canonical);
   MPB_FUZZ_REQUIRE(again);
   MPB_FUZZ_REQUIRE(again->index() == decoded->index());

@@ -355,6 +355,10 @@ TEST_F(HostileConduct, OfferingAClientWithTheMostHops) {
   expect_tolerated({.attacks = "1=hops-at-their-limit"});
 }
 
+TEST_F(HostileConduct, SayingMoreThanIsKnown) {
+  expect_tolerated({.attacks = "1=says-more-than-is-known"});
+}
+
 TEST_F(HostileConduct, PongsFullOfNonsense) {
   Siege siege({.attacks = "1=pong-with-nonsense"});
   siege.begin();

@@ -96,7 +96,7 @@ void beget_sibling(Rogue& rogue) {
 }
 
 void violate(Rogue& rogue) {
-  rogue.send(raw_header(1, 0x14, 0, 0, 0));
+  rogue.send(raw_header(channel::kVersion, 0x14, 0, 0, 0));
 }
 
 template <void (*leave)(Rogue&)>

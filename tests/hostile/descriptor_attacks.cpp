@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "common/io/descriptor_passing.hpp"
+#include "proto/channel/encode.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {
@@ -21,8 +22,8 @@ constexpr int kLingerSeconds = 60;
 std::string handoff_of(Rogue& rogue, std::string_view key) {
   channel::Handoff message;
   message.handoff = rogue.next_handoff();
-  message.listener = rogue.first_listener();
-  message.key = key;
+  message.client.listener = rogue.first_listener();
+  message.client.key = key;
   std::string datagram;
   channel::encode(datagram, message);
   return datagram;
@@ -83,7 +84,7 @@ std::vector<Connection>& lingering_connections(std::size_t count) {
 void refused_lingering(Rogue& rogue) {
   auto& connections = lingering_connections(1);
   channel::Handoff message;
-  message.attempts = UINT8_MAX;
+  message.client.attempts = UINT8_MAX;
   send_last_copies(connections, [&] { rogue.hand_off(message, connections[0].server.get()); });
   rogue.behave_until([&] { return rogue.verdicts() == 1; });
 }
@@ -106,7 +107,7 @@ void laden_client(Rogue& rogue) {
   send_passing<kMostPassed>(client[0].client.get(), "x", descriptors);
   for (Connection& connection : connections) connection.server.reset();
   channel::Handoff message;
-  message.attempts = UINT8_MAX;
+  message.client.attempts = UINT8_MAX;
   send_last_copies(client, [&] { rogue.hand_off(message, client[0].server.get()); });
   rogue.behave_until([&] { return rogue.verdicts() == 1; });
 }
@@ -133,8 +134,8 @@ void blocking_client(Rogue& rogue) {
   ::fcntl(connection.server.get(), F_SETFL, 0);
   const std::string questions(80'000, 'W');
   channel::Handoff message;
-  message.key = "7";
-  message.prefix = questions;
+  message.client.key = "7";
+  message.client.prefix = questions;
   rogue.hand_off(message, connection.server.get());
   rogue.behave_until([&] { return rogue.verdicts() == 1; });
 }

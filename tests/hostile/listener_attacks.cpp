@@ -102,8 +102,8 @@ void torment_a_client(Rogue& rogue) {
   static Connection connection = tcp_connection();
   const int copy = connection.server.get();
   channel::Handoff message;
-  message.key = "7";
-  message.prefix = "WW";
+  message.client.key = "7";
+  message.client.prefix = "WW";
   rogue.hand_off(message, copy);
   again_and_again([copy] {
     make_blocking(copy);

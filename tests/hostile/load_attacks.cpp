@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "proto/channel/encode.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {
@@ -19,9 +20,10 @@ void flood_load(Rogue& rogue) {
   flood(rogue, datagram);
 }
 
-void flood_empty_list(Rogue& rogue, channel::Type type) {
+template <class List>
+void flood_empty_list(Rogue& rogue) {
   std::string datagram;
-  channel::encode_keys(datagram, type, {});
+  channel::encode(datagram, List{});
   flood(rogue, datagram);
 }
 
@@ -45,7 +47,7 @@ void many_notices(Rogue& rogue) {
 /// Allowed: an Ack goes with each client. Answers pings as it goes.
 void flood_ack(Rogue& rogue) {
   std::string datagram;
-  channel::encode_ack(datagram, {}, {});
+  channel::encode(datagram, channel::Ack{});
   for (int i = 0; i < 100; ++i) {
     flood(rogue, datagram, 2000);
     while (rogue.handle_one(0)) continue;
@@ -56,7 +58,7 @@ void flood_ack(Rogue& rogue) {
 
 channel::Handoff refused_handoff() {
   channel::Handoff message;
-  message.attempts = UINT8_MAX;
+  message.client.attempts = UINT8_MAX;
   return message;
 }
 
@@ -85,8 +87,8 @@ void overrun_window(Rogue& rogue, std::uint32_t count, std::size_t prefix) {
   const std::string bytes(prefix, 'M');
   for (std::uint32_t i = 0; i < count; ++i) {
     channel::Handoff message;
-    message.key = "10";
-    message.prefix = bytes;
+    message.client.key = "10";
+    message.client.prefix = bytes;
     if (!rogue.hand_off(message, connection.server.get())) return;
   }
 }
@@ -127,7 +129,7 @@ void own_many_keys(Rogue& rogue) {
   for (std::size_t i = 0; i < kKeys; ++i) {
     const std::string key = "taken " + std::to_string(i);
     channel::Handoff message;
-    message.key = key;
+    message.client.key = key;
     rogue.hand_off(message, connection.server.get());
     rogue.behave_until([&] { return rogue.verdicts() == i + 1; });
   }
@@ -139,7 +141,7 @@ void flood_void_idles(Rogue& rogue) {
   for (std::uint32_t i = 0; i < 1'000; ++i) channel::append_key(keys, {i + 1, 0, "never"});
   std::string datagram;
   std::string_view rest = keys;
-  channel::encode_keys(datagram, channel::Type::kIdle, channel::take_key_batch(rest));
+  channel::encode(datagram, channel::Idle{channel::take_key_batch(rest)});
   flood(rogue, datagram);
 }
 
@@ -149,14 +151,14 @@ void ping_pong(Rogue& rogue, std::string_view others_key) {
   rogue.on_delivery = [&rogue](Delivery delivery) {
     rogue.send_ack({&delivery.id, 1});
     channel::Handoff message;
-    message.key = key;
+    message.client.key = key;
     rogue.hand_off(message, delivery.client.get());
   };
   static std::vector<Connection> connections(20);
   for (Connection& connection : connections) {
     connection = unix_connection();
     channel::Handoff message;
-    message.key = key;
+    message.client.key = key;
     rogue.hand_off(message, connection.server.get());
   }
 }
@@ -166,7 +168,7 @@ void same_client_many_times(Rogue& rogue) {
   Connection connection = unix_connection();
   for (std::uint32_t i = 0; i < rogue.window(); ++i) {
     channel::Handoff message;
-    message.key = "7";
+    message.client.key = "7";
     rogue.hand_off(message, connection.server.get());
   }
   connection.server.reset();
@@ -176,8 +178,8 @@ void same_client_many_times(Rogue& rogue) {
 
 constexpr Attack kAttacks[] = {
     {"flood-load", Stage::kOnline, flood_load},
-    {"flood-idle", Stage::kOnline, [](Rogue& r) { flood_empty_list(r, channel::Type::kIdle); }},
-    {"flood-nack", Stage::kOnline, [](Rogue& r) { flood_empty_list(r, channel::Type::kNack); }},
+    {"flood-idle", Stage::kOnline, [](Rogue& r) { flood_empty_list<channel::Idle>(r); }},
+    {"flood-nack", Stage::kOnline, [](Rogue& r) { flood_empty_list<channel::Nack>(r); }},
     {"flood-notices", Stage::kOnline, [](Rogue& r) { flood(r, notice_about("a.test")); }},
     {"many-notices", Stage::kOnline, many_notices},
     {"flood-ack", Stage::kOnline, flood_ack},

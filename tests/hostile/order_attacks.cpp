@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <limits>
+#include <vector>
 
+#include "proto/channel/encode.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {
@@ -15,15 +17,13 @@ std::string encoded(const Message& message) {
   return datagram;
 }
 
-std::string key_list(Type type, std::uint32_t first_epoch, std::uint32_t count,
-                     std::string_view key) {
+template <class Keys>
+std::string key_list(std::uint32_t first_epoch, std::uint32_t count, std::string_view key) {
   std::string entries;
   for (std::uint32_t i = 0; i < count; ++i) {
     channel::append_key(entries, {first_epoch + i, 0, key});
   }
-  std::string datagram;
-  channel::encode_keys(datagram, type, entries);
-  return datagram;
+  return encoded(Keys{entries});
 }
 
 void send_ready(Rogue& rogue) {
@@ -34,29 +34,23 @@ void send_deliver(Rogue& rogue) {
   const Connection connection = unix_connection();
   channel::Deliver message;
   message.delivery = 1;
-  message.key = "7";
+  message.client.key = "7";
   rogue.send(encoded(message), connection.server.get());
 }
 
 void send_list(Rogue& rogue, Type type) {
-  std::string datagram;
   const std::uint64_t id = 1;
   const channel::KeepEntry keep{1, 1, 1};
-  if (type == Type::kKeep) channel::encode_keep(datagram, {&keep, 1});
-  if (type == Type::kSettled) channel::encode_settled(datagram, {&id, 1});
-  rogue.send(datagram);
+  if (type == Type::kKeep) rogue.send(encoded(channel::Keep{std::span(&keep, 1)}));
+  if (type == Type::kSettled) rogue.send(encoded(channel::Settled{std::span(&id, 1)}));
 }
 
 void send_resync_report(Rogue& rogue) {
-  std::string datagram;
-  channel::encode_resync_report(datagram, channel::ResyncReport::kLast, {}, {}, {}, {});
-  rogue.send(datagram);
+  rogue.send(encoded(channel::ResyncReport{channel::ResyncReport::kLast, {}, {}, {}, {}}));
 }
 
 void send_pong(Rogue& rogue, std::uint64_t nonce) {
-  std::string datagram;
-  channel::encode_pong(datagram, nonce, {});
-  rogue.send(datagram);
+  rogue.send(encoded(channel::Pong{nonce, {}}));
 }
 
 void answer_ping_twice(Rogue& rogue) {
@@ -90,23 +84,23 @@ void nack_with(Rogue& rogue, std::uint8_t reason) {
 
 /// The key "21" has an owner, another worker.
 void idle_of_others(Rogue& rogue) {
-  rogue.send(key_list(Type::kIdle, 0, 1000, "21"));
-  rogue.send(key_list(Type::kIdle, UINT32_MAX - 10, 10, "21"));
-  rogue.send(key_list(Type::kIdle, 1, 100, ""));
+  rogue.send(key_list<channel::Idle>(0, 1000, "21"));
+  rogue.send(key_list<channel::Idle>(UINT32_MAX - 10, 10, "21"));
+  rogue.send(key_list<channel::Idle>(1, 100, ""));
 }
 
 /// All of these are offers of a client whose verdict must come, whatever it is.
 void hand_off_and_await(Rogue& rogue, channel::Handoff message, std::uint16_t listener) {
   const Connection connection = unix_connection();
   message.handoff = rogue.next_handoff();
-  message.listener = listener;
+  message.client.listener = listener;
   rogue.send(encoded(message), connection.server.get());
   rogue.behave_until([&] { return rogue.verdicts() == 1; });
 }
 
 void offered_too_often(Rogue& rogue) {
   channel::Handoff message;
-  message.attempts = UINT8_MAX;
+  message.client.attempts = UINT8_MAX;
   hand_off_and_await(rogue, message, rogue.first_listener());
   const bool refused =
       rogue.refused.size() == 1 && rogue.refused.begin()->second == channel::NackReason::kLoop;
@@ -115,22 +109,26 @@ void offered_too_often(Rogue& rogue) {
 
 void hops_at_their_limit(Rogue& rogue) {
   channel::Handoff message;
-  message.hops = std::numeric_limits<std::uint16_t>::max();
-  message.key = "7";
+  message.client.hops = std::numeric_limits<std::uint16_t>::max();
+  message.client.key = "7";
   hand_off_and_await(rogue, message, rogue.first_listener());
 }
 
 void unknown_listener(Rogue& rogue) {
   channel::Handoff message;
-  message.key = "unknown";
+  message.client.key = "unknown";
   hand_off_and_await(rogue, message, 60'000);
 }
 
 void pong_with_nonsense(Rogue& rogue) {
-  rogue.pong_counters.assign(channel::kMaxPayload / 8, UINT64_MAX);
+  const std::vector<std::uint64_t> most(500, UINT64_MAX);
+  for (std::uint16_t number = 0; number < 20; ++number) {
+    const auto kind = static_cast<channel::BlockKind>(number % 5);
+    channel::append_block(rogue.pong_blocks, {kind, number, std::span(most)});
+  }
   const std::uint64_t before = rogue.last_ping;
   rogue.behave_until([&] { return rogue.last_ping > before + 20; });
-  rogue.pong_counters.clear();
+  rogue.pong_blocks.clear();
   rogue.behave_until([&] { return rogue.last_ping > before + 22; });
 }
 
@@ -144,6 +142,10 @@ constexpr Attack kAttacks[] = {
     {"load-before-ready", Stage::kStarted, [](Rogue& r) { r.send_load(1, 1); }},
     {"pong-before-ready", Stage::kStarted, [](Rogue& r) { send_pong(r, 1); }},
     {"second-ready", Stage::kOnline, send_ready},
+    {"ready-of-another-version", Stage::kStarted,
+     [](Rogue& r) {
+       r.send(encoded(channel::Ready{1, 9}));
+     }},
     {"two-readies-at-once", Stage::kStarted, [](Rogue& r) { send_ready(r), send_ready(r); }},
     {"says-configure", Stage::kOnline, [](Rogue& r) { r.send(encoded(channel::Configure{})); }},
     {"says-listen", Stage::kOnline, [](Rogue& r) { r.send(encoded(channel::Listen{})); }},
@@ -152,8 +154,8 @@ constexpr Attack kAttacks[] = {
     {"says-deliver", Stage::kOnline, send_deliver},
     {"says-keep", Stage::kOnline, [](Rogue& r) { send_list(r, Type::kKeep); }},
     {"says-settled", Stage::kOnline, [](Rogue& r) { send_list(r, Type::kSettled); }},
-    {"says-own", Stage::kOnline, [](Rogue& r) { r.send(key_list(Type::kOwn, 1, 1, "7")); }},
-    {"says-disown", Stage::kOnline, [](Rogue& r) { r.send(key_list(Type::kDisown, 1, 1, "7")); }},
+    {"says-own", Stage::kOnline, [](Rogue& r) { r.send(key_list<channel::Own>(1, 1, "7")); }},
+    {"says-disown", Stage::kOnline, [](Rogue& r) { r.send(key_list<channel::Disown>(1, 1, "7")); }},
     {"says-drain", Stage::kOnline, [](Rogue& r) { r.send(encoded(channel::Drain{})); }},
     {"says-ping", Stage::kOnline, [](Rogue& r) { r.send(encoded(channel::Ping{1})); }},
     {"says-resync", Stage::kOnline, [](Rogue& r) { r.send(encoded(channel::Resync{})); }},

@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "proto/channel/encode.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {
@@ -52,14 +53,14 @@ void leave_children(Rogue& rogue, const std::string& datagram, int descriptor) {
 
 void leave_children_with_acks(Rogue& rogue) {
   std::string datagram;
-  channel::encode_ack(datagram, {}, {});
+  channel::encode(datagram, channel::Ack{});
   leave_children(rogue, datagram, -1);
 }
 
 void leave_children_with_clients(Rogue& rogue) {
   channel::Handoff message;
-  message.listener = rogue.first_listener();
-  message.attempts = UINT8_MAX;
+  message.client.listener = rogue.first_listener();
+  message.client.attempts = UINT8_MAX;
   std::string datagram;
   channel::encode(datagram, message);
   const Connection connection = unix_connection();

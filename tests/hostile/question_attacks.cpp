@@ -1,3 +1,4 @@
+#include "proto/channel/encode.hpp"
 #include "tests/hostile/attack.hpp"
 
 namespace mpb::hostile {

@@ -15,6 +15,7 @@
 
 #include "common/io/descriptor_passing.hpp"
 #include "proto/base/byte_order.hpp"
+#include "proto/channel/encode.hpp"
 
 namespace mpb::hostile {
 namespace {
@@ -130,25 +131,23 @@ void Rogue::handle(const channel::Message& message, UniqueFd descriptor) {
   if (const auto* configure = std::get_if<channel::Configure>(&message)) {
     window_ = configure->window;
   } else if (const auto* listen = std::get_if<channel::Listen>(&message)) {
-    first_listener_ = static_cast<std::uint16_t>(listen->listener);
+    first_listener_ = listen->listener;
     listening_ = std::move(descriptor);
   } else if (std::holds_alternative<channel::Start>(message)) {
     started_ = true;
   } else if (const auto* ping = std::get_if<channel::Ping>(&message)) {
     last_ping = ping->nonce;
     std::string pong;
-    channel::encode_pong(pong, ping->nonce, pong_counters);
+    channel::encode(pong, channel::Pong{ping->nonce, pong_blocks});
     send(pong);
   } else if (const auto* deliver = std::get_if<channel::Deliver>(&message)) {
     take_delivery(*deliver, std::move(descriptor));
   } else if (const auto* keep = std::get_if<channel::Keep>(&message)) {
     take_keeps(*keep);
   } else if (const auto* nack = std::get_if<channel::Nack>(&message)) {
-    channel::for_each_nack(nack->entries, [this](const channel::NackEntry& entry) {
-      refused[entry.id] = entry.reason;
-    });
+    for (const channel::NackEntry entry : nack->entries) refused[entry.id] = entry.reason;
   } else if (const auto* told = std::get_if<channel::Settled>(&message)) {
-    settled += told->handoffs.size() / sizeof(std::uint64_t);
+    settled += told->handoffs.size();
   } else if (const auto* query = std::get_if<channel::Query>(&message)) {
     if (on_query) on_query(query->nonce);
   } else if (std::holds_alternative<channel::Drain>(message) && obeys_drain) {
@@ -157,7 +156,7 @@ void Rogue::handle(const channel::Message& message, UniqueFd descriptor) {
 }
 
 void Rogue::take_delivery(const channel::Deliver& message, UniqueFd client) {
-  Delivery delivery{message.delivery, message.listener, std::string(message.key),
+  Delivery delivery{message.delivery, message.client.listener, std::string(message.client.key),
                     std::move(client)};
   if (on_delivery) return on_delivery(std::move(delivery));
   deliveries.push_back(std::move(delivery));
@@ -165,8 +164,7 @@ void Rogue::take_delivery(const channel::Deliver& message, UniqueFd client) {
 
 void Rogue::take_keeps(const channel::Keep& message) {
   std::vector<std::uint64_t> ids;
-  channel::for_each_keep(message.entries,
-                         [&](const channel::KeepEntry& entry) { ids.push_back(entry.delivery); });
+  for (const channel::KeepEntry entry : message.entries) ids.push_back(entry.delivery);
   kept += ids.size();
   send_ack(ids);
 }
@@ -190,14 +188,14 @@ bool Rogue::send(std::string_view datagram, std::span<const int> descriptors) {
 
 bool Rogue::send_ack(std::span<const std::uint64_t> ids, channel::Load load) {
   std::string datagram;
-  channel::encode_ack(datagram, load, ids);
+  channel::encode(datagram, channel::Ack{load, ids});
   return send(datagram);
 }
 
 bool Rogue::send_nack(std::uint64_t delivery, std::uint8_t reason) {
   std::string datagram;
   const channel::NackEntry entry{delivery, static_cast<channel::NackReason>(reason)};
-  channel::encode_nack(datagram, {&entry, 1});
+  channel::encode(datagram, channel::Nack{std::span(&entry, 1)});
   return send(datagram);
 }
 
@@ -209,7 +207,7 @@ bool Rogue::send_load(std::uint32_t clients, std::uint32_t held) {
 
 bool Rogue::hand_off(channel::Handoff message, int descriptor) {
   message.handoff = next_handoff();
-  message.listener = first_listener_;
+  message.client.listener = first_listener_;
   std::string datagram;
   channel::encode(datagram, message);
   return send(datagram, descriptor);

@@ -84,7 +84,7 @@ class Rogue {
   bool obeys_drain = true;
   std::function<void(Delivery)> on_delivery;          // else they stay in `deliveries`, unanswered
   std::function<void(std::uint64_t nonce)> on_query;  // else a Query is never answered
-  std::vector<std::uint64_t> pong_counters;
+  std::string pong_blocks;
   std::uint64_t last_ping = 0;
 
   std::deque<Delivery> deliveries;

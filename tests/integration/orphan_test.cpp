@@ -44,7 +44,7 @@ std::string leaves_its_channel(const TempFolder& folder) {
                       "import os, socket, struct, time\n"
                       "channel = socket.socket(fileno=3)\n"
                       "first = channel.recv(100000, socket.MSG_PEEK)\n"
-                      "if struct.unpack_from('<H', first, 16)[0] == 0:\n"
+                      "if struct.unpack_from('<H', first, 20)[0] == 0:\n"
                       "    os.set_inheritable(3, True)\n"
                       "    os.execv('" +
                           program_path("mpworker") +
@@ -58,10 +58,10 @@ std::string leaves_its_channel(const TempFolder& folder) {
                           "    except TimeoutError: continue\n"
                           "    nonce = struct.unpack_from('<Q', message, 8)[0]\n"
                           "    if message[1] == START:\n"
-                          "        channel.send(struct.pack('<BBHIQI', 1, READY, 0, 4, 0, "
-                          "os.getpid()))\n"
+                          "        channel.send(struct.pack('<BBHIQIH', 2, READY, 0, 6, 0, "
+                          "os.getpid(), 2))\n"
                           "    elif message[1] == PING:\n"
-                          "        channel.send(struct.pack('<BBHIQ', 1, PONG, 0, 0, nonce))\n"
+                          "        channel.send(struct.pack('<BBHIQI', 2, PONG, 0, 4, nonce, 0))\n"
                           "channel.close()\n"
                           "os.unlink('" +
                           flag +

@@ -354,8 +354,8 @@ class DispatchModel : public test::SeededTest {
   void on_handoff(Slot slot, const Letter& letter) {
     channel::Handoff handoff;
     handoff.handoff = letter.id;
-    handoff.key = letter.key;
-    handoff.attempts = letter.attempts;
+    handoff.client.key = letter.key;
+    handoff.client.attempts = letter.attempts;
     const bool arrived = !scenario_.failures || calm_ || !one_in(50);
     const Dispatch out = dispatcher_->on_handoff(slot, handoff, scenario_.rules, arrived, now_);
     ASSERT_NE(out.kind, Dispatch::Kind::kViolation) << out.why;

@@ -15,6 +15,7 @@
 #include "common/io/channel.hpp"
 #include "common/io/descriptor_passing.hpp"
 #include "common/io/endpoint.hpp"
+#include "proto/channel/encode.hpp"
 #include "worker/worker.hpp"
 
 namespace mpb::test {
@@ -98,8 +99,8 @@ class LoneWorker {
     delivery.delivery = delivery.handoff = ++deliveries_;
     delivery.origin = 1;
     delivery.epoch = epoch;
-    delivery.key = key;
-    delivery.prefix = prefix;
+    delivery.client.key = key;
+    delivery.client.prefix = prefix;
     send(delivery, accepted.get());
     await<channel::Ack>();
     return client;

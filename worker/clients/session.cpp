@@ -67,19 +67,21 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   worker_ = &worker;
   service_ = &service;
   fd_ = std::move(fd);
-  kind_ = delivery.tcp ? StreamKind::kTcp : stream_kind(fd_.get());
+  const bool seen = (delivery.flags & channel::Deliver::kTcp) != 0;
+  kind_ = seen ? StreamKind::kTcp : stream_kind(fd_.get());
   state_ = State::kAdopted;
   shared_ = exposed_ = true;
   ++service.counters.clients;
   ++service.counters.adopted;
   client_.slot = worker.settings.slot;
-  client_.hops = delivery.hops;
+  const channel::Traveller& traveller = delivery.client;
+  client_.hops = static_cast<std::uint16_t>(std::min(traveller.hops + 1, UINT16_MAX));
   client_.connection = this;
-  input_ = delivery.prefix;
-  if (!delivery.key.empty()) {
-    attach(worker.keys.enter(service.space, delivery.key, delivery.epoch));
+  input_ = traveller.prefix;
+  if (!traveller.key.empty()) {
+    attach(worker.keys.enter(service.space, traveller.key, delivery.epoch));
   }
-  state_on_the_move_ = delivery.state;  // read by resume(): only then may the handler run
+  state_on_the_move_ = traveller.state;  // read by resume(): only then may the handler run
   count_as_routed();
   account_memory();
 }
@@ -367,16 +369,9 @@ void Session::admit() {
   consume(carried);
 }
 
-channel::Handoff Session::describe() const {
-  channel::Handoff handoff;
-  handoff.listener = service_->listener;
-  handoff.hops = client_.hops;
-  handoff.attempts = attempts_;
-  handoff.counted = counted_;
-  handoff.key = wanted_;
-  handoff.state = state_on_the_move_;
-  handoff.prefix = input_;
-  return handoff;
+channel::Traveller Session::describe() const {
+  return {service_->listener, client_.hops, attempts_, counted_, wanted_,
+          state_on_the_move_, input_};
 }
 
 void Session::keep(std::uint32_t epoch) {

@@ -84,8 +84,8 @@ class Session final : private EventHandler, public Deadline, private Connection,
   /// No verdict comes: another worker may have it already, and it must not hear two voices.
   void close_unsettled();
 
-  /// What a Handoff says of this client, but for its id; views into the session.
-  [[nodiscard]] channel::Handoff describe() const;
+  /// What the next worker must know of this client; views into the session.
+  [[nodiscard]] channel::Traveller describe() const;
   void count_attempt() {
     if (attempts_ < UINT8_MAX) ++attempts_;
     exposed_ = true;  // whoever refused it may have kept it

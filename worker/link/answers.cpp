@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/log/log.hpp"
+#include "proto/channel/encode.hpp"
 #include "proto/channel/message.hpp"
 
 namespace mpb {

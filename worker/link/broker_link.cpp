@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/log/log.hpp"
+#include "proto/channel/encode.hpp"
 #include "worker/clients/crowding.hpp"
 #include "worker/clients/memory_reserve.hpp"
 #include "worker/environment.hpp"
@@ -46,8 +47,7 @@ void BrokerLink::send(std::string_view datagram) {
 
 void BrokerLink::send_ready() {
   scratch_.clear();
-  channel::encode(scratch_, channel::Ready{static_cast<std::uint32_t>(::getpid()),
-                                           channel::Ready::kTakesChanges});
+  channel::encode(scratch_, channel::Ready{static_cast<std::uint32_t>(::getpid())});
   send(scratch_);
 }
 
@@ -72,15 +72,14 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
   if (const auto* own = std::get_if<Own>(&message)) return handle(*own);
   if (const auto* disown = std::get_if<Disown>(&message)) return handle(*disown);
   if (const auto* ping = std::get_if<Ping>(&message)) return send_pong(ping->nonce);
-  if (const auto* conf = std::get_if<Configure>(&message)) {
-    takes_notices_ = (conf->flags & Configure::kTakesNotices) != 0;
-    return commands_.on_configure(*conf);
+  if (const auto* configure = std::get_if<Configure>(&message)) {
+    return commands_.on_configure(*configure);
   }
   if (const auto* listen = std::get_if<Listen>(&message)) {
     return commands_.on_listen(*listen, std::move(datagram.fd));
   }
   if (const auto* unlisten = std::get_if<Unlisten>(&message)) {
-    return commands_.on_unlisten(static_cast<std::uint16_t>(unlisten->listener));
+    return commands_.on_unlisten(unlisten->listener);
   }
   if (const auto* vhosts = std::get_if<Vhosts>(&message)) return commands_.on_vhosts(*vhosts);
   if (std::holds_alternative<Start>(message)) return commands_.on_start();
@@ -95,7 +94,7 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
 }
 
 void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
-  Service* service = commands_.find_service(message.listener);
+  Service* service = commands_.find_service(message.client.listener);
   if (service == nullptr) return refuse(message, channel::NackReason::kUnknown);
   if (worker_.draining) return refuse(message, channel::NackReason::kDraining);
   // The broker may have decided by an older load.
@@ -145,7 +144,7 @@ bool BrokerLink::fit_in(UniqueFd& client) {
 
 void BrokerLink::refuse(const channel::Deliver& message, channel::NackReason reason) {
   nacks_.push_back({message.delivery, reason});
-  Service* service = commands_.find_service(message.listener);
+  Service* service = commands_.find_service(message.client.listener);
   if (service != nullptr) ++service->counters.nacked;
 }
 
@@ -163,7 +162,7 @@ void BrokerLink::handle(const channel::Keep& message) {
 
 void BrokerLink::handle(const channel::Own& message) {
   if (worker_.draining) return;  // it owns nothing any more
-  std::string_view rest = message.entries;
+  std::string_view rest = message.keys;
   channel::KeyEntry entry;
   while (channel::next_key(rest, entry)) {
     worker_.keys.own(entry.space, entry.key, entry.epoch, worker_.loop.now());
@@ -171,7 +170,7 @@ void BrokerLink::handle(const channel::Own& message) {
 }
 
 void BrokerLink::handle(const channel::Disown& message) {
-  std::string_view rest = message.entries;
+  std::string_view rest = message.keys;
   channel::KeyEntry entry;
   while (channel::next_key(rest, entry)) {
     worker_.keys.disown(entry.space, entry.key, entry.epoch);
@@ -184,24 +183,22 @@ void BrokerLink::release(const KeyState& key) {
 
 void BrokerLink::remember_adoption(const channel::Deliver& message) {
   if (adoptions_.size() == kAdoptionsKept) adoptions_.pop_front();
-  adoptions_.push_back({message.handoff, message.origin});
+  adoptions_.push_back({message.handoff, message.origin, {}});
 }
 
 void BrokerLink::send_pong(std::uint64_t nonce) {
-  std::vector<std::uint64_t> counters;
-  commands_.read_counters(counters);
+  std::string blocks;
+  commands_.read_counters(blocks);
+  const ReasonCounts& refused = worker_.environment->notices.refused();
+  channel::append_block(blocks, {channel::BlockKind::kRefusals, 0, refused});
   scratch_.clear();
-  if (takes_notices_) {
-    channel::encode_pong(scratch_, nonce, worker_.environment->notices.refused(), counters);
-  } else {
-    channel::encode_pong(scratch_, nonce, counters);
-  }
+  channel::encode(scratch_, channel::Pong{nonce, blocks});
   send(scratch_);
 }
 
 bool BrokerLink::tell(const Notice& notice) {
   // What the broker must hear waits behind no notice.
-  if (!takes_notices_ || !channel_.is_open() || channel_.backed_up()) return false;
+  if (!channel_.is_open() || channel_.backed_up()) return false;
   std::string datagram;
   channel::encode(datagram, notice);
   send(datagram);
@@ -213,12 +210,13 @@ void BrokerLink::send_resync_report() {
   const std::vector<channel::AdoptionEntry> adopted(adoptions_.begin(), adoptions_.end());
   const channel::Load load = load_.tell_with_ack();
   scratch_.clear();
-  channel::encode_resync_report(scratch_, 0, load, unsettled, adopted, {});
+  channel::encode(scratch_,
+                  channel::ResyncReport{0, load, unsettled, adopted, {}});
   send(scratch_);
   std::string owned;
   const auto send_owned = [&](std::uint16_t flags) {
     scratch_.clear();
-    channel::encode_resync_report(scratch_, flags, load, {}, {}, owned);
+    channel::encode(scratch_, channel::ResyncReport{flags, load, {}, {}, owned});
     send(scratch_);
     owned.clear();
   };
@@ -235,7 +233,7 @@ void BrokerLink::flush_acks() {
     const auto batch = rest.first(std::min(rest.size(), channel::kMaxListEntries));
     rest = rest.subspan(batch.size());
     scratch_.clear();
-    channel::encode_ack(scratch_, load_.tell_with_ack(), batch);
+    channel::encode(scratch_, channel::Ack{load_.tell_with_ack(), batch});
     send(scratch_);
   }
   acks_.clear();
@@ -244,7 +242,7 @@ void BrokerLink::flush_acks() {
     const auto batch = refused.first(std::min(refused.size(), channel::kMaxListEntries));
     refused = refused.subspan(batch.size());
     scratch_.clear();
-    channel::encode_nack(scratch_, batch);
+    channel::encode(scratch_, channel::Nack{batch});
     send(scratch_);
   }
   const auto is_full = [](const channel::NackEntry& entry) {
@@ -262,7 +260,7 @@ void BrokerLink::flush() {
   std::string_view rest = idle_keys_;
   while (!rest.empty()) {
     scratch_.clear();
-    channel::encode_keys(scratch_, channel::Type::kIdle, channel::take_key_batch(rest));
+    channel::encode(scratch_, channel::Idle{channel::take_key_batch(rest)});
     send(scratch_);
   }
   idle_keys_.clear();

@@ -30,8 +30,8 @@ class BrokerCommands {
   virtual void on_drain(Duration deadline) = 0;
   /// Null: there is no such listener here.
   virtual Service* find_service(std::uint16_t listener) = 0;
-  /// Fills `counters` as Pong has them.
-  virtual void read_counters(std::vector<std::uint64_t>& counters) = 0;
+  /// Appends `blocks` of counters, as Pong has them.
+  virtual void read_counters(std::string& blocks) = 0;
   /// The JSON text that answers a Query.
   virtual std::string answer(std::string_view question, std::string_view argument) = 0;
   virtual void on_broker_gone(const Error& why) = 0;
@@ -92,7 +92,6 @@ class BrokerLink final : private ChannelHandler {
   std::string idle_keys_;                         // entries of an Idle message
   std::deque<channel::AdoptionEntry> adoptions_;  // the last ones, for Resync
   std::string scratch_;
-  bool takes_notices_ = false;  // the broker does; those of before did not
 };
 
 }  // namespace mpb

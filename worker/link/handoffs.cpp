@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "proto/channel/encode.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
 
@@ -38,10 +39,8 @@ Handoffs::Parked& Handoffs::park(Session& session) {
 
 bool Handoffs::send(std::uint64_t id, Session& session) {
   load_.tell_before_offer();
-  channel::Handoff handoff = session.describe();
-  handoff.handoff = id;
   scratch_.clear();
-  channel::encode(scratch_, handoff);
+  channel::encode(scratch_, channel::Handoff{id, session.describe()});
   return channel_.send(scratch_, session.fd()).has_value();
 }
 
@@ -106,20 +105,24 @@ void Handoffs::forget(Session& session) {
 }
 
 void Handoffs::on_settled(const channel::Settled& message) {
-  channel::for_each_id(message.handoffs, [this](std::uint64_t id) {
+  for (const std::uint64_t id : message.handoffs) {
     if (Session* session = take(id)) session->settle();
-  });
+  }
 }
 
 void Handoffs::on_keep(const channel::Keep& message,
                        const std::function<void(Session&, std::uint64_t)>& kept,
                        const std::function<void(std::uint64_t, channel::NackReason)>& refused) {
-  channel::for_each_keep(message.entries, [&](const channel::KeepEntry& entry) {
+  for (const channel::KeepEntry entry : message.entries) {
     Session* session = take(entry.handoff);
-    if (session == nullptr) return refused(entry.delivery, channel::NackReason::kUnknown);
+    if (session == nullptr) {
+      refused(entry.delivery, channel::NackReason::kUnknown);
+      continue;
+    }
     if (session->has_room()) {
       session->keep(entry.epoch);
-      return kept(*session, entry.delivery);
+      kept(*session, entry.delivery);
+      continue;
     }
     // The broker decided by an older load. The next offer comes behind the Nack (pump): before it,
     // the broker takes the client's key for this worker's.
@@ -129,28 +132,30 @@ void Handoffs::on_keep(const channel::Keep& message,
     ++session->service().counters.retried;
     park(*session);
     unsent_.insert(session->handoff_id());
-  });
+  }
 }
 
 void Handoffs::on_nack(const channel::Nack& message) {
-  channel::for_each_nack(message.entries, [this](const channel::NackEntry& entry) {
-    Session* session = take(entry.id);
-    if (session == nullptr) return;
-    switch (entry.reason) {
-      case channel::NackReason::kRetry:
-        session->count_attempt();
-        ++session->service().counters.retried;
-        return offer(*session);
-      case channel::NackReason::kNoDescriptor:
-        ++session->service().counters.retried;
-        if (!std::exchange(paused_, true)) {
-          worker_.loop.after(kDescriptorPause, [this] { paused_ = false; });
-        }
-        return offer(*session);
-      default:
-        return session->refuse();
-    }
-  });
+  for (const channel::NackEntry entry : message.entries) {
+    if (Session* session = take(entry.id)) on_nack(*session, entry.reason);
+  }
+}
+
+void Handoffs::on_nack(Session& session, channel::NackReason reason) {
+  switch (reason) {
+    case channel::NackReason::kRetry:
+      session.count_attempt();
+      ++session.service().counters.retried;
+      return offer(session);
+    case channel::NackReason::kNoDescriptor:
+      ++session.service().counters.retried;
+      if (!std::exchange(paused_, true)) {
+        worker_.loop.after(kDescriptorPause, [this] { paused_ = false; });
+      }
+      return offer(session);
+    default:
+      return session.refuse();
+  }
 }
 
 std::vector<std::uint64_t> Handoffs::unsettled() const {

@@ -52,6 +52,7 @@ class Handoffs {
   [[nodiscard]] std::vector<std::uint64_t> unsettled() const;
 
  private:
+  void on_nack(Session& session, channel::NackReason reason);
   struct Parked {
     Session* session = nullptr;  // null: it has ended, and only its verdict is awaited
     bool sent = false;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "proto/channel/encode.hpp"
 #include "worker/worker_context.hpp"
 
 namespace mpb {

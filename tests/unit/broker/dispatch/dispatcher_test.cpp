@@ -46,8 +46,8 @@ class DispatcherTest : public testing::Test {
                  bool descriptor = true) {
     channel::Handoff handoff;
     handoff.handoff = id;
-    handoff.key = key;
-    handoff.attempts = attempts;
+    handoff.client.key = key;
+    handoff.client.attempts = attempts;
     return dispatcher_->on_handoff(origin, handoff, rules_, descriptor, now_);
   }
   /// Makes `slot` the owner of `key` by a client of its own, which is acknowledged.

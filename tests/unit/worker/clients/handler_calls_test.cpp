@@ -85,9 +85,8 @@ class HandlerCalls : public testing::Test {
     return came;
   }
   void keep(std::uint64_t handoff, std::uint32_t epoch) {
-    std::string bytes;
-    channel::encode_keep(bytes, std::array{channel::KeepEntry{handoff, 77, epoch}});
-    worker_->send_datagram(bytes);
+    const channel::KeepEntry entry{handoff, 77, epoch};
+    worker_->send(channel::Keep{std::span(&entry, 1)});
   }
 
   Registry registry_;

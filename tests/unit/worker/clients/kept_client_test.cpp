@@ -19,6 +19,7 @@
 #include "common/io/channel.hpp"
 #include "common/io/descriptor_passing.hpp"
 #include "common/io/endpoint.hpp"
+#include "proto/channel/encode.hpp"
 #include "worker/worker.hpp"
 
 namespace mpb {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "proto/channel/message.hpp"
+#include "proto/channel/encode.hpp"
 
 namespace mpb {
 namespace {

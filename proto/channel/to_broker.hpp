@@ -1,0 +1,116 @@
+// What a worker says to the broker.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "proto/channel/format.hpp"
+#include "proto/channel/notice.hpp"
+
+namespace mpb::channel {
+
+struct Ready {
+  static constexpr Type kType = Type::kReady;
+  std::uint32_t pid = 0;
+  std::uint16_t version = kVersion;  // of the channel: what both will speak
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io(m.pid);
+    io(m.version);
+  }
+};
+
+/// A client somebody else may own: a copy of its descriptor comes along, the origin keeps its own.
+struct Handoff {
+  static constexpr Type kType = Type::kHandoff;
+  std::uint64_t handoff = 0;
+  Traveller client;
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io.id(m.handoff);
+    io.traveller(m.client);
+  }
+};
+
+struct Load {
+  static constexpr Type kType = Type::kLoad;
+  std::uint32_t clients = 0;  // routed clients served here
+  std::uint32_t held = 0;     // all client descriptors here, unrouted and parked ones included
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io(m.clients);
+    io(m.held);
+  }
+};
+
+/// What a worker has counted, in blocks.
+struct Pong {
+  static constexpr Type kType = Type::kPong;
+  std::uint64_t nonce = 0;
+  std::string_view blocks;  // see next_block()
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io.id(m.nonce);
+    io.text(m.blocks, kMaxPayload, "");
+    io.check(are_blocks(m.blocks), "Pong with a broken block");
+  }
+};
+
+/// A piece of the JSON text that answers a Query.
+struct Answer {
+  static constexpr Type kType = Type::kAnswer;
+  static constexpr std::uint16_t kLast = 1;
+  std::uint64_t nonce = 0;  // the Query's
+  std::uint16_t flags = 0;
+  std::string_view text;
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io.id(m.nonce);
+    io.flags(m.flags);
+    io.text(m.text, kMaxAnswerPiece, "piece of an answer too long");
+  }
+};
+
+using mpb::Notice;  // each text at most kMaxName bytes
+
+struct Ack {
+  static constexpr Type kType = Type::kAck;
+  Load load;
+  List<std::uint64_t> deliveries;
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    Load::walk(m.load, io);
+    io.list(m.deliveries);
+  }
+};
+
+using Idle = KeyList<Type::kIdle>;
+
+/// A worker's answer to Resync; sent as often as needed, the last with kLast set.
+struct ResyncReport {
+  static constexpr Type kType = Type::kResyncReport;
+  static constexpr std::uint16_t kLast = 1;
+  std::uint16_t flags = 0;
+  Load load;
+  List<std::uint64_t> unsettled;  // handoffs with no verdict yet
+  List<AdoptionEntry> adopted;    // the last deliveries adopted
+  std::string_view owned;         // keys
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io.flags(m.flags);
+    Load::walk(m.load, io);
+    io.list(m.unsettled);
+    io.list(m.adopted);
+    io.text(m.owned, kMaxPayload, "");
+    io.check(are_keys(m.owned), "list with a broken key");
+  }
+};
+
+}  // namespace mpb::channel
