@@ -22,7 +22,6 @@ namespace mpb {
 namespace {
 
 constexpr std::uint32_t kLeastCredit = 16;  // see delivery_window: until that is known
-constexpr std::uint32_t kWindow = 1024;     // handoffs of a worker without a verdict
 constexpr std::uint8_t kMaxAttempts = 16;   // offers of one client until it is refused
 constexpr Duration kTick{500};              // between two looks at overdue Acks and at sockets
 constexpr Duration kWaitTick{20};           // how exactly waiting clients' deadlines are kept
@@ -32,10 +31,6 @@ std::uint32_t generation() {
   return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(
                                         std::chrono::system_clock::now().time_since_epoch())
                                         .count());
-}
-
-std::uint32_t milliseconds(Duration duration) {
-  return static_cast<std::uint32_t>(std::min<std::int64_t>(duration.count(), UINT32_MAX));
 }
 
 }  // namespace
@@ -65,7 +60,7 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
       turn_away_(loop) {
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);
-  dispatcher_.set_handoff_window(kWindow);
+  dispatcher_.set_handoff_window(WorkerProcess::kHandoffWindow);
   loop_.after(kTick, [this] { tick(); });
   control_.admit_by([this](int client) { return trespass_.refuse_peer(client); });
   events_.set_publisher([this](const boost::json::object& event) { control_.publish(event); });
@@ -314,23 +309,10 @@ void Broker::on_all_gone() {
   remains_.when_none([this] { loop_.stop(); });
 }
 
-channel::Configure Broker::configure_message(Slot slot) {
-  channel::Configure message;
-  message.slot = slot;
-  message.max_attempts = kMaxAttempts;
-  message.max_clients = workers_.soft_limit();
-  message.window = kWindow;
-  message.header_timeout_ms = milliseconds(settings_.header_timeout);
-  message.idle_timeout_ms = milliseconds(settings_.idle_timeout);
-  message.send_timeout_ms = milliseconds(settings_.send_timeout);
-  message.route_timeout_ms = milliseconds(settings_.route_timeout);
-  message.key_linger_ms = milliseconds(settings_.key_linger);
-  message.drain_timeout_ms = milliseconds(settings_.drain_timeout);
-  message.clients_per_source = settings_.clients_per_source;
-  message.gop_memory = settings_.gop_memory;
-  message.silence_timeout_ms = milliseconds(settings_.silence_timeout);
-  message.media_memory = settings_.media_memory;
-  return message;
+WorkerSettings Broker::worker_settings() {
+  WorkerSettings settings = settings_;
+  settings.max_clients = workers_.soft_limit();
+  return settings;
 }
 
 std::vector<ListenerOffer> Broker::listener_offers(Slot slot) {

@@ -56,7 +56,7 @@ class Broker final : private SupervisorOwner, private ControlCommands {
  private:
   friend class StatusReport;
 
-  channel::Configure configure_message(Slot slot) override;
+  WorkerSettings worker_settings() override;
   std::vector<std::string> vhost_texts() override { return vhosts_.texts(); }
   std::vector<ListenerOffer> listener_offers(Slot slot) override;
   UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }

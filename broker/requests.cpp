@@ -164,7 +164,7 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
   scaler_.set_rules(scaler_rules());
   apply_client_limit();
   supervisor_.for_each_process(
-      [this](Slot slot, WorkerProcess& worker) { worker.configure(configure_message(slot)); });
+      [this](Slot, WorkerProcess& worker) { worker.configure(worker_settings()); });
   boost::json::object answer = consent({});
   if (const std::string warning = descriptor_warning(); !warning.empty()) {
     answer["warning"] = warning;
@@ -273,7 +273,7 @@ Status Broker::apply(Settings fresh) {
   scaler_.set_rules(scaler_rules());
   dispatcher_.set_wait_limit(wait_limit(settings_));
   supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
-    worker.configure(configure_message(slot));
+    worker.configure(worker_settings());
     for (const std::uint16_t number : change->withdrawn) worker.withdraw(number);
     for (const std::uint16_t number : change->offered) {
       offer(worker, slot, *listeners_.find(number));

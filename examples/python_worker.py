@@ -55,7 +55,7 @@ def drain(seconds):
     ends_at, _, _ = time.monotonic() + seconds, owned.clear(), unlisten(*spaces)
 def handle(kind, flags, ident, body, fds):
     global slot, window, linger
-    if kind == 0x01: slot, window, linger = unpack_from("<4xH6xI20xI", body)  # Configure
+    if kind == 0x01: slot, window, linger = unpack_from("<4xH2xI60xQ", body)  # Configure
     elif kind == 0x03: unlisten(*unpack_from("<H", body))
     elif kind == 0x02:  # Listen, again after each reload: the new socket replaces the old ones
         ident, space = unpack_from("<HH", body)

@@ -56,14 +56,17 @@ READY, HANDOFF, ACK, IDLE, LOAD, PONG, ANSWER = 0x11, 0x12, 0x13, 0x15, 0x16, 0x
 FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY = range(1, 6)
 
 Configure = collections.namedtuple(
-    "Configure", "slot soft_limit window silence header send route linger drain"
+    "Configure", "slot window soft_limit silence header send route linger drain"
 )
 
 
 def read_configure(body):
     """Times become seconds; None: no limit."""
-    slot, soft_limit, window, *times = struct.unpack_from("<4xH2xIIII4xIIII", body)
-    return Configure(slot, soft_limit, window, *(ms / 1000 or None for ms in times))
+    slot, window = struct.unpack_from("<4xH2xI", body)
+    settings = next(read_texts(body, 12))
+    soft_limit, _, silence, header, _, *times = struct.unpack_from("<9Q", settings)
+    times = [ms / 1000 or None for ms in (silence, header, *times)]
+    return Configure(slot, window, soft_limit, *times)
 
 
 def read_texts(body, at=0):
@@ -236,7 +239,7 @@ class Worker:
 
     def __init__(self, key_of, serve, busy=b""):
         self._key_of, self._serve, self._busy = key_of, serve, busy
-        self._config = Configure(0, 0, 1, *[None] * 6)
+        self._config = Configure(0, 1, 0, *[None] * 6)
         self._spaces = {}  # of listeners
         self._local = set()  # listeners whose clients are served where they were accepted
         self._accepting = {}  # listener: its sockets

@@ -21,44 +21,10 @@ namespace {
 constexpr Duration kSweepInterval{500};  // see Acceptor::sweep
 constexpr std::size_t kManyVhosts = 1000;
 
-WorkerSettings from_message(const channel::Configure& m) {
-  WorkerSettings settings;
-  settings.slot = m.slot;
-  settings.max_clients = m.max_clients;
-  settings.window = m.window;
-  settings.clients_per_source = m.clients_per_source;
-  settings.silence_timeout = Duration{m.silence_timeout_ms};
-  settings.header_timeout = Duration{m.header_timeout_ms};
-  settings.idle_timeout = Duration{m.idle_timeout_ms};
-  settings.send_timeout = Duration{m.send_timeout_ms};
-  settings.route_timeout = Duration{m.route_timeout_ms};
-  settings.key_linger = Duration{m.key_linger_ms};
-  settings.drain_timeout = Duration{m.drain_timeout_ms};
-  settings.gop_memory = m.gop_memory;
-  settings.media_memory = m.media_memory;
-  return settings;
-}
-
 ListenerTraits traits_of(const channel::Listen& message) {
   const auto has = [&message](std::uint16_t flag) { return (message.flags & flag) != 0; };
   return {has(channel::Listen::kKeyIsStream), has(channel::Listen::kProxyProtocol),
           has(channel::Listen::kSrsRealIp)};
-}
-
-WorkerSettings from_options(const Settings& options) {
-  WorkerSettings settings;
-  settings.max_clients = options.max_clients;
-  settings.clients_per_source = options.clients_per_source;
-  settings.silence_timeout = options.silence_timeout;
-  settings.header_timeout = options.header_timeout;
-  settings.idle_timeout = options.idle_timeout;
-  settings.send_timeout = options.send_timeout;
-  settings.route_timeout = options.route_timeout;
-  settings.key_linger = options.key_linger;
-  settings.drain_timeout = options.drain_timeout;
-  settings.gop_memory = options.gop_memory;
-  settings.media_memory = options.media_memory;
-  return settings;
 }
 
 constexpr const char* kFolderOfPath =
@@ -178,14 +144,13 @@ void Worker::restore_paths() {
 }
 
 void Worker::reconfigure(const Settings& settings) {
-  configure(from_options(settings));
+  configure(settings);
   if (!settings.vhosts.empty() || environment_.vhosts.size() > 0) set_vhosts(settings.vhosts);
   if (!context_.draining) restore_paths();
 }
 
 void Worker::configure(const WorkerSettings& settings) {
   context_.settings = settings;
-  environment_.slot = settings.slot;
   environment_.gop_memory = settings.gop_memory;
   environment_.memory.set_limit(settings.media_memory);
   context_.deadlines.configure(settings);
@@ -200,7 +165,9 @@ void Worker::on_configure(const channel::Configure& message) {
                            message.oldest_version, message.newest_version, channel::kVersion));
     return stop(ExitCode::kUsage);
   }
-  configure(from_message(message));
+  context_.slot = environment_.slot = message.slot;
+  context_.window = message.window;
+  configure(settings_of(message.settings));
 }
 
 void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {

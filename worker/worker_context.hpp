@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/base/counters.hpp"
+#include "common/config/worker_settings.hpp"
 #include "common/io/deadline_list.hpp"
 #include "common/io/event_loop.hpp"
 #include "common/io/rate_bucket.hpp"
@@ -19,23 +20,6 @@ namespace mpb {
 
 class Environment;
 class Handoffs;
-
-/// Limits and times, as the broker's Configure or the command line gave them.
-struct WorkerSettings {
-  std::uint16_t slot = 0;
-  std::uint32_t max_clients = 0;  // 0: no limit
-  std::uint32_t window = 256;
-  std::uint32_t clients_per_source = 0;  // 0: no limit
-  Duration silence_timeout{60'000};      // 0: none
-  Duration header_timeout{10'000};
-  Duration idle_timeout{0};
-  Duration send_timeout{10'000};
-  Duration route_timeout{10'000};
-  Duration key_linger{1'000};
-  Duration drain_timeout{30'000};
-  std::uint64_t gop_memory = 0;    // bytes; 0: no limit
-  std::uint64_t media_memory = 0;  // likewise
-};
 
 /// How long a client may say nothing at all.
 inline Duration most_silence(const WorkerSettings& settings) {
@@ -77,6 +61,8 @@ struct WorkerContext {
 
   EventLoop& loop;
   WorkerSettings settings;
+  std::uint16_t slot = 0;
+  std::uint32_t window = 0;  // handoffs that may be without a verdict
   SessionDeadlines deadlines;
   ClientTable clients;
   KeyTable keys;

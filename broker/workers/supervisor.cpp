@@ -83,7 +83,7 @@ void Supervisor::start(Slot slot) {
   if (!spawned) return fail_start(slot, spawned.error().text);
   record.process = std::move(*spawned);
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
-  record.process->introduce(owner_.configure_message(slot), owner_.vhost_texts(),
+  record.process->introduce(owner_.worker_settings(), owner_.vhost_texts(),
                             owner_.listener_offers(slot));
   await_ready(slot);
 }

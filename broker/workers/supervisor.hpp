@@ -21,7 +21,7 @@ namespace mpb {
 /// What the broker does when the supervisor tells it.
 class SupervisorOwner {
  public:
-  virtual channel::Configure configure_message(Slot slot) = 0;
+  virtual WorkerSettings worker_settings() = 0;
   virtual std::vector<std::string> vhost_texts() = 0;
   virtual std::vector<ListenerOffer> listener_offers(Slot slot) = 0;
   /// See WorkerCgroups::enter.

@@ -82,10 +82,9 @@ void WorkerProcess::send(Order order, int descriptor) {
   condemn(error.text);
 }
 
-void WorkerProcess::introduce(const channel::Configure& message,
-                              std::span<const std::string> vhosts,
+void WorkerProcess::introduce(const WorkerSettings& settings, std::span<const std::string> vhosts,
                               std::span<const ListenerOffer> listeners) {
-  configure(message);
+  configure(settings);
   if (!vhosts.empty()) set_vhosts(vhosts);
   for (const ListenerOffer& listener : listeners) offer(listener);
   scratch_.clear();
@@ -93,7 +92,12 @@ void WorkerProcess::introduce(const channel::Configure& message,
   send(Order::kKept);
 }
 
-void WorkerProcess::configure(const channel::Configure& message) {
+void WorkerProcess::configure(const WorkerSettings& settings) {
+  const std::vector<std::uint64_t> values = values_of(settings);
+  channel::Configure message;
+  message.slot = slot_;
+  message.window = kHandoffWindow;
+  message.settings = values;
   scratch_.clear();
   channel::encode(scratch_, message);
   send(Order::kFree);

@@ -14,6 +14,7 @@
 #include "broker/dispatch/worker_table.hpp"
 #include "broker/workers/reported_counters.hpp"
 #include "broker/workers/vhost_set.hpp"
+#include "common/config/worker_settings.hpp"
 #include "common/io/channel.hpp"
 #include "common/process/child.hpp"
 #include "proto/channel/message.hpp"
@@ -48,15 +49,17 @@ struct ListenerOffer {
 
 class WorkerProcess final : private ChannelHandler {
  public:
+  static constexpr std::uint32_t kHandoffWindow = 1024;  // handoffs without a verdict
+
   static Result<std::unique_ptr<WorkerProcess>> spawn(EventLoop& loop, Slot slot,
                                                       const ChildOptions& options,
                                                       WorkerProcessOwner& owner);
 
   /// Configure, Vhosts if there are any, all listeners, Start: what a new worker needs to say
   /// Ready.
-  void introduce(const channel::Configure& configure, std::span<const std::string> vhosts,
+  void introduce(const WorkerSettings& settings, std::span<const std::string> vhosts,
                  std::span<const ListenerOffer> listeners);
-  void configure(const channel::Configure& configure);
+  void configure(const WorkerSettings& settings);
   /// All vhosts there are, as VhostSet has them.
   void set_vhosts(std::span<const std::string> texts);
   void change_vhosts(const VhostChange& change);

@@ -32,7 +32,7 @@ struct ValueOf<std::optional<T>> {
 template <auto Member>
 auto& field(OptionTarget target) {
   using Owner = typename MemberOf<decltype(Member)>::OwnerType;
-  if constexpr (std::is_same_v<Owner, Settings>) {
+  if constexpr (std::is_base_of_v<Owner, Settings>) {
     return target.settings.*Member;
   } else {
     return target.listener->*Member;

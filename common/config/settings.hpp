@@ -10,6 +10,7 @@
 #include "common/base/units.hpp"
 #include "common/config/keep_alive.hpp"
 #include "common/config/vhost_settings.hpp"
+#include "common/config/worker_settings.hpp"
 #include "common/io/endpoint.hpp"
 #include "common/log/log.hpp"
 
@@ -70,7 +71,7 @@ struct ListenerSettings {
   }
 };
 
-struct Settings {
+struct Settings : WorkerSettings {
   std::vector<ListenerSettings> listeners;
   std::vector<VhostSettings> vhosts;
 
@@ -78,11 +79,8 @@ struct Settings {
   std::uint16_t workers = 2;                 // always there; 0: single process
   std::optional<std::uint16_t> max_workers;  // unset: as many as `workers`
   std::optional<std::uint16_t> acceptors;    // the first N slots accept; unset: all do
-  std::uint32_t max_clients = 0;             // soft limit of clients per worker; 0: none
   std::uint32_t grow_at = 100;               // start another worker at this % of the limit
   Duration linger{30'000};                   // an extra worker empty for so long is retired
-  Duration key_linger{1'000};                // a key keeps its owner so long after its last client
-  Duration drain_timeout{30'000};
   Duration start_timeout{10'000};
   Duration ping_interval{1'000};
   Duration ping_limit{5'000};                   // without an answer for so long a worker is hung
@@ -93,17 +91,7 @@ struct Settings {
   std::vector<std::string> worker_environment;  // NAME or NAME=VALUE, besides what all are given
   std::uint32_t max_keys = 4'000'000;           // bound of the routing table
 
-  std::uint64_t gop_memory = 0;  // bytes a worker may keep for players to begin with; 0: no bound
-  std::uint64_t media_memory = 512ULL << 20;  // bytes held for clients in all; 0: no bound
   Sandbox sandbox = Sandbox::kStrict;
-
-  // clients
-  Duration silence_timeout{60'000};  // accepted to first byte; 0: none
-  Duration header_timeout{10'000};   // first byte to routed; 0: none
-  Duration idle_timeout{0};          // 0: none
-  Duration send_timeout{10'000};  // a client that reads nothing of its answers for so long; 0: none
-  Duration route_timeout{10'000};        // a client waits so long for a place
-  std::uint32_t clients_per_source = 0;  // per source address; 0: no limit
 
   // operation
   std::string control_socket;  // path of the control socket; empty: none

@@ -15,32 +15,17 @@ struct Configure {
   std::uint16_t oldest_version = kVersion;
   std::uint16_t newest_version = kVersion;
   std::uint16_t slot = 0;
-  std::uint16_t max_attempts = 0;
-  std::uint32_t max_clients = 0;         // 0: no limit
-  std::uint32_t window = 0;              // unsettled handoffs a worker may have
-  std::uint32_t silence_timeout_ms = 0;  // 0: none
-  std::uint32_t header_timeout_ms = 0;
-  std::uint32_t idle_timeout_ms = 0;  // 0: none
-  std::uint32_t send_timeout_ms = 0;  // 0: none
-  std::uint32_t route_timeout_ms = 0;
-  std::uint32_t key_linger_ms = 0;
-  std::uint32_t drain_timeout_ms = 0;
-  std::uint32_t clients_per_source = 0;  // 0: no limit
-  std::uint64_t gop_memory = 0;          // bytes kept for players to begin with; 0: no limit
-  std::uint64_t media_memory = 0;        // bytes held for clients in all; 0: no limit
+  std::uint32_t window = 0;      // unsettled handoffs a worker may have
+  List<std::uint64_t> settings;  // in the order of the specification; may end after any
 
   template <class M, class Io>
   static void walk(M& m, Io& io) {
-    for (auto* number : {&m.oldest_version, &m.newest_version, &m.slot, &m.max_attempts}) {
-      io(*number);
-    }
-    for (auto* number : {&m.max_clients, &m.window, &m.silence_timeout_ms, &m.header_timeout_ms,
-                         &m.idle_timeout_ms, &m.send_timeout_ms, &m.route_timeout_ms,
-                         &m.key_linger_ms, &m.drain_timeout_ms, &m.clients_per_source}) {
-      io(*number);
-    }
-    io(m.gop_memory);
-    io(m.media_memory);
+    io(m.oldest_version);
+    io(m.newest_version);
+    io(m.slot);
+    io.reserved(2);
+    io(m.window);
+    io.list(m.settings);
   }
 };
 

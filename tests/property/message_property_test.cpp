@@ -128,11 +128,11 @@ class MessageProperty : public test::SeededTest {
     std::string out;
     const std::array<std::function<void()>, 13> kinds{
         [&] {
+          const std::vector<U64> settings = ids();
           Configure configure;
           configure.slot = any<U16>();
-          configure.max_clients = any<U32>();
-          configure.clients_per_source = any<U32>();
-          configure.media_memory = any<U64>();
+          configure.window = any<U32>();
+          configure.settings = settings;
           encode(out, configure);
         },
         [&] {

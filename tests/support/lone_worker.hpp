@@ -35,7 +35,8 @@ class LoneWorker {
     EXPECT_TRUE(worker_.join_broker(std::move(pair->second)));
     channel::Configure configure;
     configure.window = 16;
-    configure.route_timeout_ms = 60'000;
+    const std::vector<std::uint64_t> settings = values_of({.route_timeout = Duration{60'000}});
+    configure.settings = settings;
     send(configure);
     send(channel::Listen{0, channel::Listen::kAccepts, 0, "main", protocol, ""}, listener_.get());
     send(channel::Start{});

@@ -29,7 +29,7 @@ void Session::begin(WorkerContext& worker, Service& service, ForeignDescriptor c
   fd_ = std::move(client.fd);
   kind_ = client.kind;
   state_ = State::kClassifying;
-  client_.slot = worker.settings.slot;
+  client_.slot = worker.slot;
   client_.connection = this;
   so_far_.peer = this;
   silent_ = true;
@@ -73,7 +73,7 @@ void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
   shared_ = exposed_ = true;
   ++service.counters.clients;
   ++service.counters.adopted;
-  client_.slot = worker.settings.slot;
+  client_.slot = worker.slot;
   const channel::Traveller& traveller = delivery.client;
   client_.hops = static_cast<std::uint16_t>(std::min(traveller.hops + 1, UINT16_MAX));
   client_.connection = this;

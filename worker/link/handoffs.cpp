@@ -27,7 +27,7 @@ void Handoffs::offer(Session& session) {
 /// What waits for the kernel's quota waits here, where its client can still be told that the
 /// service is busy.
 bool Handoffs::may_send() const {
-  return !paused_ && sent_ < worker_.settings.window && !channel_.waits_for_quota();
+  return !paused_ && sent_ < worker_.window && !channel_.waits_for_quota();
 }
 
 Handoffs::Parked& Handoffs::park(Session& session) {
