@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "common/base/plain_text.hpp"
-#include "common/base/version.hpp"
 #include "common/config/problems.hpp"
 #include "common/process/process.hpp"
 #include "mpctl/commands.hpp"
@@ -31,12 +30,8 @@ int failure(const std::string& text, int code) {
 int run(const std::vector<std::string>& arguments) {
   const auto options = ctl::read_options(arguments, std::getenv(ctl::kSocketVariable));
   if (!options) return failure(options.error().text, kExitUsage);
-  if (options->mode == ctl::Mode::kHelp) {
-    fmt::print("{}", ctl::help_text());
-    return kExitOk;
-  }
-  if (options->mode == ctl::Mode::kVersion) {
-    fmt::print("{}", version_text("mpctl"));
+  if (!options->print.empty()) {
+    fmt::print("{}", options->print);
     return kExitOk;
   }
   const auto done = ctl::run_command(*options);

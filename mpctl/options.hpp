@@ -24,17 +24,16 @@ enum class Mode : std::uint8_t {
   kUpstreams,
   kHooks,
   kWatch,
-  kEvents,
-  kHelp,
-  kVersion
+  kEvents
 };
 
 struct Options {
+  std::string print;  // of --help or --version: then nothing else is set
   Mode mode = Mode::kAsk;
   std::string socket;
   boost::json::object request;
   bool json = false;
-  Duration interval{1'000};
+  Duration interval{0};
   std::uint64_t count = 0;  // tables of watch; 0: without end
 
   /// The broker alone answers, and soon.
@@ -47,6 +46,5 @@ struct Options {
 /// `arguments` without the program's name; `socket_variable` is the environment's word, or null.
 Result<Options> read_options(const std::vector<std::string>& arguments,
                              const char* socket_variable);
-std::string help_text();
 
 }  // namespace mpb::ctl

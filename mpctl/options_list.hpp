@@ -1,10 +1,18 @@
-// The options themselves, as --help shows them.
+// mpctl's options: the command line and --help come from this table.
 #pragma once
 
-#include <boost/program_options/options_description.hpp>
+#include "common/config/option_line.hpp"
+#include "mpctl/options.hpp"
+#include "mpctl/request.hpp"
 
 namespace mpb::ctl {
 
-boost::program_options::options_description visible_options();
+/// What options are read to; the words without an option are not among it.
+struct GivenOptions {
+  Options options;
+  RequestWords words;
+};
+
+const Program<GivenOptions>& program();
 
 }  // namespace mpb::ctl

@@ -2,87 +2,55 @@
 
 #include <fmt/format.h>
 
-#include "bench/common/connector.hpp"
+#include <algorithm>
+#include <charconv>
 
 namespace mpb::load {
 
-namespace po = boost::program_options;
-
-po::typed_value<std::string>* text_value(const char* name) {
-  return po::value<std::string>()->value_name(name);
+Result<Endpoint> read_target(std::string_view text) {
+  constexpr std::string_view kLocalhost = "localhost:";
+  if (!text.starts_with(kLocalhost)) return parse_endpoint(text);
+  return parse_endpoint(fmt::format("127.0.0.1:{}", text.substr(kLocalhost.size())));
 }
 
-po::typed_value<std::string>* text_value(const char* name, const char* default_value) {
-  return text_value(name)->default_value(default_value);
-}
-
-void add_connection_options(po::options_description& group) {
-  group.add_options()(
-      "sources", text_value("N"),
-      "rotate over N loopback source addresses from 127.0.0.1 on (default: as many as the local "
-      "ports need)")("close", text_value("fin|rst", "fin"),
-                     "how a client ends its connection: rst leaves no port in TIME_WAIT");
-}
-
-po::options_description output_options() {
-  po::options_description group("Output");
-  group.add_options()("json", text_value("FILE"),
-                      "write the report as JSON too; - is standard output")(
-      "help", po::bool_switch(), "print this and exit")("version", po::bool_switch(),
-                                                        "print the version and exit");
-  return group;
-}
-
-Result<Arguments> parse_arguments(const std::vector<std::string>& arguments,
-                                  const po::options_description& visible, int max_positional,
-                                  const char* too_many) {
-  po::options_description all;
-  all.add(visible).add_options()("positional", po::value<Positional>());
-  po::positional_options_description order;
-  order.add("positional", max_positional);
-  Arguments parsed;
-  po::variables_map& values = parsed.values;
-  try {
-    po::store(
-        po::command_line_parser(arguments).options(all).positional(order).style(kOptionStyle).run(),
-        values);
-  } catch (const po::too_many_positional_options_error&) {
-    return usage_error(too_many);
-  } catch (const po::error& error) {
-    return usage_error(error.what());
+Result<double> read_rate(std::string_view text) {
+  constexpr double kMaxRate = 10'000'000;
+  double value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc() || end != text.data() + text.size() || !(value >= 0.001) ||
+      value > kMaxRate) {
+    return usage_error(
+        fmt::format("expected a number of clients a second from 0.001 to {}", kMaxRate));
   }
-  parsed.help = values["help"].as<bool>();
-  parsed.version = values["version"].as<bool>();
-  if (values.count("positional") > 0) parsed.positional = values["positional"].as<Positional>();
-  return parsed;
+  return value;
 }
 
-void read_target_address(OptionReader& reader, const Positional& positional, Endpoint& target) {
-  if (reader.has("connect")) {
-    if (!positional.empty()) {
-      return reader.fail(usage_error("--connect takes the place of HOST PORT: give one of them"));
-    }
-    return reader.read("connect", target, parse_target);
+Status settle_target(TargetSettings& settings, const OptionLine& line,
+                     std::initializer_list<std::size_t> counts, std::string_view usage) {
+  const auto& words = line.arguments;
+  if (line.has("connect")) {
+    if (words.empty()) return {};
+    return usage_error("--connect takes the place of HOST PORT: give one of them");
   }
-  const auto parsed = parse_host_port(positional[0], positional[1]);
-  if (!parsed) return reader.fail(parsed.error());
-  target = *parsed;
+  if (std::find(counts.begin(), counts.end(), words.size()) == counts.end()) {
+    return usage_error(std::string(usage));
+  }
+  const std::string& host = words[0];
+  const bool v6 = host.find(':') != std::string::npos && !host.starts_with('[');
+  const auto target =
+      read_target(fmt::format(fmt::runtime(v6 ? "[{}]:{}" : "{}:{}"), host, words[1]));
+  if (!target) {
+    return usage_error(fmt::format(
+        "HOST PORT '{} {}': HOST is an IPv4 or IPv6 address or localhost, PORT is 1 to 65535", host,
+        words[1]));
+  }
+  settings.target = *target;
+  return {};
 }
 
-void read_close(OptionReader& reader, bool& reset_on_close) {
-  const std::string& how = reader.text("close");
-  reset_on_close = how == "rst";
-  if (how != "fin" && how != "rst") {
-    reader.fail(usage_error(fmt::format("--close: '{}' is neither fin nor rst", how)));
-  }
-}
-
-void read_sources(OptionReader& reader, const Endpoint& target, unsigned& sources) {
-  if (!reader.has("sources")) return;
-  reader.read_integer("sources", sources, 1, kMaxSources);
-  if (!is_ipv4_loopback(target)) {
-    reader.fail(usage_error("--sources goes with a target in 127.0.0.0/8 only"));
-  }
+Status check_sources(const TargetSettings& settings, const OptionLine& line) {
+  if (!line.has("sources") || is_ipv4_loopback(settings.target)) return {};
+  return usage_error("--sources goes with a target in 127.0.0.0/8 only");
 }
 
 }  // namespace mpb::load

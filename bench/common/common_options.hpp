@@ -1,48 +1,63 @@
 // The part of a load client's command line that all of them have.
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <initializer_list>
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include <boost/program_options.hpp>
-
-#include "bench/common/option_reader.hpp"
+#include "bench/common/connector.hpp"
+#include "common/base/choice.hpp"
 #include "common/base/error.hpp"
+#include "common/config/option_line.hpp"
 #include "common/io/endpoint.hpp"
 
 namespace mpb::load {
 
-using Positional = std::vector<std::string>;
-
-/// The type of an option whose value is a text; help calls the value `name`.
-boost::program_options::typed_value<std::string>* text_value(const char* name);
-boost::program_options::typed_value<std::string>* text_value(const char* name,
-                                                             const char* default_value);
-
-/// Adds --sources and --close.
-void add_connection_options(boost::program_options::options_description& group);
-/// --json, --help and --version.
-boost::program_options::options_description output_options();
-
-/// A command line taken apart; no value has been checked.
-struct Arguments {
-  bool help = false;
-  bool version = false;
-  boost::program_options::variables_map values;
-  Positional positional;
+/// Where clients go, and how their connections begin and end.
+struct TargetSettings {
+  Endpoint target;
+  unsigned sources = 0;  // loopback source addresses; 0: the kernel's choice
+  bool reset_on_close = false;
+  std::string json_file;  // of the report; "-": standard output
 };
 
-/// `visible`: the options of --help, output_options() among them. `too_many` is the error when more
-/// than `max_positional` arguments have no name. Every error is of kind kUsage.
-Result<Arguments> parse_arguments(const std::vector<std::string>& arguments,
-                                  const boost::program_options::options_description& visible,
-                                  int max_positional, const char* too_many);
+inline constexpr std::string_view kTargetGroup = "Target";
+inline constexpr std::string_view kOutputGroup = "Output";
+inline constexpr std::array<Choice<bool>, 2> kCloseWays{{{"fin", false}, {"rst", true}}};
 
-/// Reads --connect, or else HOST PORT, the first two of `positional`, which must be there then.
-void read_target_address(OptionReader& reader, const Positional& positional, Endpoint& target);
-/// Reads --close.
-void read_close(OptionReader& reader, bool& reset_on_close);
-/// Reads --sources, which is an error with a target that is not in 127.0.0.0/8.
-void read_sources(OptionReader& reader, const Endpoint& target, unsigned& sources);
+/// An endpoint, or localhost:PORT.
+Result<Endpoint> read_target(std::string_view text);
+/// Clients a second.
+Result<double> read_rate(std::string_view text);
+
+// Settings has a TargetSettings as its base.
+
+template <class Settings>
+constexpr Option<Settings> sources_option() {
+  return {{"sources", kTargetGroup, "N", "", "as many as the local ports need",
+           "rotate over N loopback source addresses from 127.0.0.1 on"},
+          into<Whole<1, kMaxSources>, &Settings::sources>};
+}
+template <class Settings>
+constexpr Option<Settings> close_option() {
+  return {{"close", kTargetGroup, "fin|rst", "fin", "",
+           "how a client ends its connection: rst leaves no port in TIME_WAIT"},
+          into<Word<kCloseWays>, &Settings::reset_on_close>};
+}
+template <class Settings>
+constexpr Option<Settings> json_option() {
+  return {
+      {"json", kOutputGroup, "FILE", "", "", "write the report as JSON too; - is standard output"},
+      into<Text<read_path>, &Settings::json_file>};
+}
+
+/// Finds the target: --connect's, which is in `settings` then, or HOST PORT, the first arguments of
+/// `line`, of which there are as many as one of `counts`. `usage` says what is expected.
+Status settle_target(TargetSettings& settings, const OptionLine& line,
+                     std::initializer_list<std::size_t> counts, std::string_view usage);
+/// --sources is for a target in 127.0.0.0/8 only.
+Status check_sources(const TargetSettings& settings, const OptionLine& line);
 
 }  // namespace mpb::load

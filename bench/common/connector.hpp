@@ -7,9 +7,6 @@
 
 namespace mpb::load {
 
-/// Raises RLIMIT_NOFILE to its hard limit and returns it.
-std::uint64_t raise_descriptor_limit();
-
 /// True for IPv4 addresses in 127.0.0.0/8, the only ones whose source address can be varied.
 bool is_ipv4_loopback(const Endpoint& endpoint);
 

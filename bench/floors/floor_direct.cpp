@@ -3,10 +3,20 @@
 #include "bench/floors/floor_process.hpp"
 #include "bench/floors/floor_worker.hpp"
 
+namespace mpb::bench {
+namespace {
+
+constexpr Option<FloorOptions> kOptions[] = {kListenOption, kWorkersOption,
+                                             help_option<FloorOptions>(kFloorGroup)};
+constexpr Program<FloorOptions> kProgram{
+    "floor_direct", kOptions, "floor_direct: a bare epoll server of the control protocol\n"};
+
+}  // namespace
+}  // namespace mpb::bench
+
 int main(int argc, char** argv) {
   using namespace mpb::bench;
-  const FloorOptions options =
-      read_options(argc, argv, "floor_direct: a bare epoll server of the control protocol", {});
+  const FloorOptions options = read_options(argc, argv, kProgram);
   const mpb::UniqueFd signals = end_signals();
   const mpb::UniqueFd listener = start_floor(options);
   Workers workers;

@@ -270,11 +270,14 @@ void Fanout::drop(Client& client) {
   players_.pop_back();
 }
 
+constexpr Option<FloorOptions> kOptions[] = {kListenOption, help_option<FloorOptions>(kFloorGroup)};
+constexpr Program<FloorOptions> kProgram{"floor_fanout", kOptions,
+                                         "floor_fanout: a bare epoll relay of one RTMP stream\n"};
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const FloorOptions options = read_options(
-      argc, argv, "floor_fanout: a bare epoll relay of one RTMP stream", {}, kOneProcess);
+  const FloorOptions options = read_options(argc, argv, kProgram);
   const UniqueFd signals = end_signals();
   const UniqueFd listener = start_floor(options);
   // SIGPIPE: writev knows no MSG_NOSIGNAL.

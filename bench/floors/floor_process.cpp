@@ -1,11 +1,10 @@
 #include "bench/floors/floor_process.hpp"
 
-#include <fmt/ostream.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +15,8 @@
 #include <cstdlib>
 #include <utility>
 
-#include <boost/program_options.hpp>
-
 #include "common/io/endpoint.hpp"
+#include "common/process/process.hpp"
 
 namespace mpb::bench {
 namespace {
@@ -40,13 +38,6 @@ void end_with_parent(int signal, pid_t parent) {
   if (::getppid() != parent) std::_Exit(1);
 }
 
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) fail("getrlimit(RLIMIT_NOFILE)");
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) fail("setrlimit(RLIMIT_NOFILE)");
-}
-
 }  // namespace
 
 void fail(const std::string& what) {
@@ -54,45 +45,23 @@ void fail(const std::string& what) {
   std::_Exit(1);
 }
 
-FloorOptions read_options(int argc, char** argv, const char* summary,
-                          const boost::program_options::options_description& more, int workers) {
-  namespace po = boost::program_options;
-  FloorOptions options;
-  options.workers = workers;
-  po::options_description all(summary);
-  all.add_options()("help,h", "this text")(
-      "listen", po::value(&options.listen)->default_value(options.listen),
-      "address; port 0 is a free one");
-  if (workers != kOneProcess) {
-    all.add_options()("workers", po::value(&options.workers)->default_value(workers), "1 to 256");
-  }
-  all.add(more);
-  try {
-    po::variables_map values;
-    po::store(po::command_line_parser(argc, argv).options(all).positional({}).run(), values);
-    po::notify(values);
-    if (values.count("help") > 0) {
-      fmt::print("{}", fmt::streamed(all));
-      std::exit(0);
-    }
-    if (workers != kOneProcess && (options.workers < 1 || options.workers > 256))
-      throw po::error("--workers is 1 to 256");
-  } catch (const po::error& error) {
-    fmt::print(stderr, "{}: {}\n", argv[0], error.what());
-    std::exit(2);
-  }
-  return options;
+FloorOptions read_options(int argc, char** argv, const Program<FloorOptions>& program) {
+  const auto line = read_program_line(program, std::vector<std::string>(argv + 1, argv + argc));
+  if (!line) fail_usage(program, line.error());
+  if (line->print.empty()) return line->settings;
+  fmt::print("{}", line->print);
+  std::exit(0);
+}
+
+void fail_usage(const Program<FloorOptions>& program, const Error& error) {
+  fmt::print(stderr, "{}: {}\n", program.name, error.text);
+  std::exit(2);
 }
 
 UniqueFd start_floor(const FloorOptions& options) {
   end_with_parent(SIGTERM, ::getppid());
   raise_descriptor_limit();
-  auto endpoint = parse_endpoint(options.listen);
-  if (!endpoint) {
-    fmt::print(stderr, "--listen: {}\n", endpoint.error().text);
-    std::exit(2);
-  }
-  auto listener = listen_on(*endpoint, kBacklog);
+  auto listener = listen_on(options.listen, kBacklog);
   if (!listener) {
     fmt::print(stderr, "{}\n", listener.error().text);
     std::exit(1);

@@ -4,29 +4,36 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include <boost/program_options/options_description.hpp>
-
 #include "common/base/unique_fd.hpp"
+#include "common/config/option_line.hpp"
+#include "common/io/endpoint.hpp"
 
 namespace mpb::bench {
 
 struct FloorOptions {
-  std::string listen = "127.0.0.1:0";
-  int workers = 2;
+  Endpoint listen;
+  int workers = 1;
+  int acceptors = 1;
+  bool hand_over_all = true;
 };
+
+inline constexpr std::string_view kFloorGroup = "Options";
+inline constexpr Option<FloorOptions> kListenOption{
+    {"listen", kFloorGroup, "ADDRESS", "127.0.0.1:0", "", "address; port 0 is a free one"},
+    into<Value<parse_endpoint>, &FloorOptions::listen>};
+inline constexpr Option<FloorOptions> kWorkersOption{
+    {"workers", kFloorGroup, "N", "2", "", "1 to 256"},
+    into<Whole<1, 256>, &FloorOptions::workers>};
 
 /// Ends the process with `what` and errno's text on stderr.
 [[noreturn]] void fail(const std::string& what);
 
-inline constexpr int kOneProcess = 0;
-
-/// Reads --listen, --workers, --help and `more`; ends the program with code 2 on a bad command
-/// line, 0 after --help. `workers`: how many without --workers; kOneProcess: there is no such
-/// option.
-FloorOptions read_options(int argc, char** argv, const char* summary,
-                          const boost::program_options::options_description& more, int workers = 2);
+/// Ends the program with code 2 on a bad command line, 0 after --help.
+FloorOptions read_options(int argc, char** argv, const Program<FloorOptions>& program);
+[[noreturn]] void fail_usage(const Program<FloorOptions>& program, const Error& error);
 
 /// Listens (backlog 4096), raises the descriptor limit to its hard limit, and asks the kernel to
 /// end this program when its parent ends.

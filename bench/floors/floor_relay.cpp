@@ -4,13 +4,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <boost/program_options.hpp>
 
 #include "bench/floors/fd_channel.hpp"
 #include "bench/floors/floor_process.hpp"
@@ -18,13 +17,6 @@
 
 namespace mpb::bench {
 namespace {
-
-namespace po = boost::program_options;
-
-struct RelayOptions {
-  int acceptors = 1;
-  std::string handover = "all";
-};
 
 /// Spreads ids over slots; any fixed mixing does (this is the finaliser of MurmurHash3).
 std::uint32_t mix(std::uint32_t id) {
@@ -124,7 +116,7 @@ std::pair<UniqueFd, UniqueFd> channel_pair() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-int run_relay(const FloorOptions& options, const RelayOptions& relay) {
+int run_relay(const FloorOptions& options) {
   const UniqueFd signals = end_signals();
   const UniqueFd listener = start_floor(options);
   Workers workers;
@@ -132,10 +124,10 @@ int run_relay(const FloorOptions& options, const RelayOptions& relay) {
   for (int slot = 0; slot < options.workers; ++slot) {
     auto [hub_end, worker_end] = channel_pair();
     hub_ends.push_back(std::move(hub_end));
-    const int accepts = slot < relay.acceptors ? listener.get() : -1;
+    const int accepts = slot < options.acceptors ? listener.get() : -1;
     workers.start([&, slot, accepts, end = &worker_end] {
       hub_ends.clear();
-      RelayWorker(slot, options.workers, relay.handover == "all", accepts, std::move(*end)).run();
+      RelayWorker(slot, options.workers, options.hand_over_all, accepts, std::move(*end)).run();
     });
   }
   Hub hub(signals.get());
@@ -147,26 +139,29 @@ int run_relay(const FloorOptions& options, const RelayOptions& relay) {
   return code;
 }
 
+constexpr std::array<Choice<bool>, 2> kHandovers{{{"all", true}, {"half", false}}};
+
+constexpr Option<FloorOptions> kOptions[] = {
+    kListenOption,
+    kWorkersOption,
+    {{"acceptors", kFloorGroup, "N", "1", "", "how many of the workers accept"},
+     into<Whole<1, 256>, &FloorOptions::acceptors>},
+    {{"handover", kFloorGroup, "all|half", "all", "",
+      "all: each client goes to the next worker; half: to the one its id belongs to, which is half "
+      "of them with two workers"},
+     into<Word<kHandovers>, &FloorOptions::hand_over_all>},
+    help_option<FloorOptions>(kFloorGroup)};
+constexpr Program<FloorOptions> kProgram{
+    "floor_relay", kOptions, "floor_relay: a bare two-hop relay of clients over a hub\n"};
+
 }  // namespace
 }  // namespace mpb::bench
 
 int main(int argc, char** argv) {
   using namespace mpb::bench;
-  RelayOptions relay;
-  po::options_description more;
-  more.add_options()("acceptors", po::value(&relay.acceptors)->default_value(relay.acceptors),
-                     "how many of the workers accept")(
-      "handover", po::value(&relay.handover)->default_value(relay.handover),
-      "all: each client goes to the next worker; half: to the one its id belongs to, which is "
-      "half of them with two workers");
-  const FloorOptions options =
-      read_options(argc, argv, "floor_relay: a bare two-hop relay of clients over a hub", more);
-  if (relay.acceptors < 1 || relay.acceptors > options.workers || options.workers < 2 ||
-      (relay.handover != "all" && relay.handover != "half")) {
-    fmt::print(stderr,
-               "{}: --workers is at least 2, --acceptors 1 to --workers, --handover all or half\n",
-               argv[0]);
-    return 2;
+  const FloorOptions options = read_options(argc, argv, kProgram);
+  if (options.workers < 2 || options.acceptors > options.workers) {
+    fail_usage(kProgram, mpb::usage_error("--workers is at least 2, --acceptors 1 to --workers"));
   }
-  return run_relay(options, relay);
+  return run_relay(options);
 }

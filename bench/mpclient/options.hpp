@@ -6,19 +6,14 @@
 
 #include "bench/mpclient/settings.hpp"
 #include "common/base/error.hpp"
+#include "common/config/option_line.hpp"
 
 namespace mpb::load {
 
-struct CommandLine {
-  bool help = false;     // then nothing else is set
-  bool version = false;  // likewise
-  Settings settings;
-};
+/// The table of options.
+const Program<Settings>& program();
 
 /// `arguments` without the program's name. Every error is of kind kUsage and names the option.
-Result<CommandLine> read_command_line(const std::vector<std::string>& arguments);
-
-/// What --help prints.
-std::string help_text();
+Result<ProgramLine<Settings>> read_command_line(const std::vector<std::string>& arguments);
 
 }  // namespace mpb::load

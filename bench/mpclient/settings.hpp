@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "bench/common/common_options.hpp"
 #include "bench/mpclient/conversation.hpp"
 #include "bench/mpclient/id_source.hpp"
 #include "common/base/units.hpp"
-#include "common/io/endpoint.hpp"
 
 namespace mpb::load {
 
@@ -26,9 +26,10 @@ constexpr bool keeps_clients(Mode mode) {
   return mode != Mode::kClosed && mode != Mode::kOpen;
 }
 
-struct Settings {
+inline constexpr std::int64_t kMaxConcurrency = 1'000'000;
+
+struct Settings : TargetSettings {
   Mode mode = Mode::kClosed;
-  Endpoint target;
   std::uint64_t clients = 0;  // in total; 0: no bound
   std::uint64_t concurrency =
       0;                 // closed: in flight; open: at most; 0 there: what descriptors allow
@@ -37,16 +38,15 @@ struct Settings {
   Duration hold{0};
   Duration interval{0};
   Duration timeout{0};  // for connecting, and for each answer
+  std::uint64_t seed = 0;
   std::string ids_text;
   IdSource ids = *IdSource::parse("seq", 0);
   Script script;
   std::uint64_t message_size = 0;
   unsigned threads = 1;
-  unsigned sources = 0;  // loopback source addresses; 0: the kernel's choice
+  bool storm = false;
   bool verify = false;
   bool allow_busy = false;
-  bool reset_on_close = false;
-  std::string json_file;
 };
 
 /// How many loopback source addresses a run needs so that its local ports last.

@@ -13,25 +13,6 @@ std::string numbered(std::string_view pattern, std::uint32_t number) {
 
 }  // namespace
 
-std::string_view form_name(VhostForm form) {
-  switch (form) {
-    case VhostForm::kTcUrl:
-      return "tcurl";
-    case VhostForm::kApp:
-      return "app";
-    case VhostForm::kStream:
-      return "stream";
-  }
-  return "?";
-}
-
-Result<VhostForm> parse_form(std::string_view text) {
-  for (const VhostForm form : {VhostForm::kTcUrl, VhostForm::kApp, VhostForm::kStream}) {
-    if (text == form_name(form)) return form;
-  }
-  return usage_error(fmt::format("'{}' is none of tcurl, app and stream", text));
-}
-
 Address make_address(const StreamNames& names, std::uint32_t index, const Endpoint& target) {
   const std::string vhost = numbered(names.vhost, index % names.vhosts);
   Address address;

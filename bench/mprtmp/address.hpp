@@ -1,10 +1,12 @@
 // How a client says which stream it wants.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "common/base/choice.hpp"
 #include "common/base/error.hpp"
 #include "common/io/endpoint.hpp"
 
@@ -17,8 +19,8 @@ enum class VhostForm : std::uint8_t {
   kStream,  // stream STREAM?vhost=VHOST
 };
 
-std::string_view form_name(VhostForm form);
-Result<VhostForm> parse_form(std::string_view text);
+inline constexpr std::array<Choice<VhostForm>, 3> kForms{
+    {{"tcurl", VhostForm::kTcUrl}, {"app", VhostForm::kApp}, {"stream", VhostForm::kStream}}};
 
 struct StreamNames {
   std::string vhost = "v%d.test";  // %d: its number

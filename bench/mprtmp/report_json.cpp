@@ -55,7 +55,7 @@ std::string json_report(const Report& report) {
                             {"target", settings.target.to_string()},
                             {"vhosts", settings.names.vhosts},
                             {"streams", settings.names.streams},
-                            {"vhost_form", form_name(settings.names.form)},
+                            {"vhost_form", word_for(settings.names.form, kForms)},
                             {"bitrate", settings.shape.bitrate},
                             {"intended_rate", settings.rate},
                             {"sources", settings.sources},

@@ -21,10 +21,11 @@ void add_head(Buffer& out, const Report& report) {
   const StreamNames& names = settings.names;
   add(out, "mprtmp    {}, {}; {} stream{} of {} vhost{} ({})", settings.target.to_string(),
       mode_name(settings), names.total(), names.total() == 1 ? "" : "s", names.vhosts,
-      names.vhosts == 1 ? "" : "s", form_name(names.form));
+      names.vhosts == 1 ? "" : "s", word_for(names.form, kForms));
   if (settings.rate > 0) add(out, "; {} clients/s intended", settings.rate);
   if (settings.churn) {
-    add(out, "; {} players in flight until {}", settings.concurrency, until_name(settings.until));
+    add(out, "; {} players in flight until {}", settings.concurrency,
+        word_for(settings.until, kUntils));
   }
   if (settings.sources > 1) add(out, ", {} source addresses", settings.sources);
   add(out, "{}\n", report.interrupted ? "; ended by a signal" : "");

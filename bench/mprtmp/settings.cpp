@@ -1,7 +1,5 @@
 #include "bench/mprtmp/settings.hpp"
 
-#include <fmt/format.h>
-
 #include "bench/common/connector.hpp"
 
 namespace mpb::rtmp_load {
@@ -11,25 +9,6 @@ namespace {
 constexpr std::uint64_t kOwnDescriptors = 32;
 
 }  // namespace
-
-std::string_view until_name(Until until) {
-  switch (until) {
-    case Until::kStart:
-      return "start";
-    case Until::kMedia:
-      return "media";
-    case Until::kKey:
-      return "key";
-  }
-  return "?";
-}
-
-Result<Until> parse_until(std::string_view text) {
-  for (const Until until : {Until::kStart, Until::kMedia, Until::kKey}) {
-    if (text == until_name(until)) return until;
-  }
-  return usage_error(fmt::format("'{}' is none of start, media and key", text));
-}
 
 std::uint64_t Settings::at_once() const {
   return publishers() + (churn ? concurrency : play ? clients : 0);

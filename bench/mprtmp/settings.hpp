@@ -1,25 +1,29 @@
 // What a run of mprtmp is asked to do: the command line, checked.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "bench/common/common_options.hpp"
 #include "bench/mprtmp/address.hpp"
 #include "bench/mprtmp/synthetic_stream.hpp"
+#include "common/base/choice.hpp"
 #include "common/base/units.hpp"
-#include "common/io/endpoint.hpp"
 
 namespace mpb::rtmp_load {
 
 /// With what a player of --churn has got what it came for.
 enum class Until : std::uint8_t { kStart, kMedia, kKey };
 
-std::string_view until_name(Until until);
-Result<Until> parse_until(std::string_view text);
+inline constexpr std::array<Choice<Until>, 3> kUntils{
+    {{"start", Until::kStart}, {"media", Until::kMedia}, {"key", Until::kKey}}};
 
-struct Settings {
-  Endpoint target;
+inline constexpr std::int64_t kMaxAtOnce = 1'000'000;
+inline constexpr std::int64_t kMaxStreams = 1'000'000;
+
+struct Settings : load::TargetSettings {
   bool publish = false;
   bool play = false;   // `clients` players stay
   bool churn = false;  // players come and go, `concurrency` of them at once
@@ -32,10 +36,7 @@ struct Settings {
   Duration hold{0};      // once all clients are served; 0: no such end
   Duration timeout{0};   // for connecting, for each answer, and for a player without media
   Until until = Until::kMedia;
-  bool digest = false;   // the handshake's "complex" form
-  unsigned sources = 0;  // loopback source addresses; 0: the kernel's choice
-  bool reset_on_close = false;
-  std::string json_file;
+  bool digest = false;  // the handshake's "complex" form
 
   [[nodiscard]] std::uint64_t publishers() const { return publish ? names.total() : 0; }
   /// Clients at once, at most.

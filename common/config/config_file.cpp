@@ -5,11 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "common/base/unique_fd.hpp"
+#include "common/config/option_line.hpp"
 #include "common/config/option_values.hpp"
 #include "common/config/options.hpp"
 
@@ -163,7 +163,7 @@ Result<const OptionSpec*> find_key(std::string_view key, OptionScope scope) {
   if (const OptionSpec* own = find_option(key, scope)) return own;
   const OptionSpec* spec = find_option(key);
   if (spec == nullptr) {
-    const std::string_view nearest = nearest_option(key, std::array{scope});
+    const std::string_view nearest = nearest_option(options_of({scope}), key);
     if (nearest.empty()) return usage_error("unknown key; --help lists the known ones");
     return usage_error(fmt::format("unknown key; did you mean {}?", nearest));
   }

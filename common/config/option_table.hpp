@@ -3,12 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "common/base/error.hpp"
+#include "common/config/option.hpp"
 #include "common/config/settings.hpp"
 
 namespace mpb {
@@ -27,22 +31,44 @@ struct OptionTarget {
   VhostSettings* vhost = nullptr;
 };
 
-struct OptionSpec {
-  std::string_view
-      name;  // unique in its scope; as in a file; on the command line with -- before it
+/// Where the value of an option goes.
+struct OptionUse {
   OptionScope scope;
-  std::string_view group;          // heading in --help
-  std::string_view placeholder;    // of its value; empty: a switch
-  std::string_view default_value;  // as it would be written; empty: unset
-  std::string_view unset_meaning;  // what holds when it is unset
-  std::string_view help;           // a sentence or more, without the last full stop
-  std::string_view details;        // further sentences, where there is room for them
-  std::string_view example;        // a value, for one that is unset by default
-  bool repeatable;
   /// Reads the value; the error says only what is expected.
-  Status (*apply)(OptionTarget target, std::string_view value);
+  Status (*apply)(OptionTarget target, std::string_view value) = nullptr;
   /// Of a vhost: its values as `apply` reads them back. One, or any number when it is repeatable.
   std::vector<std::string> (*show)(const VhostSettings& vhost) = nullptr;
+};
+
+/// The use that leads to a member of Settings, of ListenerSettings or of VhostSettings, by a path
+/// of members.
+template <class Kind, auto... Path>
+inline constexpr OptionUse to = [] {
+  using Owner = OwnerOf<Path...>;
+  if constexpr (std::is_same_v<Owner, VhostSettings>) {
+    return OptionUse{OptionScope::kVhost,
+                     [](OptionTarget target, std::string_view value) {
+                       return store<Kind, Path...>(*target.vhost, value);
+                     },
+                     [](const VhostSettings& vhost) {
+                       return std::vector<std::string>{Kind::write(place_in<Path...>(vhost))};
+                     }};
+  } else if constexpr (std::is_same_v<Owner, ListenerSettings>) {
+    return OptionUse{OptionScope::kListener, [](OptionTarget target, std::string_view value) {
+                       return store<Kind, Path...>(*target.listener, value);
+                     }};
+  } else {
+    return OptionUse{OptionScope::kGlobal, [](OptionTarget target, std::string_view value) {
+                       return store<Kind, Path...>(target.settings, value);
+                     }};
+  }
+}();
+
+/// The name is unique in its scope.
+struct OptionSpec : OptionText, OptionUse {
+  std::string_view details{};  // further sentences, where there is room for them
+  std::string_view example{};  // a value, for one that is unset by default
+  bool repeatable = false;
 
   /// Its value is nothing for a log.
   [[nodiscard]] bool is_secret() const { return placeholder == "SECRET"; }
@@ -53,13 +79,11 @@ std::span<const OptionSpec> option_table();
 /// Those of them whose scope is kVhost.
 std::span<const OptionSpec> vhost_option_table();
 
-/// nullptr when there is no such option. Of a listener's and a vhost's of the same name the former.
-const OptionSpec* find_option(std::string_view name);
-const OptionSpec* find_option(std::string_view name, OptionScope scope);
-
-/// The option of a scope in `scopes` whose name is nearest to a mistyped `name`; empty when none is
-/// near.
-std::string_view nearest_option(std::string_view name, std::span<const OptionScope> scopes);
+/// nullptr when there is no such option. Without a scope: of a listener's and a vhost's of the same
+/// name the former.
+const OptionSpec* find_option(std::string_view name, std::optional<OptionScope> scope = {});
+/// Those of the given scopes.
+std::vector<const OptionText*> options_of(std::initializer_list<OptionScope> scopes);
 
 /// A key that is no option's, as messages show it: what was taken for one may be a piece of a
 /// secret, so only what looks like a name is shown.

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "common/base/choice.hpp"
 #include "common/config/http_url.hpp"
 #include "common/config/network.hpp"
 #include "common/config/option_values.hpp"
@@ -27,18 +26,6 @@ constexpr std::string_view kAll = "all";
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kBackup = "backup";
 constexpr std::size_t kMappedBits = 96;  // of the prefix that maps IPv4 into IPv6
-
-constexpr std::array<Choice<Jitter>, 3> kJitters{
-    {{"full", Jitter::kFull}, {"zero", Jitter::kZero}, {"off", Jitter::kOff}}};
-constexpr std::array<Choice<VhostHandler>, 2> kVhostHandlers{
-    {{"relay", VhostHandler::kRelay}, {"forward", VhostHandler::kForward}}};
-constexpr std::array<Choice<bool>, 2> kYesNo{{{"yes", true}, {"no", false}}};
-constexpr std::array<Choice<bool>, 2> kOpenClosed{{{"open", true}, {"closed", false}}};
-constexpr std::array<Choice<UpstreamPrefix>, 4> kUpstreamPrefixes{
-    {{"none", UpstreamPrefix::kNone},
-     {"proxy-v1", UpstreamPrefix::kProxyV1},
-     {"proxy-v2", UpstreamPrefix::kProxyV2},
-     {"srs-real-ip", UpstreamPrefix::kSrsRealIp}}};
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -160,14 +147,6 @@ Result<Duration> read_latency(std::string_view text) {
                                  format_duration(kLongestMerge)));
 }
 
-Result<Jitter> read_jitter(std::string_view text) {
-  return choose(text, kJitters);
-}
-
-Result<VhostHandler> read_vhost_handler(std::string_view text) {
-  return choose(text, kVhostHandlers);
-}
-
 Result<std::optional<Duration>> read_publisher(std::string_view text) {
   if (text == kFirst) return std::optional<Duration>();
   if (text == kLast) return std::optional(Duration{0});
@@ -239,10 +218,6 @@ Result<std::string> read_hook_url(std::string_view value) {
       where_of(value), kMaxHookUrl));
 }
 
-Result<bool> read_hook_failure(std::string_view text) {
-  return choose(text, kOpenClosed);
-}
-
 Result<std::uint64_t> read_bitrate(std::string_view text) {
   const auto bitrate = parse_bitrate(text);
   if (bitrate) return bitrate;
@@ -271,21 +246,9 @@ Result<Upstream> read_upstream(std::string_view text) {
       "unix:/path, and then perhaps the word backup");
 }
 
-Result<UpstreamPrefix> read_upstream_prefix(std::string_view text) {
-  return choose(text, kUpstreamPrefixes);
-}
-
 std::string format_latency(Duration latency) {
   if (latency.count() == 0) return std::string(kRealtime);
   return fmt::format("{}{}", kMerge, format_duration(latency));
-}
-
-std::string format_jitter(Jitter jitter) {
-  return word_for(jitter, kJitters);
-}
-
-std::string format_vhost_handler(VhostHandler handler) {
-  return handler == VhostHandler::kListeners ? std::string() : word_for(handler, kVhostHandlers);
 }
 
 std::string format_publisher(std::optional<Duration> yields) {
@@ -311,20 +274,8 @@ std::string format_networks(const std::vector<Network>& networks) {
   return text;
 }
 
-std::string format_yes_no(bool yes) {
-  return word_for(yes, kYesNo);
-}
-
-std::string format_hook_failure(bool open) {
-  return word_for(open, kOpenClosed);
-}
-
 std::string format_upstream(const Upstream& upstream) {
   return upstream.backup ? fmt::format("{} {}", upstream.address, kBackup) : upstream.address;
-}
-
-std::string format_upstream_prefix(UpstreamPrefix prefix) {
-  return word_for(prefix, kUpstreamPrefixes);
 }
 
 }  // namespace mpb

@@ -27,9 +27,6 @@ Result<std::string> read_vhost_name(std::string_view text);
 
 /// 0: realtime.
 Result<Duration> read_latency(std::string_view text);
-Result<Jitter> read_jitter(std::string_view text);
-/// "relay" or "forward".
-Result<VhostHandler> read_vhost_handler(std::string_view text);
 /// "first", "silent:TIME" or "last"; see VhostSettings::publisher_yields.
 Result<std::optional<Duration>> read_publisher(std::string_view text);
 /// "ADDRESS[/BITS],...".
@@ -42,22 +39,14 @@ Result<std::string> read_key(std::string_view text);
 Result<std::string> read_secret(std::string_view text);
 /// "http://HOST[:PORT]/PATH".
 Result<std::string> read_hook_url(std::string_view text);
-/// open: true.
-Result<bool> read_hook_failure(std::string_view text);
 Result<std::uint64_t> read_bitrate(std::string_view text);
 /// "ADDRESS[ backup]".
 Result<Upstream> read_upstream(std::string_view text);
-Result<UpstreamPrefix> read_upstream_prefix(std::string_view text);
 
 std::string format_latency(Duration latency);
-std::string format_jitter(Jitter jitter);
-std::string format_vhost_handler(VhostHandler handler);
 std::string format_publisher(std::optional<Duration> yields);
 std::string format_network(const Network& network);
 std::string format_networks(const std::vector<Network>& networks);
-std::string format_yes_no(bool yes);
-std::string format_hook_failure(bool open);
 std::string format_upstream(const Upstream& upstream);
-std::string format_upstream_prefix(UpstreamPrefix prefix);
 
 }  // namespace mpb

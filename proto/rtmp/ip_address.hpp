@@ -1,4 +1,4 @@
-// IP addresses and endpoints as text and as bytes, without the system's headers.
+// IP addresses and endpoints as text and as bytes.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ inline constexpr std::size_t kIpv6Size = 16;
 
 /// "192.0.2.1" or "2001:db8::1", without brackets and zone. Nothing: neither.
 std::optional<IpAddress> parse_ip(std::string_view text);
-/// As RFC 5952 writes it. An IPv4-mapped address keeps its form: "::ffff:192.0.2.1".
+/// As inet_ntop(3) writes it: "2001:db8::1"; an IPv4-mapped address is "::ffff:192.0.2.1".
 std::string to_text(const IpAddress& address);
 
 struct IpEndpoint {

@@ -1,8 +1,6 @@
 #include "tests/hostile/rogue.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include "common/io/descriptor_passing.hpp"
 #include "proto/base/byte_order.hpp"
 #include "proto/channel/encode.hpp"
+#include "tests/support/socket_pair.hpp"
 
 namespace mpb::hostile {
 namespace {
@@ -29,27 +28,14 @@ void check(bool good, const char* what) {
 }  // namespace
 
 Connection unix_connection() {
-  std::array<int, 2> ends{-1, -1};
-  check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "socketpair");
-  check(::fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0, "fcntl");
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+  test::SocketPair pair;
+  check(::fcntl(pair.ours.get(), F_SETFL, O_NONBLOCK) == 0, "fcntl");
+  return {std::move(pair.peer), std::move(pair.ours)};
 }
 
 Connection tcp_connection() {
-  const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  check(::bind(listener.get(), generic, length) == 0 && ::listen(listener.get(), 1) == 0 &&
-            ::getsockname(listener.get(), generic, &length) == 0,
-        "listen");
-  UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  check(::connect(client.get(), generic, length) == 0, "connect");
-  UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  check(server.valid(), "accept");
-  return {std::move(client), std::move(server)};
+  test::SocketPair pair = test::tcp_pair();
+  return {std::move(pair.peer), std::move(pair.ours)};
 }
 
 std::string raw_header(std::uint8_t version, std::uint8_t type, std::uint16_t flags,

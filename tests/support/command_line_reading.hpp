@@ -7,23 +7,24 @@
 #include <vector>
 
 #include "common/base/error.hpp"
+#include "common/config/option_line.hpp"
 
 namespace mpb::test {
 
 std::vector<std::string> words(const std::string& text);
 
 /// The settings that `read`, a read_command_line, makes of `text`; an error fails the test.
-template <class CommandLine>
-auto settings_of(Result<CommandLine> (*read)(const std::vector<std::string>&),
-                 const std::string& text) {
+template <class Settings>
+Settings settings_of(Result<ProgramLine<Settings>> (*read)(const std::vector<std::string>&),
+                     const std::string& text) {
   const auto line = read(words(text));
   if (!line) ADD_FAILURE() << text << ": " << line.error().text;
-  return line ? line->settings : decltype(line->settings){};
+  return line ? line->settings : Settings();
 }
 
 /// The text of the error, which must be of kind kUsage, or "no error".
-template <class CommandLine>
-std::string error_of(Result<CommandLine> (*read)(const std::vector<std::string>&),
+template <class Settings>
+std::string error_of(Result<ProgramLine<Settings>> (*read)(const std::vector<std::string>&),
                      const std::string& text) {
   const auto line = read(words(text));
   if (line) return "no error";

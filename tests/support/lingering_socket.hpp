@@ -1,14 +1,12 @@
 // A TCP socket whose close(2) waits: its peer does not read, and SO_LINGER is on.
 #pragma once
 
-#include "common/base/unique_fd.hpp"
+#include "tests/support/socket_pair.hpp"
 
 namespace mpb::test {
 
-struct LingeringSocket {
+struct LingeringSocket : SocketPair {
   explicit LingeringSocket(int seconds);
-  UniqueFd peer;
-  UniqueFd fd;
 };
 
 }  // namespace mpb::test

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "common/base/counters.hpp"
-#include "mpctl/options.hpp"
+#include "mpctl/options_list.hpp"
 
 namespace mpb {
 namespace {
@@ -72,7 +72,7 @@ TEST(MpctlDocuments, NameEachCommand) {
   std::size_t count = 0;
   for (std::string command; std::getline(commands >> std::ws, command, ',');) {
     ++count;
-    EXPECT_NE(ctl::help_text().find("\n  " + command + " "), std::string::npos) << command;
+    EXPECT_NE(ctl::program().help().find("\n  " + command + " "), std::string::npos) << command;
     EXPECT_NE(page.find("\n.It Cm " + command), std::string::npos) << command;
   }
   EXPECT_GE(count, 15U) << known;

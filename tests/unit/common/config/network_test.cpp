@@ -9,6 +9,7 @@
 
 #include "common/config/vhost_values.hpp"
 #include "common/io/endpoint.hpp"
+#include "tests/support/socket_pair.hpp"
 
 namespace mpb {
 namespace {
@@ -80,16 +81,10 @@ TEST(Networks, WhatIsNoneIsTold) {
 }
 
 TEST(PeerAddress, IsThatOfTheOtherEnd) {
-  const UniqueFd listener = listen_on(parse_endpoint("127.0.0.1:0").value(), 1).value();
-  const Endpoint at = local_endpoint(listener.get()).value();
-  const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  EXPECT_FALSE(peer_address(client.get())) << "not connected";
-  ASSERT_EQ(::connect(client.get(), at.data(), at.length), 0);
-  EXPECT_EQ(peer_address(client.get()), bytes_of("127.0.0.1"));
-  int pair[2];
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-  const UniqueFd ends[] = {UniqueFd(pair[0]), UniqueFd(pair[1])};
-  EXPECT_FALSE(peer_address(ends[0].get()));
+  const UniqueFd alone(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_FALSE(peer_address(alone.get())) << "not connected";
+  EXPECT_EQ(peer_address(test::tcp_pair().peer.get()), bytes_of("127.0.0.1"));
+  EXPECT_FALSE(peer_address(test::SocketPair().ours.get()));
 }
 
 }  // namespace

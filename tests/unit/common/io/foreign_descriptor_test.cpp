@@ -66,16 +66,16 @@ TEST(CloseClient, WaitsForOneThatLingersOnceAndNoMore) {
   test::LingeringSocket first(kLingerSeconds);
   test::LingeringSocket second(kLingerSeconds);
   const auto begun = TurnGuard::Clock::now();
-  close_client({std::move(first.fd), StreamKind::kTcp});
+  close_client({std::move(first.ours), StreamKind::kTcp});
   guard.rest();  // nothing would end the wait any more
-  close_client({std::move(second.fd), StreamKind::kTcp});
+  close_client({std::move(second.ours), StreamKind::kTcp});
   EXPECT_LT(TurnGuard::Clock::now() - begun, std::chrono::seconds(kLingerSeconds / 2));
 }
 
 TEST(CloseForeign, NeverWaitsForOneThatLingers) {
   test::LingeringSocket lingering(kLingerSeconds);
   const auto begun = TurnGuard::Clock::now();
-  close_foreign({std::move(lingering.fd), StreamKind::kTcp});
+  close_foreign({std::move(lingering.ours), StreamKind::kTcp});
   EXPECT_LT(TurnGuard::Clock::now() - begun, std::chrono::seconds(kLingerSeconds / 2));
 }
 

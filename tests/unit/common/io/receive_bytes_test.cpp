@@ -12,22 +12,14 @@
 #include "common/io/foreign_descriptor.hpp"
 #include "tests/support/descriptors.hpp"
 #include "tests/support/lingering_socket.hpp"
+#include "tests/support/socket_pair.hpp"
 
 namespace mpb {
 namespace {
 
 constexpr int kLingerSeconds = 60;
 
-struct Pair {
-  Pair() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    ours.reset(ends[0]);
-    peer.reset(ends[1]);
-  }
-  UniqueFd ours;
-  UniqueFd peer;
-};
+using Pair = test::SocketPair;
 
 void send_with(int socket, const std::string& bytes, int descriptor) {
   ASSERT_EQ(send_passing(socket, bytes, {&descriptor, 1}), static_cast<ssize_t>(bytes.size()));
@@ -61,8 +53,8 @@ TEST(ReceiveBytes, ClosesWhatComesAlong) {
 TEST(ReceiveBytes, DoesNotWaitForTheCloseOfASocketThatLingers) {
   test::LingeringSocket lingering(kLingerSeconds);
   const Pair pair;
-  send_with(pair.peer.get(), "x", lingering.fd.get());
-  lingering.fd.reset();
+  send_with(pair.peer.get(), "x", lingering.ours.get());
+  lingering.ours.reset();
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(receive(pair), "x");
   const auto took = std::chrono::steady_clock::now() - begun;

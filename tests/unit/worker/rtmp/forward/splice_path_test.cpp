@@ -8,20 +8,13 @@
 #include <csignal>
 
 #include "tests/support/descriptors.hpp"
+#include "tests/support/socket_pair.hpp"
 
 namespace mpb::rtmp {
 namespace {
 
-/// A connected pair of non-blocking stream sockets: ours and the peer's.
-struct Pair {
-  Pair() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
-    ours.reset(ends[0]);
-    peer.reset(ends[1]);
-  }
-  UniqueFd ours;
-  UniqueFd peer;
+struct Pair : test::SocketPair {
+  Pair() : SocketPair(SOCK_NONBLOCK) {}
 };
 
 void send_all(int fd, const std::string& bytes) {

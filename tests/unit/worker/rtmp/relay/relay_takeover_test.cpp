@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "common/base/unique_fd.hpp"
 #include "tests/support/http_server.hpp"
 #include "tests/support/relay_fixture.hpp"
+#include "tests/support/socket_pair.hpp"
 #include "worker/rtmp/access/hooks.hpp"
 #include "worker/rtmp/relay/relay_client.hpp"
 
@@ -123,10 +123,7 @@ TEST_F(RelayTakeover, APieceOfAFrameIsNoSilence) {
 }
 
 TEST_F(RelayTakeover, WhatTheSocketHoldsIsNoSilence) {
-  std::array<int, 2> pair{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
-  const UniqueFd ours(pair[0]);
-  const UniqueFd theirs(pair[1]);
+  const auto [ours, theirs] = test::SocketPair();
   auto first = silent_publisher();
   first->socket = ours.get();
   ASSERT_EQ(::send(theirs.get(), "x", 1, MSG_NOSIGNAL), 1);
@@ -270,10 +267,7 @@ TEST_F(RelayTakeover, ARefusalByTheHookLeavesTheFirstAlone) {
 }
 
 TEST_F(RelayTakeover, OneThatHasHungUpTakesNobodysPlace) {
-  std::array<int, 2> pair{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
-  const UniqueFd ours(pair[0]);
-  UniqueFd theirs(pair[1]);
+  auto [ours, theirs] = test::SocketPair();
   configure(Duration{0});
   auto first = publisher();
   auto second = peer();

@@ -7,10 +7,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <csignal>
 #include <optional>
 #include <string>
+
+#include "tests/support/socket_pair.hpp"
 
 namespace mpb::rtmp {
 namespace {
@@ -20,12 +21,6 @@ off_t held(const SegmentFile& file) {
   struct stat state {};
   EXPECT_EQ(::fstat(file.fd(), &state), 0);
   return state.st_blocks * 512;
-}
-
-std::array<UniqueFd, 2> socket_pair() {
-  std::array<int, 2> fds{};
-  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), 0);
-  return {UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
 TEST(Segment, TakesWhatThereIsRoomFor) {
@@ -46,7 +41,7 @@ TEST(Segment, TakesWhatThereIsRoomFor) {
 TEST(Segment, WhatASocketHasTakenStaysAsItWas) {
   SegmentFile file;
   const std::string sent(10'000, 's');
-  const auto [near, far] = socket_pair();
+  const auto [near, far] = test::SocketPair();
   std::optional<Segment> segment(std::in_place, &file, sent.size());
   segment->append(sent);
   off_t place = segment->place().value();
