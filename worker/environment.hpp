@@ -20,6 +20,8 @@ class io_context;
 
 namespace mpb {
 
+class AsioHost;
+
 /// What a listener says about how its clients are read.
 struct ListenerTraits {
   bool key_is_stream = false;   // key = vhost/app/stream
@@ -58,7 +60,8 @@ class Environment {
   }
 
   /// Boost.Asio in this thread (common/asio/asio_host.hpp), made when first asked for. It lives
-  /// longer than the clients and their handlers.
+  /// longer than the clients, their handlers and what is shared(): no coroutine goes on without
+  /// those. Throws std::runtime_error for want of descriptors.
   boost::asio::io_context& asio();
 
   /// Answers a question of the operator's ("streams", "kick"): gives JSON text. See
@@ -74,6 +77,7 @@ class Environment {
   }
 
  private:
+  std::shared_ptr<AsioHost> asio_;  // first: it is to end last
   std::map<std::string, Responder> responders_;
   std::map<std::type_index, std::shared_ptr<void>> shared_;
 };

@@ -28,6 +28,9 @@ struct Reveal {
 struct EpollOf {
   friend constexpr auto member(EpollOf);
 };
+struct TimerOf {
+  friend constexpr auto member(TimerOf);
+};
 struct MutexOf {
   friend constexpr auto member(MutexOf);
 };
@@ -38,6 +41,7 @@ struct InterruptedOf {
   friend constexpr auto member(InterruptedOf);
 };
 template struct Reveal<EpollOf, &epoll_reactor::epoll_fd_>;
+template struct Reveal<TimerOf, &epoll_reactor::timer_fd_>;
 template struct Reveal<MutexOf, &scheduler::mutex_>;
 template struct Reveal<QueueOf, &scheduler::op_queue_>;
 template struct Reveal<InterruptedOf, &scheduler::task_interrupted_>;
@@ -54,6 +58,9 @@ AsioHost::AsioHost(EventLoop& loop)
       work_(context_.get_executor()),
       self_(std::make_shared<AsioHost*>(this)) {
   boost::asio::use_service<scheduler>(context_).init_task();
+  // Without it, Asio would give its timeouts to a call that waits, and it has none here.
+  const auto& reactor = boost::asio::use_service<epoll_reactor>(context_);
+  if (reactor.*member(TimerOf{}) < 0) throw std::runtime_error("no descriptor for Asio's timers");
   const auto watch = loop.add(epoll_of(context_), EPOLLIN, *this);
   if (!watch) throw std::runtime_error(watch.error().text);
   watch_ = *watch;

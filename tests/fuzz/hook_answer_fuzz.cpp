@@ -1,22 +1,27 @@
 // What web servers answer to hooks: any bytes are an answer, or none with a reason, within bounds.
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+
+#include "common/asio/asio_host.hpp"
 #include "common/base/unique_fd.hpp"
 #include "common/config/http_url.hpp"
 #include "common/io/endpoint.hpp"
+#include "common/io/event_loop.hpp"
 #include "tests/fuzz/check.hpp"
 #include "worker/rtmp/access/hooks.hpp"
-#include "worker/rtmp/access/http_poster.hpp"
+#include "worker/rtmp/access/http_post.hpp"
 
 namespace {
 
@@ -26,14 +31,9 @@ using namespace mpb::rtmp;  // NOLINT(*-build-using-namespace)
 constexpr Duration kPatience{10'000};
 constexpr std::string_view kDocument = "{}";
 
-/// libFuzzer's own alarm interrupts the wait.
-bool is_readable_in(int fd, Duration patience) {
+bool is_readable(int fd) {
   pollfd waiting{fd, POLLIN, 0};
-  int ready = -1;
-  do {
-    ready = ::poll(&waiting, 1, static_cast<int>(patience.count()));
-  } while (ready < 0 && errno == EINTR);
-  return ready == 1;
+  return ::poll(&waiting, 1, 0) == 1;
 }
 
 /// Answers every request with the same bytes.
@@ -45,16 +45,19 @@ class Server {
 
   [[nodiscard]] const Endpoint& address() const { return address_; }
 
-  void answer(std::string_view bytes) const {
-    MPB_FUZZ_REQUIRE(is_readable_in(listener_.get(), kPatience));
+  /// The loop's turns go on until the whole request is there.
+  void answer(std::string_view bytes, EventLoop& loop) const {
+    const TimePoint end = Clock::now() + kPatience;
+    while (!is_readable(listener_.get()) && Clock::now() < end) loop.turn(Duration{1});
     const UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     MPB_FUZZ_REQUIRE(client.valid());
     // All of it: what is unread when the socket closes would reset the answer.
     std::string request;
     std::array<char, 4096> piece{};
     while (!request.ends_with(kDocument)) {
-      const ssize_t got = ::recv(client.get(), piece.data(), piece.size(), 0);
-      if (got < 0 && errno == EINTR) continue;
+      loop.turn(Duration{0});
+      const ssize_t got = ::recv(client.get(), piece.data(), piece.size(), MSG_DONTWAIT);
+      if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (got <= 0) return;
       request.append(piece.data(), static_cast<std::size_t>(got));
     }
@@ -66,26 +69,26 @@ class Server {
   Endpoint address_;
 };
 
-HttpReply await_reply(HttpPoster& poster) {
-  while (true) {
-    MPB_FUZZ_REQUIRE(is_readable_in(poster.descriptor(), 2 * kPatience));
-    auto replies = poster.take_replies();
-    MPB_FUZZ_REQUIRE(replies.size() <= 1);
-    if (!replies.empty()) return std::move(replies.front());
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const Server server;
-  static HttpPoster poster;
-  static std::uint64_t ticket = 0;
-  const HttpUrl url = parse_http_url("http://127.0.0.1/hook").value();
-  poster.post({++ticket, url, {server.address()}, std::string(kDocument), kPatience});
-  server.answer({reinterpret_cast<const char*>(data), size});
-  const HttpReply reply = await_reply(poster);
-  MPB_FUZZ_REQUIRE(reply.ticket == ticket && reply.connected && !reply.timed_out);
+  static EventLoop loop;
+  static AsioHost host(loop);
+  const HttpPost post{parse_http_url("http://127.0.0.1/hook").value(),
+                      {server.address()},
+                      std::string(kDocument),
+                      kPatience};
+  std::optional<HttpReply> got;
+  boost::asio::co_spawn(host.context(), post_http(post),
+                        [&](const std::exception_ptr& failure, HttpReply reply) {
+                          MPB_FUZZ_REQUIRE(!failure);
+                          got = std::move(reply);
+                        });
+  server.answer({reinterpret_cast<const char*>(data), size}, loop);
+  while (!got) loop.turn(kPatience);
+  const HttpReply& reply = *got;
+  MPB_FUZZ_REQUIRE(reply.connected && !reply.timed_out);
   MPB_FUZZ_REQUIRE(reply.body.size() <= kMaxReplyBody);
   MPB_FUZZ_REQUIRE((reply.status == 0) == !reply.error.empty());
   const HookAnswer answer = read_hook_answer(reply.status, reply.body);

@@ -208,7 +208,8 @@ class RtmpHooks : public RtmpAccess {
  protected:
   void start(const std::string& section) {
     RtmpAccess::start(section);
-    broker->forget_rest();  // the thread that asks the hooks stays, with descriptors of its own
+    broker
+        ->forget_rest();  // Asio's context stays once a hook was asked, with descriptors of its own
   }
   [[nodiscard]] std::string all_hooks() const {
     std::string section;

@@ -8,6 +8,10 @@
 #include <exception>
 #include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -17,10 +21,12 @@
 #include "common/config/http_url.hpp"
 #include "common/log/log.hpp"
 #include "proto/rtmp/ip_address.hpp"
+#include "worker/names/resolve.hpp"
 
 namespace mpb::rtmp {
 namespace {
 
+namespace asio = boost::asio;
 namespace json = boost::json;
 
 constexpr Duration kReportInterval{10'000};  // between two lines about one URL
@@ -113,6 +119,27 @@ HookAnswer read_hook_answer(unsigned status, std::string_view body) {
   return value.get_int64() == 0 ? HookAnswer::kConsent : HookAnswer::kRefusal;
 }
 
+/// A request's place among those under way. However its coroutine ends, the place is given back.
+class Hooks::Place {
+ public:
+  Place(Hooks& hooks, std::uint64_t its_ticket) : ticket(its_ticket), hooks_(hooks.self_) {}
+  Place(Place&& other) noexcept = default;
+  Place& operator=(Place&& other) = delete;
+  ~Place() {
+    if (const auto hooks = hooks_.lock()) (*hooks)->give_up(ticket);
+  }
+
+  /// The worker ends with Asio's context, and with that all coroutines: who runs has its hooks.
+  [[nodiscard]] Hooks& hooks() const { return **hooks_.lock(); }
+  /// Its caller finishes the request.
+  void leave() { hooks_.reset(); }
+
+  std::uint64_t ticket;
+
+ private:
+  std::weak_ptr<Hooks*> hooks_;
+};
+
 Hooks::Hooks(Environment& environment)
     : environment_(environment),
       names_(environment.shared<NameResolver>()),
@@ -121,13 +148,11 @@ Hooks::Hooks(Environment& environment)
   environment.answer("hooks", [this](std::string_view) { return report(); });
 }
 
-/// Whom it asks for names ends with it, before or after.
 Hooks::~Hooks() {
   for (const auto& [ticket, request] : requests_) {
     if (request.timer) environment_.loop.cancel(*request.timer);
   }
   if (report_timer_) environment_.loop.cancel(*report_timer_);
-  if (watch_.active()) environment_.loop.remove(watch_, poster_->descriptor());
 }
 
 std::uint64_t Hooks::ask(const std::string& url, const HookEvent& event,
@@ -146,12 +171,7 @@ void Hooks::cancel(std::uint64_t ticket) {
   Request& request = found->second;
   request.cancelled = true;
   request.done = {};
-  if (request.look_up) {
-    names_.cancel(*request.look_up);
-    queue_.finish(ticket, HookQueue::Outcome::kNotSent, environment_.loop.now());
-    requests_.erase(found);
-    pump();
-  } else if (request.timer) {
+  if (request.timer) {
     environment_.loop.cancel(*request.timer);
     queue_.leave(ticket);
     requests_.erase(found);
@@ -179,7 +199,7 @@ std::uint64_t Hooks::post(const std::string& url, const HookEvent& event,
   } else if (!parsed) {
     settle_later(ticket, request, {HookAnswer::kFailure, parsed.error().text});
   } else {
-    request.post = HttpPost{ticket, *std::move(parsed), {}, *std::move(document), settings.timeout};
+    request.post = HttpPost{*std::move(parsed), {}, *std::move(document), settings.timeout};
     enter(ticket, request, event);
   }
   return ticket;
@@ -230,45 +250,68 @@ void Hooks::pump() {
   while (const auto ticket = queue_.next()) send(*ticket);
 }
 
-/// In the turn in which its place is free. What cannot be sent is settled later.
+/// In the turn in which its place is free.
 void Hooks::send(std::uint64_t ticket) {
   Request& request = requests_.at(ticket);
   environment_.loop.cancel(*std::exchange(request.timer, std::nullopt));
-  if (const Status started = start(); !started) {
-    queue_.finish(ticket, HookQueue::Outcome::kNotSent, environment_.loop.now());
-    return settle_later(ticket, request, {HookAnswer::kNotSent, started.error().text});
+  HttpPost post = *std::exchange(request.post, std::nullopt);
+  Place place(*this, ticket);
+  try {
+    asio::io_context& context = environment_.asio();
+    asio::co_spawn(context, serve(std::move(place), std::move(post)),
+                   [](const std::exception_ptr& failure) {
+                     if (failure) std::rethrow_exception(failure);  // Asio's host logs it
+                   });
+  } catch (const std::exception&) {
+    // Whoever has the place gives it back.
   }
-  const HttpUrl& url = request.post->url;
-  if (const auto literal = mpb::parse_endpoint(request.server)) {
-    return send_to(ticket, std::vector{*literal}, Duration{0});
-  }
-  const auto port = static_cast<std::uint16_t>(std::stoul(url.port));
-  if (const auto known = names_.find(url.host, port)) return send_to(ticket, *known, Duration{0});
-  request.look_up = names_.wait(
-      url.host, port, request.post->timeout,
-      [this, ticket, began = environment_.loop.now()](const NameResolver::Found& found) {
-        requests_.at(ticket).look_up.reset();
-        send_to(ticket, found, std::chrono::ceil<Duration>(environment_.loop.now() - began));
-        pump();
-      });
 }
 
-/// `passed`: of its time.
-void Hooks::send_to(std::uint64_t ticket, const NameResolver::Found& found, Duration passed) {
-  Request& request = requests_.at(ticket);
-  HttpPost post = *std::exchange(request.post, std::nullopt);
-  if (found) {
-    request.host = post.url.host;
+asio::awaitable<void> Hooks::serve(Place place, HttpPost post) {
+  co_await asio::post(asio::use_awaitable);  // nobody is answered within the call that asks
+  Hooks& hooks = place.hooks();
+  const HttpReply reply = co_await hooks.exchange(place.ticket, post);
+  place.leave();
+  hooks.take(place.ticket, reply);
+  hooks.pump();
+}
+
+/// The look-up of its host is of its time.
+asio::awaitable<HttpReply> Hooks::exchange(std::uint64_t ticket, HttpPost& post) {
+  const std::string host = post.url.host;
+  if (const auto literal = mpb::parse_endpoint(requests_.at(ticket).server)) {
+    post.addresses = {*literal};
+  } else {
+    const TimePoint began = Clock::now();
+    const auto port = static_cast<std::uint16_t>(std::stoul(post.url.port));
+    NameResolver::Found found = co_await resolve(names_, host, port, post.timeout);
+    const auto passed = std::chrono::ceil<Duration>(Clock::now() - began);
+    HttpReply none;
+    if (!found) {
+      none.error = found.error().text;
+      none.ours = found.error().kind == ErrorKind::kLimit;
+      none.timed_out = passed >= post.timeout;
+      co_return none;
+    }
+    if (requests_.at(ticket).cancelled) {
+      none.ours = true;
+      co_return none;
+    }
+    post.addresses = *std::move(found);
     post.timeout = std::max(post.timeout - passed, Duration{1});
-    post.addresses = *found;
-    return poster_->post(std::move(post));
   }
-  const bool ours = found.error().kind == ErrorKind::kLimit;
-  const Reason reason = passed < post.timeout ? Reason::kHookFailed : Reason::kHookTimeout;
-  finish(ticket, ours ? HookQueue::Outcome::kNotSent : HookQueue::Outcome::kFailed,
-         found.error().text);
-  settle_later(ticket, request,
-               {ours ? HookAnswer::kNotSent : HookAnswer::kFailure, found.error().text, reason});
+  HttpReply reply = co_await post_http(post);
+  if (reply.status == 0 && !reply.connected && !reply.ours) names_.doubt(host);
+  co_return reply;
+}
+
+/// Of one that could not be sent.
+void Hooks::give_up(std::uint64_t ticket) try {
+  queue_.finish(ticket, HookQueue::Outcome::kNotSent, environment_.loop.now());
+  settle_later(ticket, requests_.at(ticket),
+               {HookAnswer::kNotSent, "too little memory, or too few descriptors, to ask it"});
+} catch (const std::bad_alloc&) {
+  // Its client is answered as any that does not go on: by a time limit.
 }
 
 /// Of one under way: its place is free, and its server is as that shows.
@@ -286,38 +329,17 @@ void Hooks::finish(std::uint64_t ticket, HookQueue::Outcome outcome, std::string
   }
 }
 
-Status Hooks::start() {
-  if (poster_) return {};
-  try {
-    auto poster = std::make_unique<HttpPoster>();
-    const Result<Watch> watch = environment_.loop.add(poster->descriptor(), EPOLLIN, *this);
-    if (!watch) return watch.error();
-    watch_ = *watch;
-    poster_ = std::move(poster);
-    return {};
-  } catch (const std::exception& error) {
-    return unavailable_error(fmt::format("cannot start the thread of the hooks: {}", error.what()));
-  }
-}
-
-void Hooks::on_events(std::uint32_t) {
-  for (const HttpReply& reply : poster_->take_replies()) take(reply);
-  pump();
-}
-
-void Hooks::take(const HttpReply& reply) {
+void Hooks::take(std::uint64_t ticket, const HttpReply& reply) {
   using Outcome = HookQueue::Outcome;
-  if (reply.status == 0 && !reply.connected && !reply.ours)
-    names_.doubt(requests_.at(reply.ticket).host);
   if (reply.status != 0) {
     const HookAnswer answer = read_hook_answer(reply.status, reply.body);
-    finish(reply.ticket, Outcome::kAnswered, {});
-    return settle(reply.ticket,
+    finish(ticket, Outcome::kAnswered, {});
+    return settle(ticket,
                   {answer, answer == HookAnswer::kFailure ? why_failed(reply) : std::string()});
   }
-  finish(reply.ticket, reply.ours ? Outcome::kNotSent : Outcome::kFailed, reply.error);
-  settle(reply.ticket, {reply.ours ? HookAnswer::kNotSent : HookAnswer::kFailure, reply.error,
-                        reply.timed_out ? Reason::kHookTimeout : Reason::kHookFailed});
+  finish(ticket, reply.ours ? Outcome::kNotSent : Outcome::kFailed, reply.error);
+  settle(ticket, {reply.ours ? HookAnswer::kNotSent : HookAnswer::kFailure, reply.error,
+                  reply.timed_out ? Reason::kHookTimeout : Reason::kHookFailed});
 }
 
 void Hooks::settle(std::uint64_t ticket, const Settlement& settlement) {

@@ -18,7 +18,7 @@
 #include "worker/names/name_resolver.hpp"
 #include "worker/rtmp/access/failure_reports.hpp"
 #include "worker/rtmp/access/hook_queue.hpp"
-#include "worker/rtmp/access/http_poster.hpp"
+#include "worker/rtmp/access/http_post.hpp"
 
 namespace mpb::rtmp {
 
@@ -48,9 +48,9 @@ enum class HookAnswer : std::uint8_t {
 };
 HookAnswer read_hook_answer(unsigned status, std::string_view body);
 
-/// The worker's hooks, made by Environment::shared<Hooks>(). All of it belongs to the loop's
-/// thread; the requests are done by another, which starts with the first of them.
-class Hooks final : private EventHandler {
+/// The worker's hooks, made by Environment::shared<Hooks>(). A request that has a place is a
+/// coroutine in Environment::asio().
+class Hooks final {
  public:
   /// Answers "hooks" of the operator's.
   explicit Hooks(Environment& environment);
@@ -82,14 +82,12 @@ class Hooks final : private EventHandler {
     std::string action;
     std::string url;
     std::string server;  // "host:port"; empty: its URL is none
-    std::string host;    // to which it was sent
     bool fail_open = false;
     bool cancelled = false;
     Done done;                     // null: nobody waits for the answer
-    std::optional<HttpPost> post;  // until it is sent
+    std::optional<HttpPost> post;  // until it has a place
     TimePoint asked{};
     std::optional<EventLoop::TimerId> timer;  // settles it; it is not under way
-    std::optional<std::uint64_t> look_up;     // of its host, once it has a place
   };
 
   struct Settlement {
@@ -98,7 +96,8 @@ class Hooks final : private EventHandler {
     Reason reason = Reason::kHookFailed;  // of a failure
   };
 
-  void on_events(std::uint32_t events) override;
+  class Place;
+
   std::uint64_t post(const std::string& url, const HookEvent& event, const HookSettings& settings,
                      Done done);
   void enter(std::uint64_t ticket, Request& request, const HookEvent& event);
@@ -107,10 +106,11 @@ class Hooks final : private EventHandler {
   void expire(std::uint64_t ticket);
   void pump();
   void send(std::uint64_t ticket);
-  void send_to(std::uint64_t ticket, const NameResolver::Found& found, Duration passed);
+  boost::asio::awaitable<HttpReply> exchange(std::uint64_t ticket, HttpPost& post);
+  static boost::asio::awaitable<void> serve(Place place, HttpPost post);
   void finish(std::uint64_t ticket, HookQueue::Outcome outcome, std::string_view why);
-  void take(const HttpReply& reply);
-  Status start();
+  void take(std::uint64_t ticket, const HttpReply& reply);
+  void give_up(std::uint64_t ticket);
   void count(const std::string& server, std::uint64_t HookCounters::*counter);
   [[nodiscard]] std::string report() const;
   void report_failure(const Request& request, std::string_view why, bool let_in);
@@ -120,8 +120,6 @@ class Hooks final : private EventHandler {
   Environment& environment_;
   NameResolver& names_;
   std::string server_id_;
-  std::unique_ptr<HttpPoster> poster_;  // null before the first request
-  Watch watch_;
   HookQueue queue_;
   KeyedMap<std::uint64_t, Request> requests_;
   std::uint64_t last_ticket_ = 0;
@@ -129,6 +127,7 @@ class Hooks final : private EventHandler {
   std::map<std::string, HookCounters> by_server_;
   FailureReports reports_;
   std::optional<EventLoop::TimerId> report_timer_;
+  std::shared_ptr<Hooks*> self_ = std::make_shared<Hooks*>(this);  // for coroutines' ends
 };
 
 }  // namespace mpb::rtmp

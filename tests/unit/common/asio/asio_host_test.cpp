@@ -1,5 +1,6 @@
 #include "common/asio/asio_host.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -23,6 +25,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+
+#include "tests/support/descriptors.hpp"
 
 namespace mpb {
 namespace {
@@ -246,6 +250,17 @@ TEST_F(AsioHostTest, ASocketThatIsTakenBackLeavesNothingInTheSet) {
   const TimePoint begin = Clock::now();
   loop_.turn(Duration{50});
   EXPECT_GE(Clock::now() - begin, Duration{50});
+}
+
+TEST_F(AsioHostTest, WithTooFewDescriptorsThereIsNoneRatherThanOneWithoutTimers) {
+  host_.reset();
+  for (int left = 0; left <= 2; ++left) {
+    std::vector<UniqueFd> spare;
+    for (int i = 0; i < left; ++i) spare.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const test::NoMoreDescriptors none;
+    spare.clear();
+    EXPECT_THROW(AsioHost{loop_}, std::runtime_error) << left;
+  }
 }
 
 }  // namespace

@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <thread>
@@ -19,7 +21,7 @@
 
 #include "tests/support/descriptors.hpp"
 #include "tests/support/http_server.hpp"
-#include "worker/rtmp/access/http_poster.hpp"
+#include "worker/rtmp/access/http_post.hpp"
 
 namespace mpb::rtmp {
 namespace {
@@ -503,10 +505,15 @@ TEST_F(HooksTest, WhateverAServerSendsIsBounded) {
   EXPECT_EQ(hooks().counters().failed, answers.size());
 }
 
-/// Sends an answer's head byte by byte, without an end, to one client.
-class DrippingServer {
+/// Sends one client `head`, and then `piece` again and again, with a pause or as fast as it is
+/// read.
+class EndlessServer {
  public:
-  DrippingServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  EndlessServer(std::string head, std::string piece, Duration pause)
+      : head_(std::move(head)),
+        piece_(std::move(piece)),
+        pause_(pause),
+        listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -518,28 +525,36 @@ class DrippingServer {
     port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { drip(); });
   }
-  ~DrippingServer() { thread_.join(); }
+  ~EndlessServer() { thread_.join(); }
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
  private:
   void drip() const {
     const UniqueFd client(::accept(listener_.get(), nullptr, nullptr));
-    constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nX: ";
-    for (std::size_t i = 0;; ++i) {
-      const char byte = i < kHead.size() ? kHead[i] : 'x';
-      if (::send(client.get(), &byte, 1, MSG_NOSIGNAL) < 0) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const std::string* bytes = &head_;
+    while (::send(client.get(), bytes->data(), bytes->size(), MSG_NOSIGNAL) >= 0) {
+      bytes = &piece_;
+      if (pause_ > Duration{0}) std::this_thread::sleep_for(pause_);
     }
   }
 
+  std::string head_;
+  std::string piece_;
+  Duration pause_;
   UniqueFd listener_;
   std::uint16_t port_ = 0;
   std::thread thread_;
 };
 
 TEST_F(HooksTest, TheTimeLimitIsOfTheWholeAnswer) {
-  DrippingServer server;  // its end waits for ours
+  EndlessServer server("HTTP/1.1 200 OK\r\nX: ", "x", Duration{1});  // its end waits for ours
   EXPECT_EQ(ask(server.url(), settings_of(Duration{200})).refused, Reason::kHookTimeout);
+}
+
+TEST_F(HooksTest, TheTimeLimitHoldsForAServerThatAlwaysHasMoreToo) {
+  EndlessServer server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                       "1;" + std::string(8'000, 'x') + "\r\n \r\n", Duration{0});
+  EXPECT_EQ(ask(server.url(), settings_of(Duration{100})).refused, Reason::kHookTimeout);
 }
 
 TEST_F(HooksTest, ACancelledOneIsNotAnswered) {
@@ -558,6 +573,26 @@ TEST_F(HooksTest, ACancelledOneIsNotAnswered) {
   EXPECT_TRUE(ask(server->url()).allowed);
   EXPECT_EQ(server->requests().size(), HookQueue::kMaxOfSource + 1)
       << "those that waited for their turn were not sent";
+}
+
+TEST_F(HooksTest, OneThatIsCancelledWhileItsServersNameIsLookedUpIsNotSent) {
+  std::promise<void> open;
+  environment_->shared<NameResolver>().look_up_by(
+      [opened = open.get_future().share()](const std::string&) -> NameResolver::Looked {
+        opened.wait();
+        return {{parse_endpoint("127.0.0.1:0").value()}, {}};
+      });
+  HttpServer server([](const HttpRequest&) { return http_answer(200, "0"); });
+  std::string url = server.url();
+  url.replace(url.find("127.0.0.1"), 9, "hooks.test");
+  const std::uint64_t ticket =
+      hooks().ask(url, publish_event(), settings_of(kPatience),
+                  [](Reason, std::string_view) { FAIL() << "called after cancel"; });
+  loop_.turn(Duration{0});
+  hooks().cancel(ticket);
+  open.set_value();
+  EXPECT_TRUE(ask(url).allowed);
+  EXPECT_EQ(server.requests().size(), 1U);
 }
 
 TEST_F(HooksTest, OneThatCannotBeSentCanBeCancelled) {
@@ -625,7 +660,17 @@ TEST_F(HooksTest, WithTooFewDescriptorsItIsAFailureToo) {
   }
 }
 
-TEST_F(HooksTest, WithoutARequestThereIsNoThread) {
+TEST_F(HooksTest, ThereIsNoThreadForRequests) {
+  const auto threads = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  const auto before = threads();  // those of tests before may still end
+  EXPECT_FALSE(ask("http://127.0.0.1:1/").allowed);
+  EXPECT_LE(threads(), before);
+}
+
+TEST_F(HooksTest, WithoutARequestThereIsNoDescriptor) {
   const std::size_t before = test::open_descriptors();
   hooks();
   EXPECT_EQ(test::open_descriptors(), before);
