@@ -210,8 +210,7 @@ void BrokerLink::send_resync_report() {
   const std::vector<channel::AdoptionEntry> adopted(adoptions_.begin(), adoptions_.end());
   const channel::Load load = load_.tell_with_ack();
   scratch_.clear();
-  channel::encode(scratch_,
-                  channel::ResyncReport{0, load, unsettled, adopted, {}});
+  channel::encode(scratch_, channel::ResyncReport{0, load, unsettled, adopted, {}});
   send(scratch_);
   std::string owned;
   const auto send_owned = [&](std::uint16_t flags) {
