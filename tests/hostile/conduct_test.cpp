@@ -393,11 +393,11 @@ TEST_F(HostileConduct, AnUnconnectedSocketInsteadOfAClient) {
 }
 
 TEST_F(HostileConduct, AClientWhoseCloseWouldWait) {
-  expect_tolerated({.attacks = "1=lingering-client-refused"});
+  expect_tolerated({.attacks = "1=lingering-client-refused", .confined = false});
 }
 
 TEST_F(HostileConduct, AClientWhoseQueueIsFullOfClientsWhoseCloseWouldWait) {
-  expect_tolerated({.attacks = "1=laden-client-refused"});
+  expect_tolerated({.attacks = "1=laden-client-refused", .confined = false});
 }
 
 TEST_F(HostileConduct, AClientInBlockingMode) {

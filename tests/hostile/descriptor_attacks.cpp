@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -8,6 +9,10 @@
 
 #include <array>
 #include <csignal>
+#include <fstream>
+#include <functional>
+#include <stdexcept>
+#include <string>
 
 #include "common/io/descriptor_passing.hpp"
 #include "proto/channel/encode.hpp"
@@ -66,13 +71,25 @@ Connection lingering_connection() {
   return connection;
 }
 
-/// Sends while the broker sleeps, so that it holds the last copies when it wakes up.
+/// Only without a sandbox a worker can.
+void while_the_broker_sleeps(const std::function<void()>& action) {
+  if (::kill(::getppid(), SIGSTOP) != 0) throw std::runtime_error("the broker cannot be stopped");
+  // A signal takes its time; it is no child of this process, which could be waited for.
+  const std::string stat = "/proc/" + std::to_string(::getppid()) + "/stat";
+  for (std::string line; line.find(") T ") == std::string::npos; ::poll(nullptr, 0, 1)) {
+    std::getline(std::ifstream(stat), line);
+  }
+  action();
+  ::kill(::getppid(), SIGCONT);
+}
+
+/// The broker holds the last copies when it wakes up.
 template <class Send>
 void send_last_copies(std::vector<Connection>& connections, Send&& send) {
-  ::kill(::getppid(), SIGSTOP);
-  send();
-  for (Connection& connection : connections) connection.server.reset();
-  ::kill(::getppid(), SIGCONT);
+  while_the_broker_sleeps([&] {
+    send();
+    for (Connection& connection : connections) connection.server.reset();
+  });
 }
 
 std::vector<Connection>& lingering_connections(std::size_t count) {
@@ -115,10 +132,10 @@ void laden_client(Rogue& rogue) {
 /// Behind the datagram that it is ejected for, as many descriptors as fit.
 void empty_datagrams_behind_garbage(Rogue& rogue) {
   const std::vector<int> descriptors(kMost, STDIN_FILENO);
-  ::kill(::getppid(), SIGSTOP);
-  rogue.send("garbage");
-  for (int i = 0; i < 40; ++i) rogue.send({}, descriptors);
-  ::kill(::getppid(), SIGCONT);
+  while_the_broker_sleeps([&] {
+    rogue.send("garbage");
+    for (int i = 0; i < 40; ++i) rogue.send({}, descriptors);
+  });
 }
 
 void many_lingering(Rogue& rogue) {

@@ -44,6 +44,7 @@ struct SiegePlan {
   bool pinned = true;                       // every key but 9 (slot 1) and 10 (slot 2) is slot 0's
   int workers = 2;
   std::vector<std::string> environment = {};  // "NAME=value", of the broker
+  bool confined = true;                       // the workers, by the sandbox
 };
 
 class Siege {
