@@ -59,7 +59,7 @@ struct Into {
   template <class T>
   using Apply = Status (*)(T&, std::string_view);
   template <class T>
-  constexpr operator Apply<T>() const {
+  constexpr operator Apply<T>() const {  // NOLINT(*-explicit-*): it is what the entry needs
     return [](T& settings, std::string_view text) { return store<Kind, Path...>(settings, text); };
   }
 };
