@@ -55,7 +55,10 @@ def drain(seconds):
     ends_at, _, _ = time.monotonic() + seconds, owned.clear(), unlisten(*spaces)
 def handle(kind, flags, ident, body, fds):
     global slot, window, linger
-    if kind == 0x01: slot, window, linger = unpack_from("<4xH2xI60xQ", body)  # Configure
+    if kind == 0x01:  # Configure
+        oldest, newest, slot, window = unpack_from("<HHH2xI", body)
+        if not oldest <= 2 <= newest: os._exit(2)
+        linger, *_ = [n for n, in iter_unpack("<Q", next(texts(body, 12)))][7:8] or [1000]
     elif kind == 0x03: unlisten(*unpack_from("<H", body))
     elif kind == 0x02:  # Listen, again after each reload: the new socket replaces the old ones
         ident, space = unpack_from("<HH", body)
@@ -67,18 +70,24 @@ def handle(kind, flags, ident, body, fds):
     elif kind == 0x05:  # Deliver
         epoch, listener, hops = unpack_from("<8xI4xHH", body)
         if ends_at or not fds: return tell(0x08, 0, text(pack("<QB7x", ident, 2 if ends_at else 3)))
-        key, _, prefix = list(texts(body, 24))[:3]
+        key, _, prefix = (text for _, text in zip(range(3), texts(body, 24)))
         adopt(new_client(socket.socket(fileno=fds[0]), listener, hops + 1, prefix), ident, epoch, key)
     elif kind == 0x06:  # Keep
-        for number, delivery, epoch in iter_unpack("<QQI4x", body[4:]):
+        for number, delivery, epoch in iter_unpack("<QQI4x", next(texts(body, 0))):
             adopt(client := parked.pop(number), delivery, epoch, client.wanted)
-    elif kind == 0x07: [leave(parked.pop(n), settled=True) for n, in iter_unpack("<Q", body[4:])]
+    elif kind == 0x07:  # Settled
+        for number, in iter_unpack("<Q", next(texts(body, 0))): leave(parked.pop(number), settled=True)
     elif kind == 0x08:  # Nack: offer it again, or give up
-        for number, reason in iter_unpack("<QB7x", body[4:]):
+        for number, reason in iter_unpack("<QB7x", next(texts(body, 0))):
             unsent.append(client := parked.pop(number))
             client.attempts += reason == 5
             if reason not in (3, 5): leave(unsent.pop(), b"busy\0")
-    elif kind == 0x0a and body[4:]: owned.pop(body[12:12 + unpack_from("<10xH", body)[0]], None)  # Disown
+    elif kind == 0x0a:  # Disown
+        rest = next(texts(body, 0))
+        while rest:
+            epoch, size = unpack_from("<I2xH", rest)
+            key, rest = rest[8:8 + size], rest[8 + size:]
+            if owned.get(key, [0])[0] == epoch: del owned[key]
     elif kind == 0x0b: drain(unpack_from("<I", body)[0] / 1000)
     elif kind == 0x0f: tell(0x19, ident, text(b'{"unknown":true}'), flags=1)  # Query: Answer
     elif kind == 0x0c:  # Ping: Pong, and what else there is to say now and then

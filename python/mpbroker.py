@@ -55,6 +55,9 @@ READY, HANDOFF, ACK, IDLE, LOAD, PONG, ANSWER = 0x11, 0x12, 0x13, 0x15, 0x16, 0x
 # Reasons of a Nack (section 5).
 FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY = range(1, 6)
 
+# Of settings that Configure does not say (section 4).
+DEFAULTS = [0, 0, 60_000, 10_000, 0, 10_000, 10_000, 1_000, 30_000]
+
 Configure = collections.namedtuple(
     "Configure", "slot window soft_limit silence header send route linger drain"
 )
@@ -62,9 +65,13 @@ Configure = collections.namedtuple(
 
 def read_configure(body):
     """Times become seconds; None: no limit."""
-    slot, window = struct.unpack_from("<4xH2xI", body)
-    settings = next(read_texts(body, 12))
-    soft_limit, _, silence, header, _, *times = struct.unpack_from("<9Q", settings)
+    oldest, newest, slot, window = struct.unpack_from("<HHH2xI", body)
+    if not oldest <= VERSION <= newest:
+        log.error("mpbroker speaks versions %d to %d of the channel, not %d", oldest, newest, VERSION)
+        os._exit(2)
+    settings = [number for (number,) in struct.iter_unpack("<Q", next(read_texts(body, 12)))]
+    settings += DEFAULTS[len(settings) :]
+    soft_limit, _, silence, header, _, *times = settings[: len(DEFAULTS)]
     times = [ms / 1000 or None for ms in (silence, header, *times)]
     return Configure(slot, window, soft_limit, *times)
 

@@ -238,7 +238,7 @@ void Worker::set_vhosts(std::vector<VhostSettings> vhosts) {
 }
 
 void Worker::on_start() {
-  if (std::exchange(started_, true)) return;
+  if (exit_code_ != ExitCode::kOk || std::exchange(started_, true)) return;
   for (auto& [number, listener] : listeners_) {
     for (const auto& acceptor : listener.acceptors) {
       if (const Status begun = acceptor->start(); !begun) {

@@ -61,13 +61,14 @@ AsioHost::AsioHost(EventLoop& loop)
   // Without it, Asio would give its timeouts to a call that waits, and it has none here.
   const auto& reactor = boost::asio::use_service<epoll_reactor>(context_);
   if (reactor.*member(TimerOf{}) < 0) throw std::runtime_error("no descriptor for Asio's timers");
-  const auto watch = loop.add(epoll_of(context_), EPOLLIN, *this);
-  if (!watch) throw std::runtime_error(watch.error().text);
-  watch_ = *watch;
   has_posts();
   loop.at_turn_end([alive = std::weak_ptr(self_)] {
     if (const auto self = alive.lock()) (*self)->poll();
   });
+  // Last: nothing may throw once the loop knows this object.
+  const auto watch = loop.add(epoll_of(context_), EPOLLIN, *this);
+  if (!watch) throw std::runtime_error(watch.error().text);
+  watch_ = *watch;
 }
 
 AsioHost::~AsioHost() {

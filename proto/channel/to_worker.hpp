@@ -11,7 +11,7 @@ namespace mpb::channel {
 /// The settings of a worker. It comes first of all, and again when they have changed.
 struct Configure {
   static constexpr Type kType = Type::kConfigure;
-  // Versions of the channel that the broker speaks.
+  // Versions of the channel that the broker speaks. Up to Ready all is of version 2, for ever.
   std::uint16_t oldest_version = kVersion;
   std::uint16_t newest_version = kVersion;
   std::uint16_t slot = 0;

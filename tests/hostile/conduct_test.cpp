@@ -359,6 +359,10 @@ TEST_F(HostileConduct, SayingMoreThanIsKnown) {
   expect_tolerated({.attacks = "1=says-more-than-is-known"});
 }
 
+TEST_F(HostileConduct, SayingMoreOfAClientThanIsKnown) {
+  expect_tolerated({.attacks = "1=says-more-of-a-client"});
+}
+
 TEST_F(HostileConduct, PongsFullOfNonsense) {
   Siege siege({.attacks = "1=pong-with-nonsense"});
   siege.begin();

@@ -101,6 +101,11 @@ constexpr Attack kAttacks[] = {
        r.send(message(kLoad, std::string(9, '\0')));
        r.send(message(kIdle, listed({}) + "and more"));
      }},
+    {"says-more-of-a-client", Stage::kOnline,
+     [](Rogue& r) {
+       hand_off_raw(r, client_part(4, 0, 1, "7777W") + "and more");
+       r.behave_until([&] { return r.settled == 1; });
+     }},
     {"datagram-too-long", Stage::kOnline,
      [](Rogue& r) { r.send(message(kAck, std::string(kMaxDatagram - 16 + 1, '\0'))); }},
     {"datagram-far-too-long", Stage::kOnline,

@@ -250,6 +250,12 @@ void Hooks::pump() {
   while (const auto ticket = queue_.next()) send(*ticket);
 }
 
+void Hooks::pump_soon() {
+  environment_.loop.after(Duration{0}, [alive = std::weak_ptr(self_)] {
+    if (const auto hooks = alive.lock()) (*hooks)->pump();
+  });
+}
+
 /// In the turn in which its place is free.
 void Hooks::send(std::uint64_t ticket) {
   Request& request = requests_.at(ticket);
@@ -271,15 +277,20 @@ asio::awaitable<void> Hooks::serve(Place place, HttpPost post) {
   co_await asio::post(asio::use_awaitable);  // nobody is answered within the call that asks
   Hooks& hooks = place.hooks();
   const HttpReply reply = co_await hooks.exchange(place.ticket, post);
-  place.leave();
-  hooks.take(place.ticket, reply);
+  try {
+    hooks.take(place, reply);
+  } catch (...) {
+    hooks.pump_soon();
+    throw;
+  }
   hooks.pump();
 }
 
 /// The look-up of its host is of its time.
 asio::awaitable<HttpReply> Hooks::exchange(std::uint64_t ticket, HttpPost& post) {
   const std::string host = post.url.host;
-  if (const auto literal = mpb::parse_endpoint(requests_.at(ticket).server)) {
+  const auto literal = mpb::parse_endpoint(requests_.at(ticket).server);
+  if (literal && literal->family() != AF_UNIX) {  // a host may be called "unix"
     post.addresses = {*literal};
   } else {
     const TimePoint began = Clock::now();
@@ -310,6 +321,7 @@ void Hooks::give_up(std::uint64_t ticket) try {
   queue_.finish(ticket, HookQueue::Outcome::kNotSent, environment_.loop.now());
   settle_later(ticket, requests_.at(ticket),
                {HookAnswer::kNotSent, "too little memory, or too few descriptors, to ask it"});
+  pump_soon();
 } catch (const std::bad_alloc&) {
   // Its client is answered as any that does not go on: by a time limit.
 }
@@ -329,10 +341,13 @@ void Hooks::finish(std::uint64_t ticket, HookQueue::Outcome outcome, std::string
   }
 }
 
-void Hooks::take(std::uint64_t ticket, const HttpReply& reply) {
+void Hooks::take(Place& place, const HttpReply& reply) {
   using Outcome = HookQueue::Outcome;
+  const std::uint64_t ticket = place.ticket;
+  // Without the memory to read it, the place is given back as that of a request never sent.
+  const HookAnswer answer = read_hook_answer(reply.status, reply.body);
+  place.leave();
   if (reply.status != 0) {
-    const HookAnswer answer = read_hook_answer(reply.status, reply.body);
     finish(ticket, Outcome::kAnswered, {});
     return settle(ticket,
                   {answer, answer == HookAnswer::kFailure ? why_failed(reply) : std::string()});

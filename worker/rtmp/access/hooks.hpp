@@ -105,11 +105,13 @@ class Hooks final {
   void settle(std::uint64_t ticket, const Settlement& settlement);
   void expire(std::uint64_t ticket);
   void pump();
+  /// In a later turn.
+  void pump_soon();
   void send(std::uint64_t ticket);
   boost::asio::awaitable<HttpReply> exchange(std::uint64_t ticket, HttpPost& post);
   static boost::asio::awaitable<void> serve(Place place, HttpPost post);
   void finish(std::uint64_t ticket, HookQueue::Outcome outcome, std::string_view why);
-  void take(std::uint64_t ticket, const HttpReply& reply);
+  void take(Place& place, const HttpReply& reply);
   void give_up(std::uint64_t ticket);
   void count(const std::string& server, std::uint64_t HookCounters::*counter);
   [[nodiscard]] std::string report() const;
