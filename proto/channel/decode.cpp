@@ -134,7 +134,7 @@ bool next_block(std::string_view& blocks, Block& block) {
   block.number = in.number<std::uint16_t>();
   const std::string_view counters = in.bytes(in.number<std::uint32_t>());
   if (!in.ok()) return false;
-  block.counters = List<std::uint64_t>(counters.substr(0, counters.size() / 8 * 8));
+  block.counters = List<std::uint64_t>(counters);
   blocks = in.rest();
   return true;
 }

@@ -57,8 +57,9 @@ class List {
   template <std::convertible_to<std::span<const Entry>> Entries>
   List(const Entries& entries)  // NOLINT(*-explicit-*): the same entries
       : bytes_(bytes_of(entries)) {}
-  /// `bytes`: whole entries.
-  explicit List(std::string_view bytes) : bytes_(bytes) {}
+  /// Of its whole entries.
+  explicit List(std::string_view bytes)
+      : bytes_(bytes.substr(0, bytes.size() / sizeof(Entry) * sizeof(Entry))) {}
 
   [[nodiscard]] std::size_t size() const { return bytes_.size() / sizeof(Entry); }
   [[nodiscard]] bool empty() const { return bytes_.empty(); }

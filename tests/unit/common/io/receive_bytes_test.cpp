@@ -47,7 +47,7 @@ TEST(ReceiveBytes, ClosesWhatComesAlong) {
   send_with(pair.peer.get(), "x", pair.ours.get());
   EXPECT_EQ(receive(pair), "x");
   for (int i = 0; i < 4000 && test::open_descriptors() > before; ++i) ::usleep(10'000);
-  EXPECT_EQ(test::open_descriptors(), before);
+  EXPECT_LE(test::open_descriptors(), before);
 }
 
 TEST(ReceiveBytes, DoesNotWaitForTheCloseOfASocketThatLingers) {

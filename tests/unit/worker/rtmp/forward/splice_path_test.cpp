@@ -146,7 +146,7 @@ TEST_F(SplicePathTest, PathsThatHoldNothingShareAPipe) {
   send_all(from.peer.get(), "y");
   other.pump(pool_, from.ours.get(), to.ours.get());
   EXPECT_EQ(receive(to.peer.get()), "y");
-  EXPECT_EQ(test::open_descriptors(), before);
+  EXPECT_LE(test::open_descriptors(), before);  // threads of others may close some
 }
 
 TEST_F(SplicePathTest, WithoutADescriptorForThePipeItSaysSo) {
