@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "proto/base/byte_order.hpp"
@@ -89,17 +90,18 @@ Failure read(const Header& header, std::string_view payload) {
   return Message(std::move(message));
 }
 
-/// By the alternative of Message that has this type.
-template <std::size_t kIndex = 0>
-Failure read_any(const Header& header, std::string_view payload) {
-  if constexpr (kIndex == std::variant_size_v<Message>) {
-    return Failure::failure("unknown message type");
-  } else {
-    using M = std::variant_alternative_t<kIndex, Message>;
-    if (header.type == kTypeOf<M>) return read<M>(header, payload);
-    return read_any<kIndex + 1>(header, payload);
-  }
+using Readers = std::array<Failure (*)(const Header&, std::string_view), 256>;
+
+/// By type: reads the alternative of Message that has it; null: none has.
+template <std::size_t... kIndex>
+constexpr Readers readers_of(std::index_sequence<kIndex...>) {
+  Readers readers{};
+  ((readers[static_cast<std::size_t>(kTypeOf<std::variant_alternative_t<kIndex, Message>>)] =
+        &read<std::variant_alternative_t<kIndex, Message>>),
+   ...);
+  return readers;
 }
+constexpr Readers kReaders = readers_of(std::make_index_sequence<std::variant_size_v<Message>>());
 
 }  // namespace
 
@@ -110,7 +112,9 @@ DecodeResult<Message> decode(std::string_view datagram) {
   if (header.version != kVersion) return Failure::failure("unknown protocol version");
   if (header.length > kMaxPayload) return Failure::failure("payload over the limit");
   if (header.length != in.rest().size()) return Failure::failure("length does not match");
-  return read_any(header, in.rest());
+  const auto reader = kReaders[static_cast<std::size_t>(header.type)];
+  if (reader == nullptr) return Failure::failure("unknown message type");
+  return reader(header, in.rest());
 }
 
 bool carries_descriptor(const Message& message) {
