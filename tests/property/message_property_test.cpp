@@ -166,9 +166,9 @@ class MessageProperty : public test::SeededTest {
           notice.reason = static_cast<Reason>(number(std::size_t{0}, kReasons - 1));
           notice.action = static_cast<Notice::Action>(number(0, 3));
           notice.suppressed = any<U32>();
-          notice.address = name.substr(0, kMaxName);
-          notice.vhost = protocol.substr(0, kMaxName);
-          notice.key = handler.substr(0, kMaxName);
+          notice.address = name;
+          notice.vhost = protocol;
+          notice.key = handler;
           encode(out, notice);
         },
     };
