@@ -21,15 +21,6 @@ constexpr std::size_t kMaxOwed = 16;      // answers a worker may owe when it is
 constexpr std::uint32_t kMessageBudget = 50'000;  // between two renewals; see renew_message_budget
 constexpr std::uint32_t kNoticeWeight = 8;        // a worker that keeps its rate sends few of them
 
-template <class Entry, class Send>
-void in_batches(std::span<const Entry> entries, Send&& send) {
-  while (!entries.empty()) {
-    const auto batch = entries.first(std::min(entries.size(), channel::kMaxListEntries));
-    send(batch);
-    entries = entries.subspan(batch.size());
-  }
-}
-
 }  // namespace
 
 WorkerProcess::WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner)
@@ -85,7 +76,7 @@ void WorkerProcess::send(Order order, int descriptor) {
 void WorkerProcess::introduce(const WorkerSettings& settings, std::span<const std::string> vhosts,
                               std::span<const ListenerOffer> listeners) {
   configure(settings);
-  if (!vhosts.empty()) set_vhosts(vhosts);
+  set_vhosts(vhosts);
   for (const ListenerOffer& listener : listeners) offer(listener);
   scratch_.clear();
   channel::encode(scratch_, channel::Start{});
@@ -106,8 +97,7 @@ void WorkerProcess::configure(const WorkerSettings& settings) {
 void WorkerProcess::set_vhosts(std::span<const std::string> texts) {
   std::vector<channel::Vhosts> parts;
   for (const std::string& text : texts) parts.push_back({0, text});
-  if (parts.empty()) parts.emplace_back();  // none at all is a set, too
-  send_vhosts(parts);
+  if (!parts.empty()) send_vhosts(parts);
 }
 
 void WorkerProcess::change_vhosts(const VhostChange& change) {
@@ -181,19 +171,20 @@ Status WorkerProcess::deliver(const channel::Deliver& delivery, int descriptor) 
 }
 
 void WorkerProcess::send_outbox(const Outbox& outbox) {
-  in_batches(std::span<const std::uint64_t>(outbox.settled), [this](auto batch) {
+  channel::in_batches(std::span<const std::uint64_t>(outbox.settled), [this](auto batch) {
     scratch_.clear();
     channel::encode(scratch_, channel::Settled{batch});
     send(Order::kFree);
   });
   // A Keep makes it the owner again: behind a Disown that waits.
   const Order keep_order = channel_.keeps_order() ? Order::kKept : Order::kFree;
-  in_batches(std::span<const channel::KeepEntry>(outbox.keeps), [this, keep_order](auto batch) {
-    scratch_.clear();
-    channel::encode(scratch_, channel::Keep{batch});
-    send(keep_order);
-  });
-  in_batches(std::span<const channel::NackEntry>(outbox.nacks), [this](auto batch) {
+  channel::in_batches(std::span<const channel::KeepEntry>(outbox.keeps),
+                      [this, keep_order](auto batch) {
+                        scratch_.clear();
+                        channel::encode(scratch_, channel::Keep{batch});
+                        send(keep_order);
+                      });
+  channel::in_batches(std::span<const channel::NackEntry>(outbox.nacks), [this](auto batch) {
     scratch_.clear();
     channel::encode(scratch_, channel::Nack{batch});
     send(Order::kFree);

@@ -60,8 +60,6 @@ class WorkerProcess final : private ChannelHandler {
   void introduce(const WorkerSettings& settings, std::span<const std::string> vhosts,
                  std::span<const ListenerOffer> listeners);
   void configure(const WorkerSettings& settings);
-  /// All vhosts there are, as VhostSet has them.
-  void set_vhosts(std::span<const std::string> texts);
   void change_vhosts(const VhostChange& change);
   void offer(const ListenerOffer& listener);
   void withdraw(std::uint16_t listener);
@@ -117,6 +115,8 @@ class WorkerProcess final : private ChannelHandler {
   std::string_view handle_ready(const channel::Ready& message);
   std::string_view handle_pong(const channel::Pong& message);
   std::string_view handle_answer(const channel::Answer& message);
+  /// All vhosts there are, as VhostSet has them; a worker that knows of none need not be told so.
+  void set_vhosts(std::span<const std::string> texts);
   /// `parts` (at least one) in a row; which are the first and the last is said here.
   void send_vhosts(std::vector<channel::Vhosts>& parts);
   /// What is in scratch_.

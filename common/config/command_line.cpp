@@ -30,9 +30,7 @@ Error command_line_error(std::string_view text) {
 
 /// `option` as it was written, dashes and all.
 Error not_an_option(const OptionTexts& known, std::string_view option) {
-  std::string_view name = option.substr(0, option.find('='));
-  name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
-  if (find_option(name, OptionScope::kVhost) == nullptr) {
+  if (find_option(without_dashes(option), OptionScope::kVhost) == nullptr) {
     return command_line_error(unknown_option(known, option).text);
   }
   return command_line_error(fmt::format(

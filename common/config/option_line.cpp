@@ -73,13 +73,14 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   }
   return row.back();
 }
+
+}  // namespace
+
 std::string_view without_dashes(std::string_view option) {
   option = option.substr(0, option.find('='));
   option.remove_prefix(std::min(option.find_first_not_of('-'), option.size()));
   return option;
 }
-
-}  // namespace
 
 bool OptionLine::has(std::string_view name) const {
   return std::any_of(options.begin(), options.end(),

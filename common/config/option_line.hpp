@@ -37,6 +37,8 @@ struct OptionLine {
 /// `words` without the program's name.
 Result<OptionLine> take_apart(const OptionTexts& known, std::span<const std::string> words);
 
+/// The name in an option as it was written: neither its dashes nor what is behind '='.
+std::string_view without_dashes(std::string_view option);
 /// Names what was meant where one of `known` is near.
 Error unknown_option(const OptionTexts& known, std::string_view option);
 /// The name that is nearest to a mistyped one; empty when none is near.

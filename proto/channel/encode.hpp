@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -58,6 +59,16 @@ class Writer {
   std::string& out_;
   std::size_t begin_;
 };
+
+/// Calls `send` for one list after another of at most kMaxListEntries of the entries.
+template <class Entry, class Send>
+void in_batches(std::span<const Entry> entries, Send&& send) {
+  while (!entries.empty()) {
+    const auto batch = entries.first(std::min(entries.size(), kMaxListEntries));
+    entries = entries.subspan(batch.size());
+    send(batch);
+  }
+}
 
 /// Appends one whole datagram to `out`. Bounds are the caller's to keep.
 template <class M>

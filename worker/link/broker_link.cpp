@@ -227,23 +227,17 @@ void BrokerLink::send_resync_report() {
 }
 
 void BrokerLink::flush_acks() {
-  std::span<const std::uint64_t> rest(acks_);
-  while (!rest.empty()) {
-    const auto batch = rest.first(std::min(rest.size(), channel::kMaxListEntries));
-    rest = rest.subspan(batch.size());
+  channel::in_batches(std::span<const std::uint64_t>(acks_), [this](auto batch) {
     scratch_.clear();
     channel::encode(scratch_, channel::Ack{load_.tell_with_ack(), batch});
     send(scratch_);
-  }
+  });
   acks_.clear();
-  std::span<const channel::NackEntry> refused(nacks_);
-  while (!refused.empty()) {
-    const auto batch = refused.first(std::min(refused.size(), channel::kMaxListEntries));
-    refused = refused.subspan(batch.size());
+  channel::in_batches(std::span<const channel::NackEntry>(nacks_), [this](auto batch) {
     scratch_.clear();
     channel::encode(scratch_, channel::Nack{batch});
     send(scratch_);
-  }
+  });
   const auto is_full = [](const channel::NackEntry& entry) {
     return entry.reason == channel::NackReason::kFull;
   };
