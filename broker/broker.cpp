@@ -6,16 +6,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "broker/dispatch/client_limit.hpp"
 #include "broker/workers/descriptor_plan.hpp"
 #include "broker/workers/quota_watch.hpp"
-#include "broker/workers/worker_environment.hpp"
+#include "broker/workers/worker_program.hpp"
 #include "common/config/listen_names.hpp"
 #include "common/listen/inherited_sockets.hpp"
 #include "common/process/process.hpp"
-#include "common/process/program.hpp"
 #include "common/process/service_manager.hpp"
 
 namespace mpb {
@@ -44,7 +44,10 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
       router_(workers_, settings_.max_keys, std::random_device{}()),
       scaler_(scaler_rules()),
       dispatcher_(workers_, router_, scaler_, generation()),
-      supervisor_(loop, settings_, workers_, scaler_, events_, *this),
+      supervisor_(loop, settings_, workers_, scaler_, events_, *this,
+                  [this](Slot slot, const channel::Message& message, ForeignDescriptor descriptor) {
+                    return messages_.take(slot, message, std::move(descriptor));
+                  }),
       inquiries_(
           loop, static_cast<std::uint64_t>(generation()) << 32U,
           [this](const channel::Query& query, Inquiry& inquiry) {
@@ -54,10 +57,12 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
             });
           },
           settings_.answer_timeout),
-      control_(loop, *this),
+      control_(loop, [this](const boost::json::object& request,
+                            Reply reply) { on_request(request, std::move(reply)); }),
       trespass_(loop, kinship_,
                 [this](pid_t pid, const std::string& why) { supervisor_.eject(pid, why); }),
       turn_away_(loop) {
+  acceptors_.set_rules(acceptor_rules(), workers_);
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);
   dispatcher_.set_handoff_window(WorkerProcess::kHandoffWindow);
@@ -65,47 +70,6 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
   control_.admit_by([this](int client) { return trespass_.refuse_peer(client); });
   events_.set_publisher([this](const boost::json::object& event) { control_.publish(event); });
   loop_.at_turn_end([this] { end_turn(); });
-}
-
-Result<ChildOptions> Broker::worker_program(const Settings& settings) {
-  ChildOptions program;
-  program.program = settings.worker_program;
-  if (program.program.empty()) {
-    auto found = find_program("mpworker");
-    if (!found) return found.error();
-    program.program = *std::move(found);
-  }
-  program.environment = worker_environment(environ, settings.worker_environment);
-  program.environment.emplace_back("MPBROKER_CHANNEL=3");
-  program.environment.push_back(
-      fmt::format("MPBROKER_LOG_LEVEL={}", to_string(settings.log_level)));
-  program.environment.push_back(
-      fmt::format("MPBROKER_SANDBOX={}", settings.sandbox == Sandbox::kStrict ? "strict" : "no"));
-  if (settings.sandbox == Sandbox::kStrict) {
-    auto confinement = Confinement::get();
-    if (!confinement) return confinement.error();
-    program.confinement = *std::move(confinement);
-  }
-  program.holds_requests = settings.worker_program.empty();
-  program.begins_descent = true;
-  return program;
-}
-
-Result<WorkerAccounts> Broker::worker_accounts(const Settings& settings) {
-  auto accounts = WorkerAccounts::find(settings.user, settings.group, settings.worker_limit());
-  if (!accounts) {
-    return usage_error(fmt::format("user = {}: {}", settings.user, accounts.error().text));
-  }
-  const auto first = accounts->of(0);
-  if (first && !may_assume(*first)) {
-    return usage_error(
-        "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can start workers as "
-        "somebody else: leave them out, or start mpbroker so");
-  }
-  if (first && !may_kill(*first)) {
-    return usage_error("user: without CAP_KILL mpbroker cannot end workers of another user");
-  }
-  return accounts;
 }
 
 void Broker::run_workers_as(WorkerAccounts accounts) {
@@ -180,19 +144,50 @@ void Broker::keep_up_sockets() {
     let_go = true;
     turn_away_.end();
   });
-  if (let_go && service_.state == ServiceState::kDown) turn_away();
+  if (let_go && service_.down()) turn_away();
   for (const std::uint16_t number : renewed) {
     const ListenerSet::Listener& listener = *listeners_.find(number);
     supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
-      if (accepts(slot)) offer(worker, slot, listener);
+      if (accepts(slot, listener)) tell_of(worker, slot, listener);
     });
   }
   control_.keep_up();
 }
 
-void Broker::offer(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener) {
-  for (const ListenerOffer& offer : ListenerSet::offers(listener, accepts(slot))) {
-    worker.offer(offer);
+void Broker::tell_of(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener) {
+  for (const ToldListener& told : ListenerSet::for_worker(listener, accepts(slot, listener))) {
+    worker.listen(told);
+  }
+}
+
+AcceptorRules Broker::acceptor_rules() const {
+  constexpr Slot kFewest = 2;
+  AcceptorRules rules;
+  rules.fixed = settings_.acceptors.has_value();
+  rules.count = settings_.acceptors.value_or(
+      std::max<Slot>(kFewest, static_cast<Slot>(std::thread::hardware_concurrency())));
+  const std::uint64_t most = client_descriptors(raise_descriptor_limit());
+  rules.most_held = most - most / 8;
+  return rules;
+}
+
+/// Clients of policy local are served by whoever accepts them.
+bool Broker::accepts(Slot slot, const ListenerSet::Listener& listener) const {
+  return acceptors_.has(slot) || (!settings_.acceptors && listener.rules.policy == Policy::kLocal);
+}
+
+bool Broker::accepts(Slot slot) const {
+  return std::ranges::any_of(listeners_.all(),
+                             [&](const auto& entry) { return accepts(slot, entry.second); });
+}
+
+void Broker::choose_acceptors() {
+  if (stopping_) return;
+  for (const Slot slot : acceptors_.choose(workers_)) {
+    WorkerProcess& worker = *supervisor_.process(slot);
+    for (const auto& [number, listener] : listeners_.all()) {
+      if (listener.rules.policy != Policy::kLocal) tell_of(worker, slot, listener);
+    }
   }
 }
 
@@ -240,60 +235,20 @@ void Broker::warn_of_descriptors() {
 
 /// Not while nobody is served nor will be: the service manager may do better.
 void Broker::feed_watchdog(Duration interval) {
-  if (service_.alive || stopping_) notify_service_manager("WATCHDOG=1");
+  if (service_.alive() || stopping_) notify_service_manager("WATCHDOG=1");
   loop_.after(interval, [this, interval] { feed_watchdog(interval); });
 }
 
-void Broker::announce_ready() {
-  if (announced_) return;
-  for (Slot slot = 0; slot < settings_.workers; ++slot) {
-    if (!workers_.online(slot)) return;
-  }
-  announced_ = true;
-  tell_online("READY=1\n");
-}
-
-void Broker::tell_online(std::string_view first) {
-  told_online_ = workers_.count(WorkerState::kOnline);
-  notify_service_manager(fmt::format("{}STATUS={} workers online", first, told_online_));
-}
-
-std::string Broker::service_trouble() const {
-  if (service_.culprit == kNoSlot) {
-    return service_.state == ServiceState::kRunning ? "" : "no worker that accepts is online";
-  }
-  const std::string& exit = supervisor_.last_exit(service_.culprit);
-  return fmt::format("worker {} is {}: {}", service_.culprit,
-                     to_string(workers_.at(service_.culprit).state),
-                     exit.empty() ? "it has not become ready" : exit);
-}
-
-void Broker::update_service() {
-  if (stopping_ || workers_.changes() == service_seen_) return;
-  service_seen_ = workers_.changes();
-  const ServiceView before = std::exchange(
-      service_, view_service(workers_, settings_.workers, settings_.acceptor_count()));
-  if (service_.state == before.state) {
-    const bool changed = told_online_ != workers_.count(WorkerState::kOnline);
-    if (announced_ && changed && service_.state == ServiceState::kRunning) tell_online();
-    return;
-  }
-  if (service_.state == ServiceState::kDown) turn_away();
-  if (before.state == ServiceState::kDown) turn_away_.end();
-  tell_service();
+void Broker::look_at_service() {
+  if (acceptors_.nobody_accepts(workers_)) choose_acceptors();
+  const bool was_down = service_.down();
+  service_.look();
+  if (service_.down() && !was_down) turn_away();
+  if (was_down && !service_.down()) turn_away_.end();
 }
 
 void Broker::turn_away() {
   turn_away_.begin(listeners_.sockets());
-}
-
-void Broker::tell_service() {
-  const std::string why = service_trouble();
-  events_.emit(why.empty() ? LogLevel::kInfo : LogLevel::kError, "state",
-               {{"state", to_string(service_.state)}, {"why", why}});
-  if (why.empty()) return tell_online();
-  notify_service_manager(
-      fmt::format("STATUS=The service is {}: {}", to_string(service_.state), why));
 }
 
 void Broker::stop() {
@@ -315,18 +270,19 @@ WorkerSettings Broker::worker_settings() {
   return settings;
 }
 
-std::vector<ListenerOffer> Broker::listener_offers(Slot slot) {
-  std::vector<ListenerOffer> offers;
+std::vector<ToldListener> Broker::listeners_for(Slot slot) {
+  acceptors_.begin(slot, workers_);
+  std::vector<ToldListener> all;
   for (const auto& [number, listener] : listeners_.all()) {
-    for (const ListenerOffer& offer : ListenerSet::offers(listener, accepts(slot))) {
-      offers.push_back(offer);
+    for (const ToldListener& told : ListenerSet::for_worker(listener, accepts(slot, listener))) {
+      all.push_back(told);
     }
   }
-  return offers;
+  return all;
 }
 
 void Broker::on_worker_online(Slot) {
-  announce_ready();
+  service_.announce_ready();
 }
 
 void Broker::on_worker_drains(Slot slot) {
@@ -338,99 +294,7 @@ void Broker::on_worker_gone(Slot slot, bool as_told) {
   remains_.on_end(slot);
   dispatcher_.worker_gone(slot);
   inquiries_.on_gone(slot);
-  if (!as_told && accepts(slot)) listeners_.distrust();
-}
-
-std::string_view Broker::on_worker_message(Slot slot, const channel::Message& message,
-                                           ForeignDescriptor descriptor) {
-  using namespace channel;  // NOLINT(*-using-namespace): the message types
-  if (const auto* handoff = std::get_if<Handoff>(&message)) {
-    return on_handoff(slot, *handoff, std::move(descriptor));
-  }
-  if (const auto* ack = std::get_if<Ack>(&message)) return on_ack(slot, *ack);
-  if (const auto* nack = std::get_if<Nack>(&message)) return on_nack(slot, *nack);
-  if (const auto* idle = std::get_if<Idle>(&message)) return on_idle(slot, *idle);
-  if (const auto* load = std::get_if<Load>(&message)) {
-    workers_.report(slot, load->clients, load->held);
-    return {};
-  }
-  if (const auto* answer = std::get_if<Answer>(&message)) {
-    inquiries_.on_answer(slot, *answer);
-    return {};
-  }
-  if (const auto* notice = std::get_if<Notice>(&message)) {
-    notices_.tell(slot, *notice, loop_.now());
-    return {};
-  }
-  return "a message that only a broker sends";
-}
-
-std::string_view Broker::on_handoff(Slot slot, const channel::Handoff& handoff,
-                                    ForeignDescriptor descriptor) {
-  if (!listeners_.was_given(handoff.client.listener)) {
-    close_foreign(std::move(descriptor));
-    return "a Handoff of a listener that never was";
-  }
-  const ListenerSet::Listener* listener = listeners_.find(handoff.client.listener);
-  // Newer workers do not know a withdrawn listener: its last clients stay where they are.
-  static const RoutingRules kWithdrawn{UINT16_MAX, Policy::kLocal, Overflow::kSpill, false};
-  const Dispatch dispatch =
-      dispatcher_.on_handoff(slot, handoff, listener != nullptr ? listener->rules : kWithdrawn,
-                             descriptor.fd.valid(), loop_.now());
-  if (dispatch.kind != Dispatch::Kind::kDeliver) {
-    close_foreign(std::move(descriptor));
-    return dispatch.why;
-  }
-  const bool tcp = descriptor.kind == StreamKind::kTcp;
-  const channel::Deliver delivery{dispatch.delivery,
-                                  handoff.handoff,
-                                  slot,
-                                  dispatch.epoch,
-                                  tcp ? channel::Deliver::kTcp : std::uint16_t{0},
-                                  handoff.client};
-  WorkerProcess* target = supervisor_.process(dispatch.slot);
-  const Status sent = target == nullptr ? unavailable_error("it has ended")
-                                        : target->deliver(delivery, descriptor.fd.get());
-  if (sent) {
-    close_client(std::move(descriptor));
-    return {};
-  }
-  close_foreign(std::move(descriptor));
-  const int code = sent.error().code;
-  dispatcher_.undo(dispatch.delivery, code == EMFILE || code == ENFILE);
-  return {};
-}
-
-std::string_view Broker::on_ack(Slot slot, const channel::Ack& ack) {
-  workers_.report(slot, ack.load.clients, ack.load.held);
-  bool known = true;
-  for (const std::uint64_t delivery : ack.deliveries) {
-    known = dispatcher_.on_ack(slot, delivery, loop_.now()) && known;
-  }
-  return known ? "" : "an Ack of a client that is not on its way to it";
-}
-
-std::string_view Broker::on_nack(Slot slot, const channel::Nack& nack) {
-  bool known = true;
-  bool its_own = true;
-  for (const channel::NackEntry entry : nack.entries) {
-    its_own = entry.reason <= channel::NackReason::kUnknown && its_own;
-    known = dispatcher_.on_nack(slot, entry.id) && known;
-    if (entry.reason == channel::NackReason::kDraining) supervisor_.note_draining(slot);
-  }
-  if (!its_own) return "a Nack with a reason that only a broker gives";
-  return known ? "" : "a Nack of a client that is not on its way to it";
-}
-
-std::string_view Broker::on_idle(Slot slot, const channel::Idle& idle) {
-  std::string_view rest = idle.keys;
-  channel::KeyEntry entry;
-  std::uint32_t void_entries = 0;
-  while (channel::next_key(rest, entry)) {
-    if (!router_.release(slot, entry.space, entry.key, entry.epoch)) ++void_entries;
-  }
-  WorkerProcess* worker = supervisor_.process(slot);
-  return worker == nullptr || worker->spend(void_entries) ? "" : "a flood of messages";
+  if (!as_told && supervisor_.process(slot)->had_sockets()) listeners_.distrust();
 }
 
 void Broker::tick() {
@@ -447,6 +311,7 @@ void Broker::tick() {
   remains_.look();
   trespass_.watch_limits();
   keep_up_sockets();
+  choose_acceptors();
   loop_.after(kTick, [this] { tick(); });
 }
 
@@ -512,7 +377,7 @@ void Broker::end_turn() {
     supervisor_.grow(scaler_.wanted(workers_, 0));
   }
   flush_outboxes();
-  update_service();
+  if (!stopping_) look_at_service();
   tell_refusals();
   if (dispatcher_.waiting() > 0 && !wait_timer_armed_) {
     wait_timer_armed_ = true;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/dispatch/acceptor_set.hpp"
 #include "broker/dispatch/dispatcher.hpp"
 #include "broker/dispatch/pin_set.hpp"
 #include "broker/dispatch/router.hpp"
@@ -19,8 +20,9 @@
 #include "broker/operator/event_log.hpp"
 #include "broker/operator/inquiries.hpp"
 #include "broker/operator/refusal_report.hpp"
-#include "broker/operator/service_state.hpp"
+#include "broker/service_report.hpp"
 #include "broker/turn_away.hpp"
+#include "broker/worker_messages.hpp"
 #include "broker/workers/counter_totals.hpp"
 #include "broker/workers/kinship.hpp"
 #include "broker/workers/remains.hpp"
@@ -35,7 +37,7 @@
 
 namespace mpb {
 
-class Broker final : private SupervisorOwner, private ControlCommands {
+class Broker final : private SupervisorOwner {
  public:
   /// Gives the options anew, for a reload.
   using OptionsReader = std::function<Result<ParsedOptions>()>;
@@ -58,23 +60,16 @@ class Broker final : private SupervisorOwner, private ControlCommands {
 
   WorkerSettings worker_settings() override;
   std::vector<std::string> vhost_texts() override { return vhosts_.texts(); }
-  std::vector<ListenerOffer> listener_offers(Slot slot) override;
+  std::vector<ToldListener> listeners_for(Slot slot) override;
   UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }
   void on_worker_online(Slot slot) override;
-  std::string_view on_worker_message(Slot slot, const channel::Message& message,
-                                     ForeignDescriptor descriptor) override;
   void on_worker_drains(Slot slot) override;
   void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }
   void on_worker_gone(Slot slot, bool as_told) override;
   void on_all_gone() override;
 
-  std::string_view on_handoff(Slot slot, const channel::Handoff& handoff,
-                              ForeignDescriptor descriptor);
-  std::string_view on_ack(Slot slot, const channel::Ack& ack);
-  std::string_view on_nack(Slot slot, const channel::Nack& nack);
-  std::string_view on_idle(Slot slot, const channel::Idle& idle);
-
-  void on_request(const boost::json::object& object, Reply reply) override;
+  using Reply = ControlReply;
+  void on_request(const boost::json::object& object, Reply reply);
   Status request_drain(const DrainRequest& request);
   Status request_route(const PinRequest& request);
   boost::json::object request_workers(const WorkersRequest& request);
@@ -93,21 +88,21 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   void apply_pins(const PinSet::Changes& changes);
   /// Tells all workers what is different in the vhosts.
   void send_vhosts(const VhostChange& change);
-  [[nodiscard]] bool accepts(Slot slot) const { return slot < settings_.acceptor_count(); }
+  [[nodiscard]] AcceptorRules acceptor_rules() const;
+  [[nodiscard]] bool accepts(Slot slot, const ListenerSet::Listener& listener) const;
+  /// From any listener.
+  [[nodiscard]] bool accepts(Slot slot) const;
+  /// Lets workers accept in the place of those that went.
+  void choose_acceptors();
   [[nodiscard]] ScalerRules scaler_rules() const;
   /// The broker's part of the route time limit; the rest is the margin in which its refusal
   /// arrives.
   [[nodiscard]] static Duration wait_limit(const Settings& settings);
-  /// How workers are run, and whom as; errors when they cannot be.
-  static Result<ChildOptions> worker_program(const Settings& settings);
-  static Result<WorkerAccounts> worker_accounts(const Settings& settings);
   void run_workers_as(WorkerAccounts accounts);
-  /// Tells the service manager, once, as soon as all base workers are online.
-  void announce_ready();
   Status take_sockets(UniqueFd& control);
   Status open_control(UniqueFd inherited);
   void keep_up_sockets();
-  void offer(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener);
+  void tell_of(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener);
   void tell_listening(std::uint16_t number);
   /// Workers hear of it with their next Configure.
   void apply_client_limit();
@@ -115,15 +110,9 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   std::string descriptor_warning();
   void warn_of_descriptors();
   void tell_refusals();
-  /// Looks whether clients are served, tells of a change, and turns clients away while nobody is
-  /// there for them.
-  void update_service();
+  /// Turns clients away while nobody is there for them.
+  void look_at_service();
   void turn_away();
-  void tell_service();
-  /// To the service manager; `first` stands before it.
-  void tell_online(std::string_view first = {});
-  /// Why the state of service is not running; empty: it is.
-  [[nodiscard]] std::string service_trouble() const;
   void feed_watchdog(Duration interval);
 
   EventLoop& loop_;
@@ -139,21 +128,21 @@ class Broker final : private SupervisorOwner, private ControlCommands {
   WorkerTable workers_;
   Router router_;
   Scaler scaler_;
+  AcceptorSet acceptors_;
   Dispatcher dispatcher_;
   Supervisor supervisor_;
   CounterTotals ended_;  // of the processes that have ended
   Inquiries inquiries_;
+  WorkerMessages messages_{
+      {loop_, workers_, router_, dispatcher_, supervisor_, listeners_, inquiries_, notices_}};
   ControlSocket control_;
   Trespass trespass_;
   RefusalReport refusals_;
   std::uint32_t quota_exceeded_ = 0;  // ticks in a row
   TurnAway turn_away_;
-  ServiceView service_;
-  std::uint64_t service_seen_ = 0;  // WorkerTable::changes at the last look
+  ServiceReport service_{settings_, workers_, supervisor_, events_};
   TimePoint started_ = Clock::now();
   PinSet pins_;
-  bool announced_ = false;
-  std::size_t told_online_ = 0;  // workers, as the service manager knows
   bool wait_timer_armed_ = false;
   bool flush_timer_armed_ = false;
   bool stopping_ = false;

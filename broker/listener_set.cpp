@@ -102,7 +102,7 @@ ListenerSet::Change ListenerSet::difference(const std::vector<Listener>& fresh) 
   std::set<std::uint16_t> kept;
   for (const Listener& listener : fresh) {
     kept.insert(listener.number);
-    change.offered.push_back(listener.number);
+    change.current.push_back(listener.number);
     const Listener* old = find(listener.number);
     if (old == nullptr || old->socket != listener.socket) change.opened.push_back(listener.number);
   }
@@ -181,9 +181,9 @@ std::vector<int> ListenerSet::sockets() const {
   return sockets;
 }
 
-std::vector<ListenerOffer> ListenerSet::offers(const Listener& listener, bool accepts) {
-  ListenerOffer offer;
-  channel::Listen& message = offer.message;
+std::vector<ToldListener> ListenerSet::for_worker(const Listener& listener, bool accepts) {
+  ToldListener told;
+  channel::Listen& message = told.message;
   message.listener = listener.number;
   message.space = listener.rules.space;
   message.name = listener.settings.name;
@@ -195,15 +195,15 @@ std::vector<ListenerOffer> ListenerSet::offers(const Listener& listener, bool ac
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {
     message.flags |= channel::Listen::kServeLocal;
   }
-  std::vector<ListenerOffer> offers;
+  std::vector<ToldListener> all;
   if (accepts && listener.upkeep.rest() >= 0) {
-    offer.socket = listener.upkeep.rest();
-    offers.push_back(offer);
+    told.socket = listener.upkeep.rest();
+    all.push_back(told);
     message.flags |= channel::Listen::kBeside;
   }
-  if (accepts) offer.socket = listener.socket->descriptor();
-  offers.push_back(offer);
-  return offers;
+  if (accepts) told.socket = listener.socket->descriptor();
+  all.push_back(told);
+  return all;
 }
 
 }  // namespace mpb

@@ -33,7 +33,7 @@ class ListenerSet {
   }
 
   struct Change {
-    std::vector<std::uint16_t> offered;    // all there are now: workers are to be told
+    std::vector<std::uint16_t> current;    // all there are now: workers are to be told
     std::vector<std::uint16_t> opened;     // those of them that are new or have another address
     std::vector<std::uint16_t> withdrawn;  // gone: workers are to be told
   };
@@ -59,7 +59,7 @@ class ListenerSet {
   [[nodiscard]] const std::map<std::uint16_t, Listener>& all() const { return listeners_; }
   /// What a worker is told; with the sockets if `accepts`: first one that was replaced, for the
   /// clients who wait there.
-  [[nodiscard]] static std::vector<ListenerOffer> offers(const Listener& listener, bool accepts);
+  [[nodiscard]] static std::vector<ToldListener> for_worker(const Listener& listener, bool accepts);
   /// Those from which clients come.
   [[nodiscard]] std::vector<int> sockets() const;
 

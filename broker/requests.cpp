@@ -10,6 +10,8 @@
 
 #include "broker/broker.hpp"
 #include "broker/status_report.hpp"
+#include "broker/workers/worker_program.hpp"
+#include "common/base/overloaded.hpp"
 #include "common/config/listen_names.hpp"
 #include "common/config/option_values.hpp"
 #include "common/config/problems.hpp"
@@ -36,14 +38,6 @@ boost::json::object consent(const std::vector<Warning>& warnings) {
   answer["warnings"] = std::move(texts);
   return answer;
 }
-
-/// Calls the one of several functions that takes the alternative at hand.
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Overloaded(Functions...) -> Overloaded<Functions...>;
 
 /// What can be told of a service that ends, and the order to end at once.
 bool may_be_asked_while_stopping(const ControlRequest& request) {
@@ -169,7 +163,7 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
     answer["warning"] = warning;
   }
   supervisor_.apply_rules();
-  announce_ready();
+  service_.announce_ready();
   return answer;
 }
 
@@ -217,7 +211,7 @@ Result<std::vector<Warning>> Broker::reload() {
   if (stopping_) return unavailable_error("mpbroker is stopping");
   // Until it was told READY a service manager waits for that, which a reload does not bring about.
   const auto tell = [this](const std::string& state) {
-    if (announced_) notify_service_manager(state);
+    if (service_.announced()) notify_service_manager(state);
   };
   tell("RELOADING=1");
   auto fresh = read_options_();
@@ -256,7 +250,7 @@ Status Broker::apply(Settings fresh) {
   }
   turn_away_.end();
   const auto change = listeners_.apply(fresh);
-  if (service_.state == ServiceState::kDown) turn_away();
+  if (service_.down()) turn_away();
   if (!change) return change.error();
   if (const Status control = control_.restore_path(); !control) {
     LogLine line(LogLevel::kWarning, "control_socket.lost");
@@ -270,12 +264,13 @@ Status Broker::apply(Settings fresh) {
   set_log_level(settings_.log_level);
   apply_client_limit();
   scaler_.set_rules(scaler_rules());
+  acceptors_.set_rules(acceptor_rules(), workers_);
   dispatcher_.set_wait_limit(wait_limit(settings_));
   supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
     worker.configure(worker_settings());
-    for (const std::uint16_t number : change->withdrawn) worker.withdraw(number);
-    for (const std::uint16_t number : change->offered) {
-      offer(worker, slot, *listeners_.find(number));
+    for (const std::uint16_t number : change->withdrawn) worker.unlisten(number);
+    for (const std::uint16_t number : change->current) {
+      tell_of(worker, slot, *listeners_.find(number));
     }
   });
   for (const std::uint16_t number : change->opened) tell_listening(number);
@@ -283,7 +278,7 @@ Status Broker::apply(Settings fresh) {
   apply_pins(pins_.configure(configured_pins()));
   warn_of_descriptors();
   supervisor_.apply_rules();
-  announce_ready();  // there may be fewer base workers to wait for
+  service_.announce_ready();  // there may be fewer base workers to wait for
   return {};
 }
 

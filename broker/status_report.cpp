@@ -50,8 +50,8 @@ object StatusReport::build() const {
       {"ok", true},
       {"version", MPB_VERSION},
       {"pid", ::getpid()},
-      {"state", broker_.stopping_ ? "draining" : to_string(broker_.service_.state)},
-      {"why", broker_.stopping_ ? "" : broker_.service_trouble()},
+      {"state", broker_.stopping_ ? "draining" : to_string(broker_.service_.state())},
+      {"why", broker_.stopping_ ? "" : broker_.service_.trouble()},
       {"uptime_ms", std::chrono::duration_cast<Duration>(Clock::now() - broker_.started_).count()}};
   boost::json::array listeners;
   const auto running = sums();

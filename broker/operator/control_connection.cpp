@@ -41,11 +41,11 @@ Result<json::object> parse_request(std::string_view line, std::size_t depth) {
 
 }  // namespace
 
-ControlConnection::ControlConnection(EventLoop& loop, ControlCommands& commands,
+ControlConnection::ControlConnection(EventLoop& loop, const OnRequest& on_request,
                                      const ControlLimits& limits, UniqueFd socket,
                                      OnClosed on_closed)
     : loop_(loop),
-      commands_(commands),
+      on_request_(on_request),
       limits_(limits),
       socket_(std::move(socket)),
       on_closed_(std::move(on_closed)) {}
@@ -169,7 +169,7 @@ void ControlConnection::ask(const json::object& request) {
   awaiting_ = true;
   loop_.cancel(idle_timer_);
   const std::uint64_t number = ++requests_;
-  commands_.on_request(request, [weak = weak_from_this(), number](const json::object& reply) {
+  on_request_(request, [weak = weak_from_this(), number](const json::object& reply) {
     if (const auto self = weak.lock()) self->on_reply(number, reply);
   });
 }

@@ -21,7 +21,7 @@ class ControlConnection final : private EventHandler,
   using OnClosed = std::function<void(const ControlConnection&)>;
 
   /// `on_closed` is called once, when the connection closes by itself.
-  ControlConnection(EventLoop& loop, ControlCommands& commands, const ControlLimits& limits,
+  ControlConnection(EventLoop& loop, const OnRequest& on_request, const ControlLimits& limits,
                     UniqueFd socket, OnClosed on_closed);
   ControlConnection(const ControlConnection&) = delete;
   ControlConnection& operator=(const ControlConnection&) = delete;
@@ -56,7 +56,7 @@ class ControlConnection final : private EventHandler,
   [[nodiscard]] std::size_t unread() const { return output_.size() - sent_; }
 
   EventLoop& loop_;
-  ControlCommands& commands_;
+  const OnRequest& on_request_;
   const ControlLimits& limits_;
   UniqueFd socket_;
   OnClosed on_closed_;

@@ -45,8 +45,8 @@ bool out_of_descriptors(int error) {
 
 }  // namespace
 
-ControlSocket::ControlSocket(EventLoop& loop, ControlCommands& commands, ControlLimits limits)
-    : loop_(loop), commands_(commands), limits_(limits) {}
+ControlSocket::ControlSocket(EventLoop& loop, OnRequest on_request, ControlLimits limits)
+    : loop_(loop), on_request_(std::move(on_request)), limits_(limits) {}
 
 ControlSocket::~ControlSocket() {
   for (const auto& connection : connections_) connection->shut();
@@ -127,7 +127,7 @@ void ControlSocket::admit(UniqueFd client) {
   if (connections_.size() >= limits_.connections) return tell(client, kTooMany);
   if (!may_stay_open(client.get())) return tell(client, kNoDescriptors);
   auto connection = std::make_shared<ControlConnection>(
-      loop_, commands_, limits_, std::move(client),
+      loop_, on_request_, limits_, std::move(client),
       [this](const ControlConnection& closed) { drop(closed); });
   if (connection->start()) connections_.push_back(std::move(connection));
 }

@@ -20,18 +20,11 @@
 
 namespace mpb {
 
-/// What the control socket asks of the broker.
-class ControlCommands {
- public:
-  using Reply = std::function<void(boost::json::object)>;
-  /// Calls `reply` once, now or later (status waits for the workers' counters). The reply object
-  /// gets "ok" set by the callee. A reply may be called, or dropped, at any time: also when the one
-  /// who asked is gone, and when the control socket is.
-  virtual void on_request(const boost::json::object& request, Reply reply) = 0;
-
- protected:
-  ~ControlCommands() = default;
-};
+/// Carries out a request, and calls `reply` once, now or later (status waits for the workers'
+/// counters), with an object that has "ok". A reply may be called, or dropped, at any time: also
+/// when the one who asked is gone, and when the control socket is.
+using ControlReply = std::function<void(boost::json::object)>;
+using OnRequest = std::function<void(const boost::json::object& request, ControlReply reply)>;
 
 /// What one control connection and all of them may cost the broker.
 struct ControlLimits {
@@ -47,10 +40,10 @@ struct ControlLimits {
 
 class ControlConnection;
 
-/// Handles "events" itself: {"ok":true}, then each event as a line. All else goes to the commands.
+/// Handles "events" itself: {"ok":true}, then each event as a line. All else goes to `on_request`.
 class ControlSocket final : private EventHandler {
  public:
-  ControlSocket(EventLoop& loop, ControlCommands& commands, ControlLimits limits = {});
+  ControlSocket(EventLoop& loop, OnRequest on_request, ControlLimits limits = {});
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
   ~ControlSocket();
@@ -82,7 +75,7 @@ class ControlSocket final : private EventHandler {
   void drop(const ControlConnection& connection);
 
   EventLoop& loop_;
-  ControlCommands& commands_;
+  const OnRequest on_request_;
   const ControlLimits limits_;
   [[nodiscard]] bool may_ask(int client) const;
   Status watch();

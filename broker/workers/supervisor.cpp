@@ -16,13 +16,15 @@ constexpr int kUsageExit = 2;           // a worker's exit code for a wrong conf
 }  // namespace
 
 Supervisor::Supervisor(EventLoop& loop, const Settings& settings, WorkerTable& workers,
-                       Scaler& scaler, EventLog& events, SupervisorOwner& owner)
+                       Scaler& scaler, EventLog& events, SupervisorOwner& owner,
+                       WorkerProcess::OnMessage on_message)
     : loop_(loop),
       settings_(settings),
       workers_(workers),
       scaler_(scaler),
       events_(events),
-      owner_(owner) {
+      owner_(owner),
+      on_message_(std::move(on_message)) {
   loop_.after(settings_.ping_interval, [this] { tick(); });
   keep_house();
 }
@@ -79,12 +81,12 @@ void Supervisor::start(Slot slot) {
   program.run_as = accounts_.of(slot);
   const UniqueFd group = owner_.enter_group(slot);
   program.cgroup = group.get();
-  auto spawned = WorkerProcess::spawn(loop_, slot, program, *this);
+  auto spawned = WorkerProcess::spawn(loop_, slot, program, *this, on_message_);
   if (!spawned) return fail_start(slot, spawned.error().text);
   record.process = std::move(*spawned);
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
   record.process->introduce(owner_.worker_settings(), owner_.vhost_texts(),
-                            owner_.listener_offers(slot));
+                            owner_.listeners_for(slot));
   await_ready(slot);
 }
 
@@ -117,11 +119,6 @@ void Supervisor::on_ready(Slot slot) {
     return;
   }
   owner_.on_worker_online(slot);
-}
-
-std::string_view Supervisor::on_message(Slot slot, const channel::Message& message,
-                                        ForeignDescriptor descriptor) {
-  return owner_.on_worker_message(slot, message, std::move(descriptor));
 }
 
 void Supervisor::on_ejected(Slot slot, const std::string& why) {

@@ -23,12 +23,10 @@ class SupervisorOwner {
  public:
   virtual WorkerSettings worker_settings() = 0;
   virtual std::vector<std::string> vhost_texts() = 0;
-  virtual std::vector<ListenerOffer> listener_offers(Slot slot) = 0;
+  virtual std::vector<ToldListener> listeners_for(Slot slot) = 0;
   /// See WorkerCgroups::enter.
   virtual UniqueFd enter_group(Slot slot) = 0;
   virtual void on_worker_online(Slot slot) = 0;
-  virtual std::string_view on_worker_message(Slot slot, const channel::Message& message,
-                                             ForeignDescriptor descriptor) = 0;
   /// It takes no more clients from now on.
   virtual void on_worker_drains(Slot slot) = 0;
   /// Its process was killed, and will be gone soon.
@@ -45,7 +43,7 @@ class SupervisorOwner {
 class Supervisor final : private WorkerProcessOwner {
  public:
   Supervisor(EventLoop& loop, const Settings& settings, WorkerTable& workers, Scaler& scaler,
-             EventLog& events, SupervisorOwner& owner);
+             EventLog& events, SupervisorOwner& owner, WorkerProcess::OnMessage on_message);
 
   /// How workers that are started from now on are run.
   void set_program(ChildOptions program) { program_ = std::move(program); }
@@ -113,8 +111,6 @@ class Supervisor final : private WorkerProcessOwner {
   };
 
   void on_ready(Slot slot) override;
-  std::string_view on_message(Slot slot, const channel::Message& message,
-                              ForeignDescriptor descriptor) override;
   void on_pong(Slot slot) override;
   void on_ejected(Slot slot, const std::string& why) override;
   void on_unreachable(Slot slot) override { workers_.set_unreachable(slot); }
@@ -145,6 +141,7 @@ class Supervisor final : private WorkerProcessOwner {
   Scaler& scaler_;
   EventLog& events_;
   SupervisorOwner& owner_;
+  const WorkerProcess::OnMessage on_message_;
   ChildOptions program_;
   WorkerAccounts accounts_;
   std::vector<Record> records_;

@@ -23,15 +23,18 @@ constexpr std::uint32_t kNoticeWeight = 8;        // a worker that keeps its rat
 
 }  // namespace
 
-WorkerProcess::WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner)
+WorkerProcess::WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner,
+                             const OnMessage& on_message)
     : loop_(loop),
       slot_(slot),
       owner_(owner),
+      on_message_(on_message),
       channel_(loop, std::move(socket), *this, kMaxQueued) {}
 
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slot slot,
                                                             const ChildOptions& options,
-                                                            WorkerProcessOwner& owner) {
+                                                            WorkerProcessOwner& owner,
+                                                            const OnMessage& on_message) {
   if (!has_descriptors_for(kDescriptorsToStart + kDescriptorsForControl)) {
     const std::uint64_t limit = descriptor_limit();
     return limit_error(fmt::format(
@@ -42,7 +45,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slo
   auto pair = make_channel_pair();
   if (!pair) return pair.error();
   std::unique_ptr<WorkerProcess> worker(
-      new WorkerProcess(loop, slot, std::move(pair->first), owner));
+      new WorkerProcess(loop, slot, std::move(pair->first), owner, on_message));
   if (const Status opened = worker->channel_.open(); !opened) return opened.error();
   struct stat theirs {};
   if (::fstat(pair->second.get(), &theirs) == 0) worker->channel_inode_ = theirs.st_ino;
@@ -74,10 +77,10 @@ void WorkerProcess::send(Order order, int descriptor) {
 }
 
 void WorkerProcess::introduce(const WorkerSettings& settings, std::span<const std::string> vhosts,
-                              std::span<const ListenerOffer> listeners) {
+                              std::span<const ToldListener> listeners) {
   configure(settings);
   set_vhosts(vhosts);
-  for (const ListenerOffer& listener : listeners) offer(listener);
+  for (const ToldListener& listener : listeners) listen(listener);
   scratch_.clear();
   channel::encode(scratch_, channel::Start{});
   send(Order::kKept);
@@ -118,14 +121,15 @@ void WorkerProcess::send_vhosts(std::vector<channel::Vhosts>& parts) {
   }
 }
 
-void WorkerProcess::offer(const ListenerOffer& listener) {
+void WorkerProcess::listen(const ToldListener& listener) {
   listeners_.insert(listener.message.listener);
+  had_sockets_ = had_sockets_ || listener.socket >= 0;
   scratch_.clear();
   channel::encode(scratch_, listener.message);
   send(Order::kKept, listener.socket);
 }
 
-void WorkerProcess::withdraw(std::uint16_t listener) {
+void WorkerProcess::unlisten(std::uint16_t listener) {
   scratch_.clear();
   channel::encode(scratch_, channel::Unlisten{listener});
   send(Order::kKept);
@@ -259,7 +263,7 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   if (const auto* answer = std::get_if<channel::Answer>(&message)) {
     if (const auto wrong = handle_answer(*answer); !wrong.empty()) return wrong;
   }
-  return owner_.on_message(slot_, message, {std::move(datagram.fd), kind});
+  return on_message_(slot_, message, {std::move(datagram.fd), kind});
 }
 
 bool WorkerProcess::spend(std::uint32_t messages) {

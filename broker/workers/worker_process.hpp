@@ -2,6 +2,7 @@
 // protocol: a worker that breaks it is ejected (killed), whatever it sent.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,10 +26,6 @@ namespace mpb {
 class WorkerProcessOwner {
  public:
   virtual void on_ready(Slot slot) = 0;
-  /// A message from an online or draining worker, other than Ready and Pong. Returns why the worker
-  /// must be ejected for it; empty: it need not.
-  virtual std::string_view on_message(Slot slot, const channel::Message& message,
-                                      ForeignDescriptor descriptor) = 0;
   virtual void on_pong(Slot slot) = 0;
   /// The worker is to end, and must not be sent clients any more; on_exited follows.
   virtual void on_ejected(Slot slot, const std::string& why) = 0;
@@ -42,7 +39,7 @@ class WorkerProcessOwner {
 };
 
 /// A listener as a worker is told of it.
-struct ListenerOffer {
+struct ToldListener {
   channel::Listen message;
   int socket = -1;  // -1: this worker does not accept
 };
@@ -51,18 +48,24 @@ class WorkerProcess final : private ChannelHandler {
  public:
   static constexpr std::uint32_t kHandoffWindow = 1024;  // handoffs without a verdict
 
+  /// Takes a message of an online or draining worker, other than Ready and Pong. Returns why the
+  /// worker must be ejected for it; empty: it need not.
+  using OnMessage =
+      std::function<std::string_view(Slot, const channel::Message&, ForeignDescriptor)>;
+
   static Result<std::unique_ptr<WorkerProcess>> spawn(EventLoop& loop, Slot slot,
                                                       const ChildOptions& options,
-                                                      WorkerProcessOwner& owner);
+                                                      WorkerProcessOwner& owner,
+                                                      const OnMessage& on_message);
 
   /// Configure, Vhosts if there are any, all listeners, Start: what a new worker needs to say
   /// Ready.
   void introduce(const WorkerSettings& settings, std::span<const std::string> vhosts,
-                 std::span<const ListenerOffer> listeners);
+                 std::span<const ToldListener> listeners);
   void configure(const WorkerSettings& settings);
   void change_vhosts(const VhostChange& change);
-  void offer(const ListenerOffer& listener);
-  void withdraw(std::uint16_t listener);
+  void listen(const ToldListener& listener);
+  void unlisten(std::uint16_t listener);
   void drain(Duration deadline);
   void ping();
   /// False: it cannot be asked, or owes too many answers; none will come.
@@ -81,6 +84,8 @@ class WorkerProcess final : private ChannelHandler {
 
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
   [[nodiscard]] bool ready() const { return ready_; }
+  /// It was given listening sockets.
+  [[nodiscard]] bool had_sockets() const { return had_sockets_; }
   /// Of its end of the channel.
   [[nodiscard]] ino_t channel_inode() const { return channel_inode_; }
   /// Nothing is sent to it any more otherwise.
@@ -101,7 +106,8 @@ class WorkerProcess final : private ChannelHandler {
   void renew_message_budget() { messages_ = 0; }
 
  private:
-  WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner);
+  WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner,
+                const OnMessage& on_message);
 
   void on_datagram(Datagram& datagram) override;
   void on_channel_broken(const Error& why) override;
@@ -125,6 +131,7 @@ class WorkerProcess final : private ChannelHandler {
   EventLoop& loop_;
   Slot slot_;
   WorkerProcessOwner& owner_;
+  const OnMessage& on_message_;
   EventLoop::TimerId kill_timer_{};
   EventLoop::TimerId finish_timer_{};
   std::optional<ExitStatus> exit_;  // of the process, once it has ended
@@ -139,6 +146,7 @@ class WorkerProcess final : private ChannelHandler {
   std::uint32_t messages_ = 0;
   bool ping_outstanding_ = false;
   bool ready_ = false;
+  bool had_sockets_ = false;
   bool ejected_ = false;
 };
 

@@ -154,11 +154,11 @@ constexpr OptionSpec kTable[] = {
      to<Whole<0, kMaxWorkers>, &S::max_workers>,
      "At least workers, at most 1000.",
      "4"},
-    {{"acceptors", kWorkers, "N", "", "every worker accepts",
-      "only the first N worker slots accept clients"},
-     to<Whole<0, kMaxWorkers>, &S::acceptors>,
-     "1 to workers: the others get their clients from these.",
-     "1"},
+    {{"acceptors", kWorkers, "auto|N", "auto", "",
+      "how many workers accept clients, which the others get from them. auto: as many as there are "
+      "CPUs, at least two, and others in the place of those that go; with policy = local all"},
+     to<Value<read_acceptors>, &S::acceptors>,
+     "N, from 1 to workers, are slots 0 to N-1, whatever becomes of these."},
     {{"max-clients", kWorkers, "N", "0", "",
       "soft limit of clients per worker; 0: none, or with max-workers above workers what "
       "descriptors allow"},

@@ -38,6 +38,14 @@ Result<std::string> read_account(std::string_view text) {
   return std::string(text);
 }
 
+Result<std::optional<std::uint16_t>> read_acceptors(std::string_view text) {
+  if (text == "auto") return std::optional<std::uint16_t>();
+  const auto count = parse_integer(text, 0, kMaxWorkers);
+  if (!count)
+    return usage_error(fmt::format("expected auto or a number from 1 to {}", kMaxWorkers));
+  return std::optional(static_cast<std::uint16_t>(*count));
+}
+
 Result<std::string> read_variable(std::string_view text) {
   constexpr std::size_t kMost = 4096;
   // Of the service manager, which is none of the workers' business; or told by the broker itself.

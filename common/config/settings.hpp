@@ -78,7 +78,7 @@ struct Settings : WorkerSettings {
   // workers
   std::uint16_t workers = 2;                 // always there; 0: single process
   std::optional<std::uint16_t> max_workers;  // unset: as many as `workers`
-  std::optional<std::uint16_t> acceptors;    // the first N slots accept; unset: all do
+  std::optional<std::uint16_t> acceptors;    // the first N slots accept; unset: auto
   std::uint32_t grow_at = 100;               // start another worker at this % of the limit
   Duration linger{30'000};                   // an extra worker empty for so long is retired
   Duration start_timeout{10'000};

@@ -46,18 +46,15 @@ void check(const VhostRequest& request) {
 template <class Request>
 void check(const Request&) {}
 
-class Commands final : public ControlCommands {
- public:
-  void on_request(const boost::json::object& object, Reply reply) override {
-    const auto request = read_control_request(object);
-    if (!request) {
-      MPB_FUZZ_REQUIRE(!request.error().text.empty());
-      return reply({{"ok", false}, {"error", request.error().text}});
-    }
-    std::visit([](const auto& one) { check(one); }, *request);
-    reply({{"ok", true}, {"asked", object}});
+void on_request(const boost::json::object& object, const ControlReply& reply) {
+  const auto request = read_control_request(object);
+  if (!request) {
+    MPB_FUZZ_REQUIRE(!request.error().text.empty());
+    return reply({{"ok", false}, {"error", request.error().text}});
   }
-};
+  std::visit([](const auto& one) { check(one); }, *request);
+  reply({{"ok", true}, {"asked", object}});
+}
 
 void check_answers(std::string_view lines) {
   while (!lines.empty()) {
@@ -77,11 +74,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   MPB_FUZZ_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
   UniqueFd operators_end(ends[0]);
   EventLoop loop;
-  Commands commands;
+
   const ControlLimits limits;
+  const OnRequest request_handler = on_request;
   bool closed = false;
   const auto connection = std::make_shared<ControlConnection>(
-      loop, commands, limits, UniqueFd(ends[1]), [&](const auto&) { closed = true; });
+      loop, request_handler, limits, UniqueFd(ends[1]), [&](const auto&) { closed = true; });
   MPB_FUZZ_REQUIRE(connection->start());
   MPB_FUZZ_REQUIRE(::send(operators_end.get(), data, size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
                    static_cast<ssize_t>(size));

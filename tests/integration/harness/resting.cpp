@@ -11,6 +11,11 @@ std::size_t processes_of(const BrokerStatus& status) {
   return static_cast<std::size_t>(status.sum([](const WorkerStatus& w) { return w.pid > 0; }));
 }
 
+/// Of listeners.
+std::size_t sockets_of(const WorkerStatus& worker, std::size_t listeners) {
+  return worker.accepts ? listeners : 0;
+}
+
 std::string open_too(pid_t pid, std::size_t expected) {
   const std::size_t now = descriptors_of(pid);
   if (now == expected) return {};
@@ -28,7 +33,9 @@ Resting::Resting(pid_t broker, const BrokerStatus& status)
       processes_(processes_of(status)),
       listeners_(status.listeners) {
   for (const WorkerStatus& worker : status.workers) {
-    if (worker.pid > 0) worker_descriptors_[worker.slot] = descriptors_of(worker.pid);
+    if (worker.pid > 0)
+      worker_descriptors_[worker.slot] =
+          descriptors_of(worker.pid) - sockets_of(worker, listeners_);
   }
 }
 
@@ -48,8 +55,7 @@ std::string Resting::left_over(const BrokerStatus& status) const {
       text += "worker " + std::to_string(slot) + " is " + worker.state + "\n";
       continue;
     }
-    const std::size_t fresh = worker.accepts ? status.listeners - listeners_ : 0;
-    text += open_too(worker.pid, descriptors + fresh);
+    text += open_too(worker.pid, descriptors + sockets_of(worker, status.listeners));
   }
   for (const pid_t zombie : zombies_of(broker_)) {
     text += "process " + std::to_string(zombie) + " was not reaped\n";

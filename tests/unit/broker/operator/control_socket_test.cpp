@@ -29,8 +29,8 @@ constexpr Duration kLimit{5'000};  // what must come comes long before
 constexpr Duration kQuiet{30};     // what must not come would have come
 
 /// Answers at once with the command's name, or when told to.
-struct Commands final : ControlCommands {
-  void on_request(const json::object& request, Reply reply) override {
+struct Commands {
+  void operator()(const json::object& request, ControlReply reply) {
     asked.push_back(request);
     if (during) during();
     if (later) {
@@ -40,7 +40,7 @@ struct Commands final : ControlCommands {
     }
   }
   std::vector<json::object> asked;
-  std::vector<Reply> replies;
+  std::vector<ControlReply> replies;
   std::function<void()> during;
   bool later = false;
 };
@@ -105,7 +105,7 @@ class ControlSocketTest : public ::testing::Test {
   }
 
   void open() {
-    socket_ = std::make_unique<ControlSocket>(loop_, commands_, limits_);
+    socket_ = std::make_unique<ControlSocket>(loop_, std::ref(commands_), limits_);
     const Status opened = socket_->open(path_);
     ASSERT_TRUE(opened) << opened.error().text;
   }
@@ -156,7 +156,7 @@ TEST_F(ControlSocketTest, IsForItsOwnerOnlyAndGoesWithIt) {
 }
 
 TEST_F(ControlSocketTest, TakesThePathOfADeadBrokerOnly) {
-  ControlSocket second(loop_, commands_);
+  ControlSocket second(loop_, std::ref(commands_));
   const Status opened = second.open(path_);
   ASSERT_FALSE(opened);
   EXPECT_NE(opened.error().text.find(path_), std::string::npos) << opened.error().text;
@@ -174,7 +174,7 @@ TEST_F(ControlSocketTest, LeavesThePathToItsNextOwner) {
 }
 
 TEST_F(ControlSocketTest, NamesAPathThatCannotBe) {
-  ControlSocket other(loop_, commands_);
+  ControlSocket other(loop_, std::ref(commands_));
   const Status missing = other.open(folder_ + "/nowhere/control.sock");
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().text.find("nowhere"), std::string::npos);
