@@ -1,17 +1,12 @@
 #include "common/config/option_rules.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
-#include <optional>
 #include <string>
 
 #include "common/base/keyed_map.hpp"
 #include "common/config/network.hpp"
 #include "common/config/option_values.hpp"
 #include "common/config/vhost_values.hpp"
-#include "proto/protocols.hpp"
 
 namespace mpb {
 namespace {
@@ -19,125 +14,7 @@ namespace {
 using Facts = RuleFacts;
 using Option = WrittenOption;
 
-constexpr std::string_view kRtmp = "rtmp";
-constexpr std::string_view kEveryKey = "*";
 constexpr std::string_view kAbstract = "unix:@";
-
-bool relays(const ListenerSettings& listener) {
-  return listener.protocol == kRtmp && (listener.handler.empty() || listener.handler == "relay");
-}
-
-bool forwards(const ListenerSettings& listener) {
-  return listener.protocol == kRtmp && listener.handler == "forward";
-}
-
-/// By what was written: a host name has no address before it is looked up.
-std::optional<Endpoint> address_of(const ListenerSettings& listener) {
-  const auto endpoint = parse_endpoint(listener.listen);
-  return endpoint ? std::optional(*endpoint) : std::nullopt;
-}
-
-/// Those that a text means whatever this machine's names and interfaces are.
-std::vector<Endpoint> sure_addresses(std::string_view text) {
-  constexpr std::string_view kLocalhost = "localhost:";
-  std::vector<std::string> texts{std::string(text)};
-  if (text.starts_with(kLocalhost)) {
-    const std::string port(text.substr(kLocalhost.size()));
-    texts = {"127.0.0.1:" + port, "[::1]:" + port};
-  }
-  std::vector<Endpoint> addresses;
-  for (const std::string& one : texts) {
-    if (auto endpoint = parse_endpoint(one)) addresses.push_back(*endpoint);
-  }
-  return addresses;
-}
-
-/// 127.0.0.0/8 or [::1].
-bool is_loopback(const Endpoint& endpoint) {
-  if (endpoint.family() == AF_INET) {
-    constexpr unsigned kNet = 127;
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&endpoint.address);
-    return ntohl(v4->sin_addr.s_addr) >> 24 == kNet;
-  }
-  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&endpoint.address);
-  return endpoint.family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
-
-/// Whether who connects to `to` meets a listener of `at`. To connect to every address (0.0.0.0) is
-/// to connect to this machine.
-bool meets(const Endpoint& at, const Endpoint& to) {
-  if (at == to) return true;
-  if (at.family() != to.family() || at.port() != to.port()) return false;
-  return (at.is_wildcard() && is_loopback(to)) || (to.is_wildcard() && is_loopback(at));
-}
-
-bool meets(std::string_view listen, std::string_view upstream) {
-  if (listen == upstream) return true;
-  const std::vector<Endpoint> ours = sure_addresses(listen);
-  const std::vector<Endpoint> theirs = sure_addresses(upstream);
-  return std::any_of(ours.begin(), ours.end(), [&](const Endpoint& at) {
-    return std::any_of(theirs.begin(), theirs.end(),
-                       [&](const Endpoint& to) { return meets(at, to); });
-  });
-}
-
-bool is_unix(const ListenerSettings& listener) {
-  const auto address = address_of(listener);
-  return address && address->family() == AF_UNIX;
-}
-
-/// Its clients belong to nobody: who forwards looks at no stream's name.
-bool keyless(const ListenerSettings& listener, const Settings& settings) {
-  if (listener.protocol == "ping") return true;
-  return forwards(listener) && listener.key_is_stream &&
-         std::none_of(settings.vhosts.begin(), settings.vhosts.end(),
-                      [](const VhostSettings& v) { return v.handler == VhostHandler::kRelay; });
-}
-
-/// Of mpworker; a worker program of the operator's own may make something else of it.
-bool is_known(const ListenerSettings& listener) {
-  return find_protocol(listener.protocol) != nullptr;
-}
-
-bool limits_addresses(const AccessRules& rules) {
-  return !rules.allow.empty() || !rules.deny.empty();
-}
-
-bool has_all(const std::vector<Network>& networks) {
-  return std::find(networks.begin(), networks.end(), Network{}) != networks.end();
-}
-
-bool has_all_of_ipv4(const Network& network) {
-  constexpr IpBytes kFirst{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  return network.bits <= 96 && contains(network, kFirst);
-}
-
-bool asks_hooks(const HookSettings& hooks) {
-  return !hooks.on_connect.empty() || !hooks.on_publish.empty() || !hooks.on_play.empty();
-}
-
-bool tells_hooks(const HookSettings& hooks) {
-  return !hooks.on_unpublish.empty() || !hooks.on_stop.empty();
-}
-
-bool is_control_key(std::string_view key) {
-  const auto number = parse_integer(key, INT32_MIN, INT32_MAX);
-  return number && std::to_string(*number) == key;
-}
-
-bool is_vhost_key(std::string_view key) {
-  const auto name = read_vhost_name(key);
-  return name && *name == key && !key.starts_with('*');
-}
-
-/// Whether a client could have this key, as far as its protocol is known here.
-bool may_occur(const ListenerSettings& listener, std::string_view key) {
-  if (key == kEveryKey) return true;
-  if (listener.protocol == "control") return is_control_key(key);
-  if (listener.protocol != kRtmp) return true;
-  if (listener.key_is_stream) return std::count(key.begin(), key.end(), '/') >= 2;
-  return is_vhost_key(key);
-}
 
 // --- what rules ask: true when there is something to say -----------------------------------------
 
@@ -507,26 +384,6 @@ const RulesOfOption& rules() {
 }
 
 }  // namespace
-
-RuleFacts::RuleFacts(const Settings& of) : settings(of), own_program(!of.worker_program.empty()) {
-  for (const ListenerSettings& listener : of.listeners) {
-    own_program = own_program || !is_known(listener);  // one that was started by itself
-    rtmp = rtmp || listener.protocol == kRtmp;
-    relays = relays || mpb::relays(listener);
-    forwards = forwards || mpb::forwards(listener);
-    keys = keys || (listener.sticky && !keyless(listener, of));
-    sources = sources || !is_unix(listener);
-    const bool prefixed = listener.prefix != ClientPrefix::kNone;
-    behind_proxy = behind_proxy || prefixed;
-    relays_unix = relays_unix || (mpb::relays(listener) && is_unix(listener) && !prefixed);
-    if (listener.protocol == kRtmp) {
-      rtmp_listeners.push_back({listener.listen, mpb::forwards(listener)});
-    }
-  }
-  rules_by_address = std::any_of(of.vhosts.begin(), of.vhosts.end(), [](const VhostSettings& v) {
-    return limits_addresses(v.publish) || limits_addresses(v.play);
-  });
-}
 
 const Finding* judge(const WrittenOption& option, const RuleFacts& facts) {
   const auto found = rules().find(option.name);

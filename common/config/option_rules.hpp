@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/config/rule_facts.hpp"
 #include "common/config/settings.hpp"
 
 namespace mpb {
@@ -20,28 +21,6 @@ enum class Gravity : std::uint8_t {
 struct Finding {
   Gravity gravity = Gravity::kIdle;
   std::string_view why;  // static
-};
-
-/// Settings as rules look at them, together with what holds for all of them.
-class RuleFacts {
- public:
-  explicit RuleFacts(const Settings& settings);
-
-  const Settings& settings;
-  bool own_program = false;  // knows names that nobody else does, and what to do with vhosts
-  bool rtmp = false;         // some listener speaks it; likewise:
-  bool relays = false;
-  bool forwards = false;
-  bool keys = false;              // its clients' keys have owners
-  bool sources = false;           // its clients have addresses
-  bool behind_proxy = false;      // these are a proxy's
-  bool relays_unix = false;       // to clients that have no address
-  bool rules_by_address = false;  // of some vhost
-  struct Address {
-    std::string address;
-    bool forwards = false;  // unless a vhost says otherwise
-  };
-  std::vector<Address> rtmp_listeners;
 };
 
 /// An option that was written with another value than its default. `listener` and `vhost` are there

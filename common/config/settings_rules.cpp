@@ -34,9 +34,6 @@ bool covers(std::string_view one, std::string_view other) {
          (a->is_wildcard() || b->is_wildcard());
 }
 
-constexpr std::string_view kRtmp = "rtmp";
-constexpr std::string_view kForward = "forward";
-
 template <class Names>
 std::string list_of(const Names& names) {
   return fmt::format("{}", fmt::join(names, ", "));
@@ -52,7 +49,7 @@ std::string protocol_names() {
 
 bool forwards_to_nowhere(const ListenerSettings& listener,
                          const std::vector<VhostSettings>& vhosts) {
-  if (listener.protocol != kRtmp || listener.handler != kForward) return false;
+  if (!forwards(listener)) return false;
   const auto relayed = [](const VhostSettings& vhost) {
     return vhost.handler == VhostHandler::kRelay;
   };
