@@ -1,6 +1,7 @@
 # How every target of the project is compiled: one place for warnings, sanitizers and include roots.
 add_library(mpb_build_flags INTERFACE)
-target_include_directories(mpb_build_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+set(MPB_INCLUDE_ROOTS ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+target_include_directories(mpb_build_flags INTERFACE "$<BUILD_INTERFACE:${MPB_INCLUDE_ROOTS}>")
 target_compile_options(mpb_build_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                                                  -Wnon-virtual-dtor -Woverloaded-virtual)
 if(MPB_SANITIZE)
@@ -16,7 +17,7 @@ endif()
 function(mpb_library name)
   add_library(${name} STATIC ${ARGN})
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:mpb_build_flags>)
-  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  target_include_directories(${name} PUBLIC "$<BUILD_INTERFACE:${MPB_INCLUDE_ROOTS}>")
 endfunction()
 
 # mpb_program(NAME sources...): an executable with the project's flags, in build/<preset>/bin.

@@ -6,8 +6,7 @@
 
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include "worker/asio.hpp"
+#include <mpbroker/asio.hpp>
 
 static std::map<std::string, std::set<mpb::AsioStream*>> rooms;
 

@@ -10,14 +10,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 COMMON = ["common/base", "common/io", "common/log", "common/asio", "common/process",
           "common/config", "common/listen"]
-# What the files of a room may include, besides their own. Rooms that are missing may be included
-# by nobody, and include nothing.
+# What the files of a room may include, besides their own: rooms, or single files of them. Rooms
+# that are missing may be included by nobody, and include nothing.
+NOTICE, CLASSIFIER = "mpbroker/notice.hpp", "mpbroker/classifier.hpp"
 ALLOWED = {
+    "mpbroker": [],
     "proto/base": [],
-    "proto/channel": ["proto/base"],
-    "proto/control": ["proto/base"],
-    "proto": ["proto/base", "proto/channel", "proto/control"],
-    "proto/rtmp": ["proto", "proto/base"],
+    "proto/channel": ["proto/base", NOTICE],
+    "proto/control": ["proto/base", CLASSIFIER],
+    "proto": [CLASSIFIER],
+    "proto/rtmp": ["proto/base", CLASSIFIER, NOTICE],
     "common/base": ["proto/base"],
     "common/io": ["common/base", "proto/channel"],
     "common/log": ["common/base", "common/io"],
@@ -27,29 +29,31 @@ ALLOWED = {
                       "proto/channel"],
     "common/listen": [*COMMON, "proto/channel"],
     "broker/dispatch": ["common/base", "common/config", "common/io", "proto/channel"],
-    "broker/operator": [*COMMON, "broker/dispatch", "proto/channel"],
+    "broker/operator": [*COMMON, "broker/dispatch", "proto/channel", NOTICE],
     "broker/workers": [*COMMON, "broker/dispatch", "broker/operator", "proto/base",
-                       "proto/channel"],
+                       "proto/channel", NOTICE],
     "broker": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers", "proto/channel"],
-    "worker/sandbox": [*COMMON, "worker"],
+    "worker/sandbox": [*COMMON, "mpbroker", "worker"],
     "worker/names": [*COMMON, "worker"],
     # A worker, its clients and its link to the broker know each other.
-    "worker/clients": [*COMMON, "proto", "proto/channel", "worker", "worker/link"],
-    "worker/link": [*COMMON, "proto/channel", "worker", "worker/clients"],
-    "worker": [*COMMON, "proto", "proto/channel", "proto/control", "proto/rtmp", "worker/clients",
-               "worker/link", "worker/rtmp", "worker/sandbox"],
-    "worker/rtmp/access": [*COMMON, "proto/channel", "proto/rtmp", "worker", "worker/names"],
-    "worker/rtmp/forward": [*COMMON, "proto/channel", "proto/rtmp", "worker", "worker/clients",
+    "worker/clients": [*COMMON, "mpbroker", "proto/channel", "worker", "worker/link"],
+    "worker/link": [*COMMON, "mpbroker", "proto/channel", "worker", "worker/clients"],
+    "worker": [*COMMON, "mpbroker", "proto/channel", "proto/control", "worker/clients",
+               "worker/link", "worker/sandbox"],
+    "worker/rtmp/access": [*COMMON, "mpbroker", "proto/channel", "proto/rtmp", "worker",
+                           "worker/names"],
+    "worker/rtmp/forward": [*COMMON, "mpbroker", "proto/channel", "proto/rtmp", "worker", "worker/clients",
                             "worker/names", "worker/rtmp/access"],
-    "worker/rtmp/relay": [*COMMON, "proto/base", "proto/channel", "proto/rtmp", "worker",
+    "worker/rtmp/relay": [*COMMON, "mpbroker", "proto/base", "proto/channel", "proto/rtmp", "worker",
                           "worker/clients", "worker/rtmp/access"],
-    "worker/rtmp": ["worker", "worker/rtmp/forward", "worker/rtmp/relay"],
+    "worker/rtmp": ["mpbroker", "proto/rtmp", "worker", "worker/rtmp/forward",
+                    "worker/rtmp/relay"],
     "mpctl": COMMON,
-    "bench": [*COMMON, "proto", "proto/base", "proto/channel", "proto/control", "proto/rtmp"],
+    "bench": [*COMMON, "proto/base", "proto/channel", "proto/control", "proto/rtmp"],
 }
-TOPS = ("proto", "common", "broker", "worker", "mpctl", "bench")
+TOPS = ("include", "proto", "common", "broker", "worker", "mpctl", "bench")
 # The broker parses nothing that a client sent.
-CLIENT_PARSERS = re.compile(r"proto/(control/|classifier\.hpp|rtmp/)")
+CLIENT_PARSERS = re.compile(r"proto/(control|rtmp)/|mpbroker/classifier\.hpp")
 WITHOUT_CLIENT_PARSERS = {"common", "broker", "mpctl"}
 # Pure formats know no system. (arpa/inet.h has the text forms of addresses, and calls nothing.)
 SYSTEM = re.compile(r"(sys/|netinet/|linux/|unistd\.h|fcntl\.h|chrono$|thread$|fstream$)")
@@ -59,13 +63,15 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 def room_of(path):
     """The folder of a file; of the load clients and floors all are one room."""
-    folder = str(pathlib.PurePosixPath(path).parent)
+    folder = str(pathlib.PurePosixPath(path.removeprefix("include/")).parent)
     return "bench" if folder.startswith("bench") else folder
 
 
 def objection(path, quoted, target):
     """Why `path` must not include `target`; empty when it may."""
     room, top = room_of(path), path.split("/")[0]
+    if target.startswith("mpbroker/") and not quoted:
+        return "in quotes, as all that is ours"
     if not quoted:
         return "proto is pure: no system, no clock" if top == "proto" and SYSTEM.match(
             target) else ""
@@ -73,7 +79,7 @@ def objection(path, quoted, target):
         return "write it from the top of the source tree"
     if room not in ALLOWED:
         return f"{room} is no room that check_includes.py knows"
-    if room_of(target) not in [room, *ALLOWED[room]]:
+    if not {target, room_of(target)} & {room, *ALLOWED[room]}:
         return f"{room} may include " + ", ".join([room, *ALLOWED[room]]) + " only"
     if CLIENT_PARSERS.match(target) and top in WITHOUT_CLIENT_PARSERS:
         return f"{top} must know no parser of client bytes"

@@ -1,4 +1,4 @@
-#include "worker/asio.hpp"
+#include "mpbroker/asio.hpp"
 
 #include <exception>
 #include <memory>
@@ -30,8 +30,6 @@ class FunctionClassifier final : public Classifier {
 /// Logs why coroutines end by themselves. Coroutines may outlive their handler.
 class Failures {
  public:
-  explicit Failures(EventLoop& loop) : loop_(loop) {}
-
   void note(const std::exception_ptr& failure, const std::string& key) {
     if (!failure) return;
     try {
@@ -55,12 +53,11 @@ class Failures {
            code == error::not_found;  // async_read_until: the buffer is full
   }
   void log(const std::string& key, const char* why) {
-    if (!lines_.ready(loop_.now(), kLines)) return lines_.hold_back();
-    log_error("coroutine.failed")("key", key)("untold", lines_.take(loop_.now(), kLines))("why",
-                                                                                          why);
+    const TimePoint now = Clock::now();
+    if (!lines_.ready(now, kLines)) return lines_.hold_back();
+    log_error("coroutine.failed")("key", key)("untold", lines_.take(now, kLines))("why", why);
   }
 
-  EventLoop& loop_;
   RateBucket lines_;
 };
 
@@ -73,7 +70,7 @@ class CoroutineHandler final : public Handler {
   CoroutineHandler(Environment& environment, std::shared_ptr<const AsioService> service)
       : context_(environment.asio()),
         service_(std::move(service)),
-        failures_(std::make_shared<Failures>(environment.loop)) {}
+        failures_(std::make_shared<Failures>()) {}
 
   void on_open(Client& client) override {
     auto state = std::make_unique<LinkState>();
@@ -123,7 +120,7 @@ void add_service(Registry& registry, AsioService service) {
 }
 
 int serve(int argc, char** argv, AsioService service) {
-  auto registry = Registry::with_defaults();
+  Registry registry;
   add_service(registry, std::move(service));
   return worker_main(argc, argv, registry);
 }

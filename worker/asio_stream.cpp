@@ -1,4 +1,4 @@
-#include "worker/asio_stream.hpp"
+#include "mpbroker/asio_stream.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -5,6 +5,8 @@
 
 #include <iterator>
 
+#include "mpbroker/worker.hpp"
+#include "proto/control/classifier.hpp"
 #include "proto/control/control.hpp"
 
 namespace mpb {
@@ -63,6 +65,16 @@ Step ControlEcho::on_bytes(Client& client, std::string_view bytes, std::string& 
 Step PingEcho::on_bytes(Client&, std::string_view bytes, std::string& out) {
   out += control::kGreeting;
   return {Step::Next::kContinue, bytes.size()};
+}
+
+void add_echo(Registry& registry) {
+  registry.add_protocol("control", "echo",
+                        [](auto&, auto&) { return std::make_unique<ControlClassifier>(); });
+  registry.add_handler("control", "echo",
+                       [](auto&, auto&) { return std::make_unique<ControlEcho>(); });
+  registry.add_protocol("ping", "echo",
+                        [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
+  registry.add_handler("ping", "echo", [](auto&, auto&) { return std::make_unique<PingEcho>(); });
 }
 
 }  // namespace mpb

@@ -1,7 +1,7 @@
 // The `echo` handlers: the answers of the 2012 servers.
 #pragma once
 
-#include "worker/handler.hpp"
+#include "mpbroker/handler.hpp"
 
 namespace mpb {
 

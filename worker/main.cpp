@@ -1,5 +1,8 @@
-#include "worker/worker_main.hpp"
+#include "mpbroker/rtmp.hpp"
 
 int main(int argc, char** argv) {
-  return mpb::worker_main(argc, argv, mpb::Registry::with_defaults());
+  mpb::Registry registry;
+  mpb::add_echo(registry);
+  mpb::add_rtmp(registry);
+  return mpb::worker_main(argc, argv, registry);
 }

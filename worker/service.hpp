@@ -8,7 +8,8 @@
 
 #include "common/base/counters.hpp"
 #include "common/config/vhost_settings.hpp"
-#include "worker/registry.hpp"
+#include "mpbroker/classifier.hpp"
+#include "mpbroker/handler.hpp"
 
 namespace mpb {
 

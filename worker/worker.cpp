@@ -13,6 +13,7 @@
 #include "common/listen/listen_flags.hpp"
 #include "common/log/error_log.hpp"
 #include "common/log/log.hpp"
+#include "worker/registered.hpp"
 #include "worker/sandbox/confine.hpp"
 
 namespace mpb {
@@ -165,7 +166,7 @@ void Worker::on_configure(const channel::Configure& message) {
                            message.oldest_version, message.newest_version, channel::kVersion));
     return stop(ExitCode::kUsage);
   }
-  context_.slot = environment_.slot = message.slot;
+  context_.slot = environment_.own_slot = message.slot;
   context_.window = message.window;
   configure(settings_of(message.settings));
 }
@@ -180,7 +181,8 @@ void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
 }
 
 Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
-  auto made = registry_.make(message.protocol, message.handler, environment_, traits_of(message));
+  auto made =
+      make_service(registry_, message.protocol, message.handler, environment_, traits_of(message));
   if (!made) return made.error();
   note_needs(message);
   Listener& listener = listeners_[message.listener];
@@ -202,7 +204,7 @@ Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
 /// What was given up does not come back.
 void Worker::note_needs(const channel::Listen& message) {
   if (!needs_) return;
-  const Needs wanted = registry_.needs_of(message.protocol, message.handler);
+  const Needs wanted = needs_of(registry_, message.protocol, message.handler);
   if (!started_) return needs_->add(wanted);
   if (needs_->leave_calls_for(wanted)) return;
   log_error("sandbox.narrow")("listener", message.name)(
@@ -281,7 +283,7 @@ void Worker::read_counters(std::string& blocks) {
 }
 
 std::string Worker::answer(std::string_view question, std::string_view argument) {
-  const Environment::Responder* responder = environment_.responder(std::string(question));
+  const WorkerEnvironment::Responder* responder = environment_.responder(std::string(question));
   return responder != nullptr ? (*responder)(argument) : R"({"unknown":true})";
 }
 

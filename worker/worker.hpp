@@ -8,14 +8,14 @@
 
 #include "common/config/settings.hpp"
 #include "common/listen/listener_sockets.hpp"
+#include "mpbroker/worker.hpp"
 #include "worker/clients/acceptor.hpp"
 #include "worker/clients/memory_relief.hpp"
-#include "worker/environment.hpp"
 #include "worker/link/broker_link.hpp"
 #include "worker/link/vhost_collector.hpp"
-#include "worker/registry.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 
@@ -101,7 +101,7 @@ class Worker final : private BrokerCommands {
 
   EventLoop& loop_;
   const Registry& registry_;
-  Environment environment_;  // outlives the clients and their handlers
+  WorkerEnvironment environment_;  // outlives the clients and their handlers
   WorkerContext context_;
   MemoryRelief memory_relief_;
   std::map<std::uint16_t, Listener> listeners_;

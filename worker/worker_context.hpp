@@ -18,7 +18,7 @@
 
 namespace mpb {
 
-class Environment;
+class WorkerEnvironment;
 class Handoffs;
 
 /// How long a client may say nothing at all.
@@ -66,8 +66,8 @@ struct WorkerContext {
   SessionDeadlines deadlines;
   ClientTable clients;
   KeyTable keys;
-  Environment* environment = nullptr;  // set by the owner, before any client comes
-  Handoffs* handoffs = nullptr;        // null: single process, every key is this worker's
+  WorkerEnvironment* environment = nullptr;  // set by the owner, before any client comes
+  Handoffs* handoffs = nullptr;              // null: single process, every key is this worker's
   bool draining = false;
   std::uint64_t accept_pauses = 0;
   TimePoint wary_until{};     // see Connection::wary

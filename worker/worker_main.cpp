@@ -1,5 +1,3 @@
-#include "worker/worker_main.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -28,6 +26,8 @@
 #include "common/process/reaper.hpp"
 #include "common/process/service_manager.hpp"
 #include "common/process/worker_accounts.hpp"
+#include "mpbroker/worker.hpp"
+#include "worker/registered.hpp"
 #include "worker/sandbox/confine.hpp"
 #include "worker/worker.hpp"
 
@@ -141,7 +141,7 @@ Status confine(const Registry& registry, const Settings& settings) {
   log_missing_sandbox();
   Needs needs = needs_of_single_process();
   for (const ListenerSettings& listener : settings.listeners) {
-    needs.add(registry.needs_of(listener.protocol, listener.handler));
+    needs.add(needs_of(registry, listener.protocol, listener.handler));
   }
   const Status confined = confine_single_process(needs, settings.listeners);
   return confined ? confine_calls(needs) : confined;
@@ -196,7 +196,7 @@ int worker_main(int argc, char** argv, const Registry& registry) {
   begin_service();
   if (has_broker()) {
     // Before a thread is started, which would be left out, and the first line may start one.
-    const Status confined = has_sandbox() ? confine_worker(registry.all_needs()) : Status{};
+    const Status confined = has_sandbox() ? confine_worker(all_needs(registry)) : Status{};
     init_log("mpworker", broker_log_level(), who_of_many());
     if (!confined) return fail(confined.error());
     raise_descriptor_limit();

@@ -7,7 +7,7 @@
 #include "broker/dispatch/worker_table.hpp"
 #include "broker/operator/event_log.hpp"
 #include "common/io/rate_bucket.hpp"
-#include "proto/channel/notice.hpp"
+#include "mpbroker/notice.hpp"
 
 namespace mpb {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "common/base/counters.hpp"
+#include "mpbroker/notice.hpp"
 #include "proto/channel/message.hpp"
-#include "proto/channel/notice.hpp"
 
 namespace mpb {
 

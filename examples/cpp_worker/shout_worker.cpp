@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "worker/worker_main.hpp"
+#include <mpbroker/worker.hpp>
 
 namespace {
 
@@ -43,7 +43,7 @@ class Shout final : public mpb::Handler {
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto registry = mpb::Registry::with_defaults();
+  mpb::Registry registry;
   registry.add_protocol("room", "shout",
                         [](auto&, auto&) { return std::make_unique<RoomClassifier>(); });
   // It needs nothing besides its clients. One that connects to others, or keeps files, declares it

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "mpbroker/notice.hpp"
 #include "proto/channel/format.hpp"
-#include "proto/channel/notice.hpp"
 
 namespace mpb::channel {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "proto/classifier.hpp"
+#include "mpbroker/classifier.hpp"
 #include "proto/rtmp/location.hpp"
 
 namespace mpb::rtmp {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "proto/classifier.hpp"
+#include "proto/control/classifier.hpp"
 #include "tests/fuzz/check.hpp"
 #include "tests/support/first_verdict.hpp"
 

@@ -11,10 +11,10 @@
 #include <string_view>
 
 #include "common/io/event_loop.hpp"
+#include "mpbroker/rtmp.hpp"
 #include "proto/channel/message.hpp"
 #include "tests/fuzz/check.hpp"
-#include "worker/environment.hpp"
-#include "worker/registry.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace {
 
@@ -78,12 +78,22 @@ class Guest {
   Client client_;
 };
 
-/// With the names of protocol and handler; the registry outlives all inputs.
-std::unique_ptr<Handler> make_handler(std::size_t which, Environment& environment) {
-  static const Registry registry = Registry::with_defaults();
-  static const auto names = registry.handlers();
-  const auto& [protocol, name] = names[which % names.size()];
-  return registry.make(protocol, name, environment, {}).value().handler;
+/// One of all handlers. The registry outlives all inputs.
+std::unique_ptr<Handler> make_handler(std::size_t which, WorkerEnvironment& environment) {
+  static const Registry registry = [] {
+    Registry all;
+    add_echo(all);
+    add_rtmp(all);
+    return all;
+  }();
+  static const auto factories = [] {
+    std::vector<const Registry::HandlerFactory*> found;
+    for (const auto& [name, protocol] : registry.protocols()) {
+      for (const auto& [handler, serving] : protocol.handlers) found.push_back(&serving.factory);
+    }
+    return found;
+  }();
+  return (*factories[which % factories.size()])(environment, {});
 }
 
 }  // namespace
@@ -95,7 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   rest.remove_prefix(state.size());
 
   EventLoop loop;
-  Environment environment(loop);
+  WorkerEnvironment environment(loop);
   const auto handler = make_handler(data[0], environment);
   Guest guest(*handler);
   if (!state.empty() && !guest.import(state)) return 0;

@@ -9,8 +9,8 @@
 #include <sstream>
 #include <string>
 
+#include "mpbroker/worker.hpp"
 #include "tests/hostile/captured_calls.hpp"
-#include "worker/worker_main.hpp"
 
 namespace mpb::hostile {
 namespace {

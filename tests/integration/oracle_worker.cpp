@@ -8,8 +8,8 @@
 #include <set>
 #include <string>
 
+#include "mpbroker/worker.hpp"
 #include "worker/echo_handler.hpp"
-#include "worker/worker_main.hpp"
 
 namespace {
 
@@ -26,7 +26,7 @@ class Oracle {
     return value != nullptr ? std::atoi(value) : otherwise;
   }
   [[nodiscard]] std::string name(int number) const {
-    return fmt::format("s{}{}", environment_.slot,
+    return fmt::format("s{}{}", environment_.slot(),
                        number == 0 ? std::string() : fmt::format("-{}", number));
   }
   [[nodiscard]] std::string streams() const {
@@ -57,7 +57,8 @@ class Oracle {
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto registry = mpb::Registry::with_defaults();
+  mpb::Registry registry;
+  mpb::add_echo(registry);
   registry.add_handler("control", "echo", [](mpb::Environment& environment, auto&) {
     environment.shared<Oracle>();
     return std::make_unique<mpb::ControlEcho>();

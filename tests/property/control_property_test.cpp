@@ -4,7 +4,7 @@
 #include <tuple>
 #include <vector>
 
-#include "proto/classifier.hpp"
+#include "proto/control/classifier.hpp"
 #include "proto/control/control.hpp"
 #include "tests/support/first_verdict.hpp"
 #include "tests/support/seeded.hpp"

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "proto/classifier.hpp"
+#include "mpbroker/classifier.hpp"
 
 namespace mpb::test {
 

@@ -12,8 +12,8 @@
 #include "common/io/event_loop.hpp"
 #include "proto/rtmp/chunk.hpp"
 #include "proto/rtmp/command.hpp"
-#include "worker/environment.hpp"
 #include "worker/rtmp/relay/relay_handler.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 
@@ -122,7 +122,7 @@ class RelayFixture {
   RelayHub& hub() { return environment.shared<RelayHub>(); }
 
   EventLoop loop;
-  Environment environment;
+  WorkerEnvironment environment;
   RelayHandler handler;
 };
 

@@ -14,8 +14,8 @@
 #include "common/listen/listening_socket.hpp"
 #include "common/log/log.hpp"
 #include "worker/clients/crowding.hpp"
-#include "worker/environment.hpp"
 #include "worker/worker_context.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 namespace {

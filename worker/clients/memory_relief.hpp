@@ -7,14 +7,14 @@
 
 #include "worker/clients/memory_budget.hpp"
 #include "worker/clients/memory_reserve.hpp"
-#include "worker/environment.hpp"
 #include "worker/worker_context.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 
 class MemoryRelief final : private MemoryKeeper {
  public:
-  MemoryRelief(WorkerContext& worker, Environment& environment)
+  MemoryRelief(WorkerContext& worker, WorkerEnvironment& environment)
       : worker_(worker), environment_(environment) {}
   MemoryRelief(const MemoryRelief&) = delete;
   MemoryRelief& operator=(const MemoryRelief&) = delete;
@@ -27,7 +27,7 @@ class MemoryRelief final : private MemoryKeeper {
   void tell(std::uint64_t before, bool refused);
 
   WorkerContext& worker_;
-  Environment& environment_;
+  WorkerEnvironment& environment_;
   MemoryReserve reserve_;
   std::array<std::uint64_t, 3> untold_{};  // of each Relief, since the last line about it
   TimePoint next_line_{};

@@ -11,10 +11,10 @@
 #include "common/config/network.hpp"
 #include "common/io/endpoint.hpp"
 #include "common/io/socket_options.hpp"
-#include "worker/environment.hpp"
 #include "worker/link/handoffs.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 namespace {

@@ -12,12 +12,12 @@
 #include "common/io/deadline_list.hpp"
 #include "common/io/event_loop.hpp"
 #include "common/io/foreign_descriptor.hpp"
+#include "mpbroker/classifier.hpp"
+#include "mpbroker/handler.hpp"
 #include "proto/channel/message.hpp"
-#include "proto/classifier.hpp"
 #include "worker/clients/key_table.hpp"
 #include "worker/clients/memory_budget.hpp"
 #include "worker/clients/memory_reserve.hpp"
-#include "worker/handler.hpp"
 
 namespace mpb {
 

@@ -2,9 +2,9 @@
 #include <new>
 
 #include "worker/clients/session.hpp"
-#include "worker/environment.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 

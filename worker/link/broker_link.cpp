@@ -12,9 +12,9 @@
 #include "proto/channel/encode.hpp"
 #include "worker/clients/crowding.hpp"
 #include "worker/clients/memory_reserve.hpp"
-#include "worker/environment.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "common/base/keyed_map.hpp"
 #include "common/io/rate_bucket.hpp"
-#include "proto/channel/notice.hpp"
+#include "mpbroker/notice.hpp"
 
 namespace mpb {
 

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string_view>
 
-#include "proto/channel/notice.hpp"
+#include "mpbroker/notice.hpp"
 #include "worker/link/notice_limit.hpp"
 
 namespace mpb {

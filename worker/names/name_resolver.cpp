@@ -117,7 +117,7 @@ struct NameResolver::Shared {
   }
 };
 
-NameResolver::NameResolver(Environment& environment)
+NameResolver::NameResolver(WorkerEnvironment& environment)
     : loop_(environment.loop), look_up_(system_look_up) {}
 
 NameResolver::~NameResolver() {

@@ -13,12 +13,12 @@
 #include "common/base/error.hpp"
 #include "common/io/endpoint.hpp"
 #include "common/io/event_loop.hpp"
-#include "worker/environment.hpp"
 #include "worker/names/name_cache.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 
-/// One for each worker, made by Environment::shared<NameResolver>(). All of it belongs to the
+/// One for each worker, made by WorkerEnvironment::shared<NameResolver>(). All of it belongs to the
 /// loop's thread.
 class NameResolver final : private EventHandler {
  public:
@@ -27,7 +27,7 @@ class NameResolver final : private EventHandler {
   using Found = Result<std::vector<Endpoint>>;
   using Done = std::function<void(const Found&)>;
 
-  explicit NameResolver(Environment& environment);
+  explicit NameResolver(WorkerEnvironment& environment);
   /// No Done is called any more. Does not wait for look-ups that are under way.
   ~NameResolver();
   NameResolver(const NameResolver&) = delete;

@@ -11,7 +11,7 @@
 namespace mpb {
 
 /// What is known of `name` now, else what is found within `limit`. In the context of
-/// Environment::asio().
+/// WorkerEnvironment::asio().
 boost::asio::awaitable<NameResolver::Found> resolve(NameResolver& names, std::string name,
                                                     std::uint16_t port, Duration limit);
 

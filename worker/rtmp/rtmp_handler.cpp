@@ -22,7 +22,7 @@ Undecided* undecided(const Client& client) {
 
 }  // namespace
 
-RtmpHandler::RtmpHandler(Environment& environment, const ListenerTraits& traits)
+RtmpHandler::RtmpHandler(WorkerEnvironment& environment, const ListenerTraits& traits)
     : environment_(environment),
       traits_(traits),
       relay_(environment, traits),

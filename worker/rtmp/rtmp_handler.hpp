@@ -1,17 +1,17 @@
 // Protocol rtmp: `relay` or `forward` serves a client, as the vhost says that its connect names.
 #pragma once
 
-#include "worker/environment.hpp"
-#include "worker/handler.hpp"
+#include "mpbroker/handler.hpp"
 #include "worker/rtmp/forward/forward.hpp"
 #include "worker/rtmp/relay/relay_handler.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 
 class RtmpHandler final : public Handler {
  public:
   /// `traits` has the listener's choice, for vhosts without one of their own.
-  RtmpHandler(Environment& environment, const ListenerTraits& traits);
+  RtmpHandler(WorkerEnvironment& environment, const ListenerTraits& traits);
 
   Step on_bytes(Client& client, std::string_view bytes, std::string& out) override;
   void on_writable(Client& client) override;
@@ -31,7 +31,7 @@ class RtmpHandler final : public Handler {
   Handler* choose(const Client& client, std::string_view bytes, ConnectSearch& search);
   Handler& the_listeners();
 
-  Environment& environment_;
+  WorkerEnvironment& environment_;
   ListenerTraits traits_;
   RelayHandler relay_;
   Forward forward_;

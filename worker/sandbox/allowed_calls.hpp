@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/process/syscall_filter.hpp"
-#include "worker/needs.hpp"
+#include "mpbroker/needs.hpp"
 
 namespace mpb {
 

@@ -11,7 +11,7 @@
 
 #include "common/base/error.hpp"
 #include "common/config/settings.hpp"
-#include "worker/needs.hpp"
+#include "mpbroker/needs.hpp"
 
 namespace mpb {
 

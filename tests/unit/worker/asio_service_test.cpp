@@ -16,8 +16,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "mpbroker/asio.hpp"
 #include "tests/support/lone_worker.hpp"
-#include "worker/asio.hpp"
 
 namespace mpb {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "common/config/vhost_settings.hpp"
-#include "proto/channel/notice.hpp"
+#include "mpbroker/notice.hpp"
 
 namespace mpb::rtmp {
 

@@ -140,7 +140,7 @@ class Hooks::Place {
   std::weak_ptr<Hooks*> hooks_;
 };
 
-Hooks::Hooks(Environment& environment)
+Hooks::Hooks(WorkerEnvironment& environment)
     : environment_(environment),
       names_(environment.shared<NameResolver>()),
       server_id_(host_name()),

@@ -13,12 +13,12 @@
 #include "common/base/keyed_map.hpp"
 #include "common/config/vhost_settings.hpp"
 #include "common/io/event_loop.hpp"
-#include "proto/channel/notice.hpp"
-#include "worker/environment.hpp"
+#include "mpbroker/notice.hpp"
 #include "worker/names/name_resolver.hpp"
 #include "worker/rtmp/access/failure_reports.hpp"
 #include "worker/rtmp/access/hook_queue.hpp"
 #include "worker/rtmp/access/http_post.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 
@@ -48,12 +48,12 @@ enum class HookAnswer : std::uint8_t {
 };
 HookAnswer read_hook_answer(unsigned status, std::string_view body);
 
-/// The worker's hooks, made by Environment::shared<Hooks>(). A request that has a place is a
-/// coroutine in Environment::asio().
+/// The worker's hooks, made by WorkerEnvironment::shared<Hooks>(). A request that has a place is a
+/// coroutine in WorkerEnvironment::asio().
 class Hooks final {
  public:
   /// Answers "hooks" of the operator's.
-  explicit Hooks(Environment& environment);
+  explicit Hooks(WorkerEnvironment& environment);
   /// Drops what is under way; no Done is called any more.
   ~Hooks();
   Hooks(const Hooks&) = delete;
@@ -119,7 +119,7 @@ class Hooks final {
   void write(const FailureReports::Line& line);
   void report_later();
 
-  Environment& environment_;
+  WorkerEnvironment& environment_;
   NameResolver& names_;
   std::string server_id_;
   HookQueue queue_;

@@ -67,7 +67,7 @@ bool Forward::has(const Client& client) {
   return dynamic_cast<const ForwardState*>(client.state.get()) != nullptr;
 }
 
-Forward::Forward(Environment& environment)
+Forward::Forward(WorkerEnvironment& environment)
     : environment_(environment), upstreams_(environment.shared<Upstreams>()) {}
 
 bool Forward::import_state(Client& client, std::string_view state) {

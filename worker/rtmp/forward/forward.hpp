@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <string_view>
 
+#include "mpbroker/handler.hpp"
 #include "proto/channel/message.hpp"
 #include "proto/rtmp/chunk.hpp"
 #include "proto/rtmp/handshake.hpp"
 #include "proto/rtmp/location.hpp"
-#include "worker/environment.hpp"
-#include "worker/handler.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 
@@ -40,7 +40,7 @@ class ConnectSearch {
 /// came, but for the handshake, which is played anew.
 class Forward final : public Handler {
  public:
-  explicit Forward(Environment& environment);
+  explicit Forward(WorkerEnvironment& environment);
 
   Step on_bytes(Client& client, std::string_view bytes, std::string& out) override;
   bool import_state(Client& client, std::string_view state) override;
@@ -51,7 +51,7 @@ class Forward final : public Handler {
   [[nodiscard]] static bool has(const Client& client);
 
  private:
-  Environment& environment_;
+  WorkerEnvironment& environment_;
   Upstreams& upstreams_;
 };
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/io/event_loop.hpp"
-#include "worker/handler.hpp"
+#include "mpbroker/handler.hpp"
 #include "worker/rtmp/forward/splice_path.hpp"
 #include "worker/rtmp/forward/upstream_dial.hpp"
 #include "worker/rtmp/forward/upstreams.hpp"

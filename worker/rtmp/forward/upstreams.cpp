@@ -15,7 +15,7 @@ constexpr Duration kLogInterval{1'000};
 
 }  // namespace
 
-Upstreams::Upstreams(Environment& environment)
+Upstreams::Upstreams(WorkerEnvironment& environment)
     : loop(environment.loop),
       names(environment.shared<NameResolver>()),
       random(std::random_device{}()),

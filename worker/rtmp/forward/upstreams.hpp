@@ -9,10 +9,10 @@
 #include <string_view>
 
 #include "common/base/keyed_map.hpp"
-#include "worker/environment.hpp"
 #include "worker/names/name_resolver.hpp"
 #include "worker/rtmp/forward/splice_path.hpp"
 #include "worker/rtmp/forward/upstream_set.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 
@@ -21,7 +21,7 @@ class Upstreams {
   using Settings = std::shared_ptr<const VhostSettings>;
 
   /// Answers "upstreams" of the operator's.
-  explicit Upstreams(Environment& environment);
+  explicit Upstreams(WorkerEnvironment& environment);
   Upstreams(const Upstreams&) = delete;
   Upstreams& operator=(const Upstreams&) = delete;
 
@@ -58,7 +58,7 @@ class Upstreams {
   void forget_unused();
   [[nodiscard]] std::string report() const;
 
-  Environment& environment_;
+  WorkerEnvironment& environment_;
   KeyedMap<std::string, Entry> entries_;  // by the name of the section
   std::size_t forget_at_ = kFewEntries;   // so many of them
   std::uint64_t clients_ = 0;             // now

@@ -3,13 +3,13 @@
 
 #include <string_view>
 
-#include "worker/environment.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 
 /// Whether clients of the vhost (as VhostTable::resolve names it) are forwarded; else they are
 /// relayed.
-inline bool forwards(const Environment& environment, const ListenerTraits& traits,
+inline bool forwards(const WorkerEnvironment& environment, const ListenerTraits& traits,
                      std::string_view vhost) {
   if (!environment.vhosts.has_handlers()) return traits.forwards;
   const VhostHandler own = environment.vhosts.find(vhost)->handler;

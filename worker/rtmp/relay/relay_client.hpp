@@ -12,11 +12,10 @@
 #include <vector>
 
 #include "common/io/rate_bucket.hpp"
+#include "mpbroker/handler.hpp"
 #include "proto/rtmp/chunk.hpp"
 #include "proto/rtmp/command.hpp"
 #include "proto/rtmp/location.hpp"
-#include "worker/environment.hpp"
-#include "worker/handler.hpp"
 #include "worker/rtmp/access/access.hpp"
 #include "worker/rtmp/access/hooks.hpp"
 #include "worker/rtmp/relay/ignored.hpp"
@@ -25,6 +24,7 @@
 #include "worker/rtmp/relay/outgoing.hpp"
 #include "worker/rtmp/relay/player.hpp"
 #include "worker/rtmp/relay/rate_window.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 

@@ -1,15 +1,15 @@
 // `relay`: a live RTMP server. Clients publish and play the streams of the worker they are in.
 #pragma once
 
-#include "worker/environment.hpp"
-#include "worker/handler.hpp"
+#include "mpbroker/handler.hpp"
 #include "worker/rtmp/relay/relay_hub.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 
 class RelayHandler final : public Handler {
  public:
-  RelayHandler(Environment& environment, const ListenerTraits& traits)
+  RelayHandler(WorkerEnvironment& environment, const ListenerTraits& traits)
       : hub_(environment.shared<RelayHub>()), traits_(traits) {}
 
   Step on_bytes(Client& client, std::string_view bytes, std::string& out) override;

@@ -59,7 +59,8 @@ Duration pause_after(std::chrono::nanoseconds delivery) {
   return std::clamp(kPauseFactor * beyond, Duration{0}, kMaxPause);
 }
 
-RelayHub::RelayHub(Environment& environment) : environment_(environment), measured_at_(now()) {
+RelayHub::RelayHub(WorkerEnvironment& environment)
+    : environment_(environment), measured_at_(now()) {
   if (!segment_file_.why_not().empty()) {
     log_warning("relay.copies")("why", segment_file_.why_not())(
         "help", "each player gets a copy of all media, which costs CPU");

@@ -11,12 +11,12 @@
 #include "common/base/keyed_map.hpp"
 #include "common/io/event_loop.hpp"
 #include "worker/clients/memory_budget.hpp"
-#include "worker/environment.hpp"
 #include "worker/rtmp/access/hooks.hpp"
 #include "worker/rtmp/relay/ignored.hpp"
 #include "worker/rtmp/relay/live_stream.hpp"
 #include "worker/rtmp/relay/rate_window.hpp"
 #include "worker/rtmp/relay/waiting_streams.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb::rtmp {
 
@@ -27,12 +27,12 @@ namespace mpb::rtmp {
 
 class RelayHub final : private MemoryKeeper {
  public:
-  explicit RelayHub(Environment& environment);
+  explicit RelayHub(WorkerEnvironment& environment);
   RelayHub(const RelayHub&) = delete;
   RelayHub& operator=(const RelayHub&) = delete;
   ~RelayHub();
 
-  [[nodiscard]] Environment& environment() const { return environment_; }
+  [[nodiscard]] WorkerEnvironment& environment() const { return environment_; }
   [[nodiscard]] Hooks& hooks() const { return environment_.shared<Hooks>(); }
   /// What the streams' logs are kept in.
   [[nodiscard]] const SegmentFile& segment_file() const { return segment_file_; }
@@ -121,7 +121,7 @@ class RelayHub final : private MemoryKeeper {
   void end_for(RelayClient& client, Reason reason);
   [[nodiscard]] std::string describe_streams() const;
 
-  Environment& environment_;
+  WorkerEnvironment& environment_;
   SegmentFile segment_file_;  // outlives the streams
   WaitingStreams waiting_;
   MemoryBudget gop_memory_;

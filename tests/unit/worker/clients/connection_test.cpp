@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/control/classifier.hpp"
 #include "tests/support/lone_worker.hpp"
 
 namespace mpb {

@@ -20,6 +20,7 @@
 #include "common/io/descriptor_passing.hpp"
 #include "common/io/endpoint.hpp"
 #include "proto/channel/encode.hpp"
+#include "proto/control/classifier.hpp"
 #include "worker/worker.hpp"
 
 namespace mpb {

@@ -38,7 +38,7 @@ class NameResolverTest : public ::testing::Test {
   NameResolver& names() { return environment->shared<NameResolver>(); }
 
   EventLoop loop;
-  std::unique_ptr<Environment> environment = std::make_unique<Environment>(loop);
+  std::unique_ptr<WorkerEnvironment> environment = std::make_unique<WorkerEnvironment>(loop);
 };
 
 TEST_F(NameResolverTest, TheSystemsNamesAreFound) {

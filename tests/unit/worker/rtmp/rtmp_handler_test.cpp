@@ -36,7 +36,7 @@ class RtmpHandlerTest : public ::testing::Test {
   }
 
   EventLoop loop;
-  Environment environment{loop};
+  WorkerEnvironment environment{loop};
   std::vector<std::unique_ptr<RtmpHandler>> handlers;
 };
 

@@ -104,7 +104,7 @@ class HooksTest : public testing::Test {
   }
 
   EventLoop loop_;
-  std::optional<Environment> environment_{std::in_place, loop_};
+  std::optional<WorkerEnvironment> environment_{std::in_place, loop_};
 };
 
 // --- the document and the answer -----------------------------------------------------------------

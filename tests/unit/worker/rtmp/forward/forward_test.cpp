@@ -225,7 +225,7 @@ class RtmpForwardTest : public testing::Test {
   }
 
   EventLoop loop_;
-  Environment environment_{loop_};
+  WorkerEnvironment environment_{loop_};
   Forward forward_{environment_};
   UniqueFd peer_;
   UniqueFd ours_;

@@ -23,7 +23,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "worker/handler.hpp"
+#include "mpbroker/handler.hpp"
 
 namespace mpb {
 

@@ -1,10 +1,13 @@
-#include "worker/registry.hpp"
+#include "worker/registered.hpp"
 
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "proto/control/classifier.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 namespace {
@@ -17,13 +20,19 @@ class Shout final : public Handler {
   }
 };
 
-Environment& environment() {
+WorkerEnvironment& environment() {
   static EventLoop loop;
-  static Environment instance(loop);
+  static WorkerEnvironment instance(loop);
   return instance;
 }
 
-std::string first_answer(const Registry::Service& service) {
+Registry with_echo() {
+  Registry registry;
+  add_echo(registry);
+  return registry;
+}
+
+std::string first_answer(const Service& service) {
   Client client;
   std::string out;
   service.handler->on_bytes(client, std::string_view("M\0", 2), out);
@@ -34,11 +43,11 @@ bool mentions(const Error& error, std::string_view text) {
   return error.text.find(text) != std::string::npos;
 }
 
-TEST(Registry, KnowsItsDefaults) {
-  const Registry registry = Registry::with_defaults();
+TEST(Registry, KnowsTheEchoes) {
+  const Registry registry = with_echo();
   for (const char* protocol : {"control", "ping"}) {
     for (const char* handler : {"", "echo"}) {
-      const auto service = registry.make(protocol, handler, environment(), {});
+      const auto service = make_service(registry, protocol, handler, environment(), {});
       ASSERT_TRUE(service.has_value()) << protocol;
       EXPECT_NE(service->classifier, nullptr);
       EXPECT_EQ(first_answer(*service).substr(0, 5), "hello");
@@ -47,13 +56,13 @@ TEST(Registry, KnowsItsDefaults) {
 }
 
 TEST(Registry, EachListenerGetsItsOwnHandler) {
-  const Registry registry = Registry::with_defaults();
-  EXPECT_NE(registry.make("control", "", environment(), {})->handler,
-            registry.make("control", "", environment(), {})->handler);
+  const Registry registry = with_echo();
+  EXPECT_NE(make_service(registry, "control", "", environment(), {})->handler,
+            make_service(registry, "control", "", environment(), {})->handler);
 }
 
 TEST(Registry, AnUnknownProtocolIsAUsageErrorThatListsTheKnown) {
-  const auto service = Registry::with_defaults().make("smtp", "", environment(), {});
+  const auto service = make_service(with_echo(), "smtp", "", environment(), {});
   ASSERT_FALSE(service.has_value());
   EXPECT_EQ(service.error().kind, ErrorKind::kUsage);
   EXPECT_TRUE(mentions(service.error(), "'smtp'")) << service.error().text;
@@ -61,9 +70,9 @@ TEST(Registry, AnUnknownProtocolIsAUsageErrorThatListsTheKnown) {
 }
 
 TEST(Registry, AnUnknownHandlerIsAUsageErrorThatListsTheKnown) {
-  Registry registry = Registry::with_defaults();
+  Registry registry = with_echo();
   registry.add_handler("control", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
-  const auto service = registry.make("control", "whisper", environment(), {});
+  const auto service = make_service(registry, "control", "whisper", environment(), {});
   ASSERT_FALSE(service.has_value());
   EXPECT_EQ(service.error().kind, ErrorKind::kUsage);
   EXPECT_TRUE(mentions(service.error(), "'whisper'")) << service.error().text;
@@ -72,24 +81,25 @@ TEST(Registry, AnUnknownHandlerIsAUsageErrorThatListsTheKnown) {
 }
 
 TEST(Registry, TakesHandlersAndProtocolsOfOthers) {
-  Registry registry = Registry::with_defaults();
+  Registry registry = with_echo();
   registry.add_handler("control", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
   registry.add_protocol("mine", "loud",
                         [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
   registry.add_handler("mine", "loud", [](auto&, auto&) { return std::make_unique<Shout>(); });
-  EXPECT_EQ(first_answer(*registry.make("control", "shout", environment(), {})), "SHOUT");
-  EXPECT_EQ(first_answer(*registry.make("control", "", environment(), {})).substr(0, 5), "hello");
-  EXPECT_EQ(first_answer(*registry.make("mine", "", environment(), {})), "SHOUT");
+  EXPECT_EQ(first_answer(*make_service(registry, "control", "shout", environment(), {})), "SHOUT");
+  EXPECT_EQ(first_answer(*make_service(registry, "control", "", environment(), {})).substr(0, 5),
+            "hello");
+  EXPECT_EQ(first_answer(*make_service(registry, "mine", "", environment(), {})), "SHOUT");
 }
 
 TEST(Registry, AHandlerMayBeAddedBeforeItsProtocol) {
   Registry registry;
   registry.add_handler("mine", "loud", [](auto&, auto&) { return std::make_unique<Shout>(); });
-  EXPECT_FALSE(registry.make("mine", "loud", environment(), {}).has_value())
+  EXPECT_FALSE(make_service(registry, "mine", "loud", environment(), {}).has_value())
       << "its protocol is missing";
   registry.add_protocol("mine", "loud",
                         [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
-  EXPECT_EQ(first_answer(*registry.make("mine", "", environment(), {})), "SHOUT");
+  EXPECT_EQ(first_answer(*make_service(registry, "mine", "", environment(), {})), "SHOUT");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "proto/classifier.hpp"
+#include "proto/control/classifier.hpp"
 
 #include <gtest/gtest.h>
 

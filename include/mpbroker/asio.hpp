@@ -23,11 +23,10 @@
 
 #include <boost/asio/awaitable.hpp>
 
-#include "proto/classifier.hpp"
-#include "worker/asio_stream.hpp"
-#include "worker/needs.hpp"
-#include "worker/registry.hpp"
-#include "worker/worker_main.hpp"
+#include "mpbroker/asio_stream.hpp"
+#include "mpbroker/classifier.hpp"
+#include "mpbroker/needs.hpp"
+#include "mpbroker/worker.hpp"
 
 namespace mpb {
 
@@ -43,8 +42,8 @@ struct AsioClient {
 
 struct AsioService {
   std::string protocol;  // the name in `--protocol`
-  /// To whom a client belongs, by all that it has sent; pure (proto/classifier.hpp). Called again
-  /// with more after Kind::kNeedMore.
+  /// To whom a client belongs, by all that it has sent; pure (mpbroker/classifier.hpp). Called
+  /// again with more after Kind::kNeedMore.
   std::function<Verdict(std::string_view bytes)> key_of;
   /// Serves one client, from when it is this worker's, though it says nothing more. The client
   /// ends with its stream: when this returns or throws, unless the stream was moved elsewhere. One
@@ -59,7 +58,8 @@ struct AsioService {
 /// For a worker that has other protocols, too.
 void add_service(Registry& registry, AsioService service);
 
-/// The main function of a worker that has this one. Returns the exit code, as worker_main does.
+/// The main function of a worker that has this one alone. Returns the exit code, as worker_main
+/// does.
 int serve(int argc, char** argv, AsioService service);
 
 }  // namespace mpb

@@ -1,11 +1,12 @@
 // What serves the clients of a listener once they are where they belong. To embed the worker in a
 // program of your own, implement Handler, put a factory for it into a Registry
-// (worker/registry.hpp) and call worker_main (worker/worker_main.hpp).
+// and call worker_main (mpbroker/worker.hpp).
 #pragma once
 
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "proto/channel/notice.hpp"
+#include "mpbroker/notice.hpp"
 
 namespace mpb {
 
@@ -76,7 +77,8 @@ class Connection {
   /// lately: only those with MSG_DONTWAIT are right for it now.
   [[nodiscard]] virtual bool wary() const { return false; }
   /// After Step::kDetach: a call on the socket that goes by its O_NONBLOCK was interrupted
-  /// (common/io/turn_guard.hpp). False: somebody has made it wait, and the socket is shut down.
+  /// (EINTR: a timer ends calls that wait). False: somebody has made it wait, and the socket is
+  /// shut down.
   virtual bool endure_interruption() { return true; }
 
  protected:
@@ -130,7 +132,7 @@ class Handler {
   virtual void on_writable(Client&) {}
 
   /// The client is about to move: what its next handler must know besides the unconsumed bytes.
-  /// At most channel::kMaxState bytes, and with key and unconsumed bytes channel::kMaxClient.
+  /// docs/channel-protocol.md, section 3, has the bounds.
   virtual std::string export_state(const Client&) { return {}; }
   /// The other end of export_state, and of Verdict::state; called before on_open. False:
   /// the state is not understood, and the client is closed.

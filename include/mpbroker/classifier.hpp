@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "proto/channel/notice.hpp"
+#include "mpbroker/notice.hpp"
 
 namespace mpb {
 
@@ -85,20 +85,6 @@ class Classifier {
     static_cast<void>(state);
     notice.key = key;
   }
-};
-
-/// `control`: a client belongs to the id of its first 'C'; before that anybody may answer it.
-class ControlClassifier final : public Classifier {
- public:
-  [[nodiscard]] Verdict classify(std::string_view bytes, Classification& so_far) const override;
-  [[nodiscard]] std::string_view busy_reply() const override;
-};
-
-/// `ping`: nobody owns a client.
-class PingClassifier final : public Classifier {
- public:
-  [[nodiscard]] Verdict classify(std::string_view bytes, Classification& so_far) const override;
-  [[nodiscard]] std::string_view busy_reply() const override;
 };
 
 }  // namespace mpb
