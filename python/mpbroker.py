@@ -15,7 +15,7 @@
     mpbroker --listen 127.0.0.1:1990 --protocol any --worker-program ./that.py
 
 Written from docs/channel-protocol.md, whose sections the comments name. Not kept here: the limits
-on idle clients and on clients of one address. A client stays with the key that it named first.
+on idle clients and on clients of one address.
 """
 
 import array
@@ -97,6 +97,15 @@ def read_keys(body):
         at += 8 + length
 
 
+class Move(Exception):
+    """For `serve` to raise: the client belongs to `key` from now on. Whoever serves it then begins
+    with `unread`, and behind it what its reader has."""
+
+    def __init__(self, key, unread=b""):
+        super().__init__(key)
+        self.key, self.unread = key, unread
+
+
 class Client:
     """A client that is served: what `serve` gets."""
 
@@ -109,7 +118,7 @@ class Client:
         self._listener = listener
         self._prefix = b""  # read and not consumed
         self._attempts = 0
-        self._serving = False  # among the worker's `clients`
+        self._counted_as = None  # space and key, of one among the worker's `clients`
         self._waits = False  # for the broker to say who gets it
         self._sent = False  # its Handoff is out
         self._timer = None  # for how long it waits
@@ -131,12 +140,16 @@ class _ClientProtocol(asyncio.StreamReaderProtocol):
     def __init__(self, reader, sock, loop):
         super().__init__(reader, loop=loop)
         self._sock = sock
+        self.moving = None  # its socket, where the client is to outlive the transport
         self.closed = loop.create_future()
 
     def connection_lost(self, exc):
-        # Another worker may hold its copy a moment longer: the peer sees the end now (section 5).
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+        if exc and self.moving:
+            self.moving = self.moving.close()
+        if not self.moving:
+            # Another worker may hold its copy a moment longer: the peer sees the end now (section 5).
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
         super().connection_lost(exc)
         self.closed.set_result(None)
 
@@ -238,9 +251,9 @@ class Worker:
 
     key_of(data) says whose a client is, from all that it has sent: the key and how many bytes have
     done their work with it; None: more is needed. Any split of the bytes gives the same key.
-    ValueError: the client is refused, and told the error's text.
+    ValueError: the client is refused, and told the error's text. An empty key: it is nobody's.
 
-    `await serve(client)` serves one, and ends it by returning. `busy` is what a client is told that
+    `await serve(client)` serves one, and ends it by returning, or moves it (Move). `busy` is what a client is told that
     no worker can take.
     """
 
@@ -372,7 +385,7 @@ class Worker:
         client = self._take_parked(handoff)
         if client is None:
             self._send_nack(delivery, UNKNOWN)
-        elif self._is_full():
+        elif self._is_full() and not client._counted_as:
             self._send_nack(delivery, FULL)
             client._attempts += 1
             self._offer(client)
@@ -443,12 +456,15 @@ class Worker:
             return self._close(client)
         if found is None:
             return self._close(client)
-        client.key, consumed = found
-        client._prefix = data[consumed:]
+        key, consumed = found
+        return self._route(client, key, data[consumed:])
+
+    def _route(self, client, key, prefix):
+        client.key, client._prefix, client._attempts = key, prefix, 0
         if not self._fits(client):  # the broker would end this worker for such a Handoff
             return self._close(client)
         here = client._listener in self._local or self._id(client) in self._owned
-        if here and not self._is_full():
+        if here and (client._counted_as or not self._is_full()):
             return self._begin(client)
         return self._offer(client)
 
@@ -481,7 +497,8 @@ class Worker:
             self._parked[self._next_handoff] = client
             client._sent = True
             attempts, hops = min(client._attempts, 255), min(client.hops, 65_535)
-            head = struct.pack("<HHBxxx", client._listener, hops, attempts)
+            counted = client._counted_as is not None
+            head = struct.pack("<HHBBxx", client._listener, hops, attempts, counted)
             payload = head + text(client.key) + text(b"") + text(client._prefix)
             if not self._channel.send(HANDOFF, self._next_handoff, payload, [client._sock.fileno()]):
                 del self._parked[self._next_handoff]
@@ -534,10 +551,13 @@ class Worker:
         if client._timer:
             client._timer.cancel()
             client._timer = None
-        if not client._serving:
-            client._serving = True
+        before, client._counted_as = client._counted_as, self._id(client)
+        if before != client._counted_as:
+            self._members[client._counted_as] += 1
+            if before:
+                self._leave_key(before)
+        if not before:
             self._clients += 1
-            self._members[self._id(client)] += 1
             self._tell_load_soon()
 
     def _begin(self, client):
@@ -554,8 +574,11 @@ class Worker:
             transport, _ = await self._loop.create_connection(lambda: protocol, sock=client._sock)
             client.reader = reader
             client.writer = asyncio.StreamWriter(transport, protocol, reader, self._loop)
+            move = None
             try:
                 await self._serve(client)
+            except Move as wish:
+                move, protocol.moving = wish, client._sock.dup()
             finally:
                 transport.close()  # once all is sent
                 try:
@@ -564,16 +587,23 @@ class Worker:
                     async with asyncio.timeout(patience):
                         await asyncio.shield(protocol.closed)
                 except TimeoutError:
+                    if protocol.moving:  # it does not read what it was sent
+                        protocol.moving = protocol.moving.close()
                     transport.abort()
                     await protocol.closed
                 with contextlib.suppress(OSError):
                     await client.writer.wait_closed()  # or it is told that nobody did
-        except (ConnectionError, TimeoutError):
+        except (ConnectionError, EOFError, TimeoutError):
             pass
         except Exception:
             log.exception("client key=%r", client.key)
         finally:
-            self._close(client)
+            if not protocol.moving:
+                self._close(client)
+        if protocol.moving:
+            client._sock = protocol.moving
+            unread = await reader.read()  # to its end: the transport is closed
+            self._route(client, move.key, move.unread + unread)
 
     def _close(self, client):
         if client not in self._held:
@@ -582,9 +612,9 @@ class Worker:
         client._sock.close()
         if client._timer:
             client._timer.cancel()
-        if client._serving:
+        if client._counted_as:
             self._clients -= 1
-            self._leave_key(self._id(client))
+            self._leave_key(client._counted_as)
         self._tell_load_soon()
         self._end_if_empty()
 

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::string_literals;
 
-const std::string kPythonWorker = MPB_SOURCE_DIR "/examples/python_worker.py";
+const std::string kPythonWorker = MPB_SOURCE_DIR "/tests/integration/control_worker.py";
 
 /// A configuration's text with every key set that is commented out.
 std::string with_every_key(std::istream& file) {
