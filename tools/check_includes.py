@@ -35,8 +35,9 @@ ALLOWED = {
     "broker": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers", "proto/channel"],
     "worker/sandbox": [*COMMON, "mpbroker", "worker"],
     "worker/names": [*COMMON, "worker"],
-    # A worker, its clients and its link to the broker know each other.
-    "worker/clients": [*COMMON, "mpbroker", "proto/channel", "worker", "worker/link"],
+    # A worker and its clients, and it and its link to the broker, know each other; the link knows
+    # clients, and they do not know it.
+    "worker/clients": [*COMMON, "mpbroker", "proto/channel", "worker"],
     "worker/link": [*COMMON, "mpbroker", "proto/channel", "worker", "worker/clients"],
     "worker": [*COMMON, "mpbroker", "proto/channel", "proto/control", "worker/clients",
                "worker/link", "worker/sandbox"],

@@ -38,9 +38,11 @@ Worker::Worker(EventLoop& loop, const Registry& registry)
     : loop_(loop),
       registry_(registry),
       environment_(loop),
-      context_(loop),
-      memory_relief_(context_, environment_) {
-  context_.environment = &environment_;
+      context_(loop, environment_),
+      memory_relief_(context_, environment_),
+      waiting_(context_) {
+  context_.waiting = &waiting_;
+  context_.give_away = [this](HeldClient client) { waiting_.wait_for_room(std::move(client)); };
   loop_.at_turn_end([this] { end_turn(); });
   sweep();
 }
@@ -52,7 +54,8 @@ Worker::~Worker() {
 Status Worker::join_broker(UniqueFd socket) {
   link_ = std::make_unique<BrokerLink>(context_, std::move(socket),
                                        static_cast<BrokerCommands&>(*this));
-  context_.handoffs = &link_->handoffs();
+  context_.alone = false;
+  context_.give_away = [this](HeldClient client) { link_->handoffs().offer(std::move(client)); };
   environment_.notices.set_sink([this](const Notice& notice) { return link_->tell(notice); });
   return link_->open();
 }
@@ -323,18 +326,9 @@ void Worker::drain(Duration deadline) {
   loop_.after(deadline, [this] { stop(ExitCode::kOk); });
 }
 
-/// Those who came first, as far as there are places now.
-void Worker::admit_waiting() {
-  while (Session* session = context_.deadlines.room.first()) {
-    if (!session->has_room()) break;
-    session->admit();
-  }
-  context_.deadlines.source.for_each([](Session& session) { session.try_source(); });
-}
-
 void Worker::end_turn() {
   memory_relief_.end_turn();
-  admit_waiting();
+  waiting_.admit();
   expire_deadlines();
   if (link_) link_->flush();
   if (link_ && !link_->is_open() && !orphaned_) become_orphan();
@@ -350,6 +344,8 @@ void Worker::expire_deadlines() {
   for (DeadlineList<Session>* list : context_.deadlines.all()) {
     list->expire(now, [](Session& session) { session.expire(); });
   }
+  waiting_.expire(now);
+  if (link_) link_->handoffs().expire(now);
   if (gives_up_keys()) {
     context_.keys.expire(now, [this](const KeyState& key) {
       if (link_) link_->release(key);
@@ -359,12 +355,13 @@ void Worker::expire_deadlines() {
 
 /// One timer, for the earliest of all deadlines.
 void Worker::arm_deadline_timer() {
-  std::optional<TimePoint> next;
-  if (gives_up_keys()) next = context_.keys.next_expiry();
-  for (const DeadlineList<Session>* list : context_.deadlines.all()) {
-    const auto head = list->next();
-    if (head && (!next || *head < *next)) next = head;
-  }
+  std::optional<TimePoint> next = waiting_.next_expiry();
+  const auto consider = [&next](std::optional<TimePoint> other) {
+    if (other && (!next || *other < *next)) next = other;
+  };
+  if (gives_up_keys()) consider(context_.keys.next_expiry());
+  if (link_) consider(link_->handoffs().next_expiry());
+  for (const DeadlineList<Session>* list : context_.deadlines.all()) consider(list->next());
   if (!next) return;
   if (deadline_timer_) {
     if (deadline_timer_->first <= *next) return;
@@ -397,10 +394,8 @@ void Worker::stop(ExitCode code) {
 }
 
 void Worker::close_clients() {
-  context_.clients.for_each([](Session& session) {
-    dont_linger(session.fd());  // no guard of a turn would end the wait
-    session.close();
-  });
+  context_.ends = true;
+  context_.clients.for_each([](Session& session) { session.close(); });
 }
 
 }  // namespace mpb

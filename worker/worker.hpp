@@ -11,6 +11,7 @@
 #include "mpbroker/worker.hpp"
 #include "worker/clients/acceptor.hpp"
 #include "worker/clients/memory_relief.hpp"
+#include "worker/clients/waiting_clients.hpp"
 #include "worker/link/broker_link.hpp"
 #include "worker/link/vhost_collector.hpp"
 #include "worker/service.hpp"
@@ -91,7 +92,6 @@ class Worker final : private BrokerCommands {
   void end_turn();
   /// Without its broker a worker keeps its keys: nobody else could serve them.
   [[nodiscard]] bool gives_up_keys() const { return !link_ || link_->is_open(); }
-  void admit_waiting();
   void become_orphan();
   void expire_deadlines();
   void arm_deadline_timer();
@@ -106,6 +106,7 @@ class Worker final : private BrokerCommands {
   MemoryRelief memory_relief_;
   std::map<std::uint16_t, Listener> listeners_;
   ListenerReport report_;
+  WaitingClients waiting_;  // behind the services of its clients
   std::unique_ptr<BrokerLink> link_;
   VhostCollector vhosts_;
   std::optional<EventLoop::TimerId> deadline_timer_;

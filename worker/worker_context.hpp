@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "common/base/counters.hpp"
@@ -13,13 +14,14 @@
 #include "common/io/event_loop.hpp"
 #include "common/io/rate_bucket.hpp"
 #include "worker/clients/client_table.hpp"
+#include "worker/clients/held_client.hpp"
 #include "worker/clients/key_table.hpp"
 #include "worker/clients/session.hpp"
 
 namespace mpb {
 
 class WorkerEnvironment;
-class Handoffs;
+class WaitingClients;
 
 /// How long a client may say nothing at all.
 inline Duration most_silence(const WorkerSettings& settings) {
@@ -38,37 +40,37 @@ struct SessionDeadlines {
   DeadlineList<Session> header{Duration{0}};
   DeadlineList<Session> idle{Duration{0}};
   DeadlineList<Session> send{Duration{0}};
-  DeadlineList<Session> route{Duration{0}};
   DeadlineList<Session> linger{Duration{1'000}};
-  // A single process that is full may have yet to read that a client has left.
-  DeadlineList<Session> room{Duration{200}};
-  DeadlineList<Session> source{Duration{200}};  // the same of its address's part
 
   void configure(const WorkerSettings& settings) {
     silence.set_wait(most_silence(settings));
     header.set_wait(settings.header_timeout);
     idle.set_wait(settings.idle_timeout);
     send.set_wait(settings.send_timeout);
-    route.set_wait(settings.route_timeout);
   }
-  [[nodiscard]] std::array<DeadlineList<Session>*, 8> all() {
-    return {&silence, &header, &idle, &send, &route, &linger, &room, &source};
+  [[nodiscard]] std::array<DeadlineList<Session>*, 5> all() {
+    return {&silence, &header, &idle, &send, &linger};
   }
 };
 
 struct WorkerContext {
-  explicit WorkerContext(EventLoop& event_loop) : loop(event_loop), keys(Duration{1'000}) {}
+  WorkerContext(EventLoop& event_loop, WorkerEnvironment& of)
+      : loop(event_loop), environment(of), keys(Duration{1'000}) {}
 
   EventLoop& loop;
+  WorkerEnvironment& environment;
   WorkerSettings settings;
   std::uint16_t slot = 0;
   std::uint32_t window = 0;  // handoffs that may be without a verdict
   SessionDeadlines deadlines;
   ClientTable clients;
   KeyTable keys;
-  WorkerEnvironment* environment = nullptr;  // set by the owner, before any client comes
-  Handoffs* handoffs = nullptr;              // null: single process, every key is this worker's
+  WaitingClients* waiting = nullptr;  // set by the owner, before any client comes
+  /// Likewise: takes a client that is not to be served here for now. Begins no session.
+  std::function<void(HeldClient)> give_away;
+  bool alone = true;  // a single process: every key is this worker's
   bool draining = false;
+  bool ends = false;  // no guard of a turn would end a close(2) that waits
   std::uint64_t accept_pauses = 0;
   TimePoint wary_until{};     // see Connection::wary
   RateBucket blocking_lines;  // about clients that others made to wait

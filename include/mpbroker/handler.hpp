@@ -132,14 +132,15 @@ class Handler {
   virtual void on_writable(Client&) {}
 
   /// The client is about to move: what its next handler must know besides the unconsumed bytes.
+  /// on_close follows; should nobody else take it, it comes back here as it would elsewhere.
   /// docs/channel-protocol.md, section 3, has the bounds.
   virtual std::string export_state(const Client&) { return {}; }
   /// The other end of export_state, and of Verdict::state; called before on_open. False:
   /// the state is not understood, and the client is closed.
   virtual bool import_state(Client&, std::string_view state) { return state.empty(); }
 
-  /// What a client is told that was about to move, or has moved here, and is taken by nobody; `why`
-  /// is for people. Called between export_state or import_state and on_close. Empty: it is told
+  /// What a client is told that was to move, or has moved here, and is taken by nobody; `why` is
+  /// for people. Called between import_state, if there was a state, and on_close. Empty: it is told
   /// what its Classifier says.
   virtual std::string refusal(const Client&, std::string_view why) {
     static_cast<void>(why);
@@ -163,7 +164,7 @@ class Handler {
   /// All that the client sent was given to on_bytes, and no more comes.
   virtual void on_end(Client&) {}
 
-  /// The client is gone, or has moved to another worker. Also called for one that on_open never
+  /// The client is gone, or on its way to another worker. Also called for one that on_open never
   /// saw. After kDetach the handler takes the socket out of the loop here.
   virtual void on_close(Client&) {}
 };

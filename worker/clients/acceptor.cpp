@@ -14,6 +14,7 @@
 #include "common/listen/listening_socket.hpp"
 #include "common/log/log.hpp"
 #include "worker/clients/crowding.hpp"
+#include "worker/clients/waiting_clients.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
@@ -92,21 +93,16 @@ void Acceptor::accept_clients() {
   }
 }
 
-void Acceptor::admit(UniqueFd client) {
-  Session& session = worker_.clients.take();
-  const bool admitted =
-      worker_.clients.admit_source(session, client.get(), worker_.settings.clients_per_source);
-  if (!admitted && !worker_.clients.may_hold_back()) {
-    ++service_.counters.accepted;
-    ++service_.counters.rejected_source;
-    Notice notice;
-    notice.reason = Reason::kClientsPerSource;
-    worker_.environment->tell(notice, client.get());
-    close_client({std::move(client), kind_});
-    worker_.clients.give_back(session);
-    return;
+void Acceptor::admit(UniqueFd socket) {
+  ++service_.counters.accepted;
+  HeldClient client(worker_, service_, {std::move(socket), kind_});
+  if (client.admit_source() || worker_.waiting->may_hold_back()) {
+    return worker_.waiting->start(std::move(client));
   }
-  session.begin(worker_, service_, {std::move(client), kind_}, !admitted);
+  ++service_.counters.rejected_source;
+  Notice notice;
+  notice.reason = Reason::kClientsPerSource;
+  worker_.environment.tell(notice, client.fd.get());
 }
 
 bool Acceptor::is_full() const {

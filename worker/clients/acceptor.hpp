@@ -40,7 +40,7 @@ class Acceptor final : private EventHandler {
  private:
   void on_events(std::uint32_t events) override;
   void accept_clients();
-  void admit(UniqueFd client);
+  void admit(UniqueFd socket);
   [[nodiscard]] bool is_full() const;
   void pause();
   void pause_again(Duration at_least);

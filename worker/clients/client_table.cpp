@@ -23,38 +23,24 @@ Session& ClientTable::take() {
   }
   Session& session = *free_.back();
   free_.pop_back();
-  ++held_;
   return session;
 }
 
 void ClientTable::give_back(Session& session) {
-  --held_;
   free_.push_back(&session);
 }
 
-bool ClientTable::admit_source(const Session& session, int fd, std::uint32_t limit) {
-  if (limit == 0) return true;
-  const auto address = peer_address(fd);
-  return !address || admit_source(session, *address, limit);
+std::optional<IpBytes> ClientTable::admit_source(const IpBytes& address, std::uint32_t limit) {
+  const IpBytes source = source_of(address);
+  std::uint32_t& clients = per_source_[source];
+  if (clients >= limit) return std::nullopt;
+  ++clients;
+  return source;
 }
 
-bool ClientTable::admit_source(const Session& session, const IpBytes& address,
-                               std::uint32_t limit) {
-  const Address source = source_of(address);
-  const auto known = per_source_.find(source);
-  if (known != per_source_.end() && known->second >= limit) return false;
-  ++per_source_[source];
-  sources_[&session] = source;
-  return true;
-}
-
-void ClientTable::forget_source(const Session& session) {
-  if (sources_.empty()) return;
-  const auto source = sources_.find(&session);
-  if (source == sources_.end()) return;
-  const auto count = per_source_.find(source->second);
+void ClientTable::forget_source(const IpBytes& source) {
+  const auto count = per_source_.find(source);
   if (--count->second == 0) per_source_.erase(count);
-  sources_.erase(source);
 }
 
 }  // namespace mpb

@@ -1,9 +1,10 @@
-// All sessions of a worker: where they live, how many they are, and from where.
+// All sessions of a worker: where they live; and how many clients it has, and from where.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/base/keyed_map.hpp"
@@ -18,22 +19,18 @@ class ClientTable {
 
   /// A free session. Sessions are reused and never move in memory.
   Session& take();
-  /// Gives a closed session back.
+  /// Gives back one whose client has left it.
   void give_back(Session& session);
 
-  /// False when the peer's source (common/config/network.hpp) has `limit` clients here already (0:
-  /// no limit). Unix sockets have none and no limit.
-  bool admit_source(const Session& session, int fd, std::uint32_t limit);
-  bool admit_source(const Session& session, const IpBytes& address, std::uint32_t limit);
-  void forget_source(const Session& session);
-  /// Clients over the limit of their address that wait for another to leave, which may be known
-  /// already but for the reading.
-  [[nodiscard]] bool may_hold_back() const { return held_back_ < kMostHeldBack; }
-  void add_held_back() { ++held_back_; }
-  void remove_held_back() { --held_back_; }
+  /// A client's source (common/config/network.hpp), which has one client more from now on. Nothing
+  /// when it has `limit` already.
+  std::optional<IpBytes> admit_source(const IpBytes& address, std::uint32_t limit);
+  void forget_source(const IpBytes& source);
 
   /// All client descriptors here.
   [[nodiscard]] std::uint32_t held() const { return held_; }
+  void add_held() { ++held_; }
+  void remove_held() { --held_; }
   /// Those that were routed here.
   [[nodiscard]] std::uint32_t routed() const { return routed_; }
   void add_routed() { ++routed_; }
@@ -63,15 +60,11 @@ class ClientTable {
 
  private:
   static constexpr std::size_t kChunk = 64;
-  static constexpr std::uint32_t kMostHeldBack = 64;
   using Chunk = std::array<Session, kChunk>;
-  using Address = IpBytes;
 
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<Session*> free_;
-  KeyedMap<Address, std::uint32_t> per_source_;
-  KeyedMap<const Session*, Address> sources_;
-  std::uint32_t held_back_ = 0;
+  KeyedMap<IpBytes, std::uint32_t> per_source_;
   std::uint32_t held_ = 0;
   std::uint32_t routed_ = 0;
   std::uint32_t descriptor_cap_ = 0;

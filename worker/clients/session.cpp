@@ -11,7 +11,6 @@
 #include "common/config/network.hpp"
 #include "common/io/endpoint.hpp"
 #include "common/io/socket_options.hpp"
-#include "worker/link/handoffs.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
@@ -23,99 +22,52 @@ constexpr int kMostRounds = 64;  // calls of a handler for one client in one tur
 
 }  // namespace
 
-void Session::begin(WorkerContext& worker, Service& service, ForeignDescriptor client,
-                    bool held_back) {
-  worker_ = &worker;
-  service_ = &service;
-  fd_ = std::move(client.fd);
-  kind_ = client.kind;
-  state_ = State::kClassifying;
-  client_.slot = worker.slot;
+void Session::start(HeldClient client) {
+  if (!client.fd) return;
+  const bool entered = client.counted;
+  Session& session = client.worker->clients.take();
+  session.begin(std::move(client), entered ? State::kServing : State::kClassifying);
+  session.work([&session, entered] { entered ? session.take_over() : session.read_once(); });
+}
+
+void Session::turn_away(HeldClient client, Reason why) {
+  if (!client.fd) return;
+  Session& session = client.worker->clients.take();
+  session.begin(std::move(client), State::kClosing);
+  session.work([&session, why] { session.end_for(why); });
+}
+
+void Session::begin(HeldClient client, State state) {
+  held_ = std::move(client);
+  state_ = state;
+  called_for_ = held_.called_for;
+  client_.slot = held_.worker->slot;
+  client_.hops = held_.hops;
+  client_.key = held_.key_text();
   client_.connection = this;
   so_far_.peer = this;
+  if (state != State::kClassifying) return;
   silent_ = true;
-  accepted_at_ = worker.loop.now();
-  ++service.counters.clients;
-  ++service.counters.accepted;
-  if (held_back) return wait_for_source();
-  work([this] { read_once(); });
-}
-
-void Session::wait_for_source() {
-  state_ = State::kHeldBack;
-  worker_->clients.add_held_back();
-  set_deadline();
-}
-
-void Session::leave_source_wait() {
-  DeadlineList<Session>::stop(*this);
-  worker_->clients.remove_held_back();
-}
-
-void Session::try_source() {
-  const auto limit = worker_->settings.clients_per_source;
-  if (!worker_->clients.admit_source(*this, fd_.get(), limit)) return;
-  leave_source_wait();
-  work([this] {
-    if (shared_) return take_over();
-    state_ = State::kClassifying;
-    read_once();
-  });
-}
-
-void Session::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
-                    const channel::Deliver& delivery) {
-  worker_ = &worker;
-  service_ = &service;
-  fd_ = std::move(fd);
-  const bool seen = (delivery.flags & channel::Deliver::kTcp) != 0;
-  kind_ = seen ? StreamKind::kTcp : stream_kind(fd_.get());
-  state_ = State::kAdopted;
-  shared_ = exposed_ = true;
-  ++service.counters.clients;
-  ++service.counters.adopted;
-  client_.slot = worker.slot;
-  const channel::Traveller& traveller = delivery.client;
-  client_.hops = static_cast<std::uint16_t>(std::min(traveller.hops + 1, UINT16_MAX));
-  client_.connection = this;
-  input_ = traveller.prefix;
-  if (!traveller.key.empty()) {
-    attach(worker.keys.enter(service.space, traveller.key, delivery.epoch));
-  }
-  state_on_the_move_ = traveller.state;  // read by resume(): only then may the handler run
-  count_as_routed();
-  account_memory();
-}
-
-void Session::disown() {
-  exposed_ = false;  // its connection must not be shut down
-  close();
-}
-
-void Session::resume() {
-  if (state_ != State::kAdopted) return;
-  if (std::exchange(too_many_, false)) return wait_for_source();
-  work([this] { take_over(); });
+  accepted_at_ = held_.worker->loop.now();
 }
 
 void Session::take_over() {
-  state_ = State::kServing;
   if (!open()) return;
-  const std::string carried = std::exchange(input_, {});
+  const std::string carried = std::exchange(held_.input, {});
   consume(carried);
 }
 
 bool Session::open() {
   if (!import_state()) return false;
-  service_->handler->on_open(client_);
+  held_.service->handler->on_open(client_);
   return state_ == State::kServing;
 }
 
 bool Session::import_state() {
-  const std::string imported = std::exchange(state_on_the_move_, {});
+  const std::string imported = std::exchange(held_.state, {});
   if (imported.empty()) return true;
   called_for_ = true;
-  if (service_->handler->import_state(client_, imported)) return true;
+  if (held_.service->handler->import_state(client_, imported)) return true;
   reject_input();
   close();
   return false;
@@ -142,32 +94,32 @@ void Session::handle(std::uint32_t events) {
 }
 
 void Session::read_once(std::uint32_t events) {
-  auto& buffer = worker_->read_buffer;
+  auto& buffer = held_.worker->read_buffer;
   const ssize_t count = receive(buffer);
   if (count > 0) {
     silent_ = false;
-    if (state_ == State::kClassifying && service_->classifier->quick_ack()) {
+    if (state_ == State::kClassifying && held_.service->classifier->quick_ack()) {
       const int on = 1;
-      ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+      ::setsockopt(held_.fd.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     }
     return consume({buffer.data(), static_cast<std::size_t>(count)});
   }
   if (count == 0) return end_input();
   if (!is_momentary(errno)) return close();
-  if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
+  if ((events & EPOLLERR) != 0) clear_error_queue(held_.fd.get());
   go_on();
 }
 
 void Session::end_input() {
-  if (state_ != State::kServing || !service_->handler->serves_half_closed()) return close();
+  if (state_ != State::kServing || !held_.service->handler->serves_half_closed()) return close();
   ended_ = true;
-  service_->handler->on_end(client_);
+  held_.service->handler->on_end(client_);
   if (state_ == State::kServing) go_on();
 }
 
 void Session::consume(std::string_view fresh) {
   // What was read before stays in front; the fresh bytes are copied only if they must wait, too.
-  std::string joined = std::exchange(input_, {});
+  std::string joined = std::exchange(held_.input, {});
   std::string_view bytes = fresh;
   if (!joined.empty()) {
     joined += fresh;
@@ -196,11 +148,11 @@ void Session::consume(std::string_view fresh) {
 /// bytes.
 void Session::set_aside(std::string& joined, std::string_view rest) {
   if (rest.size() <= joined.size() / 2 || joined.empty()) {
-    input_ = rest;
+    held_.input = rest;
     return;
   }
   joined.erase(0, joined.size() - rest.size());
-  input_ = std::move(joined);
+  held_.input = std::move(joined);
 }
 
 void Session::go_on() {
@@ -210,9 +162,9 @@ void Session::go_on() {
 }
 
 bool Session::classify(std::string_view& bytes) {
-  Verdict verdict = service_->classifier->go_on(bytes, so_far_);
+  Verdict verdict = held_.service->classifier->go_on(bytes, so_far_);
   if (verdict.prefixed && !believes_peer()) return refuse_prefix();
-  if (!verdict.state.empty()) state_on_the_move_ = std::move(verdict.state);
+  if (!verdict.state.empty()) held_.state = std::move(verdict.state);
   switch (verdict.kind) {
     case Verdict::Kind::kNeedMore:
       return false;
@@ -224,9 +176,9 @@ bool Session::classify(std::string_view& bytes) {
       bytes.remove_prefix(verdict.consumed);
       return route(std::move(verdict.key), bytes);
     case Verdict::Kind::kLocal:
-      return serve_here(bytes);
+      return held_.has_room() ? begin_serving({}) : leave({}, bytes);
     case Verdict::Kind::kReject:
-      ++service_->counters.rejected_input;
+      ++held_.service->counters.rejected_input;
       tell_refused(verdict.reason, verdict.key);
       if (!write_reply(verdict)) return false;
       reject({});
@@ -236,15 +188,15 @@ bool Session::classify(std::string_view& bytes) {
 }
 
 std::string Session::address() const {
-  return peer_text(fd_.get());
+  return peer_text(held_.fd.get());
 }
 
 bool Session::believes_peer() const {
-  return contains(service_->prefix_from, peer_address(fd_.get()));
+  return contains(held_.service->prefix_from, peer_address(held_.fd.get()));
 }
 
 bool Session::refuse_prefix() {
-  ++service_->counters.rejected_input;
+  ++held_.service->counters.rejected_input;
   tell_refused(Reason::kPrefix, {});
   reject({});
   return false;
@@ -255,30 +207,14 @@ bool Session::write_reply(const Verdict& verdict) {
   return answer(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
 }
 
-bool Session::has_room() const {
-  return counted_ || worker_->clients.has_room(worker_->settings.max_clients);
-}
-
-bool Session::serve_here(std::string_view rest) {
-  if (has_room()) return begin_serving();
-  if (worker_->handoffs == nullptr) {
-    wait_for_room({}, rest);
-    return false;
-  }
-  input_ = rest;
-  wanted_.clear();
-  park();
-  return false;
-}
-
 bool Session::serve(std::string_view& bytes) {
-  Step step = service_->handler->on_bytes(client_, bytes, worker_->answers);
+  Step step = held_.service->handler->on_bytes(client_, bytes, held_.worker->answers);
   bytes.remove_prefix(std::min(step.consumed, bytes.size()));
   client_.seen = step.next == Step::Next::kContinue ? bytes.size() : 0;
-  const bool answered = !worker_->answers.empty();
+  const bool answered = !held_.worker->answers.empty();
   if (answered) {
-    const bool alive = answer(worker_->answers);
-    worker_->answers.clear();
+    const bool alive = answer(held_.worker->answers);
+    held_.worker->answers.clear();
     if (!alive) return false;
   }
   switch (step.next) {
@@ -311,31 +247,29 @@ bool Session::serve(std::string_view& bytes) {
 }
 
 bool Session::route(std::string key, std::string_view rest) {
-  WorkerContext& worker = *worker_;
-  KeyState* own = worker.keys.owned(service_->space, key);
-  const bool alone = worker.handoffs == nullptr || service_->serve_local;
-  if ((own != nullptr || alone) && has_room()) {
-    KeyState& entered = worker.keys.enter(service_->space, key, 0);
-    detach();
-    attach(entered);
-    return begin_serving();
-  }
-  if (worker.handoffs == nullptr) {
-    wait_for_room(std::move(key), rest);
-    return false;
-  }
-  if (counted_) state_on_the_move_ = service_->handler->export_state(client_);
-  if (key.size() > channel::kMaxKey || rest.size() > channel::kMaxPrefix ||
-      state_on_the_move_.size() > channel::kMaxState ||
-      key.size() + rest.size() + state_on_the_move_.size() > channel::kMaxClient) {
+  WorkerContext& worker = *held_.worker;
+  const Service& service = *held_.service;
+  const bool here =
+      worker.alone || service.serve_local || worker.keys.owned(service.space, key) != nullptr;
+  if (here && held_.has_room()) return begin_serving(key);
+  if (held_.counted) held_.state = service.handler->export_state(client_);
+  const bool too_long = key.size() > channel::kMaxKey || rest.size() > channel::kMaxPrefix ||
+                        held_.state.size() > channel::kMaxState ||
+                        key.size() + rest.size() + held_.state.size() > channel::kMaxClient;
+  if (too_long && !worker.alone) {
     reject_input();
     close();
     return false;
   }
-  wanted_ = std::move(key);
-  input_ = rest;
+  return leave(std::move(key), rest);
+}
+
+bool Session::leave(std::string key, std::string_view rest) {
+  held_.wanted = std::move(key);
+  held_.input = rest;
+  held_.called_for = called_for_;
   if (output_.empty()) {
-    park();
+    give_away();
   } else {
     state_ = State::kMoving;
     if (watch(EPOLLOUT)) set_deadline();
@@ -343,117 +277,64 @@ bool Session::route(std::string key, std::string_view rest) {
   return false;
 }
 
-void Session::park() {
-  header_due_ = ended_ = false;  // whoever goes on with it reads the end once more
+void Session::give_away() {
+  if (held_.counted) held_.service->handler->on_close(client_);
   unwatch();
-  state_ = State::kParked;
-  attempts_ = 0;
-  set_deadline();
-  worker_->handoffs->offer(*this);
+  HeldClient client = std::move(held_);
+  forget();
+  client.worker->give_away(std::move(client));
 }
 
-void Session::wait_for_room(std::string key, std::string_view rest) {
-  header_due_ = false;
-  unwatch();
-  state_ = State::kWaiting;
-  wanted_ = std::move(key);
-  input_ = rest;
-  set_deadline();
-}
-
-void Session::admit() {
-  DeadlineList<Session>::stop(*this);
-  const std::string key = std::exchange(wanted_, {});
-  if (!key.empty()) attach(worker_->keys.enter(service_->space, key, 0));
-  if (!begin_serving()) return;
-  const std::string carried = std::exchange(input_, {});
-  consume(carried);
-}
-
-channel::Traveller Session::describe() const {
-  return {service_->listener, client_.hops, attempts_, counted_, wanted_,
-          state_on_the_move_, input_};
-}
-
-void Session::keep(std::uint32_t epoch) {
-  DeadlineList<Session>::stop(*this);
-  KeyState* entered = nullptr;
-  // A worker that drains owns nothing.
-  const std::uint32_t owned = worker_->draining ? 0 : epoch;
-  if (!wanted_.empty()) entered = &worker_->keys.enter(service_->space, wanted_, owned);
-  detach();
-  if (entered != nullptr) attach(*entered);
-  wanted_.clear();
-  // What the handler here exported it still knows; what the classifier found it has yet to learn.
-  if (counted_) {
-    state_on_the_move_.clear();
-    called_for_ = true;
-  }
-  ++service_->counters.kept;
-  count_as_routed();
-  state_ = State::kAdopted;
-}
-
-void Session::settle() {
-  ++service_->counters.handed_off;
-  close();
+std::string_view Session::asked_for() const {
+  return held_.wanted.empty() ? client_.key : held_.wanted;
 }
 
 void Session::tell_refused(Reason reason, std::string_view key) {
   Notice notice;
   notice.reason = reason;
-  service_->classifier->describe(key, counted_ ? std::string_view() : state_on_the_move_, notice);
-  if (service_->handler) service_->handler->describe(client_, notice);
-  worker_->environment->tell(notice, fd_.get());
+  held_.service->classifier->describe(key, held_.counted ? std::string_view() : held_.state,
+                                      notice);
+  if (held_.service->handler) held_.service->handler->describe(client_, notice);
+  held_.worker->environment.tell(notice, held_.fd.get());
 }
 
 void Session::reject_input() {
-  ++service_->counters.rejected_input;
+  ++held_.service->counters.rejected_input;
   tell_refused(Reason::kProtocol, client_.key);
 }
 
-void Session::refuse() {
-  ++service_->counters.rejected_busy;
-  tell_refused(Reason::kBusy, wanted_);
-  dismiss(kServerFull, service_->classifier->busy_reply());
-}
-
-/// One that was just accepted has not said what it speaks, and is closed without a word.
-void Session::refuse_source() {
-  ++service_->counters.rejected_source;
-  tell_refused(Reason::kClientsPerSource, client_.key);
-  if (!shared_) return close();
-  leave_source_wait();
-  state_ = State::kServing;
-  if (import_state()) dismiss(kSourceFull, service_->classifier->source_reply());
+void Session::end_for(Reason why) {
+  // A handler had it, and knows what to say of it and to it.
+  if (held_.counted && !import_state()) return;
+  if (why == Reason::kMediaMemory) return close_for_memory();
+  ListenerCounters& counters = held_.service->counters;
+  const Classifier& classifier = *held_.service->classifier;
+  tell_refused(why, asked_for());
+  switch (why) {
+    case Reason::kBusy:
+      ++counters.rejected_busy;
+      return dismiss(kServerFull, classifier.busy_reply());
+    case Reason::kClientsPerSource:
+      ++counters.rejected_source;
+      // One that was just accepted has not said what it speaks.
+      return held_.counted ? dismiss(kSourceFull, classifier.source_reply()) : close();
+    default:
+      ++counters.closed_unsettled;
+      return close();
+  }
 }
 
 void Session::dismiss(std::string_view why, std::string_view otherwise) {
-  const std::string told = called_for_ ? service_->handler->refusal(client_, why) : std::string();
+  const std::string told =
+      called_for_ ? held_.service->handler->refusal(client_, why) : std::string();
   reject(told.empty() ? otherwise : std::string_view(told));
 }
 
-bool Session::begin_serving() {
+bool Session::begin_serving(std::string_view key) {
+  held_.enter(key, 0);
+  client_.key = held_.key_text();
   state_ = State::kServing;
-  count_as_routed();
   return open();
-}
-
-void Session::count_as_routed() {
-  if (counted_) return;
-  counted_ = true;
-  worker_->clients.add_routed();
-}
-
-void Session::attach(KeyState& key) {
-  key_ = &key;
-  client_.key = key.key;
-}
-
-void Session::detach() {
-  if (key_ == nullptr) return;
-  worker_->keys.leave(*std::exchange(key_, nullptr), worker_->loop.now());
-  client_.key = {};
 }
 
 }  // namespace mpb

@@ -11,7 +11,6 @@
 #include "common/io/socket_options.hpp"
 #include "common/log/log.hpp"
 #include "worker/clients/session.hpp"
-#include "worker/link/handoffs.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
 
@@ -46,7 +45,8 @@ bool Session::answer(std::string_view text) {
 bool Session::write_or_keep(std::string_view text) {
   std::size_t written = 0;
   if (output_.empty()) {
-    const ssize_t count = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t count =
+        ::send(held_.fd.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && !is_momentary(errno)) return false;
     written = count < 0 ? 0 : static_cast<std::size_t>(count);
   }
@@ -69,7 +69,7 @@ bool Session::write(std::string_view text) {
 void Session::on_writable() {
   if (output_.empty()) return finish_writing();
   const ssize_t count =
-      ::send(fd_.get(), output_.data(), output_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      ::send(held_.fd.get(), output_.data(), output_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (count < 0) {
     if (!is_momentary(errno)) close();
     return;
@@ -82,10 +82,10 @@ void Session::on_writable() {
 
 void Session::finish_writing() {
   if (state_ == State::kClosing) return linger();
-  if (state_ == State::kMoving) return park();
+  if (state_ == State::kMoving) return give_away();
   if (std::exchange(yielded_, false)) return consume({});
   if (std::exchange(blocked_, false)) {
-    service_->handler->on_writable(client_);
+    held_.service->handler->on_writable(client_);
     if (state_ != State::kServing) return;
   }
   if (watch_what_matters()) set_deadline();
@@ -105,7 +105,7 @@ std::optional<std::size_t> Session::send(std::span<const iovec> slices) {
   msghdr header{};
   header.msg_iov = const_cast<iovec*>(slices.data());
   header.msg_iovlen = slices.size();
-  return sent(::sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT), size);
+  return sent(::sendmsg(held_.fd.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT), size);
 }
 
 std::optional<std::size_t> Session::send_file(int file, off_t place, std::size_t size) {
@@ -113,7 +113,7 @@ std::optional<std::size_t> Session::send_file(int file, off_t place, std::size_t
   if (wary()) return std::nullopt;
   mend_once();
   const auto interruptions = TurnGuard::count();
-  const ssize_t count = ::sendfile(fd_.get(), file, &place, size);
+  const ssize_t count = ::sendfile(held_.fd.get(), file, &place, size);
   const int error = errno;
   if (TurnGuard::count() != interruptions && !endure_interruption()) return std::nullopt;
   errno = error;
@@ -121,34 +121,36 @@ std::optional<std::size_t> Session::send_file(int file, off_t place, std::size_t
 }
 
 void Session::mend_once() {
-  if (exposed_ && !std::exchange(mended_, true)) mend_flags(fd_.get());
+  if (held_.exposed && !std::exchange(mended_, true)) mend_flags(held_.fd.get());
 }
 
 ssize_t Session::receive(std::span<char> buffer) {
   // Descriptors can come along on a unix socket alone.
-  return kind_ == StreamKind::kTcp ? ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)
-                                   : receive_bytes(fd_.get(), buffer.data(), buffer.size());
+  return held_.kind == StreamKind::kTcp
+             ? ::recv(held_.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)
+             : receive_bytes(held_.fd.get(), buffer.data(), buffer.size());
 }
 
 bool Session::wary() const {
-  return exposed_ && worker_->loop.now() < worker_->wary_until;
+  return held_.exposed && held_.worker->loop.now() < held_.worker->wary_until;
 }
 
 bool Session::endure_interruption() {
-  if (!exposed_) return true;
-  const TimePoint now = worker_->loop.now();
-  const bool made_to_wait = mend_flags(fd_.get());
-  worker_->wary_until = std::max(worker_->wary_until, now + (made_to_wait ? kVeryWary : kWary));
+  if (!held_.exposed) return true;
+  const TimePoint now = held_.worker->loop.now();
+  const bool made_to_wait = mend_flags(held_.fd.get());
+  held_.worker->wary_until =
+      std::max(held_.worker->wary_until, now + (made_to_wait ? kVeryWary : kWary));
   if (!made_to_wait) return true;
-  RateBucket& lines = worker_->blocking_lines;
+  RateBucket& lines = held_.worker->blocking_lines;
   if (lines.ready(now, kLines)) {
-    log_warning("client.closed")("listener", service_->name)("key", std::string(client_.key))(
+    log_warning("client.closed")("listener", held_.service->name)("key", std::string(client_.key))(
         "untold", lines.take(now, kLines))(
         "why", "another process made its socket blocking, and this worker wait");
   } else {
     lines.hold_back();
   }
-  ::shutdown(fd_.get(), SHUT_RDWR);  // whoever uses it next is told
+  ::shutdown(held_.fd.get(), SHUT_RDWR);  // whoever uses it next is told
   return false;
 }
 
@@ -168,18 +170,17 @@ void Session::proceed() {
 }
 
 void Session::finish() {
-  if (state_ == State::kParked) return close();
   blocked_ = waiting_ = detached_ = false;
   reject({});
 }
 
 void Session::count_slow() {
-  ++service_->counters.closed_slow;
-  if (service_->handler) service_->handler->on_slow(client_);
+  ++held_.service->counters.closed_slow;
+  if (held_.service->handler) held_.service->handler->on_slow(client_);
 }
 
 void Session::close_slow() {
-  ++service_->counters.closed_slow;
+  ++held_.service->counters.closed_slow;
   close();
 }
 
@@ -203,8 +204,8 @@ void Session::reject(std::string_view text) {
 /// the peer. So: end our direction, and read until the peer has ended its own, for a short time.
 void Session::linger() {
   state_ = State::kLingering;
-  ::shutdown(fd_.get(), SHUT_WR);
-  input_ = std::string();
+  ::shutdown(held_.fd.get(), SHUT_WR);
+  held_.input = std::string();
   if (discard_input() && watch(EPOLLIN)) set_deadline();
 }
 
@@ -214,7 +215,7 @@ bool Session::discard_input(std::uint32_t events) {
   const ssize_t count = receive(buffer);
   if (count > 0) return true;
   if (count < 0 && is_momentary(errno)) {
-    if ((events & EPOLLERR) != 0) clear_error_queue(fd_.get());
+    if ((events & EPOLLERR) != 0) clear_error_queue(held_.fd.get());
     return true;
   }
   close();
@@ -225,7 +226,7 @@ bool Session::discard_input(std::uint32_t events) {
 /// wants no bytes only its end matters.
 bool Session::watch_what_matters() {
   if (!output_.empty() || yielded_) return watch(EPOLLOUT);
-  const bool wants_no_end = ended_ || (waiting_ && service_->handler->serves_half_closed());
+  const bool wants_no_end = ended_ || (waiting_ && held_.service->handler->serves_half_closed());
   const std::uint32_t reading = wants_no_end ? 0U : waiting_ ? EPOLLRDHUP : EPOLLIN;
   return watch(blocked_ ? reading | EPOLLOUT : reading);
 }
@@ -233,13 +234,13 @@ bool Session::watch_what_matters() {
 bool Session::watch(std::uint32_t events) {
   if (watched_ == events && watch_.active()) return true;
   if (!watch_.active()) {
-    const auto added = worker_->loop.add(fd_.get(), events, *this);
+    const auto added = held_.worker->loop.add(held_.fd.get(), events, *this);
     if (!added) {
       close();
       return false;
     }
     watch_ = *added;
-  } else if (!worker_->loop.modify(watch_, fd_.get(), events)) {
+  } else if (!held_.worker->loop.modify(watch_, held_.fd.get(), events)) {
     close();
     return false;
   }
@@ -248,19 +249,19 @@ bool Session::watch(std::uint32_t events) {
 }
 
 void Session::unwatch() {
-  worker_->loop.remove(watch_, fd_.get());
+  held_.worker->loop.remove(watch_, held_.fd.get());
   watched_ = 0;
 }
 
 void Session::set_deadline() {
-  SessionDeadlines& deadlines = worker_->deadlines;
-  const TimePoint now = worker_->loop.now();
+  SessionDeadlines& deadlines = held_.worker->deadlines;
+  const TimePoint now = held_.worker->loop.now();
   if (is_silent()) {  // counts from when it was accepted
     if (!is_linked()) deadlines.silence.restart(*this, now);
     return;
   }
   const bool has_begun =
-      !input_.empty() || so_far_.stage > 0;  // a stage: was answered, and has to go on
+      !held_.input.empty() || so_far_.stage > 0;  // a stage: was answered, and has to go on
   if (output_.empty() && state_ == State::kClassifying && has_begun) {
     // Counts from the first byte, however many come and whatever else was waited for meanwhile.
     if (std::exchange(header_due_, true)) return;
@@ -269,27 +270,18 @@ void Session::set_deadline() {
   }
   header_due_ = false;
   if (state_ == State::kLingering) return deadlines.linger.restart(*this, now);
-  if (state_ == State::kParked) return deadlines.route.restart(*this, now);
-  if (state_ == State::kWaiting) return deadlines.room.restart(*this, now);
-  if (state_ == State::kHeldBack) return deadlines.source.restart(*this, now);
   if (!output_.empty() || blocked_ || yielded_) return deadlines.send.restart(*this, now);
   if (idle_exempt_ || waiting_) return DeadlineList<Session>::stop(*this);
   deadlines.idle.restart(*this, now);
 }
 
 void Session::expire() {
-  ListenerCounters& counters = service_->counters;
+  ListenerCounters& counters = held_.service->counters;
   switch (state_) {
-    case State::kParked:
-      return worker_->handoffs->withdraw(*this) ? refuse() : close_unsettled();
-    case State::kWaiting:
-      return refuse();
-    case State::kHeldBack:
-      return refuse_source();
     case State::kLingering:
       break;
     case State::kClassifying:
-      if (silent_) return close_silent(silence_reason(worker_->settings));
+      if (silent_) return close_silent(silence_reason(held_.worker->settings));
       ++(header_due_ ? counters.rejected_header : counters.closed_idle);
       tell_refused(header_due_ ? Reason::kHeaderTimeout : Reason::kIdleTimeout, {});
       break;
@@ -308,54 +300,39 @@ void Session::expire() {
 void Session::close_silent(Reason reason) {
   work([this] { read_once(); });  // it may have spoken while this process did not run
   if (!is_silent()) return;
-  ListenerCounters& counters = service_->counters;
+  ListenerCounters& counters = held_.service->counters;
   ++(reason == Reason::kIdleTimeout ? counters.closed_idle : counters.rejected_header);
   tell_refused(reason, {});
   close();
 }
 
-void Session::close_unsettled() {
-  ++service_->counters.closed_unsettled;
-  tell_refused(Reason::kRouteTimeout, wanted_);
-  close();
-}
-
 void Session::close() {
   if (state_ == State::kFree) return;
-  const bool handed_off = state_ == State::kParked;
-  if (handed_off) worker_->handoffs->forget(*this);
-  if (state_ == State::kHeldBack) leave_source_wait();
-  if (service_->handler) service_->handler->on_close(client_);
+  if (held_.service->handler) held_.service->handler->on_close(client_);
   // Others may hold a copy, or a thread closes it in a while.
-  if (exposed_ || kind_ != StreamKind::kTcp) {
-    worker_->loop.remove(watch_, fd_.get());
+  if (held_.exposed || held_.kind != StreamKind::kTcp) {
+    held_.worker->loop.remove(watch_, held_.fd.get());
   } else {
-    worker_->loop.forget(watch_);
+    held_.worker->loop.forget(watch_);
   }
-  // The origin may hold its copy a moment longer: the peer sees the end now.
-  if (exposed_ && !handed_off) ::shutdown(fd_.get(), SHUT_RDWR);
-  close_client({std::move(fd_), kind_});
-  detach();
-  --service_->counters.clients;
-  if (counted_) worker_->clients.remove_routed();
-  worker_->clients.forget_source(*this);
-  DeadlineList<Session>::stop(*this);
-  WorkerContext& worker = *worker_;
-  watched_ = 0;
+  held_.close();
+  forget();
+}
+
+void Session::forget() {
+  ClientTable& clients = held_.worker->clients;
   state_ = State::kFree;
-  handler_bytes_ = 0;
-  account_memory();
-  wanted_ = std::string();
-  state_on_the_move_ = std::string();
-  accepted_at_ = header_began_ = TimePoint{};
-  input_ = std::string();
+  DeadlineList<Session>::stop(*this);
+  held_ = HeldClient{};
   output_ = std::string();
   so_far_ = Classification{};
   client_ = Client{};
-  attempts_ = 0;
-  silent_ = counted_ = shared_ = exposed_ = mended_ = yielded_ = too_many_ = header_due_ = false;
-  blocked_ = waiting_ = detached_ = idle_exempt_ = called_for_ = ended_ = false;
-  worker.clients.give_back(*this);
+  watched_ = 0;
+  header_began_ = TimePoint{};
+  handler_bytes_ = 0;
+  silent_ = mended_ = blocked_ = waiting_ = detached_ = idle_exempt_ = false;
+  called_for_ = yielded_ = ended_ = header_due_ = false;
+  clients.give_back(*this);
 }
 
 }  // namespace mpb

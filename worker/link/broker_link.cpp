@@ -12,6 +12,7 @@
 #include "proto/channel/encode.hpp"
 #include "worker/clients/crowding.hpp"
 #include "worker/clients/memory_reserve.hpp"
+#include "worker/clients/waiting_clients.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
@@ -114,20 +115,12 @@ void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
 }
 
 bool BrokerLink::adopt(const channel::Deliver& message, Service& service, UniqueFd fd) {
-  Session* session = nullptr;
   try {
     const MemoryReserve::ClientWork at_work;
-    session = &worker_.clients.take();
-    const auto limit = worker_.settings.clients_per_source;
-    const bool admitted = worker_.clients.admit_source(*session, fd.get(), limit);
-    session->adopt(worker_, service, std::move(fd), message);
-    if (!admitted) session->hold_back();
-    to_resume_.push_back(session);
+    to_start_.push_back(HeldClient::adopt(worker_, service, std::move(fd), message));
+    ++service.counters.adopted;
     return true;
   } catch (const std::bad_alloc&) {
-    if (session == nullptr) return false;
-    const bool begun = session->state() != Session::State::kFree;
-    begun ? session->disown() : worker_.clients.give_back(*session);
     return false;
   }
 }
@@ -151,9 +144,9 @@ void BrokerLink::refuse(const channel::Deliver& message, channel::NackReason rea
 void BrokerLink::handle(const channel::Keep& message) {
   handoffs_.on_keep(
       message,
-      [this](Session& session, std::uint64_t delivery) {
+      [this](HeldClient client, std::uint64_t delivery) {
         acks_.push_back(delivery);
-        to_resume_.push_back(&session);
+        to_start_.push_back(std::move(client));
       },
       [this](std::uint64_t delivery, channel::NackReason reason) {
         nacks_.push_back({delivery, reason});
@@ -189,7 +182,7 @@ void BrokerLink::remember_adoption(const channel::Deliver& message) {
 void BrokerLink::send_pong(std::uint64_t nonce) {
   std::string blocks;
   commands_.read_counters(blocks);
-  const ReasonCounts& refused = worker_.environment->notices.refused();
+  const ReasonCounts& refused = worker_.environment.notices.refused();
   channel::append_block(blocks, {channel::BlockKind::kRefusals, 0, refused});
   scratch_.clear();
   channel::encode(scratch_, channel::Pong{nonce, blocks});
@@ -247,8 +240,11 @@ void BrokerLink::flush_acks() {
 
 void BrokerLink::flush() {
   flush_acks();
-  for (std::size_t i = 0; i < to_resume_.size(); ++i) to_resume_[i]->resume();
-  to_resume_.clear();
+  for (HeldClient& client : to_start_) {
+    client.elsewhere = false;
+    worker_.waiting->start(std::move(client));
+  }
+  to_start_.clear();
   handoffs_.pump();
   std::string_view rest = idle_keys_;
   while (!rest.empty()) {

@@ -88,7 +88,7 @@ class BrokerLink final : private ChannelHandler {
   Answers answers_;
   std::vector<std::uint64_t> acks_;
   std::vector<channel::NackEntry> nacks_;
-  std::vector<Session*> to_resume_;               // adopted or kept in this turn, not Acked yet
+  std::vector<HeldClient> to_start_;              // adopted or kept in this turn, not Acked yet
   std::string idle_keys_;                         // entries of an Idle message
   std::deque<channel::AdoptionEntry> adoptions_;  // the last ones, for Resync
   std::string scratch_;

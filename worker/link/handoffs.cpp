@@ -3,165 +3,184 @@
 #include <utility>
 
 #include "proto/channel/encode.hpp"
+#include "worker/clients/session.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 namespace {
 
 constexpr Duration kDescriptorPause{20};  // until the broker may have descriptors again
 
+/// Without a verdict. Another worker may have one that was sent, and it must not hear two voices.
+void end_without_verdict(HeldClient client) {
+  const Reason why = client.elsewhere ? Reason::kRouteTimeout : Reason::kBusy;
+  Session::turn_away(std::move(client), why);
+}
+
 }  // namespace
 
-void Handoffs::offer(Session& session) {
-  if (abandoned_) return session.refuse();
-  Parked& parked = park(session);
-  if (unsent_.empty() && may_send() && send(session.handoff_id(), session)) {
-    parked.sent = true;
-    ++sent_;
-  } else {
-    unsent_.insert(session.handoff_id());
-  }
+Handoffs::Handoffs(WorkerContext& worker, Channel& channel, LoadReporter& load,
+                   std::uint64_t first_id)
+    : worker_(worker),
+      channel_(channel),
+      load_(load),
+      parked_(worker.environment.memory_keepers,
+              [this](HeldClient client) {
+                forget(client);
+                Session::turn_away(std::move(client), Reason::kMediaMemory);
+              }),
+      next_id_(first_id) {}
+
+void Handoffs::offer(HeldClient client) {
+  client.attempts = 0;
+  offer(parked_.add(std::move(client), worker_.loop.now()));
+}
+
+void Handoffs::offer(Place place) {
+  enter(place);
+  if (!unsent_.empty() || !may_send() || !send(place)) unsent_.insert(place->client.handoff);
 }
 
 /// What waits for the kernel's quota waits here, where its client can still be told that the
 /// service is busy.
 bool Handoffs::may_send() const {
-  return !paused_ && sent_ < worker_.window && !channel_.waits_for_quota();
+  return !abandoned_ && !paused_ && sent_ < worker_.window && !channel_.waits_for_quota();
 }
 
-Handoffs::Parked& Handoffs::park(Session& session) {
-  session.set_handoff_id(next_id_++);
-  Parked& parked = parked_[session.handoff_id()];
-  parked.session = &session;
-  return parked;
+void Handoffs::enter(Place place) {
+  place->client.handoff = next_id_++;
+  places_[place->client.handoff] = place;
 }
 
-bool Handoffs::send(std::uint64_t id, Session& session) {
+bool Handoffs::send(Place place) {
+  HeldClient& client = place->client;
   load_.tell_before_offer();
   scratch_.clear();
-  channel::encode(scratch_, channel::Handoff{id, session.describe()});
-  return channel_.send(scratch_, session.fd()).has_value();
+  channel::encode(scratch_, channel::Handoff{client.handoff, client.describe()});
+  if (!channel_.send(scratch_, client.fd.get())) return false;
+  client.elsewhere = true;
+  ++sent_;
+  return true;
 }
 
 void Handoffs::abandon() {
   abandoned_ = true;
+  while (!parked_.empty()) end_without_verdict(parked_.take(parked_.begin()));
+  places_.clear();
   unsent_.clear();
-  for (const auto& [id, parked] : std::exchange(parked_, {})) {
-    // The end of one may have ended another.
-    const bool here = parked.session != nullptr && parked.session->handoff_id() == id &&
-                      parked.session->state() == Session::State::kParked;
-    if (!here) continue;
-    if (parked.sent) {
-      parked.session->close_unsettled();
-    } else {
-      parked.session->refuse();
-    }
-  }
 }
 
 void Handoffs::pump() {
+  if (abandoned_) return abandon();
   while (!unsent_.empty() && may_send()) {
-    const std::uint64_t id = *unsent_.begin();
-    Parked& parked = parked_.at(id);
-    if (!send(id, *parked.session)) return;
-    parked.sent = true;
-    ++sent_;
-    unsent_.erase(id);
+    if (!send(*places_.at(*unsent_.begin()))) return;
+    unsent_.erase(unsent_.begin());
   }
 }
 
-Session* Handoffs::take(std::uint64_t id) {
-  const auto parked = parked_.find(id);
-  if (parked == parked_.end()) return nullptr;
-  Session* session = parked->second.session;
-  if (parked->second.sent) {
+std::optional<Handoffs::Place> Handoffs::take(std::uint64_t id) {
+  const auto found = places_.find(id);
+  if (found == places_.end()) return std::nullopt;
+  const std::optional<Place> place = found->second;
+  places_.erase(found);
+  if (!place || (*place)->client.elsewhere) {
     --sent_;
   } else {
     unsent_.erase(id);
   }
-  parked_.erase(parked);
-  return session;
+  return place;
 }
 
-bool Handoffs::withdraw(Session& session) {
-  const auto parked = parked_.find(session.handoff_id());
-  if (parked == parked_.end() || parked->second.sent) return false;
-  unsent_.erase(parked->first);
-  parked_.erase(parked);
-  return true;
-}
-
-void Handoffs::forget(Session& session) {
-  const auto parked = parked_.find(session.handoff_id());
-  if (parked == parked_.end() || parked->second.session != &session) return;
+void Handoffs::forget(const HeldClient& client) {
   // Until its verdict it counts against the window, as it does with the broker.
-  if (parked->second.sent) {
-    parked->second.session = nullptr;
+  if (client.elsewhere) {
+    places_[client.handoff].reset();
   } else {
-    unsent_.erase(parked->first);
-    parked_.erase(parked);
+    unsent_.erase(client.handoff);
+    places_.erase(client.handoff);
   }
+}
+
+void Handoffs::expire(TimePoint now) {
+  parked_.expire(now, worker_.settings.route_timeout, [this](HeldClient client) {
+    forget(client);
+    end_without_verdict(std::move(client));
+  });
+}
+
+std::optional<TimePoint> Handoffs::next_expiry() const {
+  return parked_.next(worker_.settings.route_timeout);
 }
 
 void Handoffs::on_settled(const channel::Settled& message) {
   for (const std::uint64_t id : message.handoffs) {
-    if (Session* session = take(id)) session->settle();
+    const auto place = take(id);
+    if (!place) continue;
+    ++(*place)->client.service->counters.handed_off;
+    (*place)->client.elsewhere = true;
+    parked_.take(*place).close();
   }
 }
 
 void Handoffs::on_keep(const channel::Keep& message,
-                       const std::function<void(Session&, std::uint64_t)>& kept,
+                       const std::function<void(HeldClient, std::uint64_t)>& kept,
                        const std::function<void(std::uint64_t, channel::NackReason)>& refused) {
   for (const channel::KeepEntry entry : message.entries) {
-    Session* session = take(entry.handoff);
-    if (session == nullptr) {
+    const auto place = take(entry.handoff);
+    if (!place) {
       refused(entry.delivery, channel::NackReason::kUnknown);
       continue;
     }
-    if (session->has_room()) {
-      session->keep(entry.epoch);
-      kept(*session, entry.delivery);
+    HeldClient& client = (*place)->client;
+    if (client.has_room()) {
+      ++client.service->counters.kept;
+      client.enter(client.wanted, entry.epoch);
+      kept(parked_.take(*place), entry.delivery);
       continue;
     }
     // The broker decided by an older load. The next offer comes behind the Nack (pump): before it,
     // the broker takes the client's key for this worker's.
     refused(entry.delivery, channel::NackReason::kFull);
-    session->count_attempt();
-    ++session->service().counters.nacked;
-    ++session->service().counters.retried;
-    park(*session);
-    unsent_.insert(session->handoff_id());
+    ++client.service->counters.nacked;
+    ++client.service->counters.retried;
+    client.count_attempt();
+    client.elsewhere = false;
+    enter(*place);
+    unsent_.insert(client.handoff);
   }
 }
 
 void Handoffs::on_nack(const channel::Nack& message) {
   for (const channel::NackEntry entry : message.entries) {
-    if (Session* session = take(entry.id)) on_nack(*session, entry.reason);
+    if (const auto place = take(entry.id)) on_nack(*place, entry.reason);
   }
 }
 
-void Handoffs::on_nack(Session& session, channel::NackReason reason) {
+void Handoffs::on_nack(Place place, channel::NackReason reason) {
+  HeldClient& client = place->client;
+  client.elsewhere = false;
   switch (reason) {
     case channel::NackReason::kRetry:
-      session.count_attempt();
-      ++session.service().counters.retried;
-      return offer(session);
+      client.count_attempt();
+      ++client.service->counters.retried;
+      return offer(place);
     case channel::NackReason::kNoDescriptor:
-      ++session.service().counters.retried;
+      ++client.service->counters.retried;
       if (!std::exchange(paused_, true)) {
         worker_.loop.after(kDescriptorPause, [this] { paused_ = false; });
       }
-      return offer(session);
+      return offer(place);
     default:
-      return session.refuse();
+      return Session::turn_away(parked_.take(place), Reason::kBusy);
   }
 }
 
 std::vector<std::uint64_t> Handoffs::unsettled() const {
   std::vector<std::uint64_t> ids;
-  for (const auto& [id, parked] : parked_) {
-    if (parked.sent) ids.push_back(id);
+  for (const auto& [id, place] : places_) {
+    if (!place || (*place)->client.elsewhere) ids.push_back(id);
   }
   return ids;
 }

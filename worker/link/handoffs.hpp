@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,7 +12,7 @@
 #include "common/base/keyed_flat_map.hpp"
 #include "common/io/channel.hpp"
 #include "proto/channel/message.hpp"
-#include "worker/clients/session.hpp"
+#include "worker/clients/client_queue.hpp"
 #include "worker/link/load_reporter.hpp"
 
 namespace mpb {
@@ -20,24 +21,19 @@ class Handoffs {
  public:
   /// `first_id`: handoff ids count up from here; unique among all workers of all times, as far as
   /// the process id is.
-  Handoffs(WorkerContext& worker, Channel& channel, LoadReporter& load, std::uint64_t first_id)
-      : worker_(worker), channel_(channel), load_(load), next_id_(first_id) {}
+  Handoffs(WorkerContext& worker, Channel& channel, LoadReporter& load, std::uint64_t first_id);
 
-  /// Sends the session's Handoff, now or when the window allows. The session is parked.
-  void offer(Session& session);
-  /// Takes back an offer whose time is over; false when the broker may have it already.
-  bool withdraw(Session& session);
-  /// The session ends: its verdict, if one comes, will find nobody.
-  void forget(Session& session);
+  /// Sends the client's Handoff, now or when the window allows: it is parked.
+  void offer(HeldClient client);
 
   /// The broker's verdicts.
   void on_settled(const channel::Settled& message);
   void on_nack(const channel::Nack& message);
-  /// Calls `kept` for a session that is served here now, with the delivery to acknowledge. Calls
-  /// `refused` for a delivery whose session is gone, or found the worker full: that one is offered
-  /// again by pump(), before which the refusal must be sent.
+  /// Calls `kept` for a client that is served here from now on, with the delivery to acknowledge
+  /// before. Calls `refused` for a delivery whose client is gone, or found the worker full: that
+  /// one is offered again by pump(), before which the refusal must be sent.
   void on_keep(const channel::Keep& message,
-               const std::function<void(Session&, std::uint64_t)>& kept,
+               const std::function<void(HeldClient, std::uint64_t)>& kept,
                const std::function<void(std::uint64_t, channel::NackReason)>& refused);
 
   /// The broker is gone, and no verdict comes any more. Whom it may have sent on is closed without
@@ -48,29 +44,34 @@ class Handoffs {
   /// Sends what the window and the channel allow: at the end of each turn.
   void pump();
 
+  /// Ends those whose verdict has not come in time.
+  void expire(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> next_expiry() const;
+
   /// Ids that were sent and have no verdict yet.
   [[nodiscard]] std::vector<std::uint64_t> unsettled() const;
 
  private:
-  void on_nack(Session& session, channel::NackReason reason);
-  struct Parked {
-    Session* session = nullptr;  // null: it has ended, and only its verdict is awaited
-    bool sent = false;
-  };
+  using Place = ClientQueue::Place;
 
+  void on_nack(Place place, channel::NackReason reason);
+  void offer(Place place);
   [[nodiscard]] bool may_send() const;
   /// Under a new id, not sent yet.
-  Parked& park(Session& session);
-  bool send(std::uint64_t id, Session& session);
-  /// The session of a verdict, which is parked no longer; null when unknown.
-  Session* take(std::uint64_t id);
+  void enter(Place place);
+  bool send(Place place);
+  /// The client of a verdict, which is awaited no longer; none when unknown or gone.
+  std::optional<Place> take(std::uint64_t id);
+  /// The client is not in the queue any more: its verdict, if one comes, will find nobody.
+  void forget(const HeldClient& client);
 
   WorkerContext& worker_;
   Channel& channel_;
   LoadReporter& load_;
+  ClientQueue parked_;  // HeldClient::elsewhere: its Handoff was sent
   std::uint64_t next_id_;
-  std::size_t sent_ = 0;  // without a verdict
-  KeyedFlatMap<std::uint64_t, Parked> parked_;
+  std::size_t sent_ = 0;                                      // without a verdict
+  KeyedFlatMap<std::uint64_t, std::optional<Place>> places_;  // none: only its verdict is awaited
   std::set<std::uint64_t> unsent_;  // of those parked; a later one has a higher id
   std::string scratch_;
   bool abandoned_ = false;

@@ -18,18 +18,14 @@ IpBytes bytes_of(const std::string& text) {
 class Sources : public testing::Test {
  protected:
   bool admit(const std::string& address) {
-    latest_ = &table_.take();
-    if (table_.admit_source(*latest_, bytes_of(address), 2)) return true;
-    table_.give_back(*latest_);
-    return false;
+    const auto source = table_.admit_source(bytes_of(address), 2);
+    if (source) latest_ = *source;
+    return source.has_value();
   }
-  void leave() {
-    table_.forget_source(*latest_);
-    table_.give_back(*latest_);
-  }
+  void leave() { table_.forget_source(latest_); }
 
   ClientTable table_;
-  Session* latest_ = nullptr;
+  IpBytes latest_{};
 };
 
 TEST_F(Sources, OneHostOfIpv6IsOneSourceWhateverItsAddresses) {

@@ -133,7 +133,7 @@ TEST_F(HandlerCalls, AClientThatWantedToMoveAndIsKeptIsOpenedUnderItsNewKey) {
   worker_->say(client, "move b");
   const auto handoff = worker_->await<channel::Handoff>();
   keep(handoff.handoff, 2);
-  await_events({"open a", "bytes a move b", "open b", "bytes b "});
+  await_events({"open a", "bytes a move b", "close a", "open b", "bytes b "});
 }
 
 TEST_F(HandlerCalls, WhatIsSaidReachesMembersThatHaveSaidNothing) {
