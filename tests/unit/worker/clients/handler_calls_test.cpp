@@ -8,26 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/line_classifier.hpp"
 #include "tests/support/lone_worker.hpp"
 
 namespace mpb {
 namespace {
 
+using test::LineClassifier;
 using test::LoneWorker;
 using Events = std::vector<std::string>;
-
-/// A client's first line is its key.
-class LineClassifier final : public Classifier {
- public:
-  [[nodiscard]] Verdict classify(std::string_view bytes, Classification& so_far) const override {
-    const auto line = bytes.find('\n');
-    if (line == std::string_view::npos) return {Verdict::Kind::kNeedMore};
-    if (bytes.starts_with("who am I?")) {
-      return {.kind = Verdict::Kind::kReject, .reply = so_far.peer->address()};
-    }
-    return {Verdict::Kind::kRoute, {}, line + 1, std::string(bytes.substr(0, line))};
-  }
-};
 
 /// Writes down its calls. A line "move KEY" moves the client; all other bytes are told to everybody
 /// of its key.
