@@ -51,6 +51,8 @@ ALLOWED = {
                     "worker/rtmp/relay"],
     "mpctl": COMMON,
     "bench": [*COMMON, "proto/base", "proto/channel", "proto/control", "proto/rtmp"],
+    # A worker program as users write it.
+    "bench/worker": ["bench", "mpbroker", "proto/control", "worker"],
 }
 TOPS = ("include", "proto", "common", "broker", "worker", "mpctl", "bench")
 # The broker parses nothing that a client sent.
@@ -65,7 +67,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 def room_of(path):
     """The folder of a file; of the load clients and floors all are one room."""
     folder = str(pathlib.PurePosixPath(path.removeprefix("include/")).parent)
-    return "bench" if folder.startswith("bench") else folder
+    return "bench" if folder.startswith("bench") and folder not in ALLOWED else folder
 
 
 def objection(path, quoted, target):

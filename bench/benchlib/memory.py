@@ -63,26 +63,25 @@ def _hold(bin_dir, scratch, server, clients, ids, hold_seconds, look):
     return seen, {"served": served, "lost": lost, "connect_seconds": connected}
 
 
-def measure_growth(bin_dir, scratch, many, say):
-    """The worker's and the broker's memory at 10 and at `many` clients, every one handed over."""
-    variant = servers.VARIANTS["d"]
-    server = servers.start(bin_dir, scratch, variant, ("--max-clients", many + WORKER_RESERVE))
+def measure_growth(bin_dir, scratch, variant, many, say):
+    """The memory of a variant's workers together, and of its hub, at 10 and at `many` clients."""
+    extra = ("--max-clients", many + WORKER_RESERVE) if variant.program == "mpbroker" else ()
+    server = servers.start(bin_dir, scratch, variant, extra)
     try:
-        say(f"memory: holding {FEW} and {many} clients")
-        snapshots = {}
+        say(f"memory: ({variant.key}) holding {FEW} and {many} clients")
+        workers, hub, fds, lost = [], [], [], 0
         for clients in (FEW, many):
             # The same ids at both sizes: what the broker keeps for an id is not what is measured.
-            snapshots[clients], end = _hold(bin_dir, scratch, server, clients, f"uniform:{FEW}",
-                                            max(5, clients // 2500 + 4),
-                                            lambda: _snapshot(server))
-        few, much = snapshots[FEW], snapshots[many]
-        holder = max(server.workers, key=lambda pid: much["fds"][pid])
-        growth = much["rss_kib"][holder] - few["rss_kib"][holder]
-        return {"clients": [FEW, many], "lost": end["lost"],
-                "worker_rss_kib": [few["rss_kib"][holder], much["rss_kib"][holder]],
-                "worker_kib_per_client": growth / (many - FEW),
-                "broker_rss_kib": [few["rss_kib"][server.hub], much["rss_kib"][server.hub]],
-                "broker_fds": [few["fds"][server.hub], much["fds"][server.hub]]}
+            seen, end = _hold(bin_dir, scratch, server, clients, f"uniform:{FEW}",
+                              max(5, clients // 2500 + 4), lambda: _snapshot(server))
+            workers.append(sum(seen["rss_kib"][pid] for pid in server.workers))
+            hub.append(seen["rss_kib"][server.hub])
+            fds.append(seen["fds"][server.hub])
+            lost += end["lost"]
+        return {"variant": variant.key, "clients": [FEW, many], "lost": lost,
+                "worker_rss_kib": workers,
+                "worker_kib_per_client": (workers[1] - workers[0]) / (many - FEW),
+                "broker_rss_kib": hub, "broker_fds": fds}
     finally:
         server.end()
 

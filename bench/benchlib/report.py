@@ -81,6 +81,14 @@ def load_targets(records):
     return found
 
 
+def memory_lines(results):
+    lines = ["Idle clients (resident memory of all workers together)", " " * 47 + "KiB/client"]
+    for result in results:
+        title = servers.VARIANTS[result["variant"]].title
+        lines.append(f"({result['variant']}) {title:43}{result['worker_kib_per_client']:>10.2f}")
+    return lines
+
+
 def memory_targets(result):
     few, many = result["clients"]
     rss, fds = result["broker_rss_kib"], result["broker_fds"]

@@ -23,6 +23,7 @@ class Variant:
     handed_over: tuple  # least and greatest share of clients that W may tell as moved
     workers: int = 2
     bin_dir: str = ""  # where its program is, if not where all are
+    worker: str = ""  # mpbroker's worker program, if not mpworker
 
 
 VARIANTS = {variant.key: variant for variant in (
@@ -35,7 +36,16 @@ VARIANTS = {variant.key: variant for variant in (
     Variant("e", "mpbroker, half handed over", "mpbroker", ("--policy", "hash"), (0.2, 0.8)),
     Variant("h", "relay floor, half handed over", "floor_relay",
             ("--acceptors", "2", "--handover", "half"), (0.2, 0.8)),
+    Variant("x", "as c, the service an Asio coroutine", "mpbroker",
+            ("--policy", "local", "--sticky", "no"), (0, 0), worker="asio_worker"),
+    Variant("y", "Asio alone, shared listener", "floor_asio", (), (0, 0)),
 )}
+
+
+def programs_of(variant):
+    if variant.program != "mpbroker":
+        return {variant.program}
+    return {"mpbroker", variant.worker or "mpworker"}
 
 
 @dataclass
@@ -70,12 +80,15 @@ class Server:
 
 def start(bin_dir, scratch, variant, extra=()):
     """Starts a variant and waits until it serves; checks that it hands over what it should."""
-    command = [os.path.join(variant.bin_dir or bin_dir, variant.program), "--workers", variant.workers]
+    bin_dir = variant.bin_dir or bin_dir
+    command = [os.path.join(bin_dir, variant.program), "--workers", variant.workers]
     if variant.program == "mpbroker":
         port = processes.free_port()
         control = os.path.join(scratch, f"{variant.key}-{port}.sock")
-        command += ["--listen", f"127.0.0.1:{port}", "--protocol", "control",
-                    "--control-socket", control]
+        command += ["--listen", f"127.0.0.1:{port}", "--control-socket", control]
+        command += (["--protocol", "control-coroutine", "--worker-program",
+                     os.path.join(bin_dir, variant.worker)] if variant.worker
+                    else ["--protocol", "control"])
     else:
         port = 0
         command += ["--listen", "127.0.0.1:0"]

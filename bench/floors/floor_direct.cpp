@@ -16,15 +16,7 @@ constexpr Program<FloorOptions> kProgram{
 
 int main(int argc, char** argv) {
   using namespace mpb::bench;
-  const FloorOptions options = read_options(argc, argv, kProgram);
-  const mpb::UniqueFd signals = end_signals();
-  const mpb::UniqueFd listener = start_floor(options);
-  Workers workers;
-  for (int slot = 0; slot < options.workers; ++slot) {
-    workers.start([&] { FloorWorker(slot, listener.get()).run(); });
-  }
-  announce(listener);
-  const int code = wait_for_end(signals.get());
-  workers.end();
-  return code;
+  return run_floor(argc, argv, kProgram, [](int slot, const mpb::UniqueFd& listener) {
+    FloorWorker(slot, listener.get()).run();
+  });
 }

@@ -277,15 +277,9 @@ constexpr Program<FloorOptions> kProgram{"floor_fanout", kOptions,
 }  // namespace
 
 int main(int argc, char** argv) {
-  const FloorOptions options = read_options(argc, argv, kProgram);
-  const UniqueFd signals = end_signals();
-  const UniqueFd listener = start_floor(options);
-  // SIGPIPE: writev knows no MSG_NOSIGNAL.
-  std::signal(SIGPIPE, SIG_IGN);
-  Workers workers;
-  workers.start([&] { std::make_unique<Fanout>(listener.get())->run(); });
-  announce(listener);
-  const int code = wait_for_end(signals.get());
-  workers.end();
-  return code;
+  return run_floor(argc, argv, kProgram, [](int, const UniqueFd& listener) {
+    // SIGPIPE: writev knows no MSG_NOSIGNAL.
+    std::signal(SIGPIPE, SIG_IGN);
+    std::make_unique<Fanout>(listener.get())->run();
+  });
 }

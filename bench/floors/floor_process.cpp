@@ -119,4 +119,19 @@ int wait_for_end(int signals) {
   return 1;
 }
 
+int run_floor(int argc, char** argv, const Program<FloorOptions>& program,
+              const std::function<void(int slot, const UniqueFd& listener)>& body) {
+  const FloorOptions options = read_options(argc, argv, program);
+  const UniqueFd signals = end_signals();
+  const UniqueFd listener = start_floor(options);
+  Workers workers;
+  for (int slot = 0; slot < options.workers; ++slot) {
+    workers.start([&] { body(slot, listener); });
+  }
+  announce(listener);
+  const int code = wait_for_end(signals.get());
+  workers.end();
+  return code;
+}
+
 }  // namespace mpb::bench

@@ -1,4 +1,4 @@
-// What both floor programs share outside their hot path: options, the listener, worker processes
+// What the floor programs share outside their hot path: options, the listener, worker processes
 // and their end.
 #pragma once
 
@@ -61,5 +61,10 @@ UniqueFd end_signals();
 /// Waits for one of them; the program's exit code: 0, or 1 and a line on stderr when a worker
 /// ended.
 int wait_for_end(int signals);
+
+/// The main function of a floor whose workers are all alike and need the listener only. `body` must
+/// not return.
+int run_floor(int argc, char** argv, const Program<FloorOptions>& program,
+              const std::function<void(int slot, const UniqueFd& listener)>& body);
 
 }  // namespace mpb::bench
