@@ -151,8 +151,8 @@ TEST(Streams, ManyOperatorsAreAnsweredOneAfterTheOther) {
 }
 
 TEST(Streams, ThePythonWorkerSaysThatItDoesNotKnow) {
-  const BrokerProcess broker(
-      {"--workers", "1", "--worker-program", MPB_SOURCE_DIR "/tests/integration/control_worker.py"});
+  const BrokerProcess broker({"--workers", "1", "--worker-program",
+                              MPB_SOURCE_DIR "/tests/integration/control_worker.py"});
   const json::object report = broker.request({{"command", "streams"}});
   EXPECT_EQ(report, json::parse(R"({"ok":true,"streams":[],"ignored":0})").as_object());
 }
