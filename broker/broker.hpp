@@ -73,8 +73,7 @@ class Broker final : private SupervisorOwner {
   Status request_drain(const DrainRequest& request);
   Status request_route(const PinRequest& request);
   boost::json::object request_workers(const WorkersRequest& request);
-  void request_list(const ListRequest& request, const Reply& reply);
-  void request_kick(const KickRequest& request, const Reply& reply);
+  void request_answers(const QuestionRequest& request, const Reply& reply);
   Result<std::vector<Warning>> request_vhost(const VhostRequest& request);
   /// Takes the place of what runs. An error has changed nothing.
   Status apply(Settings fresh);

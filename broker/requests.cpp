@@ -42,8 +42,7 @@ boost::json::object consent(const std::vector<Warning>& warnings) {
 /// What can be told of a service that ends, and the order to end at once.
 bool may_be_asked_while_stopping(const ControlRequest& request) {
   return std::holds_alternative<StatusRequest>(request) ||
-         std::holds_alternative<ListRequest>(request) ||
-         std::holds_alternative<KickRequest>(request) ||
+         std::holds_alternative<QuestionRequest>(request) ||
          std::holds_alternative<StopRequest>(request);
 }
 
@@ -90,8 +89,7 @@ void Broker::on_request(const boost::json::object& object, Reply reply) {
             reply(consent({}));
           },
           [&](const ReloadRequest&) { warn(reload()); },
-          [&](const ListRequest& list) { request_list(list, reply); },
-          [&](const KickRequest& kick) { request_kick(kick, reply); },
+          [&](const QuestionRequest& question) { request_answers(question, reply); },
           [&](const DrainRequest& drain) { tell(request_drain(drain)); },
           [&](const PinRequest& route) { tell(request_route(route)); },
           [&](const WorkersRequest& workers) { reply(request_workers(workers)); },
@@ -100,17 +98,9 @@ void Broker::on_request(const boost::json::object& object, Reply reply) {
       *request);
 }
 
-void Broker::request_list(const ListRequest& request, const Reply& reply) {
-  const bool asked = inquiries_.ask(std::string(request.list->name), {},
-                                    [reply](Inquiry& inquiry) { reply(inquiry.list_report()); });
-  if (!asked) reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
-}
-
-void Broker::request_kick(const KickRequest& request, const Reply& reply) {
-  const bool asked = inquiries_.ask(
-      "kick", request.stream,
-      [reply, stream = request.stream](Inquiry& inquiry) { reply(inquiry.kick_report(stream)); });
-  if (!asked) reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
+void Broker::request_answers(const QuestionRequest& request, const Reply& reply) {
+  if (inquiries_.ask(request.question, request.argument, reply)) return;
+  reply(refusal(unavailable_error(std::string(kTooManyQuestions))));
 }
 
 Status Broker::request_drain(const DrainRequest& request) {

@@ -8,7 +8,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-COMMON = ["common/base", "common/io", "common/log", "common/asio", "common/process",
+COMMON = ["common/answers", "common/base", "common/io", "common/log", "common/asio", "common/process",
           "common/config", "common/listen"]
 # What the files of a room may include, besides their own: rooms, or single files of them. Rooms
 # that are missing may be included by nobody, and include nothing.
@@ -21,6 +21,7 @@ ALLOWED = {
     "proto": [CLASSIFIER],
     "proto/rtmp": ["proto/base", CLASSIFIER, NOTICE],
     "common/base": ["proto/base"],
+    "common/answers": ["common/base", "proto/base", "proto/channel"],
     "common/io": ["common/base", "proto/channel"],
     "common/log": ["common/base", "common/io"],
     "common/asio": ["common/base", "common/io", "common/log"],

@@ -274,10 +274,7 @@ void Worker::read_counters(std::string& blocks) {
   worker.queue_high_water = link_ ? link_->channel().queue_high_water() : 0;
   const auto append = [&blocks]<class Counters>(channel::BlockKind kind, std::uint16_t number,
                                                 const Counters& counters) {
-    std::array<std::uint64_t, std::tuple_size_v<decltype(Counters::counters())>> values{};
-    std::ranges::transform(Counters::counters(), values.begin(),
-                           [&](const auto& counter) { return counters.*counter.value; });
-    channel::append_block(blocks, {kind, number, values});
+    channel::append_block(blocks, {kind, number, counter_values(counters)});
   };
   append(channel::BlockKind::kWorker, 0, worker);
   for (const auto& [number, listener] : listeners_) {
@@ -285,9 +282,9 @@ void Worker::read_counters(std::string& blocks) {
   }
 }
 
-std::string Worker::answer(std::string_view question, std::string_view argument) {
+AnswerContent Worker::answer(std::string_view question, std::string_view argument) {
   const WorkerEnvironment::Responder* responder = environment_.responder(std::string(question));
-  return responder != nullptr ? (*responder)(argument) : R"({"unknown":true})";
+  return responder != nullptr ? (*responder)(argument) : AnswerContent{.unknown = true};
 }
 
 /// What follows waits for the end of the turn: whoever has found it out is in the midst of

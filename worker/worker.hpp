@@ -69,7 +69,7 @@ class Worker final : private BrokerCommands {
   void on_drain(Duration deadline) override { drain(deadline); }
   Service* find_service(std::uint16_t listener) override;
   void read_counters(std::string& blocks) override;
-  std::string answer(std::string_view question, std::string_view argument) override;
+  AnswerContent answer(std::string_view question, std::string_view argument) override;
   void on_broker_gone(const Error& why) override;
 
   Status add_listener(const channel::Listen& message, UniqueFd socket);

@@ -1,9 +1,11 @@
 // The Environment as the worker and its own handlers have it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <typeindex>
 #include <utility>
 #include <vector>
@@ -17,6 +19,7 @@
 namespace mpb {
 
 class AsioHost;
+struct AnswerContent;
 
 /// The only kind of Environment in a worker.
 class WorkerEnvironment final : public Environment {
@@ -36,7 +39,9 @@ class WorkerEnvironment final : public Environment {
   [[nodiscard]] std::uint16_t slot() const override { return own_slot; }
   boost::asio::io_context& asio() override;
   void tell(const Notice& notice, int socket = -1) override;
-  void answer(std::string question, Responder responder) override {
+  /// Answers a question of the operator's ("streams", "kick"): see common/answers/record.hpp.
+  using Responder = std::function<AnswerContent(std::string_view argument)>;
+  void answer(std::string question, Responder responder) {
     responders_[std::move(question)] = std::move(responder);
   }
   /// Null: nobody here answers that.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "bench/floors/control_coroutine.hpp"
+#include "proto/control/classifier.hpp"
 #include "proto/control/control.hpp"
 #include "mpbroker/asio.hpp"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "broker/operator/inquiry.hpp"
 #include "common/config/option_values.hpp"
 #include "proto/channel/message.hpp"
 
@@ -86,7 +87,7 @@ Result<ControlRequest> read_kick(const Members& members) {
     return usage_error(
         fmt::format("'stream' must be VHOST/APP/STREAM, at most {} bytes", channel::kMaxArgument));
   }
-  return ControlRequest(KickRequest{*std::move(stream)});
+  return ControlRequest(QuestionRequest{"kick", *std::move(stream)});
 }
 
 Result<ControlRequest> read_drain(const Members& members) {
@@ -148,7 +149,7 @@ Result<ControlRequest> read_control_request(const json::object& request) {
   if (*command == "status") return ControlRequest(StatusRequest{});
   if (*command == "reload") return ControlRequest(ReloadRequest{});
   if (*command == "stop") return ControlRequest(StopRequest{});
-  if (const AnswerList* list = find_answer_list(*command)) return ControlRequest(ListRequest{list});
+  if (has_list(*command)) return ControlRequest(QuestionRequest{*command, {}});
   if (*command == "kick") return read_kick(members);
   if (*command == "drain") return read_drain(members);
   if (*command == "route") return read_route(members);

@@ -10,7 +10,6 @@
 
 #include <boost/json/object.hpp>
 
-#include "broker/operator/answer_list.hpp"
 #include "common/base/error.hpp"
 #include "common/config/settings.hpp"
 
@@ -20,13 +19,10 @@ struct StatusRequest {};
 struct ReloadRequest {};
 struct StopRequest {};
 
-/// "streams", "upstreams", "hooks": a list that workers answer.
-struct ListRequest {
-  const AnswerList* list = nullptr;
-};
-
-struct KickRequest {
-  std::string stream;  // VHOST/APP/STREAM
+/// What workers answer: "streams", "upstreams", "hooks", "kick".
+struct QuestionRequest {
+  std::string question;
+  std::string argument;  // of "kick": VHOST/APP/STREAM
 };
 
 struct DrainRequest {
@@ -50,9 +46,8 @@ struct VhostRequest {
   std::vector<std::string> unset;
 };
 
-using ControlRequest =
-    std::variant<StatusRequest, ReloadRequest, StopRequest, ListRequest, KickRequest, DrainRequest,
-                 PinRequest, WorkersRequest, VhostRequest>;
+using ControlRequest = std::variant<StatusRequest, ReloadRequest, StopRequest, QuestionRequest,
+                                    DrainRequest, PinRequest, WorkersRequest, VhostRequest>;
 
 /// A usage error names the member that is wrong and what it must be. Members that a request has no
 /// use for are ignored.

@@ -32,11 +32,12 @@ void Inquiries::ask_next() {
 }
 
 void Inquiries::begin(Pending pending) {
-  current_.emplace(Current{nonce_++, std::move(pending.done), Inquiry(pending.question), {}});
-  ask_({current_->nonce, pending.question, pending.argument}, current_->inquiry);
-  if (current_->inquiry.complete()) return finish();
+  current_.emplace(Current{
+      nonce_++, std::move(pending.done), make_inquiry(pending.question, pending.argument), {}});
+  ask_({current_->nonce, pending.question, pending.argument}, *current_->inquiry);
+  if (current_->inquiry->complete()) return finish();
   current_->timer = loop_.after(limit_, [this] {
-    current_->inquiry.give_up_all();
+    current_->inquiry->give_up_all();
     finish();
     ask_next();
   });
@@ -47,21 +48,21 @@ void Inquiries::finish() {
   loop_.cancel(current_->timer);
   Current finished = std::move(*current_);
   current_.reset();
-  finished.done(finished.inquiry);
+  finished.done(finished.inquiry->report());
 }
 
 void Inquiries::on_answer(Slot slot, const channel::Answer& piece) {
   if (!current_ || piece.nonce != current_->nonce) return;  // it came too late
-  current_->inquiry.on_answer(slot, piece);
-  if (!current_->inquiry.complete()) return;
+  current_->inquiry->on_answer(slot, piece);
+  if (!current_->inquiry->complete()) return;
   finish();
   ask_next();
 }
 
 void Inquiries::on_gone(Slot slot) {
-  if (!current_ || !current_->inquiry.expects(slot)) return;
-  current_->inquiry.give_up(slot);
-  if (!current_->inquiry.complete()) return;
+  if (!current_ || !current_->inquiry->expects(slot)) return;
+  current_->inquiry->give_up(slot);
+  if (!current_->inquiry->complete()) return;
   finish();
   ask_next();
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,7 +19,7 @@ class Inquiries {
   /// Sends the question to all workers, and tells the inquiry whose answer to expect and whose to
   /// give up.
   using Ask = std::function<void(const channel::Query&, Inquiry&)>;
-  using Done = std::function<void(Inquiry&)>;
+  using Done = std::function<void(boost::json::object report)>;
 
   /// `first_nonce` differs from those of the broker before this one. `limit`: for the answers of
   /// all workers to one question.
@@ -30,7 +31,7 @@ class Inquiries {
   /// From the next question on.
   void set_limit(Duration limit) { limit_ = limit; }
 
-  /// Calls `done` with the answers, perhaps at once: when all have come or at the limit, which
+  /// Calls `done` with the report, perhaps at once: when all have come or at the limit, which
   /// counts from when the workers are asked. False: too many questions wait already.
   bool ask(std::string question, std::string argument, Done done);
 
@@ -47,7 +48,7 @@ class Inquiries {
   struct Current {
     std::uint64_t nonce = 0;
     Done done;
-    Inquiry inquiry;
+    std::unique_ptr<Inquiry> inquiry;
     EventLoop::TimerId timer{};
   };
 

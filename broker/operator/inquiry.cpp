@@ -4,22 +4,124 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
 
 #include <boost/json/array.hpp>
+
+#include "broker/operator/entry_json.hpp"
+#include "broker/operator/entry_shares.hpp"
+#include "common/answers/record.hpp"
 
 namespace mpb {
 namespace {
 
 namespace json = boost::json;
 
-constexpr double kMaxTotal = 1e15;                   // of one worker: the sum is exact
-constexpr std::uint64_t kMaxKicked = 1'000'000'000;  // of one worker: the sum does not overflow
+template <class Entry>
+class ListInquiry : public Inquiry {
+ public:
+  [[nodiscard]] json::object report() const override {
+    std::vector<std::pair<const Entry*, Slot>> sorted;
+    for (const auto& [slot, share] : shares_.all()) {
+      for (const Entry& entry : share.entries) sorted.emplace_back(&entry, slot);
+    }
+    std::ranges::sort(
+        sorted, {}, [](const auto& entry) { return std::pair(entry.first->key(), entry.second); });
+    json::array entries;
+    entries.reserve(sorted.size());
+    for (const auto& [entry, slot] : sorted) {
+      json::object object = entry_object(*entry);
+      object.emplace("slot", slot);
+      entries.push_back(std::move(object));
+    }
+    json::object report{{"ok", true}, {Entry::kQuestion, std::move(entries)}};
+    put(report, totals_);
+    add_missing(report);
+    if (truncated_) report["truncated"] = true;
+    return report;
+  }
+
+ protected:
+  [[nodiscard]] const typename Entry::Totals& totals() const { return totals_; }
+
+ private:
+  /// Of a worker that has more to say.
+  struct Part {
+    EntryShare<Entry> share;
+    typename Entry::Totals totals;
+    bool truncated = false;
+  };
+
+  bool take(Slot slot, const channel::Answer& piece) override {
+    Part& part = parts_[slot];
+    take_values(part.totals, piece.totals);
+    return read_records<Entry>(piece.records, [&part](Entry entry) {
+      if (entry.named() && !part.share.add(std::move(entry))) part.truncated = true;
+    });
+  }
+
+  void end(Slot slot, bool whole) override {
+    const auto found = parts_.extract(slot);
+    if (found.empty() || !whole) return;
+    Part& part = found.mapped();
+    add(totals_, part.totals);
+    const bool all = shares_.keep(slot, std::move(part.share.entries));
+    truncated_ = truncated_ || part.truncated || !all;
+  }
+
+  std::map<Slot, Part> parts_;
+  EntryShares<Entry> shares_;
+  typename Entry::Totals totals_;
+  bool truncated_ = false;
+};
+
+class KickInquiry final : public ListInquiry<KickEntry> {
+ public:
+  explicit KickInquiry(std::string stream) : stream_(std::move(stream)) {}
+
+  [[nodiscard]] json::object report() const override {
+    json::object report{{"ok", totals().kicked > 0}};
+    if (totals().kicked > 0) {
+      put(report, totals());
+    } else {
+      std::string error = fmt::format("no such stream '{}'", stream_);
+      if (!missing().empty()) {
+        error += fmt::format(" (no answer from worker {})", fmt::join(missing(), ", "));
+      }
+      report["error"] = error;
+    }
+    add_missing(report);
+    return report;
+  }
+
+ private:
+  std::string stream_;
+};
+
+template <class Entry>
+std::unique_ptr<Inquiry> make_list() {
+  return std::make_unique<ListInquiry<Entry>>();
+}
+
+struct List {
+  std::string_view question;
+  std::unique_ptr<Inquiry> (*make)();
+};
+
+template <class... Entries>
+constexpr std::array<List, sizeof...(Entries)> lists_of() {
+  return {List{Entries::kQuestion, make_list<Entries>}...};
+}
+constexpr auto kLists = lists_of<StreamEntry, UpstreamEntry, HookEntry>();
 
 }  // namespace
 
 void Inquiry::give_up(Slot slot) {
   waiting_.erase(slot);
   missing_.insert(slot);
+  end(slot, false);
 }
 
 void Inquiry::give_up_all() {
@@ -29,46 +131,13 @@ void Inquiry::give_up_all() {
 void Inquiry::on_answer(Slot slot, const channel::Answer& piece) {
   const auto found = waiting_.find(slot);
   if (found == waiting_.end()) return;
-  const bool last = (piece.flags & channel::Answer::kLast) != 0;
-  if (!found->second.add(piece.text, last)) return give_up(slot);
-  if (!last) return;
-  AnswerContent content = std::move(found->second.content());
+  found->second += piece.records.size();
+  if (found->second > channel::kMaxAnswer) return give_up(slot);
+  const bool unknown = (piece.flags & channel::Answer::kUnknown) != 0;
+  if (!unknown && !take(slot, piece)) return give_up(slot);
+  if ((piece.flags & channel::Answer::kLast) == 0) return;
   waiting_.erase(found);
-  take(slot, std::move(content));
-}
-
-void Inquiry::take(Slot slot, AnswerContent content) {
-  if (!content.unknown && !content.kicked && !content.entries) return give_up(slot);
-  kicked_ += std::min(content.kicked.value_or(0), kMaxKicked);
-  truncated_ = truncated_ || content.truncated;
-  for (std::size_t i = 0; i < totals_.size(); ++i) {
-    totals_[i] += std::min(content.totals[i], kMaxTotal);
-  }
-  if (content.entries) keep(slot, *content.entries);
-}
-
-void Inquiry::keep(Slot slot, std::vector<AnswerEntry>& entries) {
-  Share& share = entries_[slot];
-  for (AnswerEntry& entry : entries) {
-    const std::size_t cost = share.cost + cost_of(entry);
-    while (!budget_.take(entry)) {
-      truncated_ = true;
-      if (!make_room(cost)) return;
-    }
-    share.cost = cost;
-    share.entries.push_back(std::move(entry));
-  }
-}
-
-bool Inquiry::make_room(std::size_t cost) {
-  const auto most =
-      std::ranges::max_element(entries_, {}, [](const auto& entry) { return entry.second.cost; });
-  if (most == entries_.end() || most->second.cost <= cost) return false;
-  Share& share = most->second;
-  budget_.give_back(share.entries.back());
-  share.cost -= cost_of(share.entries.back());
-  share.entries.pop_back();
-  return true;
+  end(slot, true);
 }
 
 void Inquiry::add_missing(json::object& report) const {
@@ -76,47 +145,14 @@ void Inquiry::add_missing(json::object& report) const {
   report["missing"] = json::array(missing_.begin(), missing_.end());
 }
 
-json::object Inquiry::list_report() {
-  std::vector<std::pair<const AnswerEntry*, Slot>> sorted;
-  for (const auto& [slot, share] : entries_) {
-    for (const AnswerEntry& entry : share.entries) sorted.emplace_back(&entry, slot);
-  }
-  std::ranges::sort(sorted, [this](const auto& a, const auto& b) {
-    for (std::size_t i = 0; i < list_->key; ++i) {
-      const int order = a.first->texts[i].compare(b.first->texts[i]);
-      if (order != 0) return order < 0;
-    }
-    return a.second < b.second;
-  });
-  json::array entries;
-  entries.reserve(sorted.size());
-  for (const auto& [entry, slot] : sorted) {
-    json::object object = entry_object(*list_, *entry);
-    object.emplace("slot", slot);
-    entries.push_back(std::move(object));
-  }
-  json::object report{{"ok", true}, {list_->name, std::move(entries)}};
-  for (std::size_t i = 0; i < totals_.size(); ++i) {
-    report[list_->totals[i]] = number_value(totals_[i]);
-  }
-  add_missing(report);
-  if (truncated_) report["truncated"] = true;
-  return report;
+bool has_list(std::string_view question) {
+  return std::ranges::find(kLists, question, &List::question) != kLists.end();
 }
 
-json::object Inquiry::kick_report(std::string_view stream) const {
-  json::object report{{"ok", kicked_ > 0}};
-  if (kicked_ > 0) {
-    report["kicked"] = kicked_;
-  } else {
-    std::string error = fmt::format("no such stream '{}'", stream);
-    if (!missing_.empty()) {
-      error += fmt::format(" (no answer from worker {})", fmt::join(missing_, ", "));
-    }
-    report["error"] = error;
-  }
-  add_missing(report);
-  return report;
+std::unique_ptr<Inquiry> make_inquiry(std::string_view question, std::string argument) {
+  const auto* const list = std::ranges::find(kLists, question, &List::question);
+  if (list != kLists.end()) return list->make();
+  return std::make_unique<KickInquiry>(std::move(argument));
 }
 
 }  // namespace mpb

@@ -3,20 +3,6 @@
 #include <algorithm>
 
 namespace mpb {
-namespace {
-
-/// What a worker of another build does not say stays as it was, or 0.
-template <class Counters>
-void take_block(const channel::List<std::uint64_t>& values, Counters& counters) {
-  auto value = values.begin();
-  for (const auto& counter : Counters::counters()) {
-    std::uint64_t& kept = counters.*counter.value;
-    const std::uint64_t least = counter.kind == CounterKind::kNow ? 0 : kept;
-    kept = std::clamp(value != values.end() ? *value++ : std::uint64_t{0}, least, kMostCounted);
-  }
-}
-
-}  // namespace
 
 void ReportedCounters::take_refusals(const channel::List<std::uint64_t>& values) {
   auto value = values.begin();
@@ -35,7 +21,7 @@ void ReportedCounters::take_listener(const channel::Block& block,
   if (!known) return;
   ListenerCounters& counters = ever[number];
   counters.listener = number;
-  take_block(block.counters, counters);
+  take_values(counters, block.counters);
   counters.clients = std::min(counters.clients, most);
   listeners.push_back(counters);
 }
@@ -47,7 +33,7 @@ void ReportedCounters::take(const channel::Pong& pong, const std::set<std::uint1
   channel::Block block;
   while (channel::next_block(rest, block)) {
     if (block.kind == channel::BlockKind::kWorker) {
-      take_block(block.counters, own);
+      take_values(own, block.counters);
       own.clients = std::min(own.clients, most);
       own.held = std::min(own.held, most);
     } else if (block.kind == channel::BlockKind::kRefusals) {

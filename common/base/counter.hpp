@@ -44,12 +44,26 @@ struct Counter : CounterInfo {
 /// The most that is counted; JSON bears it.
 inline constexpr std::uint64_t kMostCounted = 1ULL << 53U;
 
+/// In the order of the list, as they lie on the channel.
 template <class Block>
-constexpr auto counter_names() {
+constexpr auto counter_values(const Block& block) {
   constexpr auto kCounters = Block::counters();
-  std::array<std::string_view, kCounters.size()> names;
-  std::ranges::transform(kCounters, names.begin(), &CounterInfo::name);
-  return names;
+  std::array<std::uint64_t, kCounters.size()> values{};
+  std::ranges::transform(kCounters, values.begin(),
+                         [&block](const auto& counter) { return block.*counter.value; });
+  return values;
+}
+
+/// Of values as another process tells them, which may end after any: what is only counted stays as
+/// it was where less is told, the rest is 0.
+template <class Block, class Values>
+void take_values(Block& block, const Values& values) {
+  auto value = values.begin();
+  for (const auto& counter : Block::counters()) {
+    std::uint64_t& kept = block.*counter.value;
+    const std::uint64_t least = counter.kind == CounterKind::kNow ? 0 : kept;
+    kept = std::clamp(value != values.end() ? *value++ : std::uint64_t{0}, least, kMostCounted);
+  }
 }
 
 /// Neither may be above kMostCounted.

@@ -2,10 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <string>
-#include <string_view>
 #include <typeindex>
 
 #include "mpbroker/notice.hpp"
@@ -49,11 +46,6 @@ class Environment {
   /// for each vhost and reason. Keys and other secrets are not among what is told. `socket`: the
   /// client's, for its address when the notice has none.
   virtual void tell(const Notice& notice, int socket = -1) = 0;
-
-  /// Answers a question of the operator's ("streams", "kick"): gives JSON text. See
-  /// docs/channel-protocol.md, Query.
-  using Responder = std::function<std::string(std::string_view argument)>;
-  virtual void answer(std::string question, Responder responder) = 0;
 
  protected:
   ~Environment() = default;

@@ -157,6 +157,12 @@ bool are_keys(std::string_view keys) {
   return keys.empty();
 }
 
+bool are_records(std::string_view records) {
+  std::string_view record;
+  while (next_record(records, record)) continue;
+  return records.empty();
+}
+
 bool are_nacks(const List<NackEntry>& entries) {
   return std::all_of(entries.begin(), entries.end(), [](const NackEntry& entry) {
     return entry.reason >= NackReason::kFull && entry.reason <= NackReason::kLoop;

@@ -26,8 +26,7 @@ inline constexpr std::size_t kMaxName = 255;
 /// Of Listen::prefix_from: an IPv6 address, and how many of its bits count.
 inline constexpr std::size_t kNetworkEntry = 17;
 inline constexpr std::size_t kMaxArgument = 4096;
-inline constexpr std::size_t kMaxAnswerPiece = 64 * 1024;
-/// All pieces of one answer together.
+/// The records of all pieces of one answer together.
 inline constexpr std::size_t kMaxAnswer = 16 * 1024 * 1024;
 /// Senders put at most this many entries into one list message.
 inline constexpr std::size_t kMaxListEntries = 1024;
@@ -108,6 +107,7 @@ bool next_block(std::string_view& blocks, Block& block);
 // Whether what a message holds is whole.
 bool are_blocks(std::string_view blocks);
 bool are_keys(std::string_view keys);
+bool are_records(std::string_view records);
 bool are_nacks(const List<NackEntry>& entries);
 
 /// A client on its way: what the next worker must know, beside its descriptor. Lies in a Handoff as

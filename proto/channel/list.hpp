@@ -1,4 +1,4 @@
-// Lists within channel messages, as views of their bytes: entries of one size, and keys.
+// Lists within channel messages, as views of their bytes: entries of one size, keys, and records.
 #pragma once
 
 #include <concepts>
@@ -86,8 +86,14 @@ struct KeyEntry {
 void append_key(std::string& keys, const KeyEntry& entry);
 /// Takes the first entry off `keys`; false at the end, and where the rest is broken.
 bool next_key(std::string_view& keys, KeyEntry& entry);
-/// Takes whole entries of at most about kKeyBatch bytes off the front of `keys`.
-inline constexpr std::size_t kKeyBatch = 32 * 1024;
+
+/// A record is a u32, how many bytes it has, and these. Takes the first off `records`; false at the
+/// end, and where the rest is broken.
+bool next_record(std::string_view& records, std::string_view& record);
+
+// Take whole entries of at most about kBatch bytes off the front.
+inline constexpr std::size_t kBatch = 32 * 1024;
 std::string_view take_key_batch(std::string_view& keys);
+std::string_view take_record_batch(std::string_view& records);
 
 }  // namespace mpb::channel

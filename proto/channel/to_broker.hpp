@@ -60,19 +60,23 @@ struct Pong {
   }
 };
 
-/// A piece of the JSON text that answers a Query.
+/// A piece of what answers a Query.
 struct Answer {
   static constexpr Type kType = Type::kAnswer;
   static constexpr std::uint16_t kLast = 1;
-  std::uint64_t nonce = 0;  // the Query's
+  static constexpr std::uint16_t kUnknown = 2;  // is the question to this worker
+  std::uint64_t nonce = 0;                      // the Query's
   std::uint16_t flags = 0;
-  std::string_view text;
+  List<std::uint64_t> totals;  // beside the list; the same in each piece
+  std::string_view records;    // whole ones: see next_record()
 
   template <class M, class Io>
   static void walk(M& m, Io& io) {
     io.id(m.nonce);
     io.flags(m.flags);
-    io.text(m.text, kMaxAnswerPiece, "piece of an answer too long");
+    io.list(m.totals);
+    io.text(m.records, kMaxPayload, "");
+    io.check(are_records(m.records), "Answer with a broken record");
   }
 };
 

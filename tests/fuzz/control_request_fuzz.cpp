@@ -22,8 +22,8 @@ namespace {
 
 using namespace mpb;  // NOLINT(*-build-using-namespace)
 
-void check(const KickRequest& kick) {
-  MPB_FUZZ_REQUIRE(kick.stream.size() <= channel::kMaxArgument);
+void check(const QuestionRequest& question) {
+  MPB_FUZZ_REQUIRE(question.argument.size() <= channel::kMaxArgument);
 }
 void check(const DrainRequest& drain) {
   MPB_FUZZ_REQUIRE(drain.slot < kMaxWorkers);

@@ -18,11 +18,24 @@ def claim(number):
 
 
 def datagram(kind, payload=b"", number=0, flags=0):
-    return struct.pack("<BBHIQ", 1, kind, flags, len(payload), number) + payload
+    return struct.pack("<BBHIQ", 2, kind, flags, len(payload), number) + payload
 
 
-def client(fixed, key, state, prefix):
-    return fixed + struct.pack("<HHI", len(key), len(state), len(prefix)) + key + state + prefix
+def text(data):
+    """A text, list or record: its length before it."""
+    return struct.pack("<I", len(data)) + data
+
+
+def texts(*parts):
+    return b"".join(map(text, parts))
+
+
+def numbers(*values):
+    return text(struct.pack(f"<{len(values)}Q", *values))
+
+
+def client(*parts):
+    return struct.pack("<HHBB2x", 1, 2, 3, 1) + texts(*parts)
 
 
 def key(epoch, space, name):
@@ -76,43 +89,48 @@ CONTROL = {
 }
 
 KEYS = key(1, 2, b"room") + key(3, 4, b"")
+STREAM = texts(b"a.test", b"live", b"s", b"192.0.2.1:5", b"avc1", b"mp4a") + struct.pack(
+    "<QQdddQQQQQQ", 1280, 720, 29.97, 2500.5, 5000, 2, 3, 1, 60, 70, 8)
+UPSTREAM = texts(b"a.test", b"192.0.2.1:1935", b"no") + numbers(4, 3, 5, 2) + b"\x01\x00"
+HOOK = texts(b"a:80", b"open") + numbers(1, 2, 3, 4, 5, 6, 7, 8)
 MESSAGE = {
-    "configure": datagram(0x01, struct.pack("<HH9IQQI", *range(1, 15))),
-    "listen": datagram(0x02, struct.pack("<HHHH", 1, 4, 7, 4) + b"maincontrolecho", 7, 1),
-    "listen_networks": datagram(
-        0x02, struct.pack("<HHHH", 1, 1, 4, 0) + b"rrtmp" + bytes(16) + b"\0" + bytes(16) + b"\xff", 7, 8
-    ),
-    "unlisten": datagram(0x03, number=7),
+    "configure": datagram(0x01, struct.pack("<HHH2xI", 2, 2, 1, 64) + numbers(*range(11))),
+    "listen": datagram(0x02, struct.pack("<HH", 7, 4) + texts(b"main", b"control", b"echo", b""), flags=1),
+    "listen_networks": datagram(0x02, struct.pack("<HH", 7, 1) + texts(
+        b"r", b"rtmp", b"", bytes(16) + b"\0" + bytes(16) + b"\xff"), flags=8),
+    "unlisten": datagram(0x03, struct.pack("<H", 7)),
     "start": datagram(0x04),
-    "deliver": datagram(0x05, client(struct.pack("<QHHIH6x", 1, 2, 3, 4, 5), b"k", b"s", b"p"), 9),
-    "keep": datagram(0x06, struct.pack("<QQI4x", 1, 2, 3) * 2),
-    "settled": datagram(0x07, struct.pack("<QQ", 1, 2)),
-    "nack": datagram(0x08, struct.pack("<QB7x", 1, 1) + struct.pack("<QB7x", 2, 7)),
-    "own": datagram(0x09, KEYS),
-    "disown": datagram(0x0A, KEYS),
+    "deliver": datagram(0x05, struct.pack("<QIH2x", 1, 2, 3) + client(b"k", b"s", b"p"), 9, 1),
+    "keep": datagram(0x06, text(struct.pack("<QQI4x", 1, 2, 3) * 2)),
+    "settled": datagram(0x07, numbers(1, 2)),
+    "nack": datagram(0x08, text(struct.pack("<QB7x", 1, 1) + struct.pack("<QB7x", 2, 7))),
+    "own": datagram(0x09, text(KEYS)),
+    "disown": datagram(0x0A, text(KEYS)),
     "drain": datagram(0x0B, struct.pack("<I", 5000)),
     "ping": datagram(0x0C, number=3),
     "resync": datagram(0x0D),
-    "query": datagram(0x0F, struct.pack("<H", 7) + b"streams", 5),
-    "query_argument": datagram(0x0F, struct.pack("<H", 4) + b"kicka.test/live/s", 6),
-    "vhosts": datagram(0x0E, b"[vhost a.test]\nlatency = merge:350ms\n", flags=3),
-    "vhosts_empty": datagram(0x0E, flags=3),
-    "vhosts_removed": datagram(0x0E, b"a.test\n", flags=15),
-    "ready": datagram(0x11, struct.pack("<I", 4711)),
-    "ready_changes": datagram(0x11, struct.pack("<I", 4711), flags=1),
-    "handoff": datagram(0x12, client(struct.pack("<HHB3x", 1, 2, 3), b"key", b"st", b"prefix"), 9),
-    "ack": datagram(0x13, struct.pack("<IIQQ", 1, 2, 3, 4)),
-    "idle": datagram(0x15, KEYS),
+    "query": datagram(0x0F, texts(b"streams", b""), 5),
+    "query_argument": datagram(0x0F, texts(b"kick", b"a.test/live/s"), 6),
+    "vhosts": datagram(0x0E, text(b"[vhost a.test]\nlatency = merge:350ms\n"), flags=3),
+    "vhosts_empty": datagram(0x0E, text(b""), flags=3),
+    "vhosts_removed": datagram(0x0E, text(b"a.test\n"), flags=15),
+    "ready": datagram(0x11, struct.pack("<IH", 4711, 2)),
+    "handoff": datagram(0x12, client(b"key", b"st", b"prefix"), 9),
+    "ack": datagram(0x13, struct.pack("<II", 1, 2) + numbers(3, 4)),
+    "idle": datagram(0x15, text(KEYS)),
     "load": datagram(0x16, struct.pack("<II", 1, 2)),
-    "pong": datagram(0x17, struct.pack("<QQ", 1, 2), 3),
-    "pong_refusals": datagram(0x17, struct.pack("<QQQQ", 2, 5, 6, 7), 3, 1),
-    "notice": datagram(
-        0x1A, struct.pack("<BBBxI5H2x", 3, 1, 2, 9, 11, 6, 4, 1, 1) + b"192.0.2.1:5a.testlivesk"),
-    "resync_report": datagram(
-        0x18, struct.pack("<IIIIQQH6x", 1, 2, 1, 1, 3, 4, 5) + KEYS, flags=1),
-    "answer": datagram(0x19, b'{"streams":[{"vhost":"a.test"', 5),
-    "answer_last": datagram(0x19, b'{"unknown":true}', 5, 1),
-    "version": b"\x02" + datagram(0x0C)[1:],
+    "pong": datagram(0x17, text(struct.pack("<HH", 1, 0) + numbers(1, 2)
+                                + struct.pack("<HH", 2, 0) + numbers(5, 6, 7)
+                                + struct.pack("<HH", 3, 7) + numbers(8)), 3),
+    "notice": datagram(0x1A, struct.pack("<BBBxI", 3, 1, 2, 9) + texts(
+        b"192.0.2.1:5", b"a.test", b"live", b"s", b"k")),
+    "resync_report": datagram(0x18, struct.pack("<II", 1, 2) + numbers(3) + text(
+        struct.pack("<QH6x", 4, 5)) + text(KEYS), flags=1),
+    "answer": datagram(0x19, numbers(9) + text(texts(STREAM, STREAM + b"newer", STREAM[:18])), 5),
+    "answer_upstreams": datagram(0x19, numbers(4, 1) + text(texts(UPSTREAM, b"")), 5, 1),
+    "answer_hooks": datagram(0x19, numbers() + text(texts(HOOK)), 5, 1),
+    "answer_unknown": datagram(0x19, texts(b"", b""), 5, 3),
+    "version": b"\x03" + datagram(0x0C)[1:],
     "cut": datagram(0x11, b"ab"),
 }
 

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "common/answers/record.hpp"
 #include "proto/channel/encode.hpp"
 #include "tests/hostile/attack.hpp"
 
@@ -9,24 +10,25 @@ using namespace std::string_literals;
 
 namespace {
 
-std::string piece(std::uint64_t nonce, std::string_view text, bool last) {
+std::string piece(std::uint64_t nonce, std::string_view records, bool last) {
   std::string datagram;
-  channel::encode(datagram,
-                  channel::Answer{nonce, last ? channel::Answer::kLast : std::uint16_t{0}, text});
+  channel::encode(
+      datagram,
+      channel::Answer{nonce, last ? channel::Answer::kLast : std::uint16_t{0}, {}, records});
   return datagram;
 }
 
-bool send_answer(Rogue& rogue, std::uint64_t nonce, std::string_view text, bool last = true) {
-  return rogue.send(piece(nonce, text, last));
+bool send_answer(Rogue& rogue, std::uint64_t nonce, std::string_view records = {},
+                 bool last = true) {
+  return rogue.send(piece(nonce, records, last));
 }
 
-/// In pieces as long as they may be.
-void send_long_answer(Rogue& rogue, std::uint64_t nonce, std::string_view text) {
-  while (text.size() > channel::kMaxAnswerPiece) {
-    if (!send_answer(rogue, nonce, text.substr(0, channel::kMaxAnswerPiece), false)) return;
-    text.remove_prefix(channel::kMaxAnswerPiece);
+/// In pieces of whole records, but for what is broken.
+void send_long_answer(Rogue& rogue, std::uint64_t nonce, std::string_view records) {
+  while (records.size() > channel::kBatch) {
+    if (!send_answer(rogue, nonce, channel::take_record_batch(records), false)) return;
   }
-  send_answer(rogue, nonce, text);
+  send_answer(rogue, nonce, records);
 }
 
 template <class Make>
@@ -36,8 +38,8 @@ void answer_all_with(Rogue& rogue, Make make) {
 
 void answer_twice(Rogue& rogue) {
   rogue.on_query = [&rogue](std::uint64_t nonce) {
-    send_answer(rogue, nonce, "{}");
-    send_answer(rogue, nonce, "{}");
+    send_answer(rogue, nonce);
+    send_answer(rogue, nonce);
   };
 }
 
@@ -45,61 +47,58 @@ void answer_twice(Rogue& rogue) {
 void answer_late(Rogue& rogue) {
   static std::uint64_t owed = 0;
   rogue.on_query = [&rogue](std::uint64_t nonce) {
-    if (owed != 0) send_answer(rogue, owed, R"({"streams":[]})");
+    if (owed != 0) send_answer(rogue, owed);
     owed = nonce;
   };
 }
 
-/// Blanks, far beyond the limit, and no end.
+std::string record_of(std::string_view columns) {
+  std::string record;
+  append_le(record, static_cast<std::uint32_t>(columns.size()));
+  return record.append(columns);
+}
+
+std::string as_many_as_may_be(std::string_view record) {
+  std::string records;
+  while (records.size() + record.size() <= channel::kMaxAnswer) records += record;
+  return records;
+}
+
+std::string many_streams(const StreamEntry& stream) {
+  std::string record;
+  append_record(record, stream);
+  return as_many_as_may_be(record);
+}
+
+/// Far beyond the limit, and no end.
 void answer_endlessly(Rogue& rogue) {
   rogue.on_query = [&rogue](std::uint64_t nonce) {
-    const std::string blanks(channel::kMaxAnswerPiece, ' ');
-    for (int i = 0; i < 1000; ++i) send_answer(rogue, nonce, blanks, false);
+    const std::string longest = record_of(std::string(channel::kMaxPayload - 12, ' '));
+    for (int i = 0; i < 1000; ++i) send_answer(rogue, nonce, longest, false);
   };
 }
 
 void answer_in_tiny_pieces(Rogue& rogue) {
   rogue.on_query = [&rogue](std::uint64_t nonce) {
     // Made before: to be too fast is the point.
-    const std::array<std::string, 2> pieces{piece(nonce, "", false), piece(nonce, " ", false)};
+    const std::array<std::string, 2> pieces{piece(nonce, "", false),
+                                            piece(nonce, record_of(""), false)};
     for (std::size_t i = 0; i < 400'000; ++i) {
       if (!rogue.send(pieces[i % 2])) return;
     }
   };
 }
 
-std::string repeated(std::string_view begin, std::string_view item, std::string_view end) {
-  std::string text(begin);
-  while (text.size() + item.size() + end.size() + 1 < channel::kMaxAnswer) {
-    if (text.size() > begin.size()) text += ',';
-    text += item;
-  }
-  return text.append(end);
-}
-
-std::string smallest_streams() {
-  return repeated(R"({"streams":[)", R"({"vhost":"v","app":"a","stream":"s"})", "]}");
-}
-
 std::string longest_names() {
-  std::string name;
-  for (int i = 0; i < 4096; ++i) name += "\\u0001";
-  return repeated(R"({"streams":[)",
-                  R"({"vhost":")" + name + R"(","app":")" + name + R"(","stream":")" + name + "\"}",
-                  "]}");
+  const std::string name(kMaxColumnText, '\x01');
+  return many_streams({.vhost = name, .app = name, .stream = name});
 }
 
-std::string most_values() {
-  return repeated(R"({"x":[)", "[],{},0,\"\"", "]}");
-}
-
-std::string deepest() {
-  return std::string(channel::kMaxAnswer, '[');
-}
+const std::string kStream = record_of("\1\0\0\0v\1\0\0\0a\1\0\0\0s"s);
 
 /// Without a Query.
 void answer_unasked(Rogue& rogue) {
-  send_answer(rogue, 12'345, "{}");
+  send_answer(rogue, 12'345);
 }
 
 void say_query(Rogue& rogue) {
@@ -117,12 +116,25 @@ constexpr Attack kAttacks[] = {
     {"answer-late", Stage::kOnline, answer_late},
     {"answer-endlessly", Stage::kOnline, answer_endlessly},
     {"answer-in-tiny-pieces", Stage::kOnline, answer_in_tiny_pieces},
+    // Each begins with a stream that could be shown.
     {"answer-broken", Stage::kOnline,
-     [](Rogue& r) { answer_all_with(r, [] { return "{\"streams\":[}\xff\0"s; }); }},
-    {"answer-deepest", Stage::kOnline, [](Rogue& r) { answer_all_with(r, deepest); }},
-    {"answer-most-values", Stage::kOnline, [](Rogue& r) { answer_all_with(r, most_values); }},
+     [](Rogue& r) { answer_all_with(r, [] { return kStream + record_of("\1\0\0\0v\xff"s); }); }},
+    {"answer-huge-text", Stage::kOnline,
+     [](Rogue& r) {
+       answer_all_with(r, [] { return kStream + record_of("\xff\xff\xff\xffv"s); });
+     }},
+    {"answer-absurd-number", Stage::kOnline,
+     [](Rogue& r) {
+       answer_all_with(r, [] { return many_streams({.vhost = "v", .app = "a", .fps = -1e300}); });
+     }},
+    {"answer-cut-record", Stage::kOnline,
+     [](Rogue& r) { answer_all_with(r, [] { return kStream + "\xff\xff\xff\xffv"s; }); }},
+    {"answer-without-names", Stage::kOnline,
+     [](Rogue& r) { answer_all_with(r, [] { return as_many_as_may_be(record_of("")); }); }},
     {"answer-smallest-streams", Stage::kOnline,
-     [](Rogue& r) { answer_all_with(r, smallest_streams); }},
+     [](Rogue& r) {
+       answer_all_with(r, [] { return many_streams({.vhost = "v", .app = "a", .stream = "s"}); });
+     }},
     {"answer-longest-names", Stage::kOnline, [](Rogue& r) { answer_all_with(r, longest_names); }},
 };
 

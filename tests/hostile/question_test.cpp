@@ -82,20 +82,36 @@ TEST(HostileAnswer, ComingTooLateIsNoViolation) {
   expect_left_out("answer-late");
 }
 
-TEST(HostileAnswer, NotBeingJson) {
+TEST(HostileAnswer, WithABrokenColumn) {
   expect_left_out("answer-broken");
 }
 
-TEST(HostileAnswer, NestedDeeply) {
-  expect_left_out("answer-deepest");
+TEST(HostileAnswer, WithATextBeyondAllBounds) {
+  expect_left_out("answer-huge-text");
+}
+
+TEST(HostileAnswer, WithAbsurdNumbers) {
+  expect_left_out("answer-absurd-number");
 }
 
 TEST(HostileAnswer, WithoutEnd) {
   expect_left_out("answer-endlessly");
 }
 
-TEST(HostileAnswer, OfVeryManyValues) {
-  expect_left_out("answer-most-values");
+TEST(HostileAnswer, WithACutRecord) {
+  expect_ejected("answer-cut-record", "broken record");
+}
+
+TEST(HostileAnswer, OfVeryManyStreamsWithoutNames) {
+  Siege siege({.attacks = "1=answer-without-names", .arguments = kPatient});
+  siege.begin();
+  EXPECT_TRUE(siege.await_done());
+  for (int i = 0; i < 3; ++i) {
+    const json::object report = streams(siege);
+    EXPECT_TRUE(report.at("streams").as_array().empty());
+    EXPECT_FALSE(report.contains("missing"));
+  }
+  siege.expect_unharmed();
 }
 
 TEST(HostileAnswer, OfVeryManyStreams) {

@@ -149,7 +149,13 @@ class MessageProperty : public test::SeededTest {
           encode(out, Query{any<U64>(), "q" + name.substr(0, kMaxName - 1), protocol});
         },
         [&] {
-          encode(out, Answer{any<U64>(), any<U16>(), handler});
+          std::string records;
+          for (const std::string& record : {name, protocol, handler}) {
+            append_le(records, static_cast<U32>(record.size()));
+            records += record;
+          }
+          const std::vector<U64> totals = ids();
+          encode(out, Answer{any<U64>(), any<U16>(), totals, records});
         },
         [&] {
           encode(out, Ready{any<U32>(), any<U16>()});

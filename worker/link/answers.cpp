@@ -3,7 +3,6 @@
 #include <string_view>
 #include <utility>
 
-#include "common/log/log.hpp"
 #include "proto/channel/encode.hpp"
 #include "proto/channel/message.hpp"
 
@@ -14,12 +13,8 @@ constexpr std::size_t kPiecesPerTurn = 8;
 
 }  // namespace
 
-void Answers::add(std::uint64_t nonce, std::string text) {
-  if (text.size() > channel::kMaxAnswer) {
-    log_warning("answer.too_long")("bytes", text.size())("limit", channel::kMaxAnswer);
-    text = R"({"error":"the answer is too long"})";
-  }
-  pending_.push_back({nonce, std::move(text)});
+void Answers::add(std::uint64_t nonce, AnswerContent content) {
+  pending_.push_back({nonce, std::move(content)});
 }
 
 void Answers::pump() {
@@ -34,13 +29,14 @@ void Answers::pump() {
 
 void Answers::send_piece() {
   Pending& answer = pending_.front();
-  const auto piece = std::string_view(answer.text).substr(answer.sent, channel::kMaxAnswerPiece);
-  answer.sent += piece.size();
-  const bool last = answer.sent == answer.text.size();
+  std::string_view rest = std::string_view(answer.content.records).substr(answer.sent);
+  channel::Answer piece{answer.nonce, 0, answer.content.totals, channel::take_record_batch(rest)};
+  answer.sent += piece.records.size();
+  const bool last = rest.empty();
+  if (last) piece.flags |= channel::Answer::kLast;
+  if (answer.content.unknown) piece.flags |= channel::Answer::kUnknown;
   datagram_.clear();
-  channel::encode(
-      datagram_,
-      channel::Answer{answer.nonce, last ? channel::Answer::kLast : std::uint16_t{0}, piece});
+  channel::encode(datagram_, piece);
   // A channel that does not take it tells of its end itself.
   (void)channel_.send(datagram_, -1, Order::kFree);
   if (last) pending_.pop_front();

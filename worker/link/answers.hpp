@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 
+#include "common/answers/record.hpp"
 #include "common/io/channel.hpp"
 #include "common/io/event_loop.hpp"
 
@@ -15,16 +16,15 @@ class Answers {
  public:
   Answers(EventLoop& loop, Channel& channel) : loop_(loop), channel_(channel) {}
 
-  /// `text`: JSON. One over channel::kMaxAnswer bytes is replaced by an error.
-  void add(std::uint64_t nonce, std::string text);
+  void add(std::uint64_t nonce, AnswerContent content);
   /// At the end of a turn: sends what the broker has room for; the rest follows in later turns.
   void pump();
 
  private:
   struct Pending {
     std::uint64_t nonce = 0;
-    std::string text;
-    std::size_t sent = 0;
+    AnswerContent content;
+    std::size_t sent = 0;  // of the records, in bytes
   };
   void send_piece();
 

@@ -214,7 +214,7 @@ void BrokerLink::send_resync_report() {
   };
   worker_.keys.for_each_owned([&](const KeyState& key) {
     channel::append_key(owned, {key.epoch, key.space, key.key});
-    if (owned.size() >= channel::kKeyBatch) send_owned(0);
+    if (owned.size() >= channel::kBatch) send_owned(0);
   });
   send_owned(channel::ResyncReport::kLast);
 }

@@ -32,8 +32,8 @@ class BrokerCommands {
   virtual Service* find_service(std::uint16_t listener) = 0;
   /// Appends `blocks` of counters, as Pong has them.
   virtual void read_counters(std::string& blocks) = 0;
-  /// The JSON text that answers a Query.
-  virtual std::string answer(std::string_view question, std::string_view argument) = 0;
+  /// To a Query.
+  virtual AnswerContent answer(std::string_view question, std::string_view argument) = 0;
   virtual void on_broker_gone(const Error& why) = 0;
 
  protected:

@@ -12,12 +12,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "common/base/counter_json.hpp"
+#include "common/answers/record.hpp"
 #include "common/config/http_url.hpp"
 #include "common/log/log.hpp"
 #include "proto/rtmp/ip_address.hpp"
@@ -145,7 +144,7 @@ Hooks::Hooks(WorkerEnvironment& environment)
       names_(environment.shared<NameResolver>()),
       server_id_(host_name()),
       reports_(kReportInterval, kMaxReportedUrls) {
-  environment.answer("hooks", [this](std::string_view) { return report(); });
+  environment.answer("hooks", [this](std::string_view) { return content_of(report()); });
 }
 
 Hooks::~Hooks() {
@@ -399,19 +398,17 @@ void Hooks::count(const std::string& server, std::uint64_t HookCounters::*counte
   ++(known->second.*counter);
 }
 
-std::string Hooks::report() const {
-  json::array list;
+Listing<HookEntry> Hooks::report() const {
+  Listing<HookEntry> list;
   for (const auto& [server, counted] : by_server_) {
     const HookQueue::ServerState state = queue_.state_of(server);
     HookCounters counters = counted;
     counters.under_way = state.under_way;
     counters.waiting = state.waiting;
     counters.failures = state.breaker.failures();
-    json::object entry{{"server", server}, {"state", to_string(state.breaker.state())}};
-    put(entry, counters);
-    list.push_back(std::move(entry));
+    list.entries.push_back({server, std::string(to_string(state.breaker.state())), counters});
   }
-  return json::serialize(json::object{{"hooks", std::move(list)}});
+  return list;
 }
 
 void Hooks::report_failure(const Request& request, std::string_view why, bool let_in) {

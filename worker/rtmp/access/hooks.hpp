@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/base/counters.hpp"
+#include "common/answers/entries.hpp"
 #include "common/base/keyed_map.hpp"
 #include "common/config/vhost_settings.hpp"
 #include "common/io/event_loop.hpp"
@@ -114,7 +114,7 @@ class Hooks final {
   void take(Place& place, const HttpReply& reply);
   void give_up(std::uint64_t ticket);
   void count(const std::string& server, std::uint64_t HookCounters::*counter);
-  [[nodiscard]] std::string report() const;
+  [[nodiscard]] Listing<HookEntry> report() const;
   void report_failure(const Request& request, std::string_view why, bool let_in);
   void write(const FailureReports::Line& line);
   void report_later();

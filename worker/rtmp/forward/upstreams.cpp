@@ -2,10 +2,7 @@
 
 #include <algorithm>
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
-
+#include "common/answers/record.hpp"
 #include "common/log/log.hpp"
 
 namespace mpb::rtmp {
@@ -20,7 +17,7 @@ Upstreams::Upstreams(WorkerEnvironment& environment)
       names(environment.shared<NameResolver>()),
       random(std::random_device{}()),
       environment_(environment) {
-  environment.answer("upstreams", [this](std::string_view) { return report(); });
+  environment.answer("upstreams", [this](std::string_view) { return content_of(report()); });
 }
 
 std::shared_ptr<UpstreamSet> Upstreams::of(const Settings& settings) {
@@ -72,26 +69,26 @@ void Upstreams::note_unserved(std::string_view vhost, std::string_view why) {
   unserved_at_log_ = unserved_;
 }
 
-std::string Upstreams::report() const {
-  boost::json::array list;
+Listing<UpstreamEntry> Upstreams::report() const {
+  Listing<UpstreamEntry> list{.totals = {clients_, unserved_}};
   for (const auto& [section, entry] : entries_) {
     if (!is_configured(section)) continue;
     for (std::size_t number = 0; number < entry.set->members().size(); ++number) {
       const UpstreamSet::Member& member = entry.set->members()[number];
-      boost::json::object& item = list.emplace_back(boost::json::object{}).as_object();
-      item["vhost"] = section;
-      item["address"] = member.upstream.address;
-      item["why"] = member.why;
-      item["clients"] = *member.clients;
-      item["backup"] = member.upstream.backup;
-      item["out"] = entry.set->is_out(number, loop.now());
-      item["failures_in_a_row"] = member.failures;
-      item["served"] = member.served;
-      item["failed"] = member.failed;
+      list.entries.push_back({
+          .vhost = section,
+          .address = member.upstream.address,
+          .why = member.why,
+          .counters = {.clients = *member.clients,
+                       .served = member.served,
+                       .failed = member.failed,
+                       .failures = member.failures},
+          .backup = member.upstream.backup,
+          .out = entry.set->is_out(number, loop.now()),
+      });
     }
   }
-  return boost::json::serialize(
-      boost::json::object{{"upstreams", list}, {"clients", clients_}, {"unserved", unserved_}});
+  return list;
 }
 
 }  // namespace mpb::rtmp

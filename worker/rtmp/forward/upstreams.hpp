@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/answers/entries.hpp"
 #include "common/base/keyed_map.hpp"
 #include "worker/names/name_resolver.hpp"
 #include "worker/rtmp/forward/splice_path.hpp"
@@ -56,7 +57,7 @@ class Upstreams {
 
   [[nodiscard]] bool is_configured(const std::string& section) const;
   void forget_unused();
-  [[nodiscard]] std::string report() const;
+  [[nodiscard]] Listing<UpstreamEntry> report() const;
 
   WorkerEnvironment& environment_;
   KeyedMap<std::string, Entry> entries_;  // by the name of the section

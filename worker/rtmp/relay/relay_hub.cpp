@@ -6,10 +6,7 @@
 #include <new>
 #include <utility>
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
-
+#include "common/answers/record.hpp"
 #include "common/base/utf8.hpp"
 #include "common/log/log.hpp"
 #include "worker/clients/memory_reserve.hpp"
@@ -66,9 +63,10 @@ RelayHub::RelayHub(WorkerEnvironment& environment)
         "help", "each player gets a copy of all media, which costs CPU");
   }
   environment_.loop.at_turn_end([this] { end_turn(); });
-  environment_.answer("streams", [this](std::string_view) { return describe_streams(); });
+  environment_.answer("streams",
+                      [this](std::string_view) { return content_of(describe_streams()); });
   environment_.answer("kick", [this](std::string_view path) {
-    return boost::json::serialize(boost::json::object{{"kicked", kick(std::string(path))}});
+    return content_of(Listing<KickEntry>{.totals = {kick(std::string(path))}});
   });
   environment_.memory_keepers.push_back(this);
   tick();
@@ -409,34 +407,33 @@ void RelayHub::thin_waiting() {
   }
 }
 
-std::string RelayHub::describe_streams() const {
-  boost::json::array streams;
+Listing<StreamEntry> RelayHub::describe_streams() const {
+  Listing<StreamEntry> streams{.totals = {ignored.total()}};
   for (const auto& [path, entry] : streams_) {
     const LiveStream& stream = *entry.stream;
     const RelayClient* publisher = stream.publisher();
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now() - stream.began());
-    streams.push_back(boost::json::object{
-        {"vhost", told(stream.name().vhost)},
-        {"app", told(stream.name().app)},
-        {"stream", told(stream.name().stream)},
-        {"publisher", publisher != nullptr ? publisher->address() : std::string()},
-        {"video", stream.video_codec()},
-        {"audio", stream.audio_codec()},
-        {"width", stream.size().width},
-        {"height", stream.size().height},
-        {"fps", rounded(stream.frame_rate())},
-        {"kbps_in", rounded(entry.in_kbps)},
-        {"kbps_out", rounded(entry.out_kbps)},
-        {"players", stream.players().size()},
-        {"drops", stream.counters.drops},
-        {"cut", stream.counters.cut},
-        {"kept_bytes", stream.memory()},
-        {"given_up", stream.counters.given_up},
-        {"age_s", age.count()},
+    streams.entries.push_back({
+        .vhost = told(stream.name().vhost),
+        .app = told(stream.name().app),
+        .stream = told(stream.name().stream),
+        .publisher = publisher != nullptr ? publisher->address() : std::string(),
+        .video = std::string(stream.video_codec()),
+        .audio = std::string(stream.audio_codec()),
+        .width = stream.size().width,
+        .height = stream.size().height,
+        .fps = rounded(stream.frame_rate()),
+        .kbps_in = rounded(entry.in_kbps),
+        .kbps_out = rounded(entry.out_kbps),
+        .players = stream.players().size(),
+        .drops = stream.counters.drops,
+        .cut = stream.counters.cut,
+        .age_s = static_cast<std::uint64_t>(age.count()),
+        .kept_bytes = stream.memory(),
+        .given_up = stream.counters.given_up,
     });
   }
-  return boost::json::serialize(
-      boost::json::object{{"streams", std::move(streams)}, {"ignored", ignored.total()}});
+  return streams;
 }
 
 }  // namespace mpb::rtmp

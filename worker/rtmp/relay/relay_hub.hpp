@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/answers/entries.hpp"
 #include "common/base/keyed_map.hpp"
 #include "common/io/event_loop.hpp"
 #include "worker/clients/memory_budget.hpp"
@@ -119,7 +120,7 @@ class RelayHub final : private MemoryKeeper {
   void thin_waiting();
   void measure(Entry& entry, double seconds);
   void end_for(RelayClient& client, Reason reason);
-  [[nodiscard]] std::string describe_streams() const;
+  [[nodiscard]] Listing<StreamEntry> describe_streams() const;
 
   WorkerEnvironment& environment_;
   SegmentFile segment_file_;  // outlives the streams

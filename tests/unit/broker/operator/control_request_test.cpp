@@ -31,13 +31,14 @@ TEST(ControlRequest, WithoutMembers) {
   read_as<ReloadRequest>(R"({"command":"reload"})");
   read_as<StopRequest>(R"({"command":"stop"})");
   for (const std::string name : {"streams", "upstreams", "hooks"}) {
-    EXPECT_EQ(read_as<ListRequest>(R"({"command":")" + name + R"("})").list->name, name);
+    EXPECT_EQ(read_as<QuestionRequest>(R"({"command":")" + name + R"("})").question, name);
   }
 }
 
 TEST(ControlRequest, WithMembers) {
-  EXPECT_EQ(read_as<KickRequest>(R"({"command":"kick","stream":"a.test/live/s"})").stream,
-            "a.test/live/s");
+  const auto kick = read_as<QuestionRequest>(R"({"command":"kick","stream":"a.test/live/s"})");
+  EXPECT_EQ(kick.question, "kick");
+  EXPECT_EQ(kick.argument, "a.test/live/s");
   EXPECT_EQ(read_as<DrainRequest>(R"({"command":"drain","slot":999})").slot, 999);
   EXPECT_EQ(read_as<WorkersRequest>(R"({"command":"workers","count":1})").count, 1);
   const auto route =

@@ -367,19 +367,38 @@ TEST(Message, QueryBounds) {
 }
 
 TEST(Message, AnswerKeepsEveryField) {
-  const std::string bytes = encoded(Answer{5, Answer::kLast, "{}"});
-  EXPECT_EQ(bytes, datagram(0x19, text("{}"), 5, 1));
+  const std::array<std::uint64_t, 1> totals{7};
+  const std::string records = text("ab") + text("");
+  const std::string bytes = encoded(Answer{5, Answer::kLast, totals, records});
+  EXPECT_EQ(bytes, datagram(0x19, text("\x07\0\0\0\0\0\0\0"s) + text(records), 5, 1));
   const auto got = expect<Answer>(bytes);
   EXPECT_EQ(got.nonce, 5U);
   EXPECT_EQ(got.flags, Answer::kLast);
-  EXPECT_EQ(got.text, "{}");
-  EXPECT_EQ(expect<Answer>(encoded(Answer{5, 0, ""})).text, "");
+  EXPECT_EQ(got.totals.bytes(), List<std::uint64_t>(totals).bytes());
+  EXPECT_EQ(got.records, records);
+  EXPECT_EQ(expect<Answer>(datagram(0x19, text("") + text(""), 5, 3)).flags, 3);
 }
 
-TEST(Message, AnswerPieceBounds) {
-  const std::string longest(kMaxAnswerPiece, ' ');
-  EXPECT_EQ(expect<Answer>(encoded(Answer{5, 0, longest})).text, longest);
-  EXPECT_EQ(why(encoded(Answer{5, 0, longest + " "})), "piece of an answer too long");
+TEST(Message, AnswerHasWholeRecords) {
+  for (const std::string& odd : {"x"s, "\1\0\0\0"s, text("ab") + "\2\0\0\0x"s, text("") + "\0"s}) {
+    EXPECT_EQ(why(encoded(Answer{5, 0, {}, odd})), "Answer with a broken record");
+  }
+  EXPECT_EQ(why(datagram(0x19, text("1234567") + text(""), 5)), "list with a broken entry");
+  EXPECT_EQ(why(datagram(0x19, text(""), 5)), "payload too short");
+}
+
+TEST(Message, RecordsAreCutIntoBatchesOfWholeOnes) {
+  std::string records;
+  for (int i = 0; i < 100; ++i) records += text(std::string(1000, static_cast<char>('a' + i % 26)));
+  std::string_view rest = records;
+  std::string all;
+  while (!rest.empty()) {
+    const std::string_view batch = take_record_batch(rest);
+    EXPECT_TRUE(are_records(batch));
+    EXPECT_LT(batch.size(), kBatch + 1004);
+    all += batch;
+  }
+  EXPECT_EQ(all, records);
 }
 
 // --- lists ---------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@
 
 #include <boost/json.hpp>
 
+#include "tests/support/answered.hpp"
 #include "tests/support/descriptors.hpp"
 #include "tests/support/http_server.hpp"
 #include "worker/rtmp/access/http_post.hpp"
@@ -234,23 +235,18 @@ TEST_F(HooksTest, TellTheOperatorWhatTheyCounted) {
   HttpServer server([](const HttpRequest&) { return http_answer(200, "1"); });
   hooks();
   hooks().tell(server.url(), publish_event(), settings_of(kPatience));
-  const auto told = [this] { return boost::json::parse((*environment_->responder("hooks"))("")); };
-  const auto expected = [&](int asked, int refused, int under_way) {
-    boost::json::value value = boost::json::parse(
-        R"({"hooks":[{"state":"closed","told":1,"failed":0,"dropped":0,"failures_in_a_row":0,
-                      "waiting":0}]})");
-    boost::json::object& entry = value.at("hooks").at(0).as_object();
-    const std::string url = server.url("");
-    entry["server"] = url.substr(url.find("//") + 2);
-    entry["asked"] = asked;
-    entry["refused"] = refused;
-    entry["under_way"] = under_way;
-    return value;
+  const std::string url = server.url("");
+  const auto expect_told = [&](const HookCounters& counters) {
+    const auto listing = test::answered<HookEntry>(*environment_);
+    ASSERT_EQ(listing.entries.size(), 1U);
+    EXPECT_EQ(listing.entries[0].server, url.substr(url.find("//") + 2));
+    EXPECT_EQ(listing.entries[0].state, "closed");
+    EXPECT_EQ(counter_values(listing.entries[0].counters), counter_values(counters));
   };
-  EXPECT_EQ(told(), expected(0, 0, 1));
+  expect_told({.told = 1, .under_way = 1});
   EXPECT_FALSE(ask(server.url()).allowed);
   ASSERT_TRUE(turn_until([&] { return hooks().counters().refused == 2; }));
-  EXPECT_EQ(told(), expected(1, 2, 0));
+  expect_told({.asked = 1, .told = 1, .refused = 2});
 }
 
 TEST_F(HooksTest, ABodyOfTheLargestSizeIsRead) {

@@ -9,6 +9,7 @@
 
 #include "common/base/unique_fd.hpp"
 #include "proto/channel/message.hpp"
+#include "tests/support/answered.hpp"
 #include "tests/support/relay_fixture.hpp"
 #include "worker/rtmp/relay/relay_client.hpp"
 
@@ -421,9 +422,8 @@ TEST_F(Relay, NamesMayBeVeryLong) {
   ASSERT_TRUE(moved.adopt(state));
   EXPECT_EQ(moved.say({}), Step::Next::kContinue);
   EXPECT_EQ(moved.statuses(), std::vector<std::string>{"NetStream.Publish.Start"});
-  const auto* responder = environment.responder("streams");
-  ASSERT_NE(responder, nullptr);
-  EXPECT_LT((*responder)("").size(), 2'000U) << "an operator is told its beginning";
+  EXPECT_LT(test::answered<StreamEntry>(environment).entries.at(0).stream.size(), 2'000U)
+      << "an operator is told its beginning";
   EXPECT_EQ(hub().kick("a.test/live/" + std::string(40'000, 's')), 1U);
 
   RelayPeer another(by_stream, "");
@@ -677,19 +677,18 @@ TEST_F(Relay, StreamsAreDescribed) {
   source->send_media(kVideo, 0, avc_header());
   source->send_media(kAudio, 0, aac_header());
   auto sink = player();
-  const auto* responder = environment.responder("streams");
-  ASSERT_NE(responder, nullptr);
-  const std::string text = (*responder)("");
-  for (const char* part : {"\"vhost\":\"a.test\"", "\"stream\":\"s\"", "\"players\":1",
-                           "\"video\":\"avc1\"", "\"audio\":\"mp4a\""}) {
-    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
-  }
+  const StreamEntry stream = test::answered<StreamEntry>(environment).entries.at(0);
+  EXPECT_EQ(stream.vhost, "a.test");
+  EXPECT_EQ(stream.stream, "s");
+  EXPECT_EQ(stream.players, 1U);
+  EXPECT_EQ(stream.video, "avc1");
+  EXPECT_EQ(stream.audio, "mp4a");
+  EXPECT_EQ(test::answered<KickEntry>(environment, "a.test/live/s").totals.kicked, 2U);
 }
 
 TEST_F(Relay, ANameThatIsNotUtf8IsToldEncodedAndCanBeKicked) {
   auto source = publisher("s\xff");
-  const std::string text = (*environment.responder("streams"))("");
-  EXPECT_NE(text.find("\"s%FF\""), std::string::npos) << text;
+  EXPECT_EQ(test::answered<StreamEntry>(environment).entries.at(0).stream, "s%FF");
   EXPECT_EQ(hub().kick("a.test/live/s%FF"), 1U);
 }
 
