@@ -15,92 +15,79 @@
 
 namespace mpb {
 
-/// Entries of one answer, and of the answers of all workers together, that are shown.
+/// Entries of all answers together that are shown.
 inline constexpr std::size_t kMaxEntries = 20'000;
 /// All their texts together, in bytes.
 inline constexpr std::size_t kMaxEntriesText = 2 * 1024 * 1024;
-
-/// What entries take of the bounds.
-struct EntryCost {
-  std::size_t entries = 0;
-  std::size_t text = 0;
-
-  [[nodiscard]] bool within_bounds() const {
-    return entries <= kMaxEntries && text <= kMaxEntriesText;
-  }
-  /// As one figure to compare by.
-  [[nodiscard]] std::size_t figure() const {
-    return entries * (kMaxEntriesText / kMaxEntries) + text;
-  }
-  EntryCost operator+(const EntryCost& more) const {
-    return {entries + more.entries, text + more.text};
-  }
-  EntryCost operator-(const EntryCost& less) const {
-    return {entries - less.entries, text - less.text};
-  }
-};
+/// What an entry takes besides its text, to compare by.
+inline constexpr std::size_t kEntryCost = kMaxEntriesText / kMaxEntries;
 
 template <class Entry>
-EntryCost cost_of(const Entry& entry) {
-  EntryCost cost{1, 0};
-  Entry::walk(entry, [&cost]<class T>(std::string_view, const T& value) {
-    if constexpr (std::is_same_v<T, std::string>) cost.text += value.size();
+std::size_t text_of(const Entry& entry) {
+  std::size_t text = 0;
+  Entry::walk(entry, [&text]<class T>(std::string_view, const T& value) {
+    if constexpr (std::is_same_v<T, std::string>) text += value.size();
   });
-  return cost;
+  return text;
 }
 
-/// Of one worker.
+/// What a worker has said so far.
 template <class Entry>
 struct EntryShare {
+  typename Entry::Totals totals;
   std::vector<Entry> entries;
-  EntryCost cost;
+  std::size_t text = 0;    // of the entries, in bytes
+  bool truncated = false;  // one was left out; no further ones are taken
 
-  /// False: it is more than is shown.
-  bool add(Entry entry) {
-    const EntryCost more = cost + cost_of(entry);
-    if (!more.within_bounds()) return false;
-    cost = more;
-    entries.push_back(std::move(entry));
-    return true;
-  }
+  [[nodiscard]] std::size_t cost() const { return entries.size() * kEntryCost + text; }
 };
 
 template <class Entry>
 class EntryShares {
  public:
-  /// False: some were left out.
-  bool keep(Slot slot, std::vector<Entry> entries) {
-    bool all = true;
-    EntryShare<Entry>& share = shares_[slot];
-    for (Entry& entry : entries) {
-      const EntryCost cost = cost_of(entry);
-      while (!(all_ + cost).within_bounds()) {
-        all = false;
-        if (!make_room((share.cost + cost).figure())) return false;
-      }
-      all_ = all_ + cost;
-      share.add(std::move(entry));
-    }
-    return all;
-  }
+  EntryShare<Entry>& of(Slot slot) { return shares_[slot]; }
   [[nodiscard]] const std::map<Slot, EntryShare<Entry>>& all() const { return shares_; }
+  /// To one of these.
+  void add(EntryShare<Entry>& share, Entry entry) {
+    const std::size_t text = text_of(entry);
+    while (!share.truncated && (entries_ == kMaxEntries || text_ + text > kMaxEntriesText)) {
+      EntryShare<Entry>& most = largest();
+      if (most.cost() <= share.cost() + kEntryCost + text) {
+        share.truncated = true;
+      } else {
+        most.truncated = true;
+        drop_last(most);
+      }
+    }
+    if (share.truncated) return;
+    ++entries_;
+    text_ += text;
+    share.text += text;
+    share.entries.push_back(std::move(entry));
+  }
+  void forget(Slot slot) {
+    const auto gone = shares_.extract(slot);
+    if (gone.empty()) return;
+    entries_ -= gone.mapped().entries.size();
+    text_ -= gone.mapped().text;
+  }
 
  private:
-  /// Leaves out an entry of a worker that has more than `figure`; false: none has.
-  bool make_room(std::size_t figure) {
-    const auto most = std::ranges::max_element(
-        shares_, {}, [](const auto& share) { return share.second.cost.figure(); });
-    EntryShare<Entry>& share = most->second;
-    if (share.cost.figure() <= figure) return false;
-    const EntryCost cost = cost_of(share.entries.back());
-    share.cost = share.cost - cost;
-    all_ = all_ - cost;
+  EntryShare<Entry>& largest() {
+    return std::ranges::max_element(shares_, {}, [](const auto& one) { return one.second.cost(); })
+        ->second;
+  }
+  void drop_last(EntryShare<Entry>& share) {
+    const std::size_t text = text_of(share.entries.back());
+    --entries_;
+    text_ -= text;
+    share.text -= text;
     share.entries.pop_back();
-    return true;
   }
 
   std::map<Slot, EntryShare<Entry>> shares_;
-  EntryCost all_;
+  std::size_t entries_ = 0;  // of all
+  std::size_t text_ = 0;
 };
 
 }  // namespace mpb

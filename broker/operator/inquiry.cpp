@@ -4,28 +4,54 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <utility>
 #include <vector>
 
 #include <boost/json/array.hpp>
 
-#include "broker/operator/entry_json.hpp"
 #include "broker/operator/entry_shares.hpp"
 #include "common/answers/record.hpp"
+#include "common/base/counter_json.hpp"
 
 namespace mpb {
 namespace {
 
 namespace json = boost::json;
 
+/// A whole number is written as one.
+json::value number_value(double number) {
+  if (number <= static_cast<double>(kMostCounted) && std::floor(number) == number) {
+    return static_cast<std::int64_t>(number);
+  }
+  return number;
+}
+
+/// The columns in their order.
+template <class Entry>
+json::object entry_object(const Entry& entry) {
+  json::object object;
+  Entry::walk(entry, [&object]<class T>(std::string_view column, const T& value) {
+    if constexpr (requires { T::counters(); }) {
+      put(object, value);
+    } else if constexpr (std::is_same_v<T, double>) {
+      object.emplace(column, number_value(value));
+    } else {
+      object.emplace(column, value);
+    }
+  });
+  return object;
+}
+
 template <class Entry>
 class ListInquiry : public Inquiry {
  public:
   [[nodiscard]] json::object report() const override {
     std::vector<std::pair<const Entry*, Slot>> sorted;
+    bool truncated = false;
     for (const auto& [slot, share] : shares_.all()) {
       for (const Entry& entry : share.entries) sorted.emplace_back(&entry, slot);
+      truncated = truncated || share.truncated;
     }
     std::ranges::sort(
         sorted, {}, [](const auto& entry) { return std::pair(entry.first->key(), entry.second); });
@@ -37,44 +63,30 @@ class ListInquiry : public Inquiry {
       entries.push_back(std::move(object));
     }
     json::object report{{"ok", true}, {Entry::kQuestion, std::move(entries)}};
-    put(report, totals_);
+    put(report, totals());
     add_missing(report);
-    if (truncated_) report["truncated"] = true;
+    if (truncated) report["truncated"] = true;
     return report;
   }
 
  protected:
-  [[nodiscard]] const typename Entry::Totals& totals() const { return totals_; }
+  [[nodiscard]] typename Entry::Totals totals() const {
+    typename Entry::Totals totals;
+    for (const auto& [slot, share] : shares_.all()) add(totals, share.totals);
+    return totals;
+  }
 
  private:
-  /// Of a worker that has more to say.
-  struct Part {
-    EntryShare<Entry> share;
-    typename Entry::Totals totals;
-    bool truncated = false;
-  };
-
   bool take(Slot slot, const channel::Answer& piece) override {
-    Part& part = parts_[slot];
-    take_values(part.totals, piece.totals);
-    return read_records<Entry>(piece.records, [&part](Entry entry) {
-      if (entry.named() && !part.share.add(std::move(entry))) part.truncated = true;
+    EntryShare<Entry>& share = shares_.of(slot);
+    take_values(share.totals, piece.totals);
+    return read_records<Entry>(piece.records, [this, &share](Entry entry) {
+      if (entry.named()) shares_.add(share, std::move(entry));
     });
   }
+  void forget(Slot slot) override { shares_.forget(slot); }
 
-  void end(Slot slot, bool whole) override {
-    const auto found = parts_.extract(slot);
-    if (found.empty() || !whole) return;
-    Part& part = found.mapped();
-    add(totals_, part.totals);
-    const bool all = shares_.keep(slot, std::move(part.share.entries));
-    truncated_ = truncated_ || part.truncated || !all;
-  }
-
-  std::map<Slot, Part> parts_;
   EntryShares<Entry> shares_;
-  typename Entry::Totals totals_;
-  bool truncated_ = false;
 };
 
 class KickInquiry final : public ListInquiry<KickEntry> {
@@ -82,9 +94,10 @@ class KickInquiry final : public ListInquiry<KickEntry> {
   explicit KickInquiry(std::string stream) : stream_(std::move(stream)) {}
 
   [[nodiscard]] json::object report() const override {
-    json::object report{{"ok", totals().kicked > 0}};
-    if (totals().kicked > 0) {
-      put(report, totals());
+    const KickEntry::Totals done = totals();
+    json::object report{{"ok", done.kicked > 0}};
+    if (done.kicked > 0) {
+      put(report, done);
     } else {
       std::string error = fmt::format("no such stream '{}'", stream_);
       if (!missing().empty()) {
@@ -100,28 +113,22 @@ class KickInquiry final : public ListInquiry<KickEntry> {
   std::string stream_;
 };
 
-template <class Entry>
-std::unique_ptr<Inquiry> make_list() {
-  return std::make_unique<ListInquiry<Entry>>();
-}
-
-struct List {
-  std::string_view question;
-  std::unique_ptr<Inquiry> (*make)();
-};
-
+/// The first of Entries with this question; null: none has it.
 template <class... Entries>
-constexpr std::array<List, sizeof...(Entries)> lists_of() {
-  return {List{Entries::kQuestion, make_list<Entries>}...};
+std::unique_ptr<Inquiry> make_list(std::string_view question) {
+  std::unique_ptr<Inquiry> list;
+  (void)((question == Entries::kQuestion && (list = std::make_unique<ListInquiry<Entries>>())) ||
+         ...);
+  return list;
 }
-constexpr auto kLists = lists_of<StreamEntry, UpstreamEntry, HookEntry>();
+constexpr auto make_list_of = make_list<StreamEntry, UpstreamEntry, HookEntry>;
 
 }  // namespace
 
 void Inquiry::give_up(Slot slot) {
   waiting_.erase(slot);
   missing_.insert(slot);
-  end(slot, false);
+  forget(slot);
 }
 
 void Inquiry::give_up_all() {
@@ -135,9 +142,7 @@ void Inquiry::on_answer(Slot slot, const channel::Answer& piece) {
   if (found->second > channel::kMaxAnswer) return give_up(slot);
   const bool unknown = (piece.flags & channel::Answer::kUnknown) != 0;
   if (!unknown && !take(slot, piece)) return give_up(slot);
-  if ((piece.flags & channel::Answer::kLast) == 0) return;
-  waiting_.erase(found);
-  end(slot, true);
+  if ((piece.flags & channel::Answer::kLast) != 0) waiting_.erase(found);
 }
 
 void Inquiry::add_missing(json::object& report) const {
@@ -146,13 +151,12 @@ void Inquiry::add_missing(json::object& report) const {
 }
 
 bool has_list(std::string_view question) {
-  return std::ranges::find(kLists, question, &List::question) != kLists.end();
+  return make_list_of(question) != nullptr;
 }
 
 std::unique_ptr<Inquiry> make_inquiry(std::string_view question, std::string argument) {
-  const auto* const list = std::ranges::find(kLists, question, &List::question);
-  if (list != kLists.end()) return list->make();
-  return std::make_unique<KickInquiry>(std::move(argument));
+  auto list = make_list_of(question);
+  return list ? std::move(list) : std::make_unique<KickInquiry>(std::move(argument));
 }
 
 }  // namespace mpb

@@ -18,9 +18,6 @@ namespace mpb {
 
 class Inquiry {
  public:
-  Inquiry() = default;
-  Inquiry(const Inquiry&) = delete;
-  Inquiry& operator=(const Inquiry&) = delete;
   virtual ~Inquiry() = default;
 
   /// The worker was asked.
@@ -46,8 +43,8 @@ class Inquiry {
  private:
   /// False: it cannot be read.
   virtual bool take(Slot slot, const channel::Answer& piece) = 0;
-  /// After its last piece; or what was taken counts for nothing.
-  virtual void end(Slot slot, bool whole) = 0;
+  /// What was taken counts for nothing.
+  virtual void forget(Slot slot) = 0;
 
   std::map<Slot, std::size_t> waiting_;  // bytes of their answers so far
   std::set<Slot> missing_;

@@ -8,14 +8,16 @@
 #include <set>
 #include <string>
 
+#include "common/answers/record.hpp"
 #include "mpbroker/worker.hpp"
 #include "worker/echo_handler.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace {
 
 class Oracle {
  public:
-  explicit Oracle(mpb::Environment& environment) : environment_(environment) {
+  explicit Oracle(mpb::WorkerEnvironment& environment) : environment_(environment) {
     environment.answer("streams", [this](std::string_view) { return streams(); });
     environment.answer("kick", [this](std::string_view stream) { return kick(stream); });
   }
@@ -29,28 +31,26 @@ class Oracle {
     return fmt::format("s{}{}", environment_.slot(),
                        number == 0 ? std::string() : fmt::format("-{}", number));
   }
-  [[nodiscard]] std::string streams() const {
-    std::string list;
+  [[nodiscard]] mpb::AnswerContent streams() const {
+    mpb::Listing<mpb::StreamEntry> listing;
     for (int i = 0; i < variable("ORACLE_STREAMS", 1); ++i) {
       if (kicked_.contains("a.test/live/" + name(i))) continue;
-      list += fmt::format(
-          R"({}{{"vhost":"a.test","app":"live","stream":"{}","publisher":"192.0.2.1:{}",)"
-          R"("video":"avc1","audio":"mp4a","width":1280,"height":720,"fps":29.97,"kbps_in":2500,)"
-          R"("kbps_out":5000,"players":2,"drops":3,"cut":1,"age_s":3661}})",
-          list.empty() ? "" : ",", name(i), i);
+      listing.entries.push_back({"a.test", "live", name(i), fmt::format("192.0.2.1:{}", i), "avc1",
+                                 "mp4a", 1280, 720, 29.97, 2500, 5000, 2, 3, 1, 3661, 0, 0});
     }
-    return fmt::format(R"({{"streams":[{}]}})", list);
+    return content_of(listing);
   }
-  std::string kick(std::string_view stream) {
+  mpb::AnswerContent kick(std::string_view stream) {
+    mpb::Listing<mpb::KickEntry> listing;
     for (int i = 0; i < variable("ORACLE_STREAMS", 1); ++i) {
       if (stream == "a.test/live/" + name(i) && kicked_.insert(std::string(stream)).second) {
-        return R"({"kicked":3})";
+        listing.totals.kicked = 3;
       }
     }
-    return R"({"kicked":0})";
+    return content_of(listing);
   }
 
-  mpb::Environment& environment_;
+  mpb::WorkerEnvironment& environment_;
   std::set<std::string, std::less<>> kicked_;
 };
 
@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
   mpb::Registry registry;
   mpb::add_echo(registry);
   registry.add_handler("control", "echo", [](mpb::Environment& environment, auto&) {
-    environment.shared<Oracle>();
+    static_cast<mpb::WorkerEnvironment&>(environment).shared<Oracle>();
     return std::make_unique<mpb::ControlEcho>();
   });
   return mpb::worker_main(argc, argv, registry);

@@ -387,20 +387,6 @@ TEST(Message, AnswerHasWholeRecords) {
   EXPECT_EQ(why(datagram(0x19, text(""), 5)), "payload too short");
 }
 
-TEST(Message, RecordsAreCutIntoBatchesOfWholeOnes) {
-  std::string records;
-  for (int i = 0; i < 100; ++i) records += text(std::string(1000, static_cast<char>('a' + i % 26)));
-  std::string_view rest = records;
-  std::string all;
-  while (!rest.empty()) {
-    const std::string_view batch = take_record_batch(rest);
-    EXPECT_TRUE(are_records(batch));
-    EXPECT_LT(batch.size(), kBatch + 1004);
-    all += batch;
-  }
-  EXPECT_EQ(all, records);
-}
-
 // --- lists ---------------------------------------------------------------------------------------
 
 using Ids = std::vector<std::uint64_t>;
