@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "bench/mpclient/load_thread.hpp"
 
@@ -12,8 +14,6 @@ namespace {
 
 // A unix listener with a full queue gives no event when there is room again.
 constexpr Duration kConnectAgain{1};
-// Keeps a closed loop against a dead port from spinning.
-constexpr Duration kPauseAfterRefusal{10};
 constexpr Duration kLinger{1000};
 
 /// A dead server's FIN or reset, or an answer that nothing asked for, is there to be read.
@@ -22,10 +22,8 @@ bool connection_stands(int fd) {
   return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, 60)) out += c >= ' ' && c <= '~' ? c : '?';
-  return out;
+std::string shown(std::string_view text) {
+  return printable(text.substr(0, 60));
 }
 
 std::string worker_text(const Worker& worker) {
@@ -35,30 +33,66 @@ std::string worker_text(const Worker& worker) {
 }  // namespace
 
 void LoadThread::start(std::uint64_t number, TimePoint begun) {
-  Client& client = pool_.take();
+  std::unique_ptr<Client> made;
+  if (spare_.empty()) {
+    made = std::make_unique<Client>();
+  } else {
+    made = std::move(spare_.back());
+    spare_.pop_back();
+    made->renew();
+  }
+  Client& client = *made;
   ++tally_.started;
   ++on_their_way_;
   client.number = number;
   client.begun = begun;
-  client.state = Client::State::kFree;
   client.request = client.conversation.begin(settings_.ids.id(number), script_);
-  client.fd = connector_.open_socket(number);
-  if (client.fd < 0) return fail_errno(client, errno);
-  connect(client);
+  if (open(std::move(made))) connect(client);
+}
+
+void LoadThread::retire(std::unique_ptr<Connection> connection) {
+  spare_.emplace_back(static_cast<Client*>(connection.release()));
+}
+
+void LoadThread::on_events(Connection& connection, std::uint32_t events) {
+  auto& client = static_cast<Client&>(connection);
+  if ((watched(client) & EPOLLOUT) != 0) {
+    send(client);
+  } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+    receive(client);
+  }
+}
+
+void LoadThread::on_due(Connection& connection) {
+  auto& client = static_cast<Client&>(connection);
+  switch (client.state) {
+    case Client::State::kQueued:
+      return connect(client);
+    case Client::State::kConnecting:
+      return fail(client, Problem::kConnectTimeout, "");
+    case Client::State::kAsking:
+      return fail(client, Problem::kAnswerTimeout, "");
+    case Client::State::kPausing:
+      return ask(client, client.conversation.message());
+    case Client::State::kLingering:
+      return end(client, tally_.served, true);
+    case Client::State::kStarting:
+    case Client::State::kHeld:
+      return;
+  }
 }
 
 void LoadThread::connect(Client& client) {
   const TimePoint now = Clock::now();
-  const int code = connector_.begin(client.fd);
+  const int code = Engine::connect(client);
   if (code == EAGAIN) {
     if (now - client.begun > settings_.timeout) {
       return fail(client, Problem::kConnectTimeout, "the listener's queue stayed full");
     }
     return enter(client, Client::State::kQueued, now + kConnectAgain);
   }
-  if (code != 0 && code != EINPROGRESS) return fail_errno(client, code);
+  if (code != 0) return on_error(client, code);
   enter(client, Client::State::kConnecting, now + settings_.timeout);
-  // Over loopback the connection stands when connect() returns, though it says EINPROGRESS.
   send(client);
 }
 
@@ -75,32 +109,20 @@ void LoadThread::send(Client& client) {
       writer_.bytes(client.request, client.conversation.id()).substr(client.bytes_sent);
   const TimePoint now = Clock::now();
   const ssize_t sent = ::send(client.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN) return fail_errno(client, errno);
-  if (sent < 0) return set_interest(client, EPOLLOUT);
+  if (sent < 0 && errno != EAGAIN) return on_error(client, errno);
+  if (sent < 0) return watch(client, EPOLLOUT);
   if (client.state == Client::State::kConnecting) {
     tally_.connect.record((now - client.begun).count());
     enter(client, Client::State::kAsking, now + settings_.timeout);
   }
   if (client.bytes_sent == 0) client.asked = now;
   client.bytes_sent = static_cast<std::uint16_t>(client.bytes_sent + sent);
-  set_interest(client, static_cast<std::size_t>(sent) == bytes.size() ? EPOLLIN : EPOLLOUT);
-}
-
-void LoadThread::set_interest(Client& client, std::uint32_t events) {
-  if (client.registered == events) return;
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = pool_.index_of(client);
-  const int operation = client.registered == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  if (::epoll_ctl(epoll_.get(), operation, client.fd, &event) != 0) {
-    return fail_errno(client, errno);
-  }
-  client.registered = events;
+  watch(client, static_cast<std::size_t>(sent) == bytes.size() ? EPOLLIN : EPOLLOUT);
 }
 
 void LoadThread::receive(Client& client) {
   const ssize_t count = ::recv(client.fd, input_.data(), input_.size(), 0);
-  if (count < 0) return errno == EAGAIN ? void() : fail_errno(client, errno);
+  if (count < 0) return errno == EAGAIN ? void() : on_error(client, errno);
   if (count == 0) {
     const bool due = client.conversation.waiting();
     return fail(client, due ? Problem::kEofBeforeAnswer : Problem::kClosedWhileHeld, "");
@@ -136,13 +158,13 @@ bool LoadThread::judge(Client& client, std::string_view text) {
       end(client, tally_.refused, false);
       return false;
     case Conversation::Reaction::kUnexpected:
-      fail(client, due ? Problem::kBadAnswer : Problem::kSurplusAnswer, printable(text));
+      fail(client, due ? Problem::kBadAnswer : Problem::kSurplusAnswer, shown(text));
       return false;
     case Conversation::Reaction::kWrongId:
-      fail(client, Problem::kWrongId, printable(text));
+      fail(client, Problem::kWrongId, shown(text));
       return false;
     case Conversation::Reaction::kOtherWorker:
-      fail(client, Problem::kMisrouted, fmt::format("it did not move, but: {}", printable(text)));
+      fail(client, Problem::kMisrouted, fmt::format("it did not move, but: {}", shown(text)));
       return false;
   }
   return false;
@@ -160,7 +182,7 @@ bool LoadThread::on_who(Client& client) {
   const Who& who = *client.conversation.who();
   tally_.count_who(who);
   if (!settings_.verify) return true;
-  if (run_.owners.join(client.conversation.id(), who.worker) == OwnerTable::Meeting::kWrong) {
+  if (owners_.join(client.conversation.id(), who.worker) == OwnerTable::Meeting::kWrong) {
     fail(client, Problem::kMisrouted, worker_text(who.worker) + " is the third at once");
     return false;
   }
@@ -170,15 +192,16 @@ bool LoadThread::on_who(Client& client) {
 
 // All answers that were due are there.
 void LoadThread::advance(Client& client) {
-  const bool finishing = obeyed_ >= Order::kFinish;
-  if (!finishing && !client.moving) {
+  if (!finishing() && !client.moving) {
     if (const auto request = client.conversation.next(script_)) return ask(client, *request);
   }
-  const auto rest = finishing ? std::nullopt : resting_state();
-  if (!rest)
-    return finishing || witnesses_ == 0 ? end(client, tally_.served, true) : linger(client);
+  const auto rest = finishing() ? std::nullopt : resting_state();
+  if (!rest) {
+    return finishing() || witnesses_ == 0 ? end(client, tally_.served, true) : linger(client);
+  }
   --on_their_way_;
-  enter(client, *rest, Clock::now() + settings_.interval);
+  const bool pausing = *rest == Client::State::kPausing;
+  enter(client, *rest, pausing ? Clock::now() + settings_.interval : TimePoint::max());
 }
 
 // Without this, a client would live too short after its W for others to be compared with it.
@@ -186,7 +209,8 @@ void LoadThread::linger(Client& client) {
   --on_their_way_;
   ++lingering_count_;
   enter(client, Client::State::kLingering, Clock::now() + kLinger);
-  if (lingering_count_ > witnesses_) end(pool_[lingering_.first], tally_.served, true);
+  lingering_.push_back(client);
+  if (lingering_count_ > witnesses_) end(lingering_.front(), tally_.served, true);
 }
 
 std::optional<Client::State> LoadThread::resting_state() const {
@@ -203,23 +227,20 @@ std::optional<Client::State> LoadThread::resting_state() const {
   return std::nullopt;
 }
 
-void LoadThread::expire(Client& client) {
-  const bool connecting = client.state == Client::State::kConnecting;
-  fail(client, connecting ? Problem::kConnectTimeout : Problem::kAnswerTimeout, "");
-}
-
 void LoadThread::fail(Client& client, Problem problem, std::string_view detail) {
   ++tally_.problems[static_cast<std::size_t>(problem)];
-  if (problem == Problem::kConnectRefused) refused_until_ = Clock::now() + kPauseAfterRefusal;
-  if (tally_.samples.size() < Tally::kMaxSamples) {
+  if (problem == Problem::kConnectRefused) pause_starts();
+  if (tally_.wants_samples()) {
     tally_.add_sample(fmt::format("client {} (id {}): {}{}{}", client.number,
-                                  client.conversation.id(), problem_text(problem),
+                                  client.conversation.id(),
+                                  problem_names()[static_cast<std::size_t>(problem)].text,
                                   detail.empty() ? "" : ": ", detail));
   }
   end(client, is_wrong(problem) ? tally_.wrong : tally_.lost, is_wrong(problem));
 }
 
-void LoadThread::fail_errno(Client& client, int code) {
+void LoadThread::on_error(Connection& connection, int code) {
+  auto& client = static_cast<Client&>(connection);
   const bool connecting = client.state != Client::State::kAsking;
   fail(client, problem_of_errno(code, connecting), std::strerror(code));
 }
@@ -228,10 +249,11 @@ void LoadThread::end(Client& client, std::uint64_t& outcome, bool peer_may_live)
   ++outcome;
   leave_owner(client, peer_may_live);
   if (client.on_its_way()) --on_their_way_;
-  if (client.state == Client::State::kLingering) --lingering_count_;
-  enter(client, Client::State::kFree, {});
-  if (client.fd >= 0) connector_.close(client.fd);
-  pool_.give_back(client);
+  if (client.state == Client::State::kLingering) {
+    --lingering_count_;
+    client.WitnessHook::unlink();
+  }
+  Engine::end(client);
   last_end_ = Clock::now();
 }
 
@@ -241,8 +263,8 @@ void LoadThread::leave_owner(Client& client, bool peer_may_live) {
   client.joined = false;
   const std::int32_t id = client.conversation.id();
   const Worker worker = client.conversation.who()->worker;
-  const bool alive = peer_may_live && run_.owners.contested(id) && connection_stands(client.fd);
-  const std::uint32_t wrong = run_.owners.leave(id, worker, alive);
+  const bool alive = peer_may_live && owners_.contested(id) && connection_stands(client.fd);
+  const std::uint32_t wrong = owners_.leave(id, worker, alive);
   if (wrong == 0) return;
   tally_.wrong += wrong;
   tally_.problems[static_cast<std::size_t>(Problem::kMisrouted)] += wrong;
@@ -250,29 +272,9 @@ void LoadThread::leave_owner(Client& client, bool peer_may_live) {
                                 client.number, worker_text(worker)));
 }
 
-void LoadThread::enter(Client& client, Client::State state, TimePoint deadline) {
-  if (ClientQueue* queue = queue_of(client.state)) pool_.remove(*queue, client);
+void LoadThread::enter(Client& client, Client::State state, TimePoint due) {
   client.state = state;
-  client.deadline = deadline;
-  if (ClientQueue* queue = queue_of(state)) pool_.append(*queue, client);
-}
-
-ClientQueue* LoadThread::queue_of(Client::State state) {
-  switch (state) {
-    case Client::State::kQueued:
-      return &queued_;
-    case Client::State::kConnecting:
-    case Client::State::kAsking:
-      return &asking_;
-    case Client::State::kPausing:
-      return &pausing_;
-    case Client::State::kLingering:
-      return &lingering_;
-    case Client::State::kFree:
-    case Client::State::kHeld:
-      break;
-  }
-  return nullptr;
+  set_due(client, due);
 }
 
 }  // namespace mpb::load

@@ -4,21 +4,16 @@
 #include <cstdint>
 #include <string>
 
-#include "bench/common/report_parts.hpp"
+#include "bench/load/report_parts.hpp"
 #include "bench/mpclient/settings.hpp"
 #include "bench/mpclient/tally.hpp"
 
 namespace mpb::load {
 
-struct Report {
+struct Report : RunTimes {
   Settings settings;
   Tally tally;
-  double seconds = 0;              // from the first start to the last client's end
-  double cpu_seconds = 0;          // mpclient's own, user and system
-  double wall_seconds = 0;         // the time in which it used them
-  double first_wave_seconds = 0;   // hold, storm: until all were answered; 0: never
-  double second_wave_seconds = 0;  // storm: the same after their move
-  bool interrupted = false;
+  double seconds = 0;  // from the first start to the last client's end
 
   /// Served clients; with hold and storm over the time until all were answered.
   [[nodiscard]] double clients_per_second() const;

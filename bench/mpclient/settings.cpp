@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "bench/common/connector.hpp"
+#include "bench/load/connector.hpp"
 
 namespace mpb::load {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "bench/common/common_options.hpp"
+#include "bench/load/common_options.hpp"
 #include "bench/mpclient/conversation.hpp"
 #include "bench/mpclient/id_source.hpp"
 #include "common/base/units.hpp"

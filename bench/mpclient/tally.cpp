@@ -28,34 +28,27 @@ std::span<const ProblemName> problem_names() {
   return kNames;
 }
 
-std::string_view problem_text(Problem problem) {
-  return kNames[static_cast<std::size_t>(problem)].text;
-}
-
 bool is_wrong(Problem problem) {
   return problem >= Problem::kBadAnswer;
 }
 
-Problem problem_of_errno(int code, bool connecting) {
-  return classify_errno<Problem>(code, connecting);
-}
-
-void Tally::add_sample(std::string text) {
-  if (samples.size() < kMaxSamples) samples.push_back(std::move(text));
-}
-
 void Tally::count_who(const Who& who) {
   ++(who.hops == 0 ? answered_where_accepted : handed_over);
+  count_clients(who.worker, 1);
+}
+
+void Tally::count_clients(const Worker& worker, std::uint64_t clients) {
   const auto found = std::find_if(workers.begin(), workers.end(),
-                                  [&](const auto& share) { return share.worker == who.worker; });
+                                  [&](const auto& share) { return share.worker == worker; });
   if (found != workers.end()) {
-    ++found->clients;
+    found->clients += clients;
   } else {
-    workers.push_back({who.worker, 1});
+    workers.push_back({worker, clients});
   }
 }
 
 void Tally::merge(const Tally& other) {
+  ProblemLog::merge(other);
   started += other.started;
   served += other.served;
   lost += other.lost;
@@ -64,27 +57,17 @@ void Tally::merge(const Tally& other) {
   unfinished += other.unfinished;
   never_started += other.never_started;
   messages += other.messages;
-  for (std::size_t i = 0; i < kProblems; ++i) problems[i] += other.problems[i];
   connect.merge(other.connect);
   dispatch.merge(other.dispatch);
   move.merge(other.move);
   message.merge(other.message);
   lateness.merge(other.lateness);
-  for (const WorkerShare& share : other.workers) {
-    const auto found = std::find_if(workers.begin(), workers.end(),
-                                    [&](const auto& own) { return own.worker == share.worker; });
-    if (found != workers.end()) {
-      found->clients += share.clients;
-    } else {
-      workers.push_back(share);
-    }
-  }
+  for (const WorkerShare& share : other.workers) count_clients(share.worker, share.clients);
   std::sort(workers.begin(), workers.end(), [](const auto& a, const auto& b) {
     return std::pair(a.worker.slot, a.worker.pid) < std::pair(b.worker.slot, b.worker.pid);
   });
   answered_where_accepted += other.answered_where_accepted;
   handed_over += other.handed_over;
-  for (const std::string& sample : other.samples) add_sample(sample);
 }
 
 }  // namespace mpb::load

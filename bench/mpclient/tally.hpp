@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/common/histogram.hpp"
-#include "bench/common/problems.hpp"
+#include "bench/load/histogram.hpp"
+#include "bench/load/problems.hpp"
 #include "bench/mpclient/answer.hpp"
 
 namespace mpb::load {
@@ -35,12 +35,11 @@ inline constexpr std::size_t kProblems = static_cast<std::size_t>(Problem::kMisr
 
 /// In the order of Problem.
 std::span<const ProblemName> problem_names();
-/// For people.
-std::string_view problem_text(Problem problem);
 /// A client with this problem got an answer that it must not get, rather than none.
 bool is_wrong(Problem problem);
-/// For an errno of connect, send or recv.
-Problem problem_of_errno(int code, bool connecting);
+inline Problem problem_of_errno(int code, bool connecting) {
+  return classify_errno<Problem>(code, connecting);
+}
 
 /// How many clients a worker said it serves.
 struct WorkerShare {
@@ -48,7 +47,7 @@ struct WorkerShare {
   std::uint64_t clients = 0;
 };
 
-struct Tally {
+struct Tally : ProblemLog<kProblems> {
   std::uint64_t started = 0;
   std::uint64_t served = 0;         // every command was answered, as it must be
   std::uint64_t lost = 0;           // some command was not answered
@@ -57,7 +56,6 @@ struct Tally {
   std::uint64_t unfinished = 0;     // still at it when the run was broken off
   std::uint64_t never_started = 0;  // open loop: due within the run, but no room for them
   std::uint64_t messages = 0;       // answered
-  std::array<std::uint64_t, kProblems> problems{};
 
   Histogram connect;   // start to connected
   Histogram dispatch;  // C to its answer
@@ -68,12 +66,12 @@ struct Tally {
   std::vector<WorkerShare> workers;
   std::uint64_t answered_where_accepted = 0;  // W told 0 hops
   std::uint64_t handed_over = 0;              // W told 1 hop or more
-  std::vector<std::string> samples;           // the first few problems, in words
 
-  static constexpr std::size_t kMaxSamples = 5;
-  void add_sample(std::string text);
   void count_who(const Who& who);
   void merge(const Tally& other);
+
+ private:
+  void count_clients(const Worker& worker, std::uint64_t clients);
 };
 
 }  // namespace mpb::load

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "bench/common/report_parts.hpp"
+#include "bench/load/report_parts.hpp"
 #include "bench/mprtmp/settings.hpp"
 #include "bench/mprtmp/tally.hpp"
 

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "bench/common/report_parts.hpp"
+#include "bench/load/report_parts.hpp"
 #include "bench/mprtmp/report.hpp"
 
 namespace mpb::rtmp_load {

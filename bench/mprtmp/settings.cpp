@@ -1,6 +1,6 @@
 #include "bench/mprtmp/settings.hpp"
 
-#include "bench/common/connector.hpp"
+#include "bench/load/connector.hpp"
 
 namespace mpb::rtmp_load {
 namespace {

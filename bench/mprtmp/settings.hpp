@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "bench/common/common_options.hpp"
+#include "bench/load/common_options.hpp"
 #include "bench/mprtmp/address.hpp"
 #include "bench/mprtmp/synthetic_stream.hpp"
 #include "common/base/choice.hpp"

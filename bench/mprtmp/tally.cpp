@@ -1,7 +1,5 @@
 #include "bench/mprtmp/tally.hpp"
 
-#include <utility>
-
 namespace mpb::rtmp_load {
 namespace {
 
@@ -25,18 +23,6 @@ constexpr std::array<load::ProblemName, kProblems> kNames{{
 
 std::span<const load::ProblemName> problem_names() {
   return kNames;
-}
-
-std::string_view problem_text(Problem problem) {
-  return kNames[static_cast<std::size_t>(problem)].text;
-}
-
-Problem problem_of_errno(int code, bool connecting) {
-  return load::classify_errno<Problem>(code, connecting);
-}
-
-void Tally::add_sample(std::string text) {
-  if (samples.size() < kMaxSamples) samples.push_back(std::move(text));
 }
 
 }  // namespace mpb::rtmp_load

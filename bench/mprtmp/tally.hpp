@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/common/histogram.hpp"
-#include "bench/common/problems.hpp"
+#include "bench/load/histogram.hpp"
+#include "bench/load/problems.hpp"
 #include "bench/mprtmp/frame_ledger.hpp"
 
 namespace mpb::rtmp_load {
@@ -35,10 +35,9 @@ inline constexpr std::size_t kProblems = static_cast<std::size_t>(Problem::kWron
 
 /// In the order of Problem.
 std::span<const load::ProblemName> problem_names();
-/// For people.
-std::string_view problem_text(Problem problem);
-/// For an errno of connect, send or recv.
-Problem problem_of_errno(int code, bool connecting);
+inline Problem problem_of_errno(int code, bool connecting) {
+  return load::classify_errno<Problem>(code, connecting);
+}
 
 struct ClientCounts {
   std::uint64_t started = 0;
@@ -57,10 +56,9 @@ struct Traffic {
   std::uint64_t audio_received = 0;
 };
 
-struct Tally {
+struct Tally : load::ProblemLog<kProblems> {
   ClientCounts publishers;
   ClientCounts players;
-  std::array<std::uint64_t, kProblems> problems{};
 
   FrameCounts video;  // of frames with a mark
   FrameCounts audio;
@@ -83,11 +81,6 @@ struct Tally {
   load::Histogram pause;          // each player's longest time without a video frame
   load::Histogram lateness;       // with a rate: intended to real start of a client
   load::Histogram send_lateness;  // how late a publisher sent a frame
-
-  std::vector<std::string> samples;  // the first few problems, in words
-
-  static constexpr std::size_t kMaxSamples = 5;
-  void add_sample(std::string text);
 };
 
 }  // namespace mpb::rtmp_load

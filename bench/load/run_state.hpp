@@ -8,7 +8,6 @@
 #include <climits>
 #include <cstdint>
 
-#include "bench/mpclient/owner_table.hpp"
 #include "common/base/unique_fd.hpp"
 #include "common/io/event_loop.hpp"
 
@@ -17,8 +16,8 @@ namespace mpb::load {
 /// Orders of the conductor; each includes the ones before it.
 enum class Order : int {
   kRun,
-  kMove,    // storm: kept clients ask for another id
-  kFinish,  // start none, end kept clients, let the others come to their end
+  kMove,    // clients that are held go on to their second wave
+  kFinish,  // start none, end those that are held, let the others come to their end
   kAbort,   // end all now
 };
 
@@ -41,7 +40,6 @@ struct RunState {
   TimePoint start;  // of all threads; set before they run
   TimePoint end;    // none is due from here on; set before kFinish is given, for good
   std::atomic<Order> order{Order::kRun};
-  OwnerTable owners;
   Wakeup conductor;
 };
 

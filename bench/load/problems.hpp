@@ -1,16 +1,19 @@
 // The problems that clients meet: what the kernel's errors mean, and how reports show them.
 #pragma once
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/json.hpp>
 
-#include "bench/common/report_parts.hpp"
+#include "bench/load/report_parts.hpp"
 
 namespace mpb::load {
 
@@ -18,6 +21,9 @@ struct ProblemName {
   std::string_view key;   // "connect_refused": in the JSON report
   std::string_view text;  // "connection refused": for people
 };
+
+/// Bytes that a server sent, for a report.
+std::string printable(std::string_view text);
 
 /// For an errno of connect, send or recv. `Problem` is the load client's own list of problems.
 template <class Problem>
@@ -41,6 +47,24 @@ Problem classify_errno(int code, bool connecting) {
       return Problem::kOtherSystem;
   }
 }
+
+/// What was met: how often each problem, and the first few in words.
+template <std::size_t kProblems>
+struct ProblemLog {
+  static constexpr std::size_t kMaxSamples = 5;
+
+  std::array<std::uint64_t, kProblems> problems{};
+  std::vector<std::string> samples;
+
+  [[nodiscard]] bool wants_samples() const { return samples.size() < kMaxSamples; }
+  void add_sample(std::string text) {
+    if (wants_samples()) samples.push_back(std::move(text));
+  }
+  void merge(const ProblemLog& other) {
+    for (std::size_t i = 0; i < kProblems; ++i) problems[i] += other.problems[i];
+    for (const std::string& sample : other.samples) add_sample(sample);
+  }
+};
 
 // `counts` has one number for each of `names`, in the same order.
 

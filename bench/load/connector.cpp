@@ -1,4 +1,4 @@
-#include "bench/common/connector.hpp"
+#include "bench/load/connector.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

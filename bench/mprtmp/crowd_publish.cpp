@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "bench/mprtmp/engine.hpp"
+#include "bench/mprtmp/crowd.hpp"
 #include "proto/rtmp/chunk.hpp"
 #include "proto/rtmp/command.hpp"
 
@@ -28,7 +28,7 @@ void append(std::string& out, rtmp::MessageType type, std::uint32_t stream, std:
 }  // namespace
 
 /// Metadata and sequence headers; the first frames are due at once.
-void Engine::begin_publication(Client& client) {
+void Crowd::begin_publication(Client& client) {
   client.publisher = static_cast<std::uint32_t>(random_());
   const std::uint32_t stream = client.session.stream();
   rtmp::append_set_chunk_size(client.out, rtmp::kOutChunkSize);
@@ -38,20 +38,11 @@ void Engine::begin_publication(Client& client) {
     append(client.out, rtmp::MessageType::kAudio, stream, 0, SyntheticStream::audio_header());
   }
   client.publication_begun = Clock::now();
-  schedule(client);
+  client.publishing = true;
+  set_due(client, next_frame(client));
 }
 
-void Engine::send_due_frames(TimePoint now) {
-  while (!frames_.empty() && frames_.begin()->first <= now) {
-    Client& client = *frames_.begin()->second;
-    append_due_frames(client, now);
-    frames_.erase(client.next_frame);
-    schedule(client);
-    flush(client);
-  }
-}
-
-void Engine::append_due_frames(Client& client, TimePoint now) {
+void Crowd::send_due_frames(Client& client, TimePoint now) {
   for (TimePoint due = next_frame(client); due <= now; due = next_frame(client)) {
     tally_.send_lateness.record((now - due).count());
     const bool video = client.publication_begun +
@@ -59,9 +50,11 @@ void Engine::append_due_frames(Client& client, TimePoint now) {
                        due;
     append_frame(client, video, now);
   }
+  set_due(client, next_frame(client));
+  flush(client);
 }
 
-void Engine::append_frame(Client& client, bool video, TimePoint now) {
+void Crowd::append_frame(Client& client, bool video, TimePoint now) {
   std::uint64_t& number = video ? client.next_video : client.next_audio;
   const FrameMark mark{client.stream, client.publisher, number,
                        std::chrono::nanoseconds(now.time_since_epoch()).count()};
@@ -77,18 +70,7 @@ void Engine::append_frame(Client& client, bool video, TimePoint now) {
   ++number;
 }
 
-void Engine::schedule(Client& client) {
-  client.next_frame = frames_.emplace(next_frame(client), &client);
-  client.scheduled = true;
-}
-
-void Engine::end_publication(Client& client) {
-  if (!client.scheduled) return;
-  frames_.erase(client.next_frame);
-  client.scheduled = false;
-}
-
-TimePoint Engine::next_frame(const Client& client) const {
+TimePoint Crowd::next_frame(const Client& client) const {
   std::int64_t due = stream_->video_time_ns(client.next_video);
   if (stream_->has_audio()) {
     due = std::min(due, SyntheticStream::audio_time_ns(client.next_audio));

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bench/mprtmp/engine.hpp"
+#include "bench/mprtmp/crowd.hpp"
 
 namespace mpb::rtmp_load {
 namespace {
@@ -14,22 +14,11 @@ namespace {
 constexpr int kReadsPerEvent = 4;
 // What a publisher has waiting for a server that reads too slowly.
 constexpr std::size_t kMaxWaiting = 16 * 1024 * 1024;
-// Keeps a loop against a dead port from spinning.
-constexpr Duration kPauseAfterRefusal{10};
-
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, 200)) out += c >= ' ' && c <= '~' ? c : '?';
-  return out;
-}
+constexpr std::size_t kMaxDetail = 200;
 
 }  // namespace
 
-void Engine::Client::on_accepted() {
-  engine.tally_.accepted.record((received - begun).count());
-}
-
-void Engine::start(std::uint64_t number, TimePoint begun) {
+void Crowd::start(std::uint64_t number, TimePoint begun) {
   const bool publisher = number < settings_.publishers();
   const std::uint64_t order = publisher ? number : number - settings_.publishers();
   const auto stream = static_cast<std::uint32_t>(order % settings_.names.total());
@@ -39,33 +28,37 @@ void Engine::start(std::uint64_t number, TimePoint begun) {
   client.number = number;
   client.stream = stream;
   client.begun = begun;
-  client.place = clients_.size();
-  clients_.push_back(std::move(made));
-  ++counts(client).started;
+  ++counts_of(client).started;
   ++on_their_way_;
   ++unsettled_;
-  client.fd.reset(connector_.open_socket(number));
-  if (!client.fd) return fail_errno(client, errno);
+  if (!open(std::move(made))) return;
   const int on = 1;
-  ::setsockopt(client.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const int code = connector_.begin(client.fd.get());
-  if (code != 0 && code != EINPROGRESS) return fail_errno(client, code);
-  limits_.restart(client, Clock::now());
+  ::setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (const int code = connect(client); code != 0) return on_error(client, code);
+  set_due(client, Clock::now() + settings_.timeout);
   client.out = hello_;
-  // Over loopback the connection stands when connect() returns, though it says EINPROGRESS.
   flush(client);
 }
 
-void Engine::handle(Client& client, std::uint32_t events) {
+void Crowd::on_events(load::Connection& connection, std::uint32_t events) {
+  auto& client = static_cast<Client&>(connection);
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) receive(client);
   if (!client.ended && (events & EPOLLOUT) != 0) flush(client);
 }
 
-void Engine::receive(Client& client) {
+void Crowd::on_due(load::Connection& connection) {
+  auto& client = static_cast<Client&>(connection);
+  if (client.publishing) return send_due_frames(client, Clock::now());
+  if (!client.connected) return fail(client, Problem::kConnectTimeout, "");
+  if (client.session.started()) return fail(client, Problem::kSilent, "");
+  fail(client, Problem::kAnswerTimeout, "");
+}
+
+void Crowd::receive(Client& client) {
   for (int i = 0; i < kReadsPerEvent; ++i) {
-    const ssize_t size = ::recv(client.fd.get(), input_.data(), input_.size(), 0);
+    const ssize_t size = ::recv(client.fd, input_.data(), input_.size(), 0);
     if (size < 0) {
-      if (errno != EAGAIN) fail_errno(client, errno);
+      if (errno != EAGAIN) on_error(client, errno);
       return;
     }
     if (size == 0) return fail(client, Problem::kClosed, "");
@@ -81,73 +74,56 @@ void Engine::receive(Client& client) {
   }
 }
 
-void Engine::flush(Client& client) {
+void Crowd::flush(Client& client) {
   while (client.sent < client.out.size()) {
-    const ssize_t sent = ::send(client.fd.get(), client.out.data() + client.sent,
+    const ssize_t sent = ::send(client.fd, client.out.data() + client.sent,
                                 client.out.size() - client.sent, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN) return fail_errno(client, errno);
+    if (sent < 0 && errno != EAGAIN) return on_error(client, errno);
     if (sent < 0) {
       if (client.out.size() - client.sent > kMaxWaiting) {
         return fail(client, Problem::kNotTaken, "");
       }
-      return set_interest(client, EPOLLIN | EPOLLOUT);
+      return watch(client, EPOLLIN | EPOLLOUT);
     }
     if (!client.connected) {
       client.connected = true;
       tally_.connect.record((Clock::now() - client.begun).count());
     }
     client.sent += static_cast<std::size_t>(sent);
-    if (client.scheduled) tally_.total.bytes_sent += static_cast<std::uint64_t>(sent);
+    if (client.publishing) tally_.total.bytes_sent += static_cast<std::uint64_t>(sent);
   }
   client.out.clear();
   client.sent = 0;
-  set_interest(client, EPOLLIN);
-}
-
-void Engine::set_interest(Client& client, std::uint32_t events) {
-  if (client.registered == events) return;
-  epoll_event event{};
-  event.events = events;
-  event.data.ptr = &client;
-  const int operation = client.registered == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  client.registered = events;
-  if (::epoll_ctl(epoll_.get(), operation, client.fd.get(), &event) != 0) fail_errno(client, errno);
+  watch(client, EPOLLIN);
 }
 
 /// A player that gets a frame each 10 ms does not move in the list each time.
-void Engine::restart_limit(Client& client, TimePoint now) {
+void Crowd::restart_limit(Client& client, TimePoint now) {
   // A publisher gets nothing any more.
   if (client.role == Session::Role::kPublish && client.session.started()) return;
-  if (client.when() - now < settings_.timeout * 7 / 8) limits_.restart(client, now);
+  if (client.when() - now < settings_.timeout * 7 / 8) set_due(client, now + settings_.timeout);
 }
 
-void Engine::expire(Client& client) {
-  if (!client.connected) return fail(client, Problem::kConnectTimeout, "");
-  if (client.session.started()) return fail(client, Problem::kSilent, "");
-  fail(client, Problem::kAnswerTimeout, "");
-}
-
-void Engine::on_started(Client& client) {
-  --on_their_way_;
+void Crowd::on_started(Client& client) {
+  arrived();
   tally_.started.record((client.received - client.begun).count());
   client.joined = client.received;
   if (client.role == Session::Role::kPlay) {
     client.out.shrink_to_fit();
     return on_until(client, Until::kStart);
   }
-  DeadlineList<Client>::stop(client);
   settle(client);
   begin_publication(client);
 }
 
-void Engine::on_media_begun(Client& client) {
+void Crowd::on_media_begun(Client& client) {
   if (client.has_media || client.ended) return;
   client.has_media = true;
   tally_.first_media.record((client.received - client.begun).count());
   on_until(client, Until::kMedia);
 }
 
-void Engine::on_media(Client& client, const Skimmed& message) {
+void Crowd::on_media(Client& client, const Skimmed& message) {
   if (client.ended || client.role != Session::Role::kPlay) return;
   const auto verdict =
       client.view.on_media(message, client.stream, client.joined, client.received, tally_);
@@ -161,7 +137,7 @@ void Engine::on_media(Client& client, const Skimmed& message) {
 }
 
 /// Players that stay are served from their first key frame on.
-void Engine::on_until(Client& client, Until reached) {
+void Crowd::on_until(Client& client, Until reached) {
   if (client.ended || client.settled) return;
   if (!settings_.churn) {
     if (reached == Until::kKey) settle(client);
@@ -171,47 +147,39 @@ void Engine::on_until(Client& client, Until reached) {
   }
 }
 
-void Engine::settle(Client& client) {
+void Crowd::settle(Client& client) {
   client.settled = true;
   --unsettled_;
 }
 
-void Engine::fail(Client& client, Problem problem, std::string_view detail) {
+void Crowd::fail(Client& client, Problem problem, std::string_view detail) {
   if (client.ended) return;
   ++tally_.problems[static_cast<std::size_t>(problem)];
-  std::string text = fmt::format("{} {} of {}/{}: {}",
-                                 client.role == Session::Role::kPublish ? "publisher" : "player",
-                                 client.number, addresses_[client.stream].tc_url,
-                                 addresses_[client.stream].stream, problem_text(problem));
-  if (!detail.empty()) text += fmt::format(" ({})", printable(detail));
+  std::string text = fmt::format(
+      "{} {} of {}/{}: {}", client.role == Session::Role::kPublish ? "publisher" : "player",
+      client.number, addresses_[client.stream].tc_url, addresses_[client.stream].stream,
+      problem_names()[static_cast<std::size_t>(problem)].text);
+  if (!detail.empty()) text += fmt::format(" ({})", load::printable(detail.substr(0, kMaxDetail)));
   tally_.add_sample(std::move(text));
-  if (problem == Problem::kConnectRefused) refused_until_ = Clock::now() + kPauseAfterRefusal;
-  ClientCounts& outcome = counts(client);
+  if (problem == Problem::kConnectRefused) pause_starts();
+  ClientCounts& outcome = counts_of(client);
   end(client, problem == Problem::kWrongStream ? outcome.wrong : outcome.lost);
 }
 
-void Engine::fail_errno(Client& client, int code) {
+void Crowd::on_error(load::Connection& connection, int code) {
+  auto& client = static_cast<Client&>(connection);
   fail(client, problem_of_errno(code, !client.connected), std::strerror(code));
 }
 
-void Engine::end(Client& client, std::uint64_t& outcome) {
+void Crowd::end(Client& client, std::uint64_t& outcome) {
   ++outcome;
-  if (!client.session.started()) --on_their_way_;
+  if (!client.session.started()) arrived();
   if (!client.settled) --unsettled_;
-  client.ended = true;
-  DeadlineList<Client>::stop(client);
-  end_publication(client);
   if (client.role == Session::Role::kPlay) client.view.close(tally_);
-  // The socket is this process's alone: closing it takes it out of the epoll set.
-  if (client.fd) connector_.close(client.fd.release());
-  const std::size_t place = client.place;
-  std::swap(clients_[place], clients_.back());
-  clients_[place]->place = place;
-  ended_.push_back(std::move(clients_.back()));
-  clients_.pop_back();
+  Engine::end(client);
 }
 
-ClientCounts& Engine::counts(const Client& client) {
+ClientCounts& Crowd::counts_of(const Client& client) {
   return client.role == Session::Role::kPublish ? tally_.publishers : tally_.players;
 }
 

@@ -1,4 +1,4 @@
-#include "bench/common/report_parts.hpp"
+#include "bench/load/report_parts.hpp"
 
 #include <cmath>
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "bench/common/connector.hpp"
+#include "bench/load/connector.hpp"
 #include "common/base/choice.hpp"
 #include "common/base/error.hpp"
 #include "common/config/option_line.hpp"
@@ -57,6 +57,10 @@ constexpr Option<Settings> json_option() {
 /// `line`, of which there are as many as one of `counts`. `usage` says what is expected.
 Status settle_target(TargetSettings& settings, const OptionLine& line,
                      std::initializer_list<std::size_t> counts, std::string_view usage);
+/// Whether this process, which may have `available` descriptors, has those that `clients` at once
+/// need.
+Status check_descriptors(std::string_view program, std::uint64_t clients, std::uint64_t needed,
+                         std::uint64_t available);
 /// --sources is for a target in 127.0.0.0/8 only.
 Status check_sources(const TargetSettings& settings, const OptionLine& line);
 

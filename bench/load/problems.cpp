@@ -1,6 +1,12 @@
-#include "bench/common/problems.hpp"
+#include "bench/load/problems.hpp"
 
 namespace mpb::load {
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c >= ' ' && c <= '~' ? c : '?';
+  return out;
+}
 
 void add_problems(Buffer& out, std::span<const ProblemName> names,
                   std::span<const std::uint64_t> counts, const std::vector<std::string>& samples) {

@@ -1,4 +1,4 @@
-#include "bench/common/common_options.hpp"
+#include "bench/load/common_options.hpp"
 
 #include <fmt/format.h>
 
@@ -46,6 +46,15 @@ Status settle_target(TargetSettings& settings, const OptionLine& line,
   }
   settings.target = *target;
   return {};
+}
+
+Status check_descriptors(std::string_view program, std::uint64_t clients, std::uint64_t needed,
+                         std::uint64_t available) {
+  if (needed <= available) return {};
+  return usage_error(
+      fmt::format("{} clients at once need {} descriptors, but this process may have {}: ask for "
+                  "fewer, raise the hard limit (ulimit -Hn), or run several {}",
+                  clients, needed, available, program));
 }
 
 Status check_sources(const TargetSettings& settings, const OptionLine& line) {

@@ -12,7 +12,7 @@
 
 #include <boost/json.hpp>
 
-#include "bench/common/histogram.hpp"
+#include "bench/load/histogram.hpp"
 
 namespace mpb::load {
 
@@ -25,6 +25,15 @@ void add(Buffer& out, fmt::format_string<Args...> format, Args&&... args) {
 
 /// 0 when `seconds` is.
 double per_second(std::uint64_t count, double seconds);
+
+/// How long a run took, and what ended it.
+struct RunTimes {
+  double wall_seconds = 0;         // from the start to the end of all threads
+  double cpu_seconds = 0;          // the load client's own in that time, user and system
+  double first_wave_seconds = 0;   // of clients that are held: until all were served; 0: never
+  double second_wave_seconds = 0;  // the same after their move
+  bool interrupted = false;        // by a signal
+};
 
 /// What the load client itself used.
 struct OwnLoad {
