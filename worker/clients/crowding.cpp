@@ -29,7 +29,7 @@ Duration connected_for(int socket) {
 bool can_make_room(WorkerContext& worker) {
   const Session* oldest = worker.deadlines.silence.first();
   if (oldest == nullptr) return false;
-  if (oldest->accepted_at() + kTimeToSpeak <= worker.loop.now()) return true;
+  if (oldest->silent_since() + kTimeToSpeak <= worker.loop.now()) return true;
   return connected_for(oldest->fd()) >= kTimeToSpeak;
 }
 

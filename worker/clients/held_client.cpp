@@ -74,11 +74,6 @@ channel::Traveller HeldClient::describe() const {
   return {service->listener, hops, attempts, counted, wanted, state, input};
 }
 
-void HeldClient::count_attempt() {
-  if (attempts < UINT8_MAX) ++attempts;
-  exposed = true;  // whoever refused it may have kept it
-}
-
 std::string_view HeldClient::key_text() const {
   return key == nullptr ? std::string_view() : key->key;
 }

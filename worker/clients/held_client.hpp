@@ -42,8 +42,6 @@ struct HeldClient {
 
   /// What the next worker must know; views.
   [[nodiscard]] channel::Traveller describe() const;
-  /// The broker did not find anybody for it.
-  void count_attempt();
   /// Of the key it counts to; empty: none.
   [[nodiscard]] std::string_view key_text() const;
   /// What it takes, with `beside` bytes that are held elsewhere for it, counts in the budget.

@@ -27,7 +27,10 @@ void Session::start(HeldClient client) {
   const bool entered = client.counted;
   Session& session = client.worker->clients.take();
   session.begin(std::move(client), entered ? State::kServing : State::kClassifying);
-  session.work([&session, entered] { entered ? session.take_over() : session.read_once(); });
+  session.work([&session, entered] {
+    if (!entered) return session.read_once();
+    if (session.open()) session.consume(std::exchange(session.held_.input, {}));
+  });
 }
 
 void Session::turn_away(HeldClient client, Reason why) {
@@ -46,15 +49,7 @@ void Session::begin(HeldClient client, State state) {
   client_.key = held_.key_text();
   client_.connection = this;
   so_far_.peer = this;
-  if (state != State::kClassifying) return;
-  silent_ = true;
-  accepted_at_ = held_.worker->loop.now();
-}
-
-void Session::take_over() {
-  if (!open()) return;
-  const std::string carried = std::exchange(held_.input, {});
-  consume(carried);
+  if (state == State::kClassifying) silent_since_ = held_.worker->loop.now();
 }
 
 bool Session::open() {
@@ -97,7 +92,7 @@ void Session::read_once(std::uint32_t events) {
   auto& buffer = held_.worker->read_buffer;
   const ssize_t count = receive(buffer);
   if (count > 0) {
-    silent_ = false;
+    silent_since_ = TimePoint{};
     if (state_ == State::kClassifying && held_.service->classifier->quick_ack()) {
       const int on = 1;
       ::setsockopt(held_.fd.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);

@@ -45,8 +45,10 @@ class Session final : private EventHandler, public Deadline, private Connection,
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] int fd() const { return held_.fd.get(); }
   /// It has said nothing since it was accepted.
-  [[nodiscard]] bool is_silent() const { return silent_ && state_ == State::kClassifying; }
-  [[nodiscard]] TimePoint accepted_at() const { return accepted_at_; }
+  [[nodiscard]] bool is_silent() const {
+    return silent_since_ != TimePoint{} && state_ == State::kClassifying;
+  }
+  [[nodiscard]] TimePoint silent_since() const { return silent_since_; }
   /// Of a silent client: looks once more, and closes it for this reason unless it has spoken.
   void close_silent(Reason reason);
   /// What is held for the client, for MemoryBudget.
@@ -104,7 +106,6 @@ class Session final : private EventHandler, public Deadline, private Connection,
   bool refuse_prefix();
 
   void begin(HeldClient client, State state);
-  void take_over();
   /// As turn_away().
   void end_for(Reason why);
   /// As soon as its answers are written. Always false.
@@ -153,11 +154,10 @@ class Session final : private EventHandler, public Deadline, private Connection,
   Client client_;          // for its handler
   Watch watch_;
   std::uint32_t watched_ = 0;
-  TimePoint accepted_at_{};        // of one that is silent
+  TimePoint silent_since_{};       // when it was accepted, until something is read from it
   TimePoint header_began_{};       // when the first byte of what is not classified yet came
   std::size_t handler_bytes_ = 0;  // see note_memory()
   State state_ = State::kFree;
-  bool silent_ = false;       // accepted here, and nothing was read from it yet
   bool mended_ = false;       // see mend_once()
   bool blocked_ = false;      // the handler has bytes that the socket did not take
   bool waiting_ = false;      // the handler wants no bytes before proceed()

@@ -281,7 +281,7 @@ void Session::expire() {
     case State::kLingering:
       break;
     case State::kClassifying:
-      if (silent_) return close_silent(silence_reason(held_.worker->settings));
+      if (is_silent()) return close_silent(silence_reason(held_.worker->settings));
       ++(header_due_ ? counters.rejected_header : counters.closed_idle);
       tell_refused(header_due_ ? Reason::kHeaderTimeout : Reason::kIdleTimeout, {});
       break;
@@ -328,9 +328,9 @@ void Session::forget() {
   so_far_ = Classification{};
   client_ = Client{};
   watched_ = 0;
-  header_began_ = TimePoint{};
+  silent_since_ = header_began_ = TimePoint{};
   handler_bytes_ = 0;
-  silent_ = mended_ = blocked_ = waiting_ = detached_ = idle_exempt_ = false;
+  mended_ = blocked_ = waiting_ = detached_ = idle_exempt_ = false;
   called_for_ = yielded_ = ended_ = header_due_ = false;
   clients.give_back(*this);
 }

@@ -142,15 +142,15 @@ void BrokerLink::refuse(const channel::Deliver& message, channel::NackReason rea
 }
 
 void BrokerLink::handle(const channel::Keep& message) {
-  handoffs_.on_keep(
-      message,
-      [this](HeldClient client, std::uint64_t delivery) {
-        acks_.push_back(delivery);
-        to_start_.push_back(std::move(client));
-      },
-      [this](std::uint64_t delivery, channel::NackReason reason) {
-        nacks_.push_back({delivery, reason});
-      });
+  for (const channel::KeepEntry entry : message.entries) {
+    auto kept = handoffs_.keep(entry);
+    if (const auto* why = std::get_if<channel::NackReason>(&kept)) {
+      nacks_.push_back({entry.delivery, *why});
+    } else {
+      acks_.push_back(entry.delivery);
+      to_start_.push_back(std::get<HeldClient>(std::move(kept)));
+    }
+  }
 }
 
 void BrokerLink::handle(const channel::Own& message) {

@@ -13,6 +13,13 @@ namespace {
 
 constexpr Duration kDescriptorPause{20};  // until the broker may have descriptors again
 
+void retry(HeldClient& client) {
+  if (client.attempts < UINT8_MAX) ++client.attempts;
+  client.exposed = true;  // whoever refused it may have kept it
+  client.elsewhere = false;
+  ++client.service->counters.retried;
+}
+
 /// Without a verdict. Another worker may have one that was sent, and it must not hear two voices.
 void end_without_verdict(HeldClient client) {
   const Reason why = client.elsewhere ? Reason::kRouteTimeout : Reason::kBusy;
@@ -124,32 +131,22 @@ void Handoffs::on_settled(const channel::Settled& message) {
   }
 }
 
-void Handoffs::on_keep(const channel::Keep& message,
-                       const std::function<void(HeldClient, std::uint64_t)>& kept,
-                       const std::function<void(std::uint64_t, channel::NackReason)>& refused) {
-  for (const channel::KeepEntry entry : message.entries) {
-    const auto place = take(entry.handoff);
-    if (!place) {
-      refused(entry.delivery, channel::NackReason::kUnknown);
-      continue;
-    }
-    HeldClient& client = (*place)->client;
-    if (client.has_room()) {
-      ++client.service->counters.kept;
-      client.enter(client.wanted, entry.epoch);
-      kept(parked_.take(*place), entry.delivery);
-      continue;
-    }
-    // The broker decided by an older load. The next offer comes behind the Nack (pump): before it,
-    // the broker takes the client's key for this worker's.
-    refused(entry.delivery, channel::NackReason::kFull);
-    ++client.service->counters.nacked;
-    ++client.service->counters.retried;
-    client.count_attempt();
-    client.elsewhere = false;
-    enter(*place);
-    unsent_.insert(client.handoff);
+std::variant<HeldClient, channel::NackReason> Handoffs::keep(const channel::KeepEntry& entry) {
+  const auto place = take(entry.handoff);
+  if (!place) return channel::NackReason::kUnknown;
+  HeldClient& client = (*place)->client;
+  if (client.has_room()) {
+    ++client.service->counters.kept;
+    client.enter(client.wanted, entry.epoch);
+    return parked_.take(*place);
   }
+  // The broker decided by an older load. The next offer comes behind the Nack (pump): before it,
+  // the broker takes the client's key for this worker's.
+  ++client.service->counters.nacked;
+  retry(client);
+  enter(*place);
+  unsent_.insert(client.handoff);
+  return channel::NackReason::kFull;
 }
 
 void Handoffs::on_nack(const channel::Nack& message) {
@@ -163,8 +160,7 @@ void Handoffs::on_nack(Place place, channel::NackReason reason) {
   client.elsewhere = false;
   switch (reason) {
     case channel::NackReason::kRetry:
-      client.count_attempt();
-      ++client.service->counters.retried;
+      retry(client);
       return offer(place);
     case channel::NackReason::kNoDescriptor:
       ++client.service->counters.retried;

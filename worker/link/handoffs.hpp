@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "common/base/keyed_flat_map.hpp"
@@ -29,12 +29,10 @@ class Handoffs {
   /// The broker's verdicts.
   void on_settled(const channel::Settled& message);
   void on_nack(const channel::Nack& message);
-  /// Calls `kept` for a client that is served here from now on, with the delivery to acknowledge
-  /// before. Calls `refused` for a delivery whose client is gone, or found the worker full: that
-  /// one is offered again by pump(), before which the refusal must be sent.
-  void on_keep(const channel::Keep& message,
-               const std::function<void(HeldClient, std::uint64_t)>& kept,
-               const std::function<void(std::uint64_t, channel::NackReason)>& refused);
+  /// The client is served here from now on, once the delivery is acknowledged. Or why that is to be
+  /// refused: the client is gone, or found the worker full: it is offered again by pump(), before
+  /// which the refusal must be sent.
+  std::variant<HeldClient, channel::NackReason> keep(const channel::KeepEntry& entry);
 
   /// The broker is gone, and no verdict comes any more. Whom it may have sent on is closed without
   /// a word, since somebody else may serve it; all others, and who is offered from now on, are
