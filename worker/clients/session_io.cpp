@@ -323,7 +323,8 @@ void Session::forget() {
   ClientTable& clients = held_.worker->clients;
   state_ = State::kFree;
   DeadlineList<Session>::stop(*this);
-  held_ = HeldClient{};
+  // Callers further up may go by its worker and service yet.
+  for (std::string* text : {&held_.wanted, &held_.state, &held_.input}) *text = std::string();
   output_ = std::string();
   so_far_ = Classification{};
   client_ = Client{};

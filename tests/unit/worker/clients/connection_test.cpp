@@ -19,6 +19,7 @@ struct Script {
   std::vector<Connection*> clients;  // in the order of their coming
   std::string heard;
   std::function<Step(Client&, std::string_view)> on_bytes;
+  std::string answer;  // to all bytes
   int ends = 0;
   int closes = 0;
   bool half_closed = false;
@@ -28,8 +29,9 @@ class Scripted final : public Handler {
  public:
   explicit Scripted(Script& script) : script_(script) {}
   void on_open(Client& client) override { script_.clients.push_back(client.connection); }
-  Step on_bytes(Client& client, std::string_view bytes, std::string&) override {
+  Step on_bytes(Client& client, std::string_view bytes, std::string& out) override {
     script_.heard += bytes;
+    out += script_.answer;
     if (script_.on_bytes) return script_.on_bytes(client, bytes);
     return {Step::Next::kContinue, bytes.size()};
   }
@@ -79,6 +81,14 @@ TEST_F(ConnectionTest, WhatTheSocketDoesNotTakeIsKeptUpToABound) {
   EXPECT_TRUE(worker_->hear(client, taken.size()) == taken) << "whole and in order";
   EXPECT_TRUE(script_.clients[0]->write("more"));
   EXPECT_EQ(worker_->hear(client, 4), "more");
+}
+
+TEST_F(ConnectionTest, AClientThatLeavesTooMuchOfAnAnswerIsClosedByIt) {
+  script_.answer = std::string(64UL * 1024 * 1024, '.');
+  const UniqueFd client = worker_->deliver("a", "hello");
+  EXPECT_TRUE(worker_->turns_until([&] { return script_.closes == 1; }));
+  script_.answer = "hello";
+  EXPECT_EQ(worker_->hear(worker_->deliver("a", "hello"), 5), "hello");
 }
 
 TEST_F(ConnectionTest, AClientIsWrittenToWithinAnothersCallback) {
