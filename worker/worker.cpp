@@ -13,7 +13,7 @@
 #include "common/listen/listen_flags.hpp"
 #include "common/log/error_log.hpp"
 #include "common/log/log.hpp"
-#include "worker/registered.hpp"
+#include "worker/registry_lookup.hpp"
 #include "worker/sandbox/confine.hpp"
 
 namespace mpb {

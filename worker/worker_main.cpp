@@ -27,7 +27,7 @@
 #include "common/process/service_manager.hpp"
 #include "common/process/worker_accounts.hpp"
 #include "mpbroker/worker.hpp"
-#include "worker/registered.hpp"
+#include "worker/registry_lookup.hpp"
 #include "worker/sandbox/confine.hpp"
 #include "worker/worker.hpp"
 

@@ -1,4 +1,4 @@
-#include "worker/registered.hpp"
+#include "worker/registry_lookup.hpp"
 
 #include <gtest/gtest.h>
 
