@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "broker/dispatch/client_limit.hpp"
@@ -14,17 +13,20 @@
 #include "broker/workers/quota_watch.hpp"
 #include "broker/workers/worker_program.hpp"
 #include "common/config/listen_names.hpp"
+#include "common/config/option_values.hpp"
 #include "common/listen/inherited_sockets.hpp"
+#include "common/process/cpus.hpp"
 #include "common/process/process.hpp"
 #include "common/process/service_manager.hpp"
 
 namespace mpb {
 namespace {
 
-constexpr std::uint32_t kLeastCredit = 16;  // see delivery_window: until that is known
-constexpr std::uint8_t kMaxAttempts = 16;   // offers of one client until it is refused
-constexpr Duration kTick{500};              // between two looks at overdue Acks and at sockets
-constexpr Duration kWaitTick{20};           // how exactly waiting clients' deadlines are kept
+constexpr std::uint32_t kLeastCredit = 16;     // see delivery_window: until that is known
+constexpr std::uint8_t kMaxAttempts = 16;      // offers of one client until it is refused
+constexpr std::uint64_t kTicksToThorough = 4;  // of choosing acceptors
+constexpr Duration kTick{500};                 // between two looks at overdue Acks and at sockets
+constexpr Duration kWaitTick{20};              // how exactly waiting clients' deadlines are kept
 
 /// Differs between a broker and the one before it: seconds since 1970, as far as 32 bits go.
 std::uint32_t generation() {
@@ -62,10 +64,9 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
       trespass_(loop, kinship_,
                 [this](pid_t pid, const std::string& why) { supervisor_.eject(pid, why); }),
       turn_away_(loop) {
-  acceptors_.set_rules(acceptor_rules(), workers_);
+  apply_acceptor_rules();
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);
-  dispatcher_.set_handoff_window(WorkerProcess::kHandoffWindow);
   loop_.after(kTick, [this] { tick(); });
   control_.admit_by([this](int client) { return trespass_.refuse_peer(client); });
   events_.set_publisher([this](const boost::json::object& event) { control_.publish(event); });
@@ -155,7 +156,8 @@ void Broker::keep_up_sockets() {
 }
 
 void Broker::tell_of(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener) {
-  for (const ToldListener& told : ListenerSet::for_worker(listener, accepts(slot, listener))) {
+  for (const ToldListener& told :
+       ListenerSet::for_worker(listener, accepts(slot, listener), spreads())) {
     worker.listen(told);
   }
 }
@@ -165,10 +167,39 @@ AcceptorRules Broker::acceptor_rules() const {
   AcceptorRules rules;
   rules.fixed = settings_.acceptors.has_value();
   rules.count = settings_.acceptors.value_or(
-      std::max<Slot>(kFewest, static_cast<Slot>(std::thread::hardware_concurrency())));
+      static_cast<Slot>(std::clamp<unsigned>(usable_cpus(), kFewest, kMaxWorkers)));
   const std::uint64_t most = client_descriptors(raise_descriptor_limit());
   rules.most_held = most - most / 8;
   return rules;
+}
+
+void Broker::apply_acceptor_rules() {
+  acceptors_.set_rules(acceptor_rules(), workers_);
+  const bool all = std::ranges::any_of(settings_.listeners, [](const ListenerSettings& listener) {
+    return listener.policy == Policy::kLocal;
+  });
+  router_.set_origins(all ? SIZE_MAX : acceptors_.count());
+  widen_window();
+}
+
+void Broker::widen_window() {
+  widest_window_ = std::max(widest_window_, handoff_window());
+  dispatcher_.set_handoff_window(widest_window_);
+}
+
+/// All origins together may have as many as if every worker accepted: what waits for one target
+/// holds up the others no sooner.
+std::uint32_t Broker::handoff_window() {
+  constexpr std::uint32_t kWindow = 1024;
+  constexpr std::uint32_t kMost = 16;
+  if (settings_.acceptors) return kWindow;
+  const std::uint32_t workers = settings_.worker_limit();
+  const std::uint32_t origins = acceptors_.count();
+  return kWindow * std::clamp((workers + origins - 1) / origins, 1U, kMost);
+}
+
+bool Broker::spreads() const {
+  return !settings_.acceptors && settings_.worker_limit() > acceptors_.count();
 }
 
 /// Clients of policy local are served by whoever accepts them.
@@ -181,9 +212,9 @@ bool Broker::accepts(Slot slot) const {
                              [&](const auto& entry) { return accepts(slot, entry.second); });
 }
 
-void Broker::choose_acceptors() {
+void Broker::choose_acceptors(AcceptorSet::Choice choice) {
   if (stopping_) return;
-  for (const Slot slot : acceptors_.choose(workers_)) {
+  for (const Slot slot : acceptors_.choose(workers_, choice)) {
     WorkerProcess& worker = *supervisor_.process(slot);
     for (const auto& [number, listener] : listeners_.all()) {
       if (listener.rules.policy != Policy::kLocal) tell_of(worker, slot, listener);
@@ -240,7 +271,7 @@ void Broker::feed_watchdog(Duration interval) {
 }
 
 void Broker::look_at_service() {
-  if (acceptors_.nobody_accepts(workers_)) choose_acceptors();
+  if (acceptors_.nobody_accepts(workers_)) choose_acceptors(AcceptorSet::Choice::kFill);
   const bool was_down = service_.down();
   service_.look();
   if (service_.down() && !was_down) turn_away();
@@ -274,7 +305,8 @@ std::vector<ToldListener> Broker::listeners_for(Slot slot) {
   acceptors_.begin(slot, workers_);
   std::vector<ToldListener> all;
   for (const auto& [number, listener] : listeners_.all()) {
-    for (const ToldListener& told : ListenerSet::for_worker(listener, accepts(slot, listener))) {
+    for (const ToldListener& told :
+         ListenerSet::for_worker(listener, accepts(slot, listener), spreads())) {
       all.push_back(told);
     }
   }
@@ -311,7 +343,8 @@ void Broker::tick() {
   remains_.look();
   trespass_.watch_limits();
   keep_up_sockets();
-  choose_acceptors();
+  choose_acceptors(++ticks_ % kTicksToThorough == 0 ? AcceptorSet::Choice::kThorough
+                                                    : AcceptorSet::Choice::kFill);
   loop_.after(kTick, [this] { tick(); });
 }
 

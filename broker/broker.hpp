@@ -59,6 +59,7 @@ class Broker final : private SupervisorOwner {
   friend class StatusReport;
 
   WorkerSettings worker_settings() override;
+  std::uint32_t handoff_window() override;
   std::vector<std::string> vhost_texts() override { return vhosts_.texts(); }
   std::vector<ToldListener> listeners_for(Slot slot) override;
   UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }
@@ -88,11 +89,16 @@ class Broker final : private SupervisorOwner {
   /// Tells all workers what is different in the vhosts.
   void send_vhosts(const VhostChange& change);
   [[nodiscard]] AcceptorRules acceptor_rules() const;
+  void apply_acceptor_rules();
+  /// Before workers are told of it.
+  void widen_window();
+  /// Not all workers accept: clients without a key are offered.
+  [[nodiscard]] bool spreads() const;
   [[nodiscard]] bool accepts(Slot slot, const ListenerSet::Listener& listener) const;
   /// From any listener.
   [[nodiscard]] bool accepts(Slot slot) const;
   /// Lets workers accept in the place of those that went.
-  void choose_acceptors();
+  void choose_acceptors(AcceptorSet::Choice choice);
   [[nodiscard]] ScalerRules scaler_rules() const;
   /// The broker's part of the route time limit; the rest is the margin in which its refusal
   /// arrives.
@@ -128,6 +134,7 @@ class Broker final : private SupervisorOwner {
   Router router_;
   Scaler scaler_;
   AcceptorSet acceptors_;
+  std::uint32_t widest_window_ = 0;  // that a worker was ever told
   Dispatcher dispatcher_;
   Supervisor supervisor_;
   CounterTotals ended_;  // of the processes that have ended
@@ -142,6 +149,7 @@ class Broker final : private SupervisorOwner {
   ServiceReport service_{settings_, workers_, supervisor_, events_};
   TimePoint started_ = Clock::now();
   PinSet pins_;
+  std::uint64_t ticks_ = 0;
   bool wait_timer_armed_ = false;
   bool flush_timer_armed_ = false;
   bool stopping_ = false;

@@ -181,7 +181,8 @@ std::vector<int> ListenerSet::sockets() const {
   return sockets;
 }
 
-std::vector<ToldListener> ListenerSet::for_worker(const Listener& listener, bool accepts) {
+std::vector<ToldListener> ListenerSet::for_worker(const Listener& listener, bool accepts,
+                                                  bool spread) {
   ToldListener told;
   channel::Listen& message = told.message;
   message.listener = listener.number;
@@ -194,6 +195,10 @@ std::vector<ToldListener> ListenerSet::for_worker(const Listener& listener, bool
   if (accepts) message.flags |= channel::Listen::kAccepts;
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {
     message.flags |= channel::Listen::kServeLocal;
+  }
+  // One of RTMP that has no key yet names one soon, and goes to its owner then.
+  if (spread && listener.rules.policy != Policy::kLocal && listener.settings.protocol != "rtmp") {
+    message.flags |= channel::Listen::kSpread;
   }
   std::vector<ToldListener> all;
   if (accepts && listener.upkeep.rest() >= 0) {

@@ -58,8 +58,10 @@ class ListenerSet {
   [[nodiscard]] bool was_given(std::uint64_t number) const { return number < next_number_; }
   [[nodiscard]] const std::map<std::uint16_t, Listener>& all() const { return listeners_; }
   /// What a worker is told; with the sockets if `accepts`: first one that was replaced, for the
-  /// clients who wait there.
-  [[nodiscard]] static std::vector<ToldListener> for_worker(const Listener& listener, bool accepts);
+  /// clients who wait there. `spread`: not all workers accept, and clients without a key are to
+  /// reach all.
+  [[nodiscard]] static std::vector<ToldListener> for_worker(const Listener& listener, bool accepts,
+                                                            bool spread);
   /// Those from which clients come.
   [[nodiscard]] std::vector<int> sockets() const;
 

@@ -142,12 +142,17 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
   auto accounts = worker_accounts(fresh);
   if (!accounts) return refusal(accounts.error());
   run_workers_as(std::move(*accounts));
+  const bool spread = spreads();
   settings_.workers = fresh.workers;
   settings_.max_workers = fresh.max_workers;
   scaler_.set_rules(scaler_rules());
+  widen_window();
   apply_client_limit();
-  supervisor_.for_each_process(
-      [this](Slot, WorkerProcess& worker) { worker.configure(worker_settings()); });
+  supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
+    worker.configure(worker_settings(), handoff_window());
+    if (spreads() == spread) return;
+    for (const auto& [number, listener] : listeners_.all()) tell_of(worker, slot, listener);
+  });
   boost::json::object answer = consent({});
   if (const std::string warning = descriptor_warning(); !warning.empty()) {
     answer["warning"] = warning;
@@ -254,10 +259,10 @@ Status Broker::apply(Settings fresh) {
   set_log_level(settings_.log_level);
   apply_client_limit();
   scaler_.set_rules(scaler_rules());
-  acceptors_.set_rules(acceptor_rules(), workers_);
+  apply_acceptor_rules();
   dispatcher_.set_wait_limit(wait_limit(settings_));
   supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
-    worker.configure(worker_settings());
+    worker.configure(worker_settings(), handoff_window());
     for (const std::uint16_t number : change->withdrawn) worker.unlisten(number);
     for (const std::uint16_t number : change->current) {
       tell_of(worker, slot, *listeners_.find(number));

@@ -110,7 +110,7 @@ object StatusReport::worker(Slot slot) const {
   object report{{"slot", slot},
                 {"state", to_string(broker_.workers_.at(slot).state)},
                 {"base", !broker_.scaler_.is_extra(slot)},
-                {"accepts", broker_.accepts(slot)},
+                {"accepts", broker_.workers_.online(slot) && broker_.accepts(slot)},
                 {"last_exit", broker_.supervisor_.last_exit(slot)}};
   put(report, slot_counters(slot));
   const WorkerProcess* process = broker_.supervisor_.process(slot);

@@ -20,7 +20,7 @@ std::string_view WorkerMessages::take(Slot slot, const channel::Message& message
           [&](const channel::Nack& nack) { return on_nack(slot, nack); },
           [&](const channel::Idle& idle) { return on_idle(slot, idle); },
           [&](const channel::Load& load) {
-            parts_.workers.report(slot, load.clients, load.held);
+            on_load(slot, load);
             return well;
           },
           [&](const channel::Answer& answer) {
@@ -72,8 +72,13 @@ std::string_view WorkerMessages::on_handoff(Slot slot, const channel::Handoff& h
   return {};
 }
 
+void WorkerMessages::on_load(Slot slot, const channel::Load& load) {
+  parts_.workers.report(slot, load.clients, load.held);
+  if ((load.flags & channel::Load::kDraining) != 0) parts_.supervisor.note_draining(slot);
+}
+
 std::string_view WorkerMessages::on_ack(Slot slot, const channel::Ack& ack) {
-  parts_.workers.report(slot, ack.load.clients, ack.load.held);
+  on_load(slot, ack.load);
   bool known = true;
   for (const std::uint64_t delivery : ack.deliveries) {
     known = parts_.dispatcher.on_ack(slot, delivery, parts_.loop.now()) && known;

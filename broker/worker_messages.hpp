@@ -35,6 +35,7 @@ class WorkerMessages {
  private:
   std::string_view on_handoff(Slot slot, const channel::Handoff& handoff,
                               ForeignDescriptor descriptor);
+  void on_load(Slot slot, const channel::Load& load);
   std::string_view on_ack(Slot slot, const channel::Ack& ack);
   std::string_view on_nack(Slot slot, const channel::Nack& nack);
   std::string_view on_idle(Slot slot, const channel::Idle& idle);

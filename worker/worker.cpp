@@ -184,21 +184,23 @@ void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
 }
 
 Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
-  auto made =
-      make_service(registry_, message.protocol, message.handler, environment_, traits_of(message));
-  if (!made) return made.error();
+  // What is said of a listener again has the same protocol, handler and traits.
+  if (!listeners_.contains(message.listener)) {
+    auto made = make_service(registry_, message.protocol, message.handler, environment_,
+                             traits_of(message));
+    if (!made) return made.error();
+    listeners_[message.listener].service = *std::move(made);
+  }
   note_needs(message);
   Listener& listener = listeners_[message.listener];
   Service& service = listener.service;
   service.listener = message.listener;
   service.space = message.space;
   service.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
+  service.spread = (message.flags & channel::Listen::kSpread) != 0;
   service.name = message.name;
   service.counters.listener = message.listener;
   service.prefix_from = unpack_networks(message.prefix_from);
-  service.classifier = std::move(made->classifier);
-  // A listener that was changed keeps what serves its clients.
-  if (!service.handler) service.handler = std::move(made->handler);
   if ((message.flags & channel::Listen::kBeside) == 0) listener.acceptors.clear();
   if (!socket || context_.draining) return {};
   return add_acceptor(listener, std::move(socket));

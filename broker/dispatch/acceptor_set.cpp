@@ -6,7 +6,7 @@ namespace mpb {
 
 void AcceptorSet::set_rules(const AcceptorRules& rules, const WorkerTable& workers) {
   rules_ = rules;
-  choose(workers);
+  choose(workers, Choice::kThorough);
 }
 
 void AcceptorSet::begin(Slot slot, const WorkerTable& workers) {
@@ -19,28 +19,36 @@ void AcceptorSet::begin(Slot slot, const WorkerTable& workers) {
   chosen_[slot] = before < rules_.count;
 }
 
-std::vector<Slot> AcceptorSet::choose(const WorkerTable& workers) {
-  std::vector<Slot> able;
-  for (Slot slot = 0; slot < workers.size(); ++slot) {
-    if (workers.online(slot)) able.push_back(slot);
-  }
-  std::ranges::stable_partition(
-      able, [&](Slot slot) { return workers.at(slot).held <= rules_.most_held; });
-  able.resize(std::min<std::size_t>(able.size(), rules_.count));
-  std::vector<bool> chosen(workers.size());
-  for (const Slot slot : able) chosen[slot] = true;
+/// One that is in the set may hold a little more, so that it does not come and go.
+bool AcceptorSet::able(Slot slot, const WorkerTable& workers) const {
+  const std::uint64_t most = chosen_[slot] ? rules_.most_held : rules_.most_held / 7 * 6;
+  return !workers.at(slot).late && workers.at(slot).held <= most;
+}
+
+std::vector<Slot> AcceptorSet::choose(const WorkerTable& workers, Choice choice) {
+  if (rules_.fixed) return {};
   chosen_.resize(workers.size());
-  std::vector<Slot> changed;
+  std::vector<Slot> online;
   for (Slot slot = 0; slot < workers.size(); ++slot) {
-    // One that is about to be online has what begin() gave it, until it is.
-    if (!workers.online(slot)) continue;
-    if (chosen[slot] != chosen_[slot] && !rules_.fixed) changed.push_back(slot);
-    chosen_[slot] = chosen[slot];
+    if (workers.online(slot)) online.push_back(slot);
   }
+  const auto rank = [&](Slot slot) {
+    if (!able(slot, workers)) return 2;
+    return chosen_[slot] || choice == Choice::kThorough ? 0 : 1;
+  };
+  std::ranges::stable_sort(online, {}, rank);
+  std::vector<Slot> changed;
+  for (std::size_t i = 0; i < online.size(); ++i) {
+    // One that is not online yet has what begin() gave it.
+    if (const Slot slot = online[i]; chosen_[slot] != (i < rules_.count)) changed.push_back(slot);
+  }
+  for (const Slot slot : changed) chosen_[slot] = !chosen_[slot];
+  std::ranges::sort(changed);
   return changed;
 }
 
 bool AcceptorSet::nobody_accepts(const WorkerTable& workers) const {
+  if (rules_.fixed) return false;
   bool any = false;
   for (Slot slot = 0; slot < workers.size(); ++slot) {
     const bool online = workers.online(slot);

@@ -14,7 +14,8 @@ struct AcceptorRules {
   Slot count = 2;
   /// They are slots 0 to count-1, whatever becomes of these; otherwise those that are online.
   bool fixed = false;
-  /// One that holds more descriptors of clients accepts only if there are not enough others.
+  /// One that holds more descriptors of clients, or does not answer in time, accepts only if there
+  /// are not enough others.
   std::uint64_t most_held = UINT64_MAX;
 };
 
@@ -23,18 +24,25 @@ class AcceptorSet {
   /// After the rules were changed all workers are to be told anew.
   void set_rules(const AcceptorRules& rules, const WorkerTable& workers);
 
+  [[nodiscard]] Slot count() const { return rules_.count; }
   [[nodiscard]] bool has(Slot slot) const {
     return rules_.fixed ? slot < rules_.count : slot < chosen_.size() && chosen_[slot];
   }
   /// A process is about to start in this slot; it accepts, once it is online, if has() says so.
   void begin(Slot slot, const WorkerTable& workers);
-  /// Chooses anew: the slots for which has() says something else than before. Call it now and then,
-  /// since one that is away for a moment need not be replaced, and at once when nobody_accepts().
-  std::vector<Slot> choose(const WorkerTable& workers);
+  enum class Choice : std::uint8_t {
+    kFill,      // others for those that are away or should not accept now
+    kThorough,  // also the first ones again in the place of later ones
+  };
+  /// The slots for which has() says something else than before. Call it now and then, since one
+  /// that is away for a moment need not be replaced, and at once when nobody_accepts().
+  std::vector<Slot> choose(const WorkerTable& workers, Choice choice);
   /// There are workers online, and none of the set is online or being started.
   [[nodiscard]] bool nobody_accepts(const WorkerTable& workers) const;
 
  private:
+  [[nodiscard]] bool able(Slot slot, const WorkerTable& workers) const;
+
   AcceptorRules rules_;
   std::vector<bool> chosen_;  // by slot
 };

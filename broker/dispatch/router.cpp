@@ -64,7 +64,7 @@ RouteDecision Router::decide(const RouteRequest& request) {
     const auto known = routes_.find(name_);
     if (known != routes_.end()) return to_owner(request, known->second);
     if (use_.total >= max_keys_) return {Kind::kBusy};
-    if (!within_share(use_.named, request.origin)) return {Kind::kBusy};
+    if (!within_share(use_.named, request.origin, origins_)) return {Kind::kBusy};
   }
   const Slot slot = choose(request, allowed, kNoSlot, owned);
   if (slot == kNoSlot && owned && choose(request, allowed, kNoSlot) != kNoSlot) {
@@ -87,10 +87,11 @@ void Router::count(const Route& route, bool here) {
   change(use_.named[route.origin]);
 }
 
-bool Router::within_share(const std::vector<std::size_t>& used, Slot slot) const {
+bool Router::within_share(const std::vector<std::size_t>& used, Slot slot,
+                          std::size_t sharers) const {
   if (use_.total < max_keys_ / 2) return true;
   const std::size_t running = workers_.size() - workers_.count(WorkerState::kStopped);
-  const std::size_t share = max_keys_ / std::max<std::size_t>(running, 1);
+  const std::size_t share = max_keys_ / std::max<std::size_t>(std::min(running, sharers), 1);
   return share < kLeastShare || slot >= used.size() || used[slot] < share;
 }
 
@@ -158,7 +159,7 @@ Slot Router::choose(const RouteRequest& request, const std::vector<Slot>* allowe
                     bool own) {
   candidates_.clear();
   const auto consider = [&](Slot slot) {
-    const bool has_key = !own || within_share(use_.owned, slot);
+    const bool has_key = !own || within_share(use_.owned, slot, SIZE_MAX);
     if (slot != except && has_key && has_room(request, slot)) candidates_.push_back(slot);
   };
   if (allowed != nullptr) {

@@ -76,6 +76,9 @@ class Router {
   Router(const WorkerTable& workers, std::size_t max_keys, std::uint64_t seed)
       : workers_(workers), max_keys_(max_keys), random_(seed) {}
 
+  /// How many workers clients come to, and so name keys. Unset: all.
+  void set_origins(std::size_t count) { origins_ = count; }
+
   RouteDecision decide(const RouteRequest& request);
 
   /// The owner has no clients of the key any more and gives it up. Ignored when the ownership is
@@ -124,12 +127,15 @@ class Router {
   };
   void count(const Route& route, bool here);
   /// Whether a worker that has used so much of max_keys may have another key.
-  [[nodiscard]] bool within_share(const std::vector<std::size_t>& used, Slot slot) const;
+  /// `sharers`: among how many the keys are shared, unless fewer workers run.
+  [[nodiscard]] bool within_share(const std::vector<std::size_t>& used, Slot slot,
+                                  std::size_t sharers) const;
   /// Takes the key from an owner that its pins do not allow; returns the next route.
   Routes::iterator check_pins(Routes::iterator route, std::vector<Disowned>& losers);
 
   const WorkerTable& workers_;
   std::size_t max_keys_;
+  std::size_t origins_ = SIZE_MAX;
   std::mt19937_64 random_;
   KeyUse use_;                              // of those in routes_
   Routes routes_;                           // by space (2 bytes) and key

@@ -24,6 +24,7 @@ std::string_view to_string(WorkerState state);
 struct WorkerEntry {
   WorkerState state = WorkerState::kStopped;
   bool unreachable = false;       // about to end: it is sent nothing more
+  bool late = false;              // owes the answer to a ping
   bool failing = false;           // not ready for so long that nobody should wait for it
   bool full = false;              // said so itself; until its next report
   std::uint32_t incarnation = 0;  // counts the processes this slot had
@@ -75,6 +76,7 @@ class WorkerTable {
     workers_[slot].unreachable = true;
     ++changes_;
   }
+  void set_late(Slot slot, bool late) { workers_[slot].late = late; }
   /// Until it is online, or is given another chance.
   void set_failing(Slot slot, bool failing) {
     workers_[slot].failing = failing;

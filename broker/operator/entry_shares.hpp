@@ -83,6 +83,7 @@ class EntryShares {
     text_ -= text;
     share.text -= text;
     share.entries.pop_back();
+    if (share.entries.size() < share.entries.capacity() / 2) share.entries.shrink_to_fit();
   }
 
   std::map<Slot, EntryShare<Entry>> shares_;

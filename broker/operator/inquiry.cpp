@@ -79,6 +79,7 @@ class ListInquiry : public Inquiry {
  private:
   bool take(Slot slot, const channel::Answer& piece) override {
     EntryShare<Entry>& share = shares_.of(slot);
+    share.totals = {};
     take_values(share.totals, piece.totals);
     return read_records<Entry>(piece.records, [this, &share](Entry entry) {
       if (entry.named()) shares_.add(share, std::move(entry));

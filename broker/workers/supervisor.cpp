@@ -85,7 +85,7 @@ void Supervisor::start(Slot slot) {
   if (!spawned) return fail_start(slot, spawned.error().text);
   record.process = std::move(*spawned);
   events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
-  record.process->introduce(owner_.worker_settings(), owner_.vhost_texts(),
+  record.process->introduce(owner_.worker_settings(), owner_.handoff_window(), owner_.vhost_texts(),
                             owner_.listeners_for(slot));
   await_ready(slot);
 }
@@ -253,6 +253,7 @@ void Supervisor::disarm(Slot slot) {
 void Supervisor::tick() {
   for_each_ready([this](Slot slot, WorkerProcess& worker) {
     Record& record = records_[slot];
+    workers_.set_late(slot, worker.ping_outstanding());
     if (!worker.ping_outstanding()) {
       record.missed_pings = 0;
       return worker.ping();

@@ -22,6 +22,7 @@ namespace mpb {
 class SupervisorOwner {
  public:
   virtual WorkerSettings worker_settings() = 0;
+  virtual std::uint32_t handoff_window() = 0;
   virtual std::vector<std::string> vhost_texts() = 0;
   virtual std::vector<ToldListener> listeners_for(Slot slot) = 0;
   /// See WorkerCgroups::enter.

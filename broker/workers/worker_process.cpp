@@ -76,9 +76,10 @@ void WorkerProcess::send(Order order, int descriptor) {
   condemn(error.text);
 }
 
-void WorkerProcess::introduce(const WorkerSettings& settings, std::span<const std::string> vhosts,
+void WorkerProcess::introduce(const WorkerSettings& settings, std::uint32_t window,
+                              std::span<const std::string> vhosts,
                               std::span<const ToldListener> listeners) {
-  configure(settings);
+  configure(settings, window);
   set_vhosts(vhosts);
   for (const ToldListener& listener : listeners) listen(listener);
   scratch_.clear();
@@ -86,11 +87,11 @@ void WorkerProcess::introduce(const WorkerSettings& settings, std::span<const st
   send(Order::kKept);
 }
 
-void WorkerProcess::configure(const WorkerSettings& settings) {
+void WorkerProcess::configure(const WorkerSettings& settings, std::uint32_t window) {
   const std::vector<std::uint64_t> values = values_of(settings);
   channel::Configure message;
   message.slot = slot_;
-  message.window = kHandoffWindow;
+  message.window = window;
   message.settings = values;
   scratch_.clear();
   channel::encode(scratch_, message);

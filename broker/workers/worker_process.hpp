@@ -46,8 +46,6 @@ struct ToldListener {
 
 class WorkerProcess final : private ChannelHandler {
  public:
-  static constexpr std::uint32_t kHandoffWindow = 1024;  // handoffs without a verdict
-
   /// Takes a message of an online or draining worker, other than Ready and Pong. Returns why the
   /// worker must be ejected for it; empty: it need not.
   using OnMessage =
@@ -60,9 +58,10 @@ class WorkerProcess final : private ChannelHandler {
 
   /// Configure, Vhosts if there are any, all listeners, Start: what a new worker needs to say
   /// Ready.
-  void introduce(const WorkerSettings& settings, std::span<const std::string> vhosts,
-                 std::span<const ToldListener> listeners);
-  void configure(const WorkerSettings& settings);
+  void introduce(const WorkerSettings& settings, std::uint32_t window,
+                 std::span<const std::string> vhosts, std::span<const ToldListener> listeners);
+  /// `window`: handoffs that may be without a verdict.
+  void configure(const WorkerSettings& settings, std::uint32_t window);
   void change_vhosts(const VhostChange& change);
   void listen(const ToldListener& listener);
   void unlisten(std::uint16_t listener);

@@ -36,11 +36,18 @@ struct Handoff {
 
 struct Load {
   static constexpr Type kType = Type::kLoad;
-  std::uint32_t clients = 0;  // routed clients served here
-  std::uint32_t held = 0;     // all client descriptors here, unrouted and parked ones included
+  static constexpr std::uint16_t kDraining = 1;  // it takes no more clients
+  std::uint32_t clients = 0;                     // routed clients served here
+  std::uint32_t held = 0;  // all client descriptors here, unrouted and parked ones included
+  std::uint16_t flags = 0;
 
   template <class M, class Io>
   static void walk(M& m, Io& io) {
+    io.flags(m.flags);
+    walk_counts(m, io);
+  }
+  template <class M, class Io>
+  static void walk_counts(M& m, Io& io) {
     io(m.clients);
     io(m.held);
   }
@@ -109,7 +116,7 @@ struct ResyncReport {
   template <class M, class Io>
   static void walk(M& m, Io& io) {
     io.flags(m.flags);
-    Load::walk(m.load, io);
+    Load::walk_counts(m.load, io);
     io.list(m.unsettled);
     io.list(m.adopted);
     io.text(m.owned, kMaxPayload, "");

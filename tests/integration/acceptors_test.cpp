@@ -4,16 +4,17 @@
 #include <algorithm>
 #include <csignal>
 #include <set>
-#include <thread>
+#include <string>
 #include <vector>
 
+#include "common/process/cpus.hpp"
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/crowd.hpp"
 
 namespace mpb::test {
 namespace {
 
-const int kAcceptors = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
+const int kAcceptors = std::max(2, static_cast<int>(usable_cpus()));
 
 std::set<int> first(int count) {
   std::set<int> slots;
@@ -57,6 +58,29 @@ TEST(Acceptors, AreAllWhereClientsStayWithWhoeverAcceptedThem) {
   arguments.insert(arguments.end(), {"--policy", "local"});
   const BrokerProcess broker(arguments);
   EXPECT_EQ(acceptors_of(broker), first(kAcceptors + 2));
+}
+
+TEST(Acceptors, ClientsWithoutAKeyReachTheOthersToo) {
+  auto arguments = workers(kAcceptors + 2);
+  arguments.insert(arguments.end(), {"--protocol", "ping"});
+  const BrokerProcess broker(arguments);
+  std::vector<Client> clients;
+  for (int i = 0; i < 5 * (kAcceptors + 2); ++i) clients.emplace_back(broker.port()).send("p");
+  EXPECT_TRUE(eventually([&] {
+    const auto status = broker.status();
+    return std::ranges::all_of(status.workers, [](const auto& w) { return w.clients > 0; });
+  }));
+}
+
+TEST(Acceptors, OthersTakeThePlaceOfThoseThatSomebodyToldToEnd) {
+  const BrokerProcess broker(workers(kAcceptors + 1));
+  std::vector<Client> held;
+  for (int i = 0; i < 4 * kAcceptors; ++i) held.emplace_back(broker.port()).join(i);
+  for (int slot = 0; slot < kAcceptors; ++slot) ::kill(broker.worker_pid(slot), SIGTERM);
+  ASSERT_TRUE(broker.await_workers(static_cast<std::size_t>(kAcceptors), "draining"));
+  EXPECT_TRUE(serves_all(broker, 20));
+  held.clear();
+  EXPECT_TRUE(eventually([&] { return acceptors_of(broker) == first(kAcceptors); }));
 }
 
 TEST(Acceptors, OthersTakeTheirPlaceWhenAllOfThemDrain) {

@@ -171,7 +171,7 @@ bool Session::classify(std::string_view& bytes) {
       bytes.remove_prefix(verdict.consumed);
       return route(std::move(verdict.key), bytes);
     case Verdict::Kind::kLocal:
-      return held_.has_room() ? begin_serving({}) : leave({}, bytes);
+      return held_.has_room() && !held_.service->spread ? begin_serving({}) : leave({}, bytes);
     case Verdict::Kind::kReject:
       ++held_.service->counters.rejected_input;
       tell_refused(verdict.reason, verdict.key);

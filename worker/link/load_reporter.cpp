@@ -10,15 +10,16 @@ namespace {
 
 constexpr Duration kInterval{10};  // between reports of the load alone
 
-channel::Load load_of(const ClientTable& clients) {
-  return {clients.routed(), clients.held()};
+channel::Load load_of(const WorkerContext& worker) {
+  return {worker.clients.routed(), worker.clients.held(),
+          worker.draining ? channel::Load::kDraining : std::uint16_t{0}};
 }
 
 }  // namespace
 
 bool LoadReporter::changed() const {
-  const channel::Load now = load_of(worker_.clients);
-  return now.clients != told_.clients || now.held != told_.held;
+  const channel::Load now = load_of(worker_);
+  return now.clients != told_.clients || now.held != told_.held || now.flags != told_.flags;
 }
 
 bool LoadReporter::has_room() const {
@@ -27,7 +28,7 @@ bool LoadReporter::has_room() const {
 }
 
 channel::Load LoadReporter::tell_with_ack() {
-  told_ = load_of(worker_.clients);
+  told_ = load_of(worker_);
   told_at_ = worker_.loop.now();
   taken_for_full_ = !has_room();
   return told_;

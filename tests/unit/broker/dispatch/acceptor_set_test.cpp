@@ -25,8 +25,10 @@ class AcceptorSetTest : public testing::Test {
   void start_all() {
     for (Slot slot = 0; slot < workers_.size(); ++slot) start(slot);
     for (Slot slot = 0; slot < workers_.size(); ++slot) online(slot);
-    EXPECT_EQ(acceptors_.choose(workers_), Slots{}) << "they were told at their start";
+    EXPECT_EQ(fill(), Slots{}) << "they were told at their start";
   }
+  Slots fill() { return acceptors_.choose(workers_, AcceptorSet::Choice::kFill); }
+  Slots thorough() { return acceptors_.choose(workers_, AcceptorSet::Choice::kThorough); }
   [[nodiscard]] Slots all() const {
     Slots slots;
     for (Slot slot = 0; slot < workers_.size(); ++slot) {
@@ -54,11 +56,12 @@ TEST_F(AcceptorSetTest, AreAllOfFew) {
 TEST_F(AcceptorSetTest, AnotherTakesThePlaceOfOneThatGoesUntilItIsBack) {
   start_all();
   workers_.set_state(0, WorkerState::kDraining);
-  EXPECT_EQ(acceptors_.choose(workers_), Slots{2});
+  EXPECT_EQ(fill(), Slots{2});
   start(0);
   EXPECT_FALSE(acceptors_.has(0)) << "there are two";
   online(0);
-  EXPECT_EQ(acceptors_.choose(workers_), (Slots{0, 2}));
+  EXPECT_EQ(fill(), Slots{});
+  EXPECT_EQ(thorough(), (Slots{0, 2}));
   EXPECT_EQ(all(), (Slots{0, 1}));
 }
 
@@ -68,7 +71,7 @@ TEST_F(AcceptorSetTest, OneThatIsBackAtOnceGoesOn) {
   start(1);
   EXPECT_TRUE(acceptors_.has(1));
   online(1);
-  EXPECT_EQ(acceptors_.choose(workers_), Slots{});
+  EXPECT_EQ(fill(), Slots{});
 }
 
 TEST_F(AcceptorSetTest, SomebodyAcceptsWhenNobodyDoes) {
@@ -77,7 +80,7 @@ TEST_F(AcceptorSetTest, SomebodyAcceptsWhenNobodyDoes) {
   EXPECT_FALSE(acceptors_.nobody_accepts(workers_)) << "0 and 1 are about to";
   for (const Slot slot : Slots{0, 1}) workers_.set_state(slot, WorkerState::kBackoff);
   EXPECT_TRUE(acceptors_.nobody_accepts(workers_));
-  EXPECT_EQ(acceptors_.choose(workers_), Slots{3});
+  EXPECT_EQ(fill(), Slots{3});
   EXPECT_FALSE(acceptors_.nobody_accepts(workers_));
   workers_.set_unreachable(3);
   EXPECT_FALSE(acceptors_.nobody_accepts(workers_)) << "nobody is online";
@@ -86,26 +89,40 @@ TEST_F(AcceptorSetTest, SomebodyAcceptsWhenNobodyDoes) {
 TEST_F(AcceptorSetTest, OneThatStartsSlowlyHasItsSocketsOnceItIsOnline) {
   for (const Slot slot : Slots{0, 1, 2}) start(slot);
   for (const Slot slot : Slots{1, 2}) online(slot);
-  EXPECT_EQ(acceptors_.choose(workers_), Slots{2});
+  EXPECT_EQ(fill(), Slots{2});
   online(0);
-  EXPECT_EQ(acceptors_.choose(workers_), Slots{2});
+  EXPECT_EQ(thorough(), Slots{2});
   EXPECT_EQ(all(), (Slots{0, 1}));
 }
 
-TEST_F(AcceptorSetTest, OneThatIsFullGivesItsPlaceToOneThatIsNot) {
+TEST_F(AcceptorSetTest, OneThatIsFullOrLateGivesItsPlaceToOneThatIsNot) {
   start_all();
   workers_.report(0, 101, 101);
-  EXPECT_EQ(acceptors_.choose(workers_), (Slots{0, 2}));
-  for (const Slot slot : Slots{1, 2, 3, 4}) workers_.report(slot, 101, 101);
-  EXPECT_EQ(acceptors_.choose(workers_), (Slots{0, 2})) << "of equals the first";
+  EXPECT_EQ(fill(), (Slots{0, 2}));
+  workers_.set_late(1, true);
+  EXPECT_EQ(fill(), (Slots{1, 3}));
+  for (const Slot slot : Slots{2, 3, 4}) workers_.report(slot, 101, 101);
+  EXPECT_EQ(thorough(), (Slots{0, 1, 2, 3})) << "of equals the first";
   EXPECT_EQ(all(), (Slots{0, 1}));
+}
+
+TEST_F(AcceptorSetTest, OneThatIsNearTheMostDoesNotComeAndGo) {
+  start_all();
+  workers_.report(0, 101, 101);
+  EXPECT_EQ(fill(), (Slots{0, 2}));
+  workers_.report(0, 99, 99);
+  EXPECT_EQ(thorough(), Slots{});
+  workers_.report(0, 80, 80);
+  EXPECT_EQ(thorough(), (Slots{0, 2}));
+  workers_.report(0, 99, 99);
+  EXPECT_EQ(fill(), Slots{});
 }
 
 TEST_F(AcceptorSetTest, FixedOnesAreThoseWhateverBecomesOfThem) {
   acceptors_.set_rules({.count = 1, .fixed = true}, workers_);
   start_all();
   workers_.set_state(0, WorkerState::kDraining);
-  EXPECT_EQ(acceptors_.choose(workers_), Slots{});
+  EXPECT_EQ(fill(), Slots{});
   EXPECT_EQ(all(), Slots{0});
   acceptors_.set_rules({.count = 2}, workers_);
   EXPECT_TRUE(acceptors_.has(1) && acceptors_.has(2));

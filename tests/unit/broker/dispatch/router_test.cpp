@@ -70,6 +70,20 @@ TEST_F(RouterTest, AnOwnerKeepsItsKeyHoweverLoaded) {
   }
 }
 
+TEST_F(RouterTest, TheKeysAreSharedAmongThoseThatNameThem) {
+  constexpr std::size_t kMost = 100;
+  const auto named = [this](std::size_t origins) {
+    set_up(4, 0, 1000, kMost);
+    router_->set_origins(origins);
+    for (std::size_t i = 0; i < 2 * kMost; ++i) {
+      decide("k" + std::to_string(i), static_cast<Slot>(i % 2));
+    }
+    return router_->key_count();
+  };
+  EXPECT_EQ(named(2), kMost) << "slots 0 and 1 are all that accept";
+  EXPECT_LT(named(4), kMost) << "2 and 3 have a share, too";
+}
+
 TEST_F(RouterTest, OneKeyInTwoSpacesIsTwoKeys) {
   decide("k", 1);
   rules_.space = 2;

@@ -20,7 +20,10 @@ class ChannelVersion : public testing::Test {
     broker_ = std::move(pair->first);
     ASSERT_TRUE(worker_.join_broker(std::move(pair->second)));
     std::string bytes;
-    channel::encode(bytes, channel::Configure{.oldest_version = oldest, .newest_version = newest});
+    channel::Configure message;
+    message.oldest_version = oldest;
+    message.newest_version = newest;
+    channel::encode(bytes, message);
     ASSERT_EQ(send_passing(broker_.get(), bytes, {}), static_cast<ssize_t>(bytes.size()));
     loop_.turn(Duration{1'000});
   }
