@@ -253,8 +253,8 @@ class Worker:
     done their work with it; None: more is needed. Any split of the bytes gives the same key.
     ValueError: the client is refused, and told the error's text. An empty key: it is nobody's.
 
-    `await serve(client)` serves one, and ends it by returning, or moves it (Move). `busy` is what a client is told that
-    no worker can take.
+    `await serve(client)` serves one, and ends it by returning, or moves it (Move). `busy` is what a
+    client is told that no worker can take.
     """
 
     def __init__(self, key_of, serve, busy=b""):
@@ -570,6 +570,7 @@ class Worker:
         reader.feed_data(client._prefix)
         client._prefix = b""
         protocol = _ClientProtocol(reader, client._sock, self._loop)
+        moved = False
         try:
             transport, _ = await self._loop.create_connection(lambda: protocol, sock=client._sock)
             client.reader = reader
@@ -578,7 +579,7 @@ class Worker:
             try:
                 await self._serve(client)
             except Move as wish:
-                move, protocol.moving = wish, client._sock.dup()
+                move, protocol.moving = wish, self._copy_to_move(client)
             finally:
                 transport.close()  # once all is sent
                 try:
@@ -593,17 +594,28 @@ class Worker:
                     await protocol.closed
                 with contextlib.suppress(OSError):
                     await client.writer.wait_closed()  # or it is told that nobody did
+            if protocol.moving:
+                client._sock = protocol.moving
+                unread = await reader.read()  # to its end: the transport is closed
+                self._route(client, move.key, move.unread + unread)
+                moved = True
         except (ConnectionError, EOFError, TimeoutError):
             pass
         except Exception:
             log.exception("client key=%r", client.key)
         finally:
-            if not protocol.moving:
+            if not moved:
                 self._close(client)
-        if protocol.moving:
-            client._sock = protocol.moving
-            unread = await reader.read()  # to its end: the transport is closed
-            self._route(client, move.key, move.unread + unread)
+
+    @staticmethod
+    def _copy_to_move(client):
+        """None: the client is gone, its socket closed, or there is no descriptor."""
+        try:
+            return client._sock.dup()
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                log.error("client key=%r cannot move: %s", client.key, error)
+            return None
 
     def _close(self, client):
         if client not in self._held:
@@ -677,12 +689,12 @@ class Worker:
 
     def _drain(self, seconds):
         """Takes no more clients, and ends when the last has gone or the time is over; None: when
-        the last has gone."""
+        the last has gone, and it keeps its keys, which nobody else can get."""
         self._draining = True
-        self._owned.clear()
         for listener in list(self._accepting):
             self._stop_accepting(listener)
         if seconds is not None:
+            self._owned.clear()
             self._loop.call_later(seconds, self._done.set)
         self._end_if_empty()
 

@@ -1,5 +1,6 @@
 // The examples, as a reader would run them: worker programs of one's own.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <csignal>
 #include <fstream>
@@ -109,6 +110,61 @@ TEST(Examples, ThePythonWorkerEndsWhenItsBrokerStops) {
   { Client(broker.port()).join(7); }
   broker.signal(SIGTERM);
   EXPECT_EQ(broker.wait_exit(), "exit 0") << broker.log();
+}
+
+TEST(Examples, ThePythonWorkerKeepsItsKeysWithoutABroker) {
+  BrokerProcess broker(
+      {"--workers", "2", "--worker-program", kPythonWorker, "--route", "7=0", "--route", "8=0"});
+  Client first(broker.port());
+  Client other(broker.port());
+  const pid_t owner = first.join(7).pid;
+  ASSERT_EQ(other.join(8).pid, owner);
+  broker.signal(SIGKILL);
+  ASSERT_EQ(broker.wait_exit(), "signal 9");
+  EXPECT_EQ(other.claim(7), kHello) << "nobody else could serve it";
+  EXPECT_EQ(other.who().pid, owner);
+}
+
+/// Its clients begin with a byte, and move when they are reset, or when their reader has been given
+/// an error, as it is with the next byte.
+std::string moves_what_is_gone(const TempFolder& folder) {
+  return folder.write("worker",
+                      "#!/usr/bin/env python3\n"
+                      "import sys\n"
+                      "sys.path.append('" MPB_SOURCE_DIR
+                      "/python')\n"
+                      "import mpbroker\n"
+                      "async def serve(client):\n"
+                      "    client.send(b'hello\\0')\n"
+                      "    try:\n"
+                      "        await client.reader.read(1)\n"
+                      "    except ConnectionError as error:\n"
+                      "        raise mpbroker.Move(b'other') from error\n"
+                      "    client.reader.set_exception(ConnectionResetError())\n"
+                      "    raise mpbroker.Move(b'other')\n"
+                      "mpbroker.Worker(lambda data: (data[:1], 1), serve).run()\n",
+                      0755);
+}
+
+TEST(Examples, ThePythonWorkerForgetsAClientThatIsGoneWhenItIsToMove) {
+  const TempFolder folder;
+  BrokerProcess broker(
+      {"--workers", "1", "--protocol", "any", "--worker-program", moves_what_is_gone(folder)});
+  Client gone(broker.port());
+  Client broken(broker.port());
+  for (Client* client : {&gone, &broken}) {
+    client->send("1");
+    ASSERT_EQ(client->read_text(), "hello");
+  }
+  const linger reset{1, 0};
+  ::setsockopt(gone.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  gone.close();
+  broken.send("2");
+  EXPECT_TRUE(broken.sees_eof());
+  EXPECT_TRUE(broker.await_held(0)) << broker.log();
+  broker.signal(SIGTERM);
+  EXPECT_EQ(broker.wait_exit(), "exit 0");
+  EXPECT_EQ(broker.log().find("Traceback"), std::string::npos) << broker.log();
 }
 
 TEST(Examples, TheCppWorkerBringsItsOwnProtocol) {
