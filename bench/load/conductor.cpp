@@ -44,6 +44,12 @@ double seconds_since(TimePoint start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+/// To the terminal, control characters as they are.
+void draw(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
 }  // namespace
 
 Conductor::Conductor(const Plan& plan)
@@ -70,6 +76,9 @@ RunTimes Conductor::run(const std::vector<Engine*>& engines) {
   while (!all_at_least(Progress::kDone)) turn();
   threads.clear();
   clear_progress();
+  for (const Engine* engine : engines_) {
+    if (const auto failure = engine->failure()) std::rethrow_exception(failure);
+  }
   times_.wall_seconds = seconds_since(run_.start);
   times_.cpu_seconds = cpu_seconds_used() - cpu_before;
   return times_;
@@ -86,6 +95,8 @@ void Conductor::turn() {
   ::poll(waits, 2, wait);
   if (waits[0].revents != 0) on_signal();
   if (waits[1].revents != 0) run_.conductor.clear();
+  const auto failed = [](const Engine* engine) { return engine->failure() != nullptr; };
+  if (std::any_of(engines_.begin(), engines_.end(), failed)) give(Order::kAbort);
   if (waves_seen_ < waves_ && all_at_least(waves_)) on_settled();
   const TimePoint now = Clock::now();
   if (now >= end_of_duration_) finish(Duration{0});
@@ -164,19 +175,16 @@ std::uint64_t Conductor::sum(std::atomic<std::uint64_t> Progress::*counter) cons
 void Conductor::show_progress() {
   const std::uint64_t served = sum(&Progress::served);
   const double rate = static_cast<double>(served - last_served_) / seconds_since(last_progress_);
-  say(fmt::format("\r{} started, {} served ({:.0f}/s), {} connected, {} failed\x1b[K",
-                  sum(&Progress::started), served, rate, sum(&Progress::live),
-                  sum(&Progress::failed)));
-  std::fflush(stderr);
+  draw(fmt::format("\r{} started, {} served ({:.0f}/s), {} connected, {} failed\x1b[K",
+                   sum(&Progress::started), served, rate, sum(&Progress::live),
+                   sum(&Progress::failed)));
   last_served_ = served;
   last_progress_ = Clock::now();
   next_progress_ = last_progress_ + kProgressInterval;
 }
 
 void Conductor::clear_progress() const {
-  if (!terminal_) return;
-  say("\r\x1b[K");
-  std::fflush(stderr);
+  if (terminal_) draw("\r\x1b[K");
 }
 
 }  // namespace mpb::load

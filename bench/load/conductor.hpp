@@ -31,7 +31,7 @@ class Conductor {
 
   /// Blocks until the engines, one thread for each, have ended by themselves, by the plan or by
   /// SIGINT or SIGTERM (the first lets clients in flight finish for a moment, a second one does
-  /// not).
+  /// not). What an engine throws ends the others, and is thrown here.
   RunTimes run(const std::vector<Engine*>& engines);
 
  private:

@@ -18,7 +18,7 @@ constexpr int kEventsAtOnce = 16;
 constexpr int kStartsPerTurn = 64;
 // Keeps a loop against a dead port from spinning.
 constexpr Duration kPauseAfterRefusal{10};
-// What the list of those that are due adds to the time it is given.
+// What a list of times adds to the one it is given.
 constexpr Duration kListWait{1};
 
 /// Waits to the nanosecond; epoll_wait(2) knows milliseconds only. TimePoint::max(): without a
@@ -38,7 +38,8 @@ Engine::Engine(const TargetSettings& settings, RunState& run, const Pace& pace)
       pace_(pace),
       connector_(settings.target, settings.sources, settings.reset_on_close),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      due_(kListWait) {
+      due_(kListWait),
+      limits_(kListWait) {
   epoll_event event{};
   event.events = EPOLLIN;
   if (!epoll_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.fd(), &event) != 0) {
@@ -48,6 +49,20 @@ Engine::Engine(const TargetSettings& settings, RunState& run, const Pace& pace)
 
 void Engine::run() {
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // what is due may be microseconds apart
+  try {
+    turn_until_over();
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+  progress_.waves_settled.store(Progress::kDone);
+  run_.conductor.wake();
+}
+
+std::exception_ptr Engine::failure() const {
+  return progress_.waves_settled.load() == Progress::kDone ? failure_ : nullptr;
+}
+
+void Engine::turn_until_over() {
   for (;;) {
     start_clients();
     publish();
@@ -57,8 +72,6 @@ void Engine::run() {
     for (auto& connection : ended_) retire(std::move(connection));
     ended_.clear();
   }
-  progress_.waves_settled.store(Progress::kDone);
-  run_.conductor.wake();
 }
 
 bool Engine::more_to_start() const {
@@ -66,7 +79,7 @@ bool Engine::more_to_start() const {
 }
 
 TimePoint Engine::earliest_start() const {
-  return pace_.rate > 0 ? pace_.intended(pace_.next) : paused_until_;
+  return pace_.rate > 0 ? std::max(pace_.intended(pace_.next), paused_until_) : paused_until_;
 }
 
 void Engine::start_clients() {
@@ -94,7 +107,8 @@ void Engine::pause_starts() {
 
 TimePoint Engine::next_due() const {
   const TimePoint start = room_to_start() ? earliest_start() : TimePoint::max();
-  return std::min(start, due_.next().value_or(TimePoint::max()));
+  return std::min(
+      {start, due_.next().value_or(TimePoint::max()), limits_.next().value_or(TimePoint::max())});
 }
 
 void Engine::wait_and_handle() {
@@ -107,13 +121,14 @@ void Engine::wait_and_handle() {
     } else if (auto& connection = *static_cast<Connection*>(event.data.ptr); !connection.ended) {
       on_events(connection, event.events);
     }
-    if (i % kEventsAtOnce == kEventsAtOnce - 1) run_due();
+    if (i % kEventsAtOnce == kEventsAtOnce - 1) run(due_);
   }
-  run_due();
+  run(due_);
+  run(limits_);
 }
 
-void Engine::run_due() {
-  due_.expire(Clock::now(), [this](Connection& connection) { on_due(connection); });
+void Engine::run(Times& times) {
+  times.expire(Clock::now(), [this](Connection& connection) { on_due(connection); });
 }
 
 void Engine::obey_orders() {
@@ -166,9 +181,13 @@ void Engine::watch(Connection& connection, std::uint32_t events) {
   if (::epoll_ctl(epoll_.get(), operation, connection.fd, &event) != 0) on_error(connection, errno);
 }
 
-void Engine::set_due(Connection& connection, TimePoint due) {
-  if (due == TimePoint::max()) return connection.stop();
-  due_.restart(connection, due - kListWait);
+void Engine::set_limit(Connection& connection, TimePoint limit) {
+  if (limit == TimePoint::max()) return connection.stop();
+  restart(limits_, connection, limit);
+}
+
+void Engine::restart(Times& times, Connection& connection, TimePoint time) {
+  times.restart(connection, time - kListWait);
 }
 
 void Engine::end(Connection& connection) {

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -26,8 +27,10 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   virtual ~Engine() = default;
 
-  /// Until all clients have ended and none is left to start. Not for exceptions to leave.
+  /// Until all clients have ended and none is left to start, or something was thrown.
   void run();
+  /// What was thrown in run(), once that has ended; else null.
+  [[nodiscard]] std::exception_ptr failure() const;
 
   [[nodiscard]] const Wakeup& wakeup() const { return wakeup_; }
   [[nodiscard]] const Progress& progress() const { return progress_; }
@@ -43,7 +46,7 @@ class Engine {
   /// To begin a client: open() and connect(), or more of them later.
   virtual void start(std::uint64_t number, TimePoint begun) = 0;
   virtual void on_events(Connection& connection, std::uint32_t events) = 0;
-  /// The time of set_due() has come; it is not due any more.
+  /// The time of set_due() or set_limit() has come; it has none any more.
   virtual void on_due(Connection& connection) = 0;
   /// A call for it failed with `code`, an errno; it is to be ended.
   virtual void on_error(Connection& connection, int code) = 0;
@@ -69,8 +72,11 @@ class Engine {
   /// the connection stands by then.
   [[nodiscard]] int connect(const Connection& connection) const;
   void watch(Connection& connection, std::uint32_t events);
-  /// When it is to be looked at next; TimePoint::max(): never.
-  void set_due(Connection& connection, TimePoint due);
+  // A client has one time at most: each of these takes the place of the one before.
+  /// When it is to send or to connect. That does not wait behind the reading of thousands.
+  void set_due(Connection& connection, TimePoint due) { restart(due_, connection, due); }
+  /// When its time is over; TimePoint::max(): never. What has come by then is read first.
+  void set_limit(Connection& connection, TimePoint limit);
   [[nodiscard]] static std::uint32_t watched(const Connection& connection) {
     return connection.watched_;
   }
@@ -86,7 +92,7 @@ class Engine {
   [[nodiscard]] bool more_to_start() const;
   [[nodiscard]] bool room_to_start() const { return more_to_start() && has_room(); }
   void start_next(TimePoint now);
-  /// Nobody listens at the moment: without a rate, the next start waits a little.
+  /// Nobody listens at the moment: the next start waits a little.
   void pause_starts();
   [[nodiscard]] bool finishing() const { return obeyed_ >= Order::kFinish; }
   [[nodiscard]] const RunState& run_state() const { return run_; }
@@ -96,10 +102,14 @@ class Engine {
   [[nodiscard]] const Histogram& lateness() const { return lateness_; }
 
  private:
+  using Times = DeadlineList<Connection>;
+
+  void turn_until_over();
+  static void restart(Times& times, Connection& connection, TimePoint time);
   void start_clients();
   [[nodiscard]] TimePoint earliest_start() const;
   [[nodiscard]] TimePoint next_due() const;
-  void run_due();
+  void run(Times& times);
   void wait_and_handle();
   void obey_orders();
   void publish();
@@ -111,12 +121,14 @@ class Engine {
   Wakeup wakeup_;
   std::vector<std::unique_ptr<Connection>> live_;
   std::vector<std::unique_ptr<Connection>> ended_;
-  DeadlineList<Connection> due_;
+  Times due_;
+  Times limits_;
   TimePoint paused_until_{};
   Order obeyed_ = Order::kRun;
   int waves_ = 1;  // asked of this thread so far
   Histogram lateness_;
   Progress progress_;
+  std::exception_ptr failure_;  // before progress_ says that it has ended
 };
 
 }  // namespace mpb::load

@@ -229,7 +229,7 @@ std::optional<Client::State> LoadThread::resting_state() const {
 
 void LoadThread::fail(Client& client, Problem problem, std::string_view detail) {
   ++tally_.problems[static_cast<std::size_t>(problem)];
-  if (problem == Problem::kConnectRefused) pause_starts();
+  if (problem == Problem::kConnectRefused && settings_.mode != Mode::kOpen) pause_starts();
   if (tally_.wants_samples()) {
     tally_.add_sample(fmt::format("client {} (id {}): {}{}{}", client.number,
                                   client.conversation.id(),
@@ -274,7 +274,9 @@ void LoadThread::leave_owner(Client& client, bool peer_may_live) {
 
 void LoadThread::enter(Client& client, Client::State state, TimePoint due) {
   client.state = state;
-  set_due(client, due);
+  const bool sends = state == Client::State::kQueued || state == Client::State::kPausing;
+  if (sends) return set_due(client, due);
+  set_limit(client, due);
 }
 
 }  // namespace mpb::load

@@ -35,7 +35,7 @@ void Crowd::start(std::uint64_t number, TimePoint begun) {
   const int on = 1;
   ::setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (const int code = connect(client); code != 0) return on_error(client, code);
-  set_due(client, Clock::now() + settings_.timeout);
+  set_limit(client, Clock::now() + settings_.timeout);
   client.out = hello_;
   flush(client);
 }
@@ -101,7 +101,7 @@ void Crowd::flush(Client& client) {
 void Crowd::restart_limit(Client& client, TimePoint now) {
   // A publisher gets nothing any more.
   if (client.role == Session::Role::kPublish && client.session.started()) return;
-  if (client.when() - now < settings_.timeout * 7 / 8) set_due(client, now + settings_.timeout);
+  if (client.when() - now < settings_.timeout * 7 / 8) set_limit(client, now + settings_.timeout);
 }
 
 void Crowd::on_started(Client& client) {
