@@ -9,43 +9,71 @@
 namespace mpb {
 namespace {
 
-template <class Map>
-std::string names_of(const Map& map) {
-  std::vector<std::string_view> names;
-  for (const auto& [name, value] : map) names.push_back(name);
-  return fmt::format("{}", fmt::join(names, ", "));
+/// `names` must not be empty.
+Error unknown(const std::string& what, const std::vector<std::string_view>& names) {
+  return usage_error(fmt::format("{}: expected one of {}", what, fmt::join(names, ", ")));
 }
 
-}  // namespace
+Error unknown_protocol(const Registry& registry, std::string_view protocol) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, known] : registry.protocols()) {
+    if (known.classifier) names.push_back(name);
+  }
+  if (names.empty()) return usage_error("this worker program has added no protocol");
+  return unknown(fmt::format("protocol '{}' is not known to this worker", protocol), names);
+}
 
-Result<Service> make_service(const Registry& registry, std::string_view protocol,
-                             std::string_view handler, Environment& environment,
-                             const ListenerTraits& traits) {
+Error unknown_handler(const Registry::Protocol& known, std::string_view protocol,
+                      std::string_view handler) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, serving] : known.handlers) names.push_back(name);
+  if (names.empty()) {
+    return usage_error(
+        fmt::format("this worker program has added no handler for protocol '{}'", protocol));
+  }
+  return unknown(fmt::format("handler '{}' is not known for protocol '{}'", handler, protocol),
+                 names);
+}
+
+struct Found {
+  const Registry::Protocol* protocol;
+  const Registry::Serving* serving;
+};
+
+Result<Found> find(const Registry& registry, std::string_view protocol, std::string_view handler) {
   const auto found = registry.protocols().find(protocol);
   if (found == registry.protocols().end() || !found->second.classifier) {
-    return usage_error(fmt::format("protocol '{}' is not known to this worker: expected one of {}",
-                                   protocol, names_of(registry.protocols())));
+    return unknown_protocol(registry, protocol);
   }
   const Registry::Protocol& known = found->second;
   const std::string_view wanted = handler.empty() ? known.default_handler : handler;
   const auto serving = known.handlers.find(wanted);
-  if (serving == known.handlers.end()) {
-    return usage_error(
-        fmt::format("handler '{}' is not known for protocol '{}': expected one of {}", wanted,
-                    protocol, names_of(known.handlers)));
-  }
+  if (serving == known.handlers.end()) return unknown_handler(known, protocol, wanted);
+  return Found{&known, &serving->second};
+}
+
+}  // namespace
+
+Status check_service(const Registry& registry, std::string_view protocol,
+                     std::string_view handler) {
+  const auto found = find(registry, protocol, handler);
+  return found ? Status() : Status(found.error());
+}
+
+Result<Service> make_service(const Registry& registry, std::string_view protocol,
+                             std::string_view handler, Environment& environment,
+                             const ListenerTraits& traits) {
+  const auto found = find(registry, protocol, handler);
+  if (!found) return found.error();
   Service service;
-  service.classifier = known.classifier(environment, traits);
-  service.handler = serving->second.factory(environment, traits);
+  service.classifier = found->protocol->classifier(environment, traits);
+  service.handler = found->serving->factory(environment, traits);
   return service;
 }
 
 Needs needs_of(const Registry& registry, std::string_view protocol, std::string_view handler) {
-  const auto found = registry.protocols().find(protocol);
-  if (found == registry.protocols().end()) return {};
-  const Registry::Protocol& known = found->second;
-  const auto serving = known.handlers.find(handler.empty() ? known.default_handler : handler);
-  return serving == known.handlers.end() ? Needs{} : serving->second.needs;
+  const auto found = find(registry, protocol, handler);
+  return found ? found->serving->needs : Needs{};
 }
 
 Needs all_needs(const Registry& registry) {

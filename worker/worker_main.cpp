@@ -179,8 +179,16 @@ int run_alone(const Registry& registry, const ParsedOptions& options,
   return static_cast<int>(worker.exit_code());
 }
 
-int confirm(const ParsedOptions& options) {
+int confirm(const Registry& registry, const ParsedOptions& options) {
   auto listeners = options.settings.listeners;
+  bool known = true;
+  for (const ListenerSettings& listener : listeners) {
+    const Status checked = check_service(registry, listener.protocol, listener.handler);
+    if (checked) continue;
+    tell(fmt::format("mpworker: listener {}: {}", listener.name, checked.error().text));
+    known = false;
+  }
+  if (!known) return static_cast<int>(ExitCode::kUsage);
   if (const Status resolved = resolve_listeners(listeners); !resolved) {
     tell("mpworker: " + resolved.error().text);
     return static_cast<int>(ExitCode::kFailure);
@@ -213,7 +221,7 @@ int worker_main(int argc, char** argv, const Registry& registry) {
     std::fputs(text.c_str(), stdout);
     return 0;
   }
-  if (options->check_config) return confirm(*options);
+  if (options->check_config) return confirm(registry, *options);
   init_log("mpworker", options->settings.log_level, fmt::format("pid={}", ::getpid()));
   raise_and_log_descriptor_limit();
   return run_alone(registry, *options, arguments);

@@ -58,8 +58,8 @@ struct AsioService {
 /// For a worker that has other protocols, too.
 void add_service(Registry& registry, AsioService service);
 
-/// The main function of a worker that has this one alone. Returns the exit code, as worker_main
-/// does.
+/// The main function of a worker that has this one alone; without a broker it must be started with
+/// `--protocol`, too. Returns the exit code, as worker_main does.
 int serve(int argc, char** argv, AsioService service);
 
 }  // namespace mpb

@@ -58,8 +58,9 @@ class Registry {
 void add_echo(Registry& registry);
 
 /// The main function of a worker program: under a broker (its channel is descriptor 3 and
-/// MPBROKER_CHANNEL=3 is in the environment), or alone with --listen. Returns the exit code: 0, 1
-/// (failure) or 2 (wrong usage or configuration).
+/// MPBROKER_CHANNEL=3 is in the environment), or alone with --listen and --protocol, whose default
+/// is `control` whatever the Registry has. Returns the exit code: 0, 1 (failure) or 2 (wrong usage
+/// or configuration).
 int worker_main(int argc, char** argv, const Registry& registry);
 
 }  // namespace mpb

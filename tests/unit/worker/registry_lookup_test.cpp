@@ -69,6 +69,23 @@ TEST(Registry, AnUnknownProtocolIsAUsageErrorThatListsTheKnown) {
   EXPECT_TRUE(mentions(service.error(), "control, ping")) << service.error().text;
 }
 
+TEST(Registry, AnErrorNamesOnlyWhatCanBeChosen) {
+  Registry registry;
+  EXPECT_EQ(make_service(registry, "smtp", "", environment(), {}).error().text,
+            "this worker program has added no protocol");
+  registry.add_handler("pop", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
+  EXPECT_EQ(check_service(registry, "pop", "").error().text,
+            "this worker program has added no protocol");
+  registry.add_protocol("line", "shout",
+                        [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
+  EXPECT_EQ(check_service(registry, "pop", "").error().text,
+            "protocol 'pop' is not known to this worker: expected one of line");
+  EXPECT_EQ(check_service(registry, "line", "").error().text,
+            "this worker program has added no handler for protocol 'line'");
+  registry.add_handler("line", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
+  EXPECT_TRUE(check_service(registry, "line", ""));
+}
+
 TEST(Registry, AnUnknownHandlerIsAUsageErrorThatListsTheKnown) {
   Registry registry = with_echo();
   registry.add_handler("control", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
