@@ -42,7 +42,7 @@ Worker::Worker(EventLoop& loop, const Registry& registry)
       memory_relief_(context_, environment_),
       waiting_(context_) {
   context_.waiting = &waiting_;
-  context_.give_away = [this](HeldClient client) { waiting_.wait_for_room(std::move(client)); };
+  context_.give_away = [this](HeldClient&& client) { waiting_.wait_for_room(std::move(client)); };
   loop_.at_turn_end([this] { end_turn(); });
   sweep();
 }
@@ -55,7 +55,7 @@ Status Worker::join_broker(UniqueFd socket) {
   link_ = std::make_unique<BrokerLink>(context_, std::move(socket),
                                        static_cast<BrokerCommands&>(*this));
   context_.alone = false;
-  context_.give_away = [this](HeldClient client) { link_->handoffs().offer(std::move(client)); };
+  context_.give_away = [this](HeldClient&& client) { link_->handoffs().offer(std::move(client)); };
   environment_.notices.set_sink([this](const Notice& notice) { return link_->tell(notice); });
   return link_->open();
 }

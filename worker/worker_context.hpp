@@ -66,8 +66,9 @@ struct WorkerContext {
   ClientTable clients;
   KeyTable keys;
   WaitingClients* waiting = nullptr;  // set by the owner, before any client comes
-  /// Likewise: takes a client that is not to be served here for now. Begins no session.
-  std::function<void(HeldClient)> give_away;
+  /// Likewise: takes a client that is not to be served here for now; where std::bad_alloc is thrown
+  /// it was not taken. Begins no session.
+  std::function<void(HeldClient&&)> give_away;
   bool alone = true;  // a single process: every key is this worker's
   bool draining = false;
   bool ends = false;  // no guard of a turn would end a close(2) that waits
@@ -75,7 +76,7 @@ struct WorkerContext {
   TimePoint wary_until{};     // see Connection::wary
   RateBucket blocking_lines;  // about clients that others made to wait
 
-  // Scratch of one read and the answers to it; empty between sessions.
+  // Scratch of one read and the answers to it.
   std::array<char, 64 * 1024> read_buffer{};
   std::string answers;
 };

@@ -102,7 +102,7 @@ struct Step {
     kYield,     // enough output for now: call again with the rest when it is written
     kWait,      // nothing is read from the client before Connection::proceed()
     kDetach,    // the handler reads and writes the socket itself from now on
-    kMove,      // the client says that it belongs to `key`; what was not consumed goes with it
+    kMove,      // the client says that it belongs to `key`: see Handler::on_bytes
     kClose,     // write what was output, then close
     kReject,    // the same, and count the client as one that broke its protocol
   };
@@ -117,22 +117,27 @@ class Handler {
   virtual ~Handler() = default;
 
   /// The client is this handler's from now on, and belongs to `client.key`: it was classified or
-  /// delivered, or has come to another key by Step::kMove and is still here. Called before
-  /// on_bytes, at once, for a client that says nothing more, too. It may be written to, and ended.
+  /// delivered, or has come to another key by Step::kMove. Called before on_bytes, at once, for a
+  /// client that says nothing more, too. It may be written to, and ended.
   virtual void on_open(Client&) {}
 
   /// `bytes`: everything the client sent that was not consumed yet, from its first byte on,
   /// whichever worker read it; empty when called by Connection::proceed() and nothing is there. A
   /// client may send byte by byte: what is `seen` is not to be gone through again.
   /// Output goes to the end of `out`. kMove with the client's own key is an error of the handler.
+  ///
+  /// After kMove what was not consumed goes with the client. If this worker owns the key, the same
+  /// Client stays: on_open under its new key is all that is called. If not, it is offered to the
+  /// others: export_state, on_close. It may come back nevertheless, as a new Client: import_state
+  /// (if there is a state), on_open. A handler cannot know beforehand which of the two it will be.
   virtual Step on_bytes(Client& client, std::string_view bytes, std::string& out) = 0;
 
   /// All output is written, and the socket takes bytes again: after a Connection::send() that could
   /// not write everything, or output of on_bytes that had to wait.
   virtual void on_writable(Client&) {}
 
-  /// The client is about to move: what its next handler must know besides the unconsumed bytes.
-  /// on_close follows; should nobody else take it, it comes back here as it would elsewhere.
+  /// The client is about to leave this worker for another key: what its next handler must know
+  /// besides the unconsumed bytes. on_close follows.
   /// docs/channel-protocol.md, section 3, has the bounds.
   virtual std::string export_state(const Client&) { return {}; }
   /// The other end of export_state, and of Verdict::state; called before on_open. False:
@@ -164,8 +169,9 @@ class Handler {
   /// All that the client sent was given to on_bytes, and no more comes.
   virtual void on_end(Client&) {}
 
-  /// The client is gone, or on its way to another worker. Also called for one that on_open never
-  /// saw. After kDetach the handler takes the socket out of the loop here.
+  /// The client is gone, or on its way to another worker; not for one that moved to another key of
+  /// this worker. Also called for one that on_open never saw. What is done with the connection in
+  /// here does nothing. After kDetach the handler takes the socket out of the loop here.
   virtual void on_close(Client&) {}
 };
 

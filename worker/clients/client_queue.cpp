@@ -12,7 +12,7 @@ ClientQueue::~ClientQueue() {
   std::erase(keepers_, static_cast<MemoryKeeper*>(this));
 }
 
-ClientQueue::Place ClientQueue::add(HeldClient client, TimePoint now) {
+ClientQueue::Place ClientQueue::add(HeldClient&& client, TimePoint now) {
   if (spare_.empty()) spare_.emplace_back();
   const Place place = spare_.begin();
   client.account();
@@ -29,7 +29,7 @@ HeldClient ClientQueue::take(Place place) {
 void ClientQueue::list_memory(std::vector<MemoryShare>& shares) {
   for (Waiting& waiting : waiting_) {
     MemoryShare& share = shares.emplace_back();
-    share.vhost = waiting.client.wanted;
+    share.vhost = waiting.client.key_text();  // no name that it chose itself
     share.client = share.item = &waiting;
     share.bytes = waiting.client.accounted;
     share.keeper = this;

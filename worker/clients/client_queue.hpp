@@ -32,7 +32,8 @@ class ClientQueue final : private MemoryKeeper {
   ~ClientQueue();
 
   /// The place of one that comes is reused: it costs no memory once as many have waited.
-  Place add(HeldClient client, TimePoint now);
+  /// std::bad_alloc: it was not taken.
+  Place add(HeldClient&& client, TimePoint now);
   HeldClient take(Place place);
 
   [[nodiscard]] bool empty() const { return waiting_.empty(); }

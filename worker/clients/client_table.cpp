@@ -16,14 +16,24 @@ ClientTable::ClientTable() {
 }
 
 Session& ClientTable::take() {
-  if (free_.empty()) {
-    chunks_.push_back(std::make_unique<Chunk>());
-    for (Session& session : *chunks_.back()) free_.push_back(&session);
-    std::reverse(free_.begin(), free_.end());
-  }
+  if (free_.size() <= promised_) add_chunk();
   Session& session = *free_.back();
   free_.pop_back();
   return session;
+}
+
+void ClientTable::promise_session() {
+  if (free_.size() <= promised_) add_chunk();
+  ++promised_;
+}
+
+void ClientTable::add_chunk() {
+  const std::size_t all = (chunks_.size() + 1) * kChunk;
+  if (free_.capacity() < all) free_.reserve(2 * all);
+  chunks_.push_back(std::make_unique<Chunk>());
+  // The chunk's first is taken first.
+  for (Session& session : *chunks_.back()) free_.push_back(&session);
+  std::reverse(free_.end() - kChunk, free_.end());
 }
 
 void ClientTable::give_back(Session& session) {

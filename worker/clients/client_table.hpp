@@ -19,6 +19,9 @@ class ClientTable {
 
   /// A free session. Sessions are reused and never move in memory.
   Session& take();
+  /// One more session stays free until all that were promised are released, to be taken at once.
+  void promise_session();
+  void release_promised() { promised_ = 0; }
   /// Gives back one whose client has left it.
   void give_back(Session& session);
 
@@ -59,11 +62,14 @@ class ClientTable {
   }
 
  private:
+  void add_chunk();
+
   static constexpr std::size_t kChunk = 64;
   using Chunk = std::array<Session, kChunk>;
 
   std::vector<std::unique_ptr<Chunk>> chunks_;
-  std::vector<Session*> free_;
+  std::vector<Session*> free_;  // has room for all of them
+  std::size_t promised_ = 0;    // of those free
   KeyedMap<IpBytes, std::uint32_t> per_source_;
   std::uint32_t held_ = 0;
   std::uint32_t routed_ = 0;

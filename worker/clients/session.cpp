@@ -62,7 +62,10 @@ bool Session::import_state() {
   const std::string imported = std::exchange(held_.state, {});
   if (imported.empty()) return true;
   called_for_ = true;
-  if (held_.service->handler->import_state(client_, imported)) return true;
+  const State before = state_;
+  const bool understood = held_.service->handler->import_state(client_, imported);
+  if (state_ != before) return false;  // the handler has ended it
+  if (understood) return true;
   reject_input();
   close();
   return false;
@@ -203,15 +206,14 @@ bool Session::write_reply(const Verdict& verdict) {
 }
 
 bool Session::serve(std::string_view& bytes) {
-  Step step = held_.service->handler->on_bytes(client_, bytes, held_.worker->answers);
+  std::string& answers = held_.worker->answers;
+  answers.clear();  // those of a client that there was no memory for may be there
+  Step step = held_.service->handler->on_bytes(client_, bytes, answers);
+  if (state_ != State::kServing) return false;
   bytes.remove_prefix(std::min(step.consumed, bytes.size()));
   client_.seen = step.next == Step::Next::kContinue ? bytes.size() : 0;
-  const bool answered = !held_.worker->answers.empty();
-  if (answered) {
-    const bool alive = answer(held_.worker->answers);
-    held_.worker->answers.clear();
-    if (!alive) return false;
-  }
+  const bool answered = !answers.empty();
+  if (answered && !answer(answers)) return false;
   switch (step.next) {
     case Step::Next::kContinue:
       return false;
@@ -272,12 +274,25 @@ bool Session::leave(std::string key, std::string_view rest) {
   return false;
 }
 
+void Session::let_go() {
+  const State before = std::exchange(state_, State::kLeaving);
+  try {
+    if (held_.service->handler) held_.service->handler->on_close(client_);
+  } catch (const std::bad_alloc&) {
+    state_ = before;  // close_for_memory() calls again, and has the reserve
+    throw;
+  }
+}
+
 void Session::give_away() {
-  if (held_.counted) held_.service->handler->on_close(client_);
+  if (held_.counted) let_go();
   unwatch();
-  HeldClient client = std::move(held_);
+  held_.worker->give_away(std::move(held_));
   forget();
-  client.worker->give_away(std::move(client));
+}
+
+bool Session::has_handler() const {
+  return held_.service->handler != nullptr && state_ != State::kLeaving;
 }
 
 std::string_view Session::asked_for() const {
@@ -289,7 +304,7 @@ void Session::tell_refused(Reason reason, std::string_view key) {
   notice.reason = reason;
   held_.service->classifier->describe(key, held_.counted ? std::string_view() : held_.state,
                                       notice);
-  if (held_.service->handler) held_.service->handler->describe(client_, notice);
+  if (has_handler()) held_.service->handler->describe(client_, notice);
   held_.worker->environment.tell(notice, held_.fd.get());
 }
 

@@ -29,6 +29,7 @@ class Session final : private EventHandler, public Deadline, private Connection,
     kMoving,       // its last answers are being written, then it is given away
     kClosing,      // its last answer is being written
     kLingering,    // answered for the last time; reads on so that the answer is not reset away
+    kLeaving,      // its handler lets go of it, or has: that can do nothing with it any more
   };
 
   Session() = default;
@@ -111,8 +112,12 @@ class Session final : private EventHandler, public Deadline, private Connection,
   /// As soon as its answers are written. Always false.
   bool leave(std::string key, std::string_view rest);
   void give_away();
+  /// Calls on_close: what the handler does with the connection in there does nothing.
+  void let_go();
   /// Nobody is here any more.
   void forget();
+  /// Whether a handler may be asked about it.
+  [[nodiscard]] bool has_handler() const;
   /// Its key, or the one that it is to come to.
   [[nodiscard]] std::string_view asked_for() const;
   /// Counts and tells why the client is refused. `key`: what it asked for; views need not last.

@@ -92,7 +92,6 @@ void Session::finish_writing() {
 }
 
 bool Session::may_send() {
-  // While another worker may have the client, nothing is said to it from here.
   const bool may = output_.empty() && state_ == State::kServing;
   if (!may) blocked_ = true;
   return may;
@@ -170,6 +169,7 @@ void Session::proceed() {
 }
 
 void Session::finish() {
+  if (state_ == State::kFree || state_ == State::kLeaving) return;
   blocked_ = waiting_ = detached_ = false;
   reject({});
 }
@@ -180,6 +180,7 @@ void Session::count_slow() {
 }
 
 void Session::close_slow() {
+  if (state_ == State::kFree || state_ == State::kLeaving) return;
   ++held_.service->counters.closed_slow;
   close();
 }
@@ -203,6 +204,7 @@ void Session::reject(std::string_view text) {
 /// close() on a socket with unread bytes sends a reset, which can take the last answer away from
 /// the peer. So: end our direction, and read until the peer has ended its own, for a short time.
 void Session::linger() {
+  if (held_.elsewhere) return close();  // the connection is another worker's
   state_ = State::kLingering;
   ::shutdown(held_.fd.get(), SHUT_WR);
   held_.input = std::string();
@@ -308,7 +310,7 @@ void Session::close_silent(Reason reason) {
 
 void Session::close() {
   if (state_ == State::kFree) return;
-  if (held_.service->handler) held_.service->handler->on_close(client_);
+  if (state_ != State::kLeaving) let_go();
   // Others may hold a copy, or a thread closes it in a while.
   if (held_.exposed || held_.kind != StreamKind::kTcp) {
     held_.worker->loop.remove(watch_, held_.fd.get());

@@ -35,7 +35,7 @@ void Session::close_for_memory() {
   if (state_ == State::kFree) return;
   try {
     tell_refused(Reason::kMediaMemory, asked_for());
-    if (held_.service->handler) held_.service->handler->on_shortage(client_);
+    if (has_handler()) held_.service->handler->on_shortage(client_);
   } catch (const std::bad_alloc&) {
     // Then nobody is told.
   }

@@ -1,6 +1,7 @@
 #include "worker/clients/waiting_clients.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "worker/clients/session.hpp"
@@ -16,6 +17,15 @@ void refuse_for_memory(HeldClient client) {
   Session::turn_away(std::move(client), Reason::kMediaMemory);
 }
 
+/// Is there no memory for that, the client is closed: those behind it have their turn.
+void begin(HeldClient client, bool enters) {
+  try {
+    if (enters) client.enter(client.wanted, 0);
+    Session::start(std::move(client));
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 }  // namespace
 
 WaitingClients::WaitingClients(WorkerContext& worker)
@@ -28,19 +38,17 @@ void WaitingClients::start(HeldClient client) {
   for_source_.add(std::move(client), worker_.loop.now());
 }
 
-void WaitingClients::wait_for_room(HeldClient client) {
+void WaitingClients::wait_for_room(HeldClient&& client) {
   for_room_.add(std::move(client), worker_.loop.now());
 }
 
 void WaitingClients::admit() {
   while (!for_room_.empty() && for_room_.begin()->client.has_room()) {
-    HeldClient client = for_room_.take(for_room_.begin());
-    client.enter(client.wanted, 0);
-    Session::start(std::move(client));
+    begin(for_room_.take(for_room_.begin()), true);
   }
   for (auto place = for_source_.begin(); place != for_source_.end();) {
     const auto held_back = place++;
-    if (held_back->client.admit_source()) Session::start(for_source_.take(held_back));
+    if (held_back->client.admit_source()) begin(for_source_.take(held_back), false);
   }
 }
 

@@ -18,8 +18,8 @@ class WaitingClients {
   void start(HeldClient client);
   /// Whether one more may be held back that can as well be refused.
   [[nodiscard]] bool may_hold_back() const { return for_source_.size() < kMostHeldBack; }
-  /// The client is served once there is a place.
-  void wait_for_room(HeldClient client);
+  /// The client is served once there is a place. std::bad_alloc: it was not taken.
+  void wait_for_room(HeldClient&& client);
 
   /// At the end of a turn: those who came first, as far as there are places now.
   void admit();

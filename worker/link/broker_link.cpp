@@ -117,6 +117,7 @@ void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
 bool BrokerLink::adopt(const channel::Deliver& message, Service& service, UniqueFd fd) {
   try {
     const MemoryReserve::ClientWork at_work;
+    worker_.clients.promise_session();
     to_start_.push_back(HeldClient::adopt(worker_, service, std::move(fd), message));
     ++service.counters.adopted;
     return true;
@@ -240,9 +241,14 @@ void BrokerLink::flush_acks() {
 
 void BrokerLink::flush() {
   flush_acks();
+  worker_.clients.release_promised();
   for (HeldClient& client : to_start_) {
     client.elsewhere = false;
-    worker_.waiting->start(std::move(client));
+    try {
+      worker_.waiting->start(std::move(client));
+    } catch (const std::bad_alloc&) {
+      // It is closed; those behind it have their turn.
+    }
   }
   to_start_.clear();
   handoffs_.pump();

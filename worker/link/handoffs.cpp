@@ -1,8 +1,10 @@
 #include "worker/link/handoffs.hpp"
 
+#include <new>
 #include <utility>
 
 #include "proto/channel/encode.hpp"
+#include "worker/clients/memory_reserve.hpp"
 #include "worker/clients/session.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
@@ -40,25 +42,37 @@ Handoffs::Handoffs(WorkerContext& worker, Channel& channel, LoadReporter& load,
               }),
       next_id_(first_id) {}
 
-void Handoffs::offer(HeldClient client) {
+void Handoffs::offer(HeldClient&& client) {
   client.attempts = 0;
-  offer(parked_.add(std::move(client), worker_.loop.now()));
+  const Place place = parked_.add(std::move(client), worker_.loop.now());
+  if (offer(place, When::kNow)) return;
+  client = parked_.take(place);
+  throw std::bad_alloc();
 }
 
-void Handoffs::offer(Place place) {
-  enter(place);
-  if (!unsent_.empty() || !may_send() || !send(place)) unsent_.insert(place->client.handoff);
+bool Handoffs::offer(Place place, When when) {
+  place->client.handoff = next_id_++;
+  try {
+    places_[place->client.handoff] = place;
+    const bool may = when == When::kNow && unsent_.empty() && may_send();
+    if (!may || !send(place)) unsent_.insert(place->client.handoff);
+    return true;
+  } catch (const std::bad_alloc&) {
+    forget(place->client);
+    return false;
+  }
+}
+
+bool Handoffs::offer_again(Place place, When when) {
+  if (offer(place, when)) return true;
+  Session::turn_away(parked_.take(place), Reason::kMediaMemory);
+  return false;
 }
 
 /// What waits for the kernel's quota waits here, where its client can still be told that the
 /// service is busy.
 bool Handoffs::may_send() const {
   return !abandoned_ && !paused_ && sent_ < worker_.window && !channel_.waits_for_quota();
-}
-
-void Handoffs::enter(Place place) {
-  place->client.handoff = next_id_++;
-  places_[place->client.handoff] = place;
 }
 
 bool Handoffs::send(Place place) {
@@ -103,7 +117,8 @@ std::optional<Handoffs::Place> Handoffs::take(std::uint64_t id) {
 void Handoffs::forget(const HeldClient& client) {
   // Until its verdict it counts against the window, as it does with the broker.
   if (client.elsewhere) {
-    places_[client.handoff].reset();
+    const auto found = places_.find(client.handoff);
+    if (found != places_.end()) found->second.reset();
   } else {
     unsent_.erase(client.handoff);
     places_.erase(client.handoff);
@@ -132,21 +147,37 @@ void Handoffs::on_settled(const channel::Settled& message) {
 }
 
 std::variant<HeldClient, channel::NackReason> Handoffs::keep(const channel::KeepEntry& entry) {
-  const auto place = take(entry.handoff);
-  if (!place) return channel::NackReason::kUnknown;
-  HeldClient& client = (*place)->client;
-  if (client.has_room()) {
+  const auto found = places_.find(entry.handoff);
+  if (found == places_.end() || !found->second) {
+    take(entry.handoff);
+    return channel::NackReason::kUnknown;
+  }
+  const Place place = *found->second;
+  HeldClient& client = place->client;
+  const bool serves = enter(client, entry.epoch);
+  take(entry.handoff);
+  if (serves) {
     ++client.service->counters.kept;
-    client.enter(client.wanted, entry.epoch);
-    return parked_.take(*place);
+    return parked_.take(place);
   }
   // The broker decided by an older load. The next offer comes behind the Nack (pump): before it,
   // the broker takes the client's key for this worker's.
   ++client.service->counters.nacked;
   retry(client);
-  enter(*place);
-  unsent_.insert(client.handoff);
-  return channel::NackReason::kFull;
+  return offer_again(place, When::kNextPump) ? channel::NackReason::kFull
+                                             : channel::NackReason::kUnknown;
+}
+
+bool Handoffs::enter(HeldClient& client, std::uint32_t epoch) {
+  if (!client.has_room()) return false;
+  try {
+    const MemoryReserve::ClientWork at_work;
+    worker_.clients.promise_session();
+    client.enter(client.wanted, epoch);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 void Handoffs::on_nack(const channel::Nack& message) {
@@ -161,13 +192,15 @@ void Handoffs::on_nack(Place place, channel::NackReason reason) {
   switch (reason) {
     case channel::NackReason::kRetry:
       retry(client);
-      return offer(place);
+      offer_again(place, When::kNow);
+      return;
     case channel::NackReason::kNoDescriptor:
       ++client.service->counters.retried;
       if (!std::exchange(paused_, true)) {
         worker_.loop.after(kDescriptorPause, [this] { paused_ = false; });
       }
-      return offer(place);
+      offer_again(place, When::kNow);
+      return;
     default:
       return Session::turn_away(parked_.take(place), Reason::kBusy);
   }

@@ -23,8 +23,9 @@ class Handoffs {
   /// the process id is.
   Handoffs(WorkerContext& worker, Channel& channel, LoadReporter& load, std::uint64_t first_id);
 
-  /// Sends the client's Handoff, now or when the window allows: it is parked.
-  void offer(HeldClient client);
+  /// Sends the client's Handoff, now or when the window allows: it is parked. std::bad_alloc: it
+  /// was not taken.
+  void offer(HeldClient&& client);
 
   /// The broker's verdicts.
   void on_settled(const channel::Settled& message);
@@ -52,11 +53,17 @@ class Handoffs {
  private:
   using Place = ClientQueue::Place;
 
+  enum class When { kNow, kNextPump };
+
   void on_nack(Place place, channel::NackReason reason);
-  void offer(Place place);
+  /// Under a new id. False: there is no memory for that, and only the queue has it.
+  [[nodiscard]] bool offer(Place place, When when);
+  /// The same; is there no memory, the client is turned away. Not from within a session's work.
+  bool offer_again(Place place, When when);
+  /// Enters the client's new key, and makes sure of a session. False: there is no room for it here,
+  /// or no memory.
+  [[nodiscard]] bool enter(HeldClient& client, std::uint32_t epoch);
   [[nodiscard]] bool may_send() const;
-  /// Under a new id, not sent yet.
-  void enter(Place place);
   bool send(Place place);
   /// The client of a verdict, which is awaited no longer; none when unknown or gone.
   std::optional<Place> take(std::uint64_t id);

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <new>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@ struct Script {
   std::vector<Connection*> clients;  // in the order of their coming
   std::string heard;
   std::function<Step(Client&, std::string_view)> on_bytes;
+  std::function<void(Client&)> on_close;
   std::string answer;  // to all bytes
   int ends = 0;
   int closes = 0;
@@ -37,7 +40,10 @@ class Scripted final : public Handler {
   }
   [[nodiscard]] bool serves_half_closed() const override { return script_.half_closed; }
   void on_end(Client&) override { ++script_.ends; }
-  void on_close(Client&) override { ++script_.closes; }
+  void on_close(Client& client) override {
+    ++script_.closes;
+    if (script_.on_close) script_.on_close(client);
+  }
 
  private:
   Script& script_;
@@ -124,6 +130,73 @@ TEST_F(ConnectionTest, EndingAClientWithinAnothersCallbackLeavesTheBytesOfThatOn
   worker_->say(first, "hello");
   EXPECT_TRUE(worker_->sees_end(second));
   EXPECT_EQ(after, "hello");
+}
+
+TEST_F(ConnectionTest, AnAnswerThatThereWasNoMemoryForGoesToNobodyElse) {
+  script_.answer = "mine";
+  script_.on_bytes = [](Client&, std::string_view) -> Step { throw std::bad_alloc(); };
+  const UniqueFd first = come();
+  worker_->say(first, "hello");
+  EXPECT_EQ(worker_->hear(first, 100), "");
+  script_ = {};
+  script_.answer = "yours";
+  const UniqueFd second = come();
+  worker_->say(second, "hello");
+  EXPECT_EQ(worker_->hear(second, 5), "yours");
+}
+
+TEST_F(ConnectionTest, AClientThatIsEndedWithinItsOwnCallbackEndsOnce) {
+  std::vector<UniqueFd> later;
+  for (const bool at_once : {true, false}) {
+    for (const Step::Next next : {Step::Next::kContinue, Step::Next::kYield, Step::Next::kWait,
+                                  Step::Next::kMove, Step::Next::kClose, Step::Next::kReject}) {
+      script_ = {};
+      script_.answer = "too late";
+      script_.on_bytes = [&](Client& client, std::string_view bytes) {
+        at_once ? client.connection->close_slow() : client.connection->finish();
+        return Step{next, bytes.size(), "b"};
+      };
+      const UniqueFd client = come();
+      worker_->say(client, "hello");
+      EXPECT_EQ(worker_->hear(client, 100), "");
+      ::shutdown(client.get(), SHUT_RDWR);
+      EXPECT_TRUE(worker_->turns_until([&] { return script_.closes > 0; }));
+      script_.on_bytes = nullptr;
+      for (int i = 0; i < 2; ++i) later.push_back(come());
+      EXPECT_EQ(script_.closes, 1);
+      EXPECT_NE(script_.clients[1], script_.clients[2]);
+    }
+  }
+}
+
+TEST_F(ConnectionTest, NothingIsDoneToAClientWhileItsHandlerLetsGoOfIt) {
+  script_.on_bytes = [](Client&, std::string_view bytes) {
+    const Step::Next next = bytes == "move"  ? Step::Next::kMove
+                            : bytes == "end" ? Step::Next::kClose
+                                             : Step::Next::kContinue;
+    return Step{next, bytes.size(), "b"};
+  };
+  script_.on_close = [](Client& client) {
+    std::string text = "late";
+    const iovec slice{text.data(), text.size()};
+    EXPECT_FALSE(client.connection->write(text));
+    EXPECT_EQ(client.connection->send({&slice, 1}).value_or(0), 0U);
+    client.connection->proceed();
+    client.connection->finish();
+    client.connection->close_slow();
+  };
+  const UniqueFd client = come();
+  worker_->say(client, "move");
+  const channel::KeepEntry entry{worker_->await<channel::Handoff>().handoff, 77, 1};
+  worker_->send(channel::Keep{std::span(&entry, 1)});
+  EXPECT_TRUE(worker_->turns_until([&] { return script_.clients.size() == 2; }));
+  EXPECT_EQ(script_.closes, 1);
+  EXPECT_TRUE(script_.clients[1]->write("here"));
+  EXPECT_EQ(worker_->hear(client, 4), "here");
+  worker_->say(client, "end");
+  EXPECT_EQ(worker_->hear(client, 100), "");
+  ::shutdown(client.get(), SHUT_RDWR);
+  EXPECT_TRUE(worker_->turns_until([&] { return script_.closes == 2; }));
 }
 
 TEST_F(ConnectionTest, AClientThatSendsNoMoreIsClosed) {

@@ -10,9 +10,9 @@
 
 #include "tests/support/socket_pair.hpp"
 #include "worker/clients/client_queue.hpp"
-#include "worker/worker_environment.hpp"
 #include "worker/service.hpp"
 #include "worker/worker_context.hpp"
+#include "worker/worker_environment.hpp"
 
 namespace mpb {
 namespace {
@@ -135,6 +135,7 @@ TEST_F(HeldClientTest, GivesUpItsMemoryWhileItWaits) {
   MemoryKeeper& keeper = *environment_.memory_keepers.front();
   std::vector<MemoryShare> shares;
   keeper.list_memory(shares);
+  for (const MemoryShare& share : shares) EXPECT_EQ(share.vhost, "") << "they choose no group";
   environment_.memory.set_limit(1000);
   for (const auto& order : environment_.memory.plan(shares)) {
     keeper.relieve(shares[order.share], order.relief);
