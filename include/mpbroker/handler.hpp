@@ -126,10 +126,11 @@ class Handler {
   /// client may send byte by byte: what is `seen` is not to be gone through again.
   /// Output goes to the end of `out`. kMove with the client's own key is an error of the handler.
   ///
-  /// After kMove what was not consumed goes with the client. If this worker serves the key, the same
-  /// Client stays: on_open under its new key is all that is called. If not, it is offered to the
-  /// others: export_state, on_close. It may come back nevertheless, as a new Client: import_state
-  /// (if there is a state), on_open. A handler cannot know beforehand which of the two it will be.
+  /// After kMove what was not consumed goes with the client. If this worker serves the key, the
+  /// same Client stays: on_open under its new key is all that is called. If not, it is offered to
+  /// the others: export_state, on_close. It may come back nevertheless, as a new Client:
+  /// import_state (if there is a state), on_open. A handler cannot know beforehand which of the two
+  /// it will be.
   virtual Step on_bytes(Client& client, std::string_view bytes, std::string& out) = 0;
 
   /// All output is written, and the socket takes bytes again: after a Connection::send() that could
