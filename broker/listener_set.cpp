@@ -15,6 +15,11 @@ bool is_served_alike(const ListenerSettings& a, const ListenerSettings& b) {
          a.prefix == b.prefix;
 }
 
+/// Who has no key yet may name one later, and goes to its owner then.
+bool names_keys(const ListenerSettings& listener) {
+  return listener.protocol == "rtmp" || listener.protocol == "control";
+}
+
 }  // namespace
 
 const ListenerSet::Listener* ListenerSet::find(std::uint16_t number) const {
@@ -196,8 +201,7 @@ std::vector<ToldListener> ListenerSet::for_worker(const Listener& listener, bool
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {
     message.flags |= channel::Listen::kServeLocal;
   }
-  // One of RTMP that has no key yet names one soon, and goes to its owner then.
-  if (spread && listener.rules.policy != Policy::kLocal && listener.settings.protocol != "rtmp") {
+  if (spread && listener.rules.policy != Policy::kLocal && !names_keys(listener.settings)) {
     message.flags |= channel::Listen::kSpread;
   }
   std::vector<ToldListener> all;

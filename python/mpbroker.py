@@ -663,7 +663,7 @@ class Worker:
         return struct.pack("<II", *self._told_load)
 
     def _tell_load(self):
-        self._channel.send(LOAD, payload=self._load())
+        self._channel.send(LOAD, payload=self._load(), flags=int(self._draining))
 
     def _tell_load_soon(self):
         def tell():
@@ -686,6 +686,7 @@ class Worker:
 
     def _on_signal(self):
         self._drain(0 if self._draining else self._config.drain or 0)
+        self._tell_load()  # others accept in its place
 
     def _drain(self, seconds):
         """Takes no more clients, and ends when the last has gone or the time is over; None: when

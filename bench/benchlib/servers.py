@@ -38,6 +38,11 @@ VARIANTS = {variant.key: variant for variant in (
             ("--acceptors", "2", "--handover", "half"), (0.2, 0.8)),
     Variant("x", "as c, the service an Asio coroutine", "mpbroker",
             ("--policy", "local", "--sticky", "no"), (0, 0), worker="asio_worker"),
+    Variant("i", "32 workers, as many accept as CPUs", "mpbroker", (), (0.8, 1), workers=32),
+    Variant("j", "32 workers, one accepts", "mpbroker", ("--acceptors", "1"), (0.8, 1),
+            workers=32),
+    Variant("k", "32 workers, all accept", "mpbroker", ("--acceptors", "32"), (0.8, 1),
+            workers=32),
     Variant("y", "Asio alone, shared listener", "floor_asio", (), (0, 0)),
 )}
 

@@ -112,6 +112,15 @@ TEST(Examples, ThePythonWorkerEndsWhenItsBrokerStops) {
   EXPECT_EQ(broker.wait_exit(), "exit 0") << broker.log();
 }
 
+TEST(Examples, ThePythonWorkerSaysThatItWasToldToEnd) {
+  const BrokerProcess broker({"--workers", "2", "--worker-program", kPythonWorker});
+  Client client(broker.port());
+  const Who who = client.join(7);
+  ::kill(who.pid, SIGTERM);
+  EXPECT_TRUE(eventually([&] { return broker.worker(who.worker).state == "draining"; }));
+  EXPECT_EQ(client.message(), kHello) << "it is served to its end";
+}
+
 TEST(Examples, ThePythonWorkerKeepsItsKeysWithoutABroker) {
   BrokerProcess broker(
       {"--workers", "2", "--worker-program", kPythonWorker, "--route", "7=0", "--route", "8=0"});
