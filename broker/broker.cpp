@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <random>
 #include <utility>
 
@@ -155,11 +156,12 @@ void Broker::keep_up_sockets() {
   control_.keep_up();
 }
 
+std::vector<ToldListener> Broker::told(Slot slot, const ListenerSet::Listener& listener) const {
+  return ListenerSet::for_worker(listener, accepts(slot, listener), spreads());
+}
+
 void Broker::tell_of(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener) {
-  for (const ToldListener& told :
-       ListenerSet::for_worker(listener, accepts(slot, listener), spreads())) {
-    worker.listen(told);
-  }
+  for (const ToldListener& one : told(slot, listener)) worker.listen(one);
 }
 
 AcceptorRules Broker::acceptor_rules() const {
@@ -168,17 +170,13 @@ AcceptorRules Broker::acceptor_rules() const {
   rules.fixed = settings_.acceptors.has_value();
   rules.count = settings_.acceptors.value_or(
       static_cast<Slot>(std::clamp<unsigned>(usable_cpus(), kFewest, kMaxWorkers)));
-  const std::uint64_t most = client_descriptors(raise_descriptor_limit());
-  rules.most_held = most - most / 8;
+  rules.most_held = usable_descriptors(client_descriptors(raise_descriptor_limit()));
   return rules;
 }
 
 void Broker::apply_acceptor_rules() {
   acceptors_.set_rules(acceptor_rules(), workers_);
-  const bool all = std::ranges::any_of(settings_.listeners, [](const ListenerSettings& listener) {
-    return listener.policy == Policy::kLocal;
-  });
-  router_.set_origins(all ? SIZE_MAX : acceptors_.count());
+  router_.set_origins(any_local() ? SIZE_MAX : acceptors_.count());
   widen_window();
 }
 
@@ -208,8 +206,13 @@ bool Broker::accepts(Slot slot, const ListenerSet::Listener& listener) const {
 }
 
 bool Broker::accepts(Slot slot) const {
-  return std::ranges::any_of(listeners_.all(),
-                             [&](const auto& entry) { return accepts(slot, entry.second); });
+  return acceptors_.has(slot) || (!settings_.acceptors && any_local());
+}
+
+bool Broker::any_local() const {
+  return std::ranges::any_of(settings_.listeners, [](const ListenerSettings& listener) {
+    return listener.policy == Policy::kLocal;
+  });
 }
 
 void Broker::choose_acceptors(AcceptorSet::Choice choice) {
@@ -305,10 +308,7 @@ std::vector<ToldListener> Broker::listeners_for(Slot slot) {
   acceptors_.begin(slot, workers_);
   std::vector<ToldListener> all;
   for (const auto& [number, listener] : listeners_.all()) {
-    for (const ToldListener& told :
-         ListenerSet::for_worker(listener, accepts(slot, listener), spreads())) {
-      all.push_back(told);
-    }
+    std::ranges::copy(told(slot, listener), std::back_inserter(all));
   }
   return all;
 }

@@ -97,6 +97,8 @@ class Broker final : private SupervisorOwner {
   [[nodiscard]] bool accepts(Slot slot, const ListenerSet::Listener& listener) const;
   /// From any listener.
   [[nodiscard]] bool accepts(Slot slot) const;
+  /// Whether there is a listener of policy local.
+  [[nodiscard]] bool any_local() const;
   /// Lets workers accept in the place of those that went.
   void choose_acceptors(AcceptorSet::Choice choice);
   [[nodiscard]] ScalerRules scaler_rules() const;
@@ -107,6 +109,9 @@ class Broker final : private SupervisorOwner {
   Status take_sockets(UniqueFd& control);
   Status open_control(UniqueFd inherited);
   void keep_up_sockets();
+  /// What the worker in this slot is to be told of it.
+  [[nodiscard]] std::vector<ToldListener> told(Slot slot,
+                                               const ListenerSet::Listener& listener) const;
   void tell_of(WorkerProcess& worker, Slot slot, const ListenerSet::Listener& listener);
   void tell_listening(std::uint16_t number);
   /// Workers hear of it with their next Configure.

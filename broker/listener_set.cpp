@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/config/network.hpp"
+#include "common/config/rule_facts.hpp"
 #include "common/listen/listen_flags.hpp"
 
 namespace mpb {
@@ -13,11 +14,6 @@ namespace {
 bool is_served_alike(const ListenerSettings& a, const ListenerSettings& b) {
   return a.protocol == b.protocol && a.handler == b.handler && a.key_is_stream == b.key_is_stream &&
          a.prefix == b.prefix;
-}
-
-/// Who has no key yet may name one later, and goes to its owner then.
-bool names_keys(const ListenerSettings& listener) {
-  return listener.protocol == "rtmp" || listener.protocol == "control";
 }
 
 }  // namespace
@@ -201,6 +197,7 @@ std::vector<ToldListener> ListenerSet::for_worker(const Listener& listener, bool
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {
     message.flags |= channel::Listen::kServeLocal;
   }
+  // Who has no key yet may name one later, and goes to its owner then.
   if (spread && listener.rules.policy != Policy::kLocal && !names_keys(listener.settings)) {
     message.flags |= channel::Listen::kSpread;
   }

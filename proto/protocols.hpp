@@ -11,14 +11,16 @@ namespace mpb {
 struct ProtocolName {
   std::string_view name;
   std::span<const std::string_view> handlers;  // the first is the protocol's own
+  bool has_keys;  // its clients belong to somebody, once they have said to whom
 };
 
 inline constexpr std::array<std::string_view, 1> kEchoHandlers{"echo"};
 
 inline constexpr std::array<std::string_view, 2> kRtmpHandlers{"relay", "forward"};
 
-inline constexpr std::array<ProtocolName, 3> kProtocols{
-    {{"control", kEchoHandlers}, {"ping", kEchoHandlers}, {"rtmp", kRtmpHandlers}}};
+inline constexpr std::array<ProtocolName, 3> kProtocols{{{"control", kEchoHandlers, true},
+                                                         {"ping", kEchoHandlers, false},
+                                                         {"rtmp", kRtmpHandlers, true}}};
 
 /// nullptr when mpworker does not speak it.
 constexpr const ProtocolName* find_protocol(std::string_view name) {

@@ -112,10 +112,15 @@ bool is_unix(const ListenerSettings& listener) {
 }
 
 bool keyless(const ListenerSettings& listener, const Settings& settings) {
-  if (listener.protocol == "ping") return true;
+  if (is_known(listener) && !names_keys(listener)) return true;
   return forwards(listener) && listener.key_is_stream &&
          std::none_of(settings.vhosts.begin(), settings.vhosts.end(),
                       [](const VhostSettings& v) { return v.handler == VhostHandler::kRelay; });
+}
+
+bool names_keys(const ListenerSettings& listener) {
+  const ProtocolName* const known = find_protocol(listener.protocol);
+  return known != nullptr && known->has_keys;
 }
 
 bool is_known(const ListenerSettings& listener) {

@@ -1,5 +1,5 @@
 // What the settings of listeners and vhosts amount to, for the rules about options
-// (common/config/option_rules.hpp). Pure.
+// (common/config/option_rules.hpp) and for the broker. Pure.
 #pragma once
 
 #include <string>
@@ -40,6 +40,8 @@ bool forwards(const ListenerSettings& listener);
 /// Whether who connects to `upstream` comes to a listener of `listen`.
 bool meets(std::string_view listen, std::string_view upstream);
 bool is_unix(const ListenerSettings& listener);
+/// Its protocol is one of mpworker's whose clients say whom they belong to.
+bool names_keys(const ListenerSettings& listener);
 /// Its clients belong to nobody: who forwards looks at no stream's name.
 bool keyless(const ListenerSettings& listener, const Settings& settings);
 /// Of mpworker; a worker program of the operator's own may make something else of it.

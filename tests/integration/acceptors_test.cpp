@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -72,30 +73,29 @@ TEST(Acceptors, ClientsWithoutAKeyReachTheOthersToo) {
   }));
 }
 
-TEST(Acceptors, OthersTakeThePlaceOfThoseThatSomebodyToldToEnd) {
+/// `drain` lets the worker of a slot drain.
+void expect_replaced(const std::function<void(const BrokerProcess&, int slot)>& drain) {
   const BrokerProcess broker(workers(kAcceptors + 1));
+  ASSERT_TRUE(eventually([&] { return acceptors_of(broker) == first(kAcceptors); }));
   std::vector<Client> held;
   for (int i = 0; i < 4 * kAcceptors; ++i) held.emplace_back(broker.port()).join(i);
-  for (int slot = 0; slot < kAcceptors; ++slot) ::kill(broker.worker_pid(slot), SIGTERM);
+  for (int slot = 0; slot < kAcceptors; ++slot) drain(broker, slot);
   ASSERT_TRUE(broker.await_workers(static_cast<std::size_t>(kAcceptors), "draining"));
   EXPECT_TRUE(serves_all(broker, 20));
+  EXPECT_EQ(acceptors_of(broker), std::set<int>{kAcceptors});
   held.clear();
   EXPECT_TRUE(eventually([&] { return acceptors_of(broker) == first(kAcceptors); }));
 }
 
 TEST(Acceptors, OthersTakeTheirPlaceWhenAllOfThemDrain) {
-  const BrokerProcess broker(workers(kAcceptors + 1));
-  ASSERT_TRUE(eventually([&] { return acceptors_of(broker) == first(kAcceptors); }));
-  std::vector<Client> held;
-  for (int i = 0; i < 4 * kAcceptors; ++i) held.emplace_back(broker.port()).join(i);
-  for (int slot = 0; slot < kAcceptors; ++slot) {
+  expect_replaced([](const BrokerProcess& broker, int slot) {
     broker.request({{"command", "drain"}, {"slot", slot}});
-  }
-  ASSERT_TRUE(broker.await_workers(kAcceptors, "draining"));
-  EXPECT_TRUE(serves_all(broker, 20));
-  EXPECT_EQ(acceptors_of(broker), std::set<int>{kAcceptors});
-  held.clear();
-  EXPECT_TRUE(eventually([&] { return acceptors_of(broker) == first(kAcceptors); }));
+  });
+}
+
+TEST(Acceptors, OthersTakeThePlaceOfThoseThatSomebodyToldToEnd) {
+  expect_replaced(
+      [](const BrokerProcess& broker, int slot) { ::kill(broker.worker_pid(slot), SIGTERM); });
 }
 
 TEST(Acceptors, OneOfThemServesWhileTheOthersAreStopped) {
