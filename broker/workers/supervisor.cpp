@@ -9,7 +9,7 @@ namespace {
 
 constexpr Duration kKillGrace{1'000};   // from a drain deadline to SIGKILL
 constexpr Duration kRefreshLimit{300};  // for the answers of all workers
-constexpr Duration kHousekeeping{500};  // between two looks at budgets and idle workers
+constexpr Duration kHousekeeping{500};  // between two looks at messages and idle workers
 constexpr Duration kGrowthPause{500};   // between two extra workers that are started
 constexpr int kUsageExit = 2;           // a worker's exit code for a wrong configuration
 
@@ -278,7 +278,7 @@ void Supervisor::eject(pid_t pid, const std::string& why) {
 
 void Supervisor::keep_house() {
   for_each_ready([this](Slot slot, WorkerProcess& worker) {
-    worker.renew_message_budget();
+    worker.forgive_messages();
     workers_.clear_full(slot);
     workers_.age(slot);
   });

@@ -101,8 +101,8 @@ class WorkerProcess final : private ChannelHandler {
 
   /// Something that counts as so many messages; false: as a flood of them.
   [[nodiscard]] bool spend(std::uint32_t messages);
-  /// Restarts the count of messages that a worker may send in a while: call it once a second or so.
-  void renew_message_budget() { messages_ = 0; }
+  /// Forgives some of the messages that count against it: call it twice a second.
+  void forgive_messages();
 
  private:
   WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner,
@@ -142,7 +142,7 @@ class WorkerProcess final : private ChannelHandler {
   std::set<std::uint16_t> listeners_;  // that it was ever told of
   std::uint64_t nonce_ = 0;
   std::vector<std::uint64_t> owed_;  // nonces of Queries that it has not answered to the end
-  std::uint32_t messages_ = 0;
+  std::uint32_t messages_ = 0;       // not yet forgiven
   bool ping_outstanding_ = false;
   bool ready_ = false;
   bool had_sockets_ = false;

@@ -151,8 +151,8 @@ TEST_F(HostileConduct, ShuttingTheSharedListener) {
 
 // --- too much ------------------------------------------------------------------------------------
 
-// What a worker may say is counted between two pings: far enough apart that a flood is one at any
-// speed of the machine.
+// A worker that only floods answers no ping: it is to be found by its messages, however slow the
+// machine is.
 const std::vector<std::string> kSlowPings = {"--ping-interval", "60s", "--ping-limit", "120s"};
 
 TEST_F(HostileConduct, FloodOfLoads) {
