@@ -36,8 +36,8 @@ log = logging.getLogger("mpbroker")
 
 MAX_DATAGRAM = 98_320
 MAX_KEY = 1_024
-MAX_PREFIX = 81_920
-MAX_CLIENT = MAX_DATAGRAM - 80  # key and prefix together
+MAX_UNCONSUMED = 81_920
+MAX_CLIENT = MAX_DATAGRAM - 80  # key and unconsumed together
 MAX_UNSENT = 256 * 1024  # bytes that may wait for a client
 ACCEPTS_AT_ONCE = 16
 ACCEPT_PAUSE = 0.1  # seconds until there may be descriptors again
@@ -116,7 +116,7 @@ class Client:
         self.writer = None  # asyncio.StreamWriter
         self._sock = sock
         self._listener = listener
-        self._prefix = b""  # read and not consumed
+        self._unconsumed = b""  # read and not consumed
         self._attempts = 0
         self._counted_as = None  # space and key, of one among the worker's `clients`
         self._waits = False  # for the broker to say who gets it
@@ -362,7 +362,7 @@ class Worker:
 
     def _on_deliver(self, delivery, body, fd):
         epoch, listener, hops = struct.unpack_from("<8xI4xHH", body)
-        key, _, prefix = itertools.islice(read_texts(body, 24), 3)
+        key, _, unconsumed = itertools.islice(read_texts(body, 24), 3)
         refused = (
             NO_DESCRIPTOR if fd is None
             else UNKNOWN if listener not in self._spaces
@@ -377,7 +377,7 @@ class Worker:
             return self._tell_load_soon()
         client = Client(socket.socket(fileno=fd), listener, hops + 1)
         client._sock.setblocking(False)
-        client.key, client._prefix = key, prefix
+        client.key, client._unconsumed = key, unconsumed
         self._held.add(client)
         return self._adopt(client, delivery, epoch)
 
@@ -438,7 +438,7 @@ class Worker:
         data, found = b"", None
         try:
             async with asyncio.timeout(self._config.silence) as limit:
-                while found is None and len(data) <= MAX_PREFIX:
+                while found is None and len(data) <= MAX_UNCONSUMED:
                     fresh = await self._loop.sock_recv(client._sock, 65_536)
                     if not fresh:
                         return self._close(client)
@@ -459,8 +459,8 @@ class Worker:
         key, consumed = found
         return self._route(client, key, data[consumed:])
 
-    def _route(self, client, key, prefix):
-        client.key, client._prefix, client._attempts = key, prefix, 0
+    def _route(self, client, key, unconsumed):
+        client.key, client._unconsumed, client._attempts = key, unconsumed, 0
         if not self._fits(client):  # the broker would end this worker for such a Handoff
             return self._close(client)
         here = client._listener in self._local or self._id(client) in self._owned
@@ -471,8 +471,8 @@ class Worker:
     @staticmethod
     def _fits(client):
         """Whether it can be handed over (section 6)."""
-        key, prefix = len(client.key), len(client._prefix)
-        return key <= MAX_KEY and prefix <= MAX_PREFIX and key + prefix <= MAX_CLIENT
+        key, unconsumed = len(client.key), len(client._unconsumed)
+        return key <= MAX_KEY and unconsumed <= MAX_UNCONSUMED and key + unconsumed <= MAX_CLIENT
 
     def _offer(self, client):
         """Asks the broker who gets it; it is left alone from now on (section 5)."""
@@ -499,7 +499,7 @@ class Worker:
             attempts, hops = min(client._attempts, 255), min(client.hops, 65_535)
             counted = client._counted_as is not None
             head = struct.pack("<HHBBxx", client._listener, hops, attempts, counted)
-            payload = head + text(client.key) + text(b"") + text(client._prefix)
+            payload = head + text(client.key) + text(b"") + text(client._unconsumed)
             if not self._channel.send(HANDOFF, self._next_handoff, payload, [client._sock.fileno()]):
                 del self._parked[self._next_handoff]
                 self._refuse(client, self._busy)
@@ -567,8 +567,8 @@ class Worker:
 
     async def _serve_to_the_end(self, client):
         reader = asyncio.StreamReader()
-        reader.feed_data(client._prefix)
-        client._prefix = b""
+        reader.feed_data(client._unconsumed)
+        client._unconsumed = b""
         protocol = _ClientProtocol(reader, client._sock, self._loop)
         moved = False
         try:

@@ -54,21 +54,21 @@ Result<Found> find(const Registry& registry, std::string_view protocol, std::str
 
 }  // namespace
 
-Status check_service(const Registry& registry, std::string_view protocol,
-                     std::string_view handler) {
+Status check_listener(const Registry& registry, std::string_view protocol,
+                      std::string_view handler) {
   const auto found = find(registry, protocol, handler);
   return found ? Status() : Status(found.error());
 }
 
-Result<Service> make_service(const Registry& registry, std::string_view protocol,
-                             std::string_view handler, Environment& environment,
-                             const ListenerTraits& traits) {
+Result<ServedListener> make_listener(const Registry& registry, std::string_view protocol,
+                                     std::string_view handler, Environment& environment,
+                                     const ListenerTraits& traits) {
   const auto found = find(registry, protocol, handler);
   if (!found) return found.error();
-  Service service;
-  service.classifier = found->protocol->classifier(environment, traits);
-  service.handler = found->serving->factory(environment, traits);
-  return service;
+  ServedListener listener;
+  listener.classifier = found->protocol->classifier(environment, traits);
+  listener.handler = found->serving->factory(environment, traits);
+  return listener;
 }
 
 Needs needs_of(const Registry& registry, std::string_view protocol, std::string_view handler) {

@@ -94,7 +94,7 @@ Status Worker::open_alone(const ListenerSettings& listener, SharedSocket socket)
 
 Status Worker::add_acceptor(Listener& listener, UniqueFd socket) {
   for (const auto& before : listener.acceptors) before->retire();
-  auto acceptor = std::make_unique<Acceptor>(context_, listener.service, std::move(socket));
+  auto acceptor = std::make_unique<Acceptor>(context_, listener.served, std::move(socket));
   if (started_) {
     if (const Status begun = acceptor->start(); !begun) return begun;
   }
@@ -108,7 +108,7 @@ Status Worker::accept_alone(Listener& listener) {
   for (const int socket : {listener.upkeep.rest(), listener.socket->descriptor()}) {
     if (socket < 0) continue;
     UniqueFd copy(::fcntl(socket, F_DUPFD_CLOEXEC, 3));
-    if (!copy) return system_error("cannot keep the socket of listener " + listener.service.name);
+    if (!copy) return system_error("cannot keep the socket of listener " + listener.served.name);
     if (const Status added = add_acceptor(listener, std::move(copy)); !added) return added;
   }
   return {};
@@ -118,11 +118,11 @@ void Worker::keep_up_sockets() {
   if (context_.draining) return;
   for (auto& [number, listener] : listeners_) {
     if (!listener.socket) continue;
-    listener.upkeep.run(*listener.socket, listener.service.name, loop_.now(), report_,
+    listener.upkeep.run(*listener.socket, listener.served.name, loop_.now(), report_,
                         [&listener = listener] { listener.acceptors.clear(); });
     if (!listener.acceptors.empty()) continue;
     if (const Status begun = accept_alone(listener); !begun) {
-      report_.lost(*listener.socket, listener.service.name, {}, begun.error(), loop_.now());
+      report_.lost(*listener.socket, listener.served.name, {}, begun.error(), loop_.now());
     }
   }
 }
@@ -130,19 +130,19 @@ void Worker::keep_up_sockets() {
 void Worker::restore_paths() {
   for (auto& [number, listener] : listeners_) {
     if (!listener.socket) continue;
-    warn_of_taken_path(listener.service.name, *listener.socket);
+    warn_of_taken_path(listener.served.name, *listener.socket);
     if (listener.socket->path_state() != OwnedPath::State::kGone) continue;
     auto renewed = listener.socket->renew(ListeningSocket::Renewal::kAtAnyPrice);
     if (!renewed) {
       Error error = renewed.error();
       if (error.code == EACCES && error.help.empty()) error.help = kFolderOfPath;
       LogLine line(LogLevel::kError, "listener.failed");
-      add_error(line("listener", listener.service.name), error);
+      add_error(line("listener", listener.served.name), error);
       continue;
     }
     if (*renewed) listener.upkeep.keep(*std::move(renewed), loop_.now());
     if (const Status begun = accept_alone(listener); !begun) {
-      log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
+      log_error("listener.failed")("listener", listener.served.name)("why", begun.error().text);
     }
   }
 }
@@ -186,21 +186,21 @@ void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
 Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   // What is said of a listener again has the same protocol, handler and traits.
   if (!listeners_.contains(message.listener)) {
-    auto made = make_service(registry_, message.protocol, message.handler, environment_,
-                             traits_of(message));
+    auto made = make_listener(registry_, message.protocol, message.handler, environment_,
+                              traits_of(message));
     if (!made) return made.error();
-    listeners_[message.listener].service = *std::move(made);
+    listeners_[message.listener].served = *std::move(made);
   }
   note_needs(message);
   Listener& listener = listeners_[message.listener];
-  Service& service = listener.service;
-  service.listener = message.listener;
-  service.space = message.space;
-  service.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
-  service.spread = (message.flags & channel::Listen::kSpread) != 0;
-  service.name = message.name;
-  service.counters.listener = message.listener;
-  service.prefix_from = unpack_networks(message.prefix_from);
+  ServedListener& served = listener.served;
+  served.number = message.listener;
+  served.space = message.space;
+  served.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
+  served.spread = (message.flags & channel::Listen::kSpread) != 0;
+  served.name = message.name;
+  served.counters.listener = message.listener;
+  served.prefix_from = unpack_networks(message.prefix_from);
   if ((message.flags & channel::Listen::kBeside) == 0) listener.acceptors.clear();
   if (!socket || context_.draining) return {};
   return add_acceptor(listener, std::move(socket));
@@ -249,7 +249,7 @@ void Worker::on_start() {
   for (auto& [number, listener] : listeners_) {
     for (const auto& acceptor : listener.acceptors) {
       if (const Status begun = acceptor->start(); !begun) {
-        log_error("listener.failed")("listener", listener.service.name)("why", begun.error().text);
+        log_error("listener.failed")("listener", listener.served.name)("why", begun.error().text);
         return stop(ExitCode::kFailure);
       }
     }
@@ -262,9 +262,9 @@ void Worker::on_start() {
   link_->send_ready();
 }
 
-Service* Worker::find_service(std::uint16_t listener) {
+ServedListener* Worker::find_listener(std::uint16_t listener) {
   const auto found = listeners_.find(listener);
-  return found == listeners_.end() ? nullptr : &found->second.service;
+  return found == listeners_.end() ? nullptr : &found->second.served;
 }
 
 void Worker::read_counters(std::string& blocks) {
@@ -280,7 +280,7 @@ void Worker::read_counters(std::string& blocks) {
   };
   append(channel::BlockKind::kWorker, 0, worker);
   for (const auto& [number, listener] : listeners_) {
-    append(channel::BlockKind::kListener, number, listener.service.counters);
+    append(channel::BlockKind::kListener, number, listener.served.counters);
   }
 }
 

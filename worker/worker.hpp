@@ -14,7 +14,7 @@
 #include "worker/clients/waiting_clients.hpp"
 #include "worker/link/broker_link.hpp"
 #include "worker/link/vhost_collector.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
@@ -53,7 +53,7 @@ class Worker final : private BrokerCommands {
 
  private:
   struct Listener {
-    Service service;
+    ServedListener served;
     // None: this worker does not accept here. The last is for its socket; those before it for
     // sockets that were replaced, where clients may wait.
     std::vector<std::unique_ptr<Acceptor>> acceptors{};
@@ -67,7 +67,7 @@ class Worker final : private BrokerCommands {
   void on_vhosts(const channel::Vhosts& message) override;
   void on_start() override;
   void on_drain(Duration deadline) override { drain(deadline); }
-  Service* find_service(std::uint16_t listener) override;
+  ServedListener* find_listener(std::uint16_t listener) override;
   void read_counters(std::string& blocks) override;
   AnswerContent answer(std::string_view question, std::string_view argument) override;
   void on_broker_gone(const Error& why) override;

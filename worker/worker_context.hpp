@@ -76,9 +76,9 @@ struct WorkerContext {
   TimePoint wary_until{};     // see Connection::wary
   RateBucket blocking_lines;  // about clients that others made to wait
 
-  // Scratch of one read and the answers to it.
+  // Scratch of one read and the replies to it.
   std::array<char, 64 * 1024> read_buffer{};
-  std::string answers;
+  std::string replies;
 };
 
 }  // namespace mpb

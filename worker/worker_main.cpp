@@ -183,7 +183,7 @@ int confirm(const Registry& registry, const ParsedOptions& options) {
   auto listeners = options.settings.listeners;
   bool known = true;
   for (const ListenerSettings& listener : listeners) {
-    const Status checked = check_service(registry, listener.protocol, listener.handler);
+    const Status checked = check_listener(registry, listener.protocol, listener.handler);
     if (checked) continue;
     tell(fmt::format("mpworker: listener {}: {}", listener.name, checked.error().text));
     known = false;

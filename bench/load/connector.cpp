@@ -8,12 +8,6 @@
 
 namespace mpb::load {
 
-bool is_ipv4_loopback(const Endpoint& endpoint) {
-  if (endpoint.family() != AF_INET) return false;
-  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&endpoint.address);
-  return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
-}
-
 Connector::Connector(const Endpoint& target, unsigned sources, bool reset_on_close)
     : target_(target),
       sources_(sources),

@@ -7,14 +7,16 @@
 
 namespace mpb::load {
 
-/// True for IPv4 addresses in 127.0.0.0/8, the only ones whose source address can be varied.
-bool is_ipv4_loopback(const Endpoint& endpoint);
-
 // Of the 28,232 local ports that Linux gives out by default for one source and destination.
 inline constexpr std::uint64_t kPortsPerSource = 25'000;
 // Clients that end leave their port in TIME_WAIT for a while: room for some 100,000 of them.
 inline constexpr unsigned kSourcesForTurnover = 8;
 inline constexpr std::int64_t kMaxSources = 254 * 254;
+
+/// The only addresses of which there are many on every machine.
+inline bool is_ipv4_loopback(const Endpoint& endpoint) {
+  return endpoint.family() == AF_INET && endpoint.is_loopback();
+}
 
 class Connector {
  public:

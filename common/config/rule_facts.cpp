@@ -1,8 +1,5 @@
 #include "common/config/rule_facts.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -37,23 +34,12 @@ std::vector<Endpoint> sure_addresses(std::string_view text) {
   return addresses;
 }
 
-/// 127.0.0.0/8 or [::1].
-bool is_loopback(const Endpoint& endpoint) {
-  if (endpoint.family() == AF_INET) {
-    constexpr unsigned kNet = 127;
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&endpoint.address);
-    return ntohl(v4->sin_addr.s_addr) >> 24 == kNet;
-  }
-  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&endpoint.address);
-  return endpoint.family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-}
-
 /// Whether who connects to `to` meets a listener of `at`. To connect to every address (0.0.0.0) is
 /// to connect to this machine.
 bool meets(const Endpoint& at, const Endpoint& to) {
   if (at == to) return true;
   if (at.family() != to.family() || at.port() != to.port()) return false;
-  return (at.is_wildcard() && is_loopback(to)) || (to.is_wildcard() && is_loopback(at));
+  return (at.is_wildcard() && to.is_loopback()) || (to.is_wildcard() && at.is_loopback());
 }
 
 bool is_control_key(std::string_view key) {

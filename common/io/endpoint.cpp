@@ -116,6 +116,16 @@ bool Endpoint::is_wildcard() const {
   return family() == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
 }
 
+bool Endpoint::is_loopback() const {
+  if (family() == AF_INET) {
+    constexpr unsigned kNet = 127;
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address);
+    return ntohl(v4->sin_addr.s_addr) >> 24 == kNet;
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address);
+  return family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
 std::string Endpoint::path() const {
   constexpr auto kStart = offsetof(sockaddr_un, sun_path);
   if (family() != AF_UNIX || length <= kStart) return {};

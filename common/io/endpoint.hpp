@@ -26,6 +26,8 @@ struct Endpoint {
   [[nodiscard]] std::uint16_t port() const;
   /// Of every address of its family: 0.0.0.0 or [::].
   [[nodiscard]] bool is_wildcard() const;
+  /// In 127.0.0.0/8, or [::1].
+  [[nodiscard]] bool is_loopback() const;
   /// The file of a unix socket; empty: there is none.
   [[nodiscard]] std::string path() const;
   friend bool operator==(const Endpoint& a, const Endpoint& b);

@@ -59,9 +59,9 @@ class Reader {
   void traveller(Traveller& client) {
     client.wire = in_.rest();
     Traveller::walk(client, *this);
-    check(client.key.size() + client.state.size() + client.prefix.size() <= kMaxClient &&
+    check(client.key.size() + client.state.size() + client.unconsumed.size() <= kMaxClient &&
               client.wire.size() <= kMaxTraveller,
-          "key, state and prefix too long");
+          "key, state and unconsumed bytes too long");
   }
   void id(std::uint64_t& id) { id = header_.id; }
   void flags(std::uint16_t& flags) { flags = header_.flags; }

@@ -17,8 +17,8 @@ inline constexpr std::size_t kMaxPayload = 96 * 1024;
 inline constexpr std::size_t kMaxDatagram = kHeaderSize + kMaxPayload;
 inline constexpr std::size_t kMaxKey = 1024;
 inline constexpr std::size_t kMaxState = 0xffff;
-inline constexpr std::size_t kMaxPrefix = 80 * 1024;
-/// A client's key, state and prefix together: what is left of the largest payload.
+inline constexpr std::size_t kMaxUnconsumed = 80 * 1024;
+/// A client's key, state and unconsumed bytes together: what is left of the largest payload.
 inline constexpr std::size_t kMaxClient = kMaxPayload - 64;
 /// All that is said of a client: what a Deliver has room for.
 inline constexpr std::size_t kMaxTraveller = kMaxPayload - 32;
@@ -118,9 +118,9 @@ struct Traveller {
   std::uint8_t attempts = 0;  // how often it was offered before, in this move
   bool counted = false;       // its origin serves it: it is among the origin's `clients`
   std::string_view key;
-  std::string_view state;   // of its handler; opaque
-  std::string_view prefix;  // bytes read from it and not consumed
-  std::string_view wire{};  // all of these as they came, if they did: written instead of them
+  std::string_view state;       // of its handler; opaque
+  std::string_view unconsumed;  // bytes read from it and not consumed
+  std::string_view wire{};      // all of these as they came, if they did: written instead of them
 
   template <class M, class Io>
   static void walk(M& m, Io& io) {
@@ -131,7 +131,7 @@ struct Traveller {
     io.reserved(2);
     io.text(m.key, kMaxKey, "key too long");
     io.text(m.state, kMaxState, "state too long");
-    io.text(m.prefix, kMaxPrefix, "prefix too long");
+    io.text(m.unconsumed, kMaxUnconsumed, "unconsumed bytes too long");
   }
 };
 

@@ -40,6 +40,7 @@ struct Load {
   std::uint32_t clients = 0;                     // routed clients served here
   std::uint32_t held = 0;  // all client descriptors here, unrouted and parked ones included
   std::uint16_t flags = 0;
+  friend bool operator==(const Load&, const Load&) = default;
 
   template <class M, class Io>
   static void walk(M& m, Io& io) {

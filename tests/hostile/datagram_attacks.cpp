@@ -23,11 +23,11 @@ std::string message(std::uint8_t type, const std::string& payload) {
 }
 
 /// A Handoff's or Deliver's *client*, with lengths that need not be those of the texts.
-std::string client_part(std::size_t key, std::size_t state, std::size_t prefix,
+std::string client_part(std::size_t key, std::size_t state, std::size_t unconsumed,
                         const std::string& texts) {
   std::string part;
   std::size_t at = 0;
-  for (const std::size_t length : {key, state, prefix}) {
+  for (const std::size_t length : {key, state, unconsumed}) {
     append_le(part, static_cast<std::uint32_t>(length));
     part += texts.substr(std::min(at, texts.size()), length);
     at += length;
@@ -40,8 +40,9 @@ void hand_off_raw(Rogue& rogue, const std::string& client) {
   rogue.send(message(kHandoff, std::string(8, '\0') + client), connection.server.get());
 }
 
-void hand_off_sized(Rogue& rogue, std::size_t key, std::size_t state, std::size_t prefix) {
-  hand_off_raw(rogue, client_part(key, state, prefix, std::string(key + state + prefix, 'x')));
+void hand_off_sized(Rogue& rogue, std::size_t key, std::size_t state, std::size_t unconsumed) {
+  hand_off_raw(rogue,
+               client_part(key, state, unconsumed, std::string(key + state + unconsumed, 'x')));
 }
 
 /// A list of these bytes.
@@ -123,7 +124,7 @@ constexpr Attack kAttacks[] = {
      [](Rogue& r) { r.send(message(kPong, listed(std::string(7, '\0')))); }},
     {"handoff-long-key", Stage::kOnline, [](Rogue& r) { hand_off_sized(r, 1025, 0, 0); }},
     {"handoff-long-state", Stage::kOnline, [](Rogue& r) { hand_off_sized(r, 1, 65'535, 32'705); }},
-    {"handoff-long-prefix", Stage::kOnline, [](Rogue& r) { hand_off_sized(r, 1, 0, 81'921); }},
+    {"handoff-long-unconsumed", Stage::kOnline, [](Rogue& r) { hand_off_sized(r, 1, 0, 81'921); }},
     {"handoff-huge-lengths", Stage::kOnline,
      [](Rogue& r) { hand_off_raw(r, client_part(UINT16_MAX, UINT16_MAX, UINT32_MAX, "x")); }},
     {"handoff-missing-bytes", Stage::kOnline,

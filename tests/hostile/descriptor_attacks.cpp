@@ -152,7 +152,7 @@ void blocking_client(Rogue& rogue) {
   const std::string questions(80'000, 'W');
   channel::Handoff message;
   message.client.key = "7";
-  message.client.prefix = questions;
+  message.client.unconsumed = questions;
   rogue.hand_off(message, connection.server.get());
   rogue.behave_until([&] { return rogue.verdicts() == 1; });
 }

@@ -103,7 +103,7 @@ void torment_a_client(Rogue& rogue) {
   const int copy = connection.server.get();
   channel::Handoff message;
   message.client.key = "7";
-  message.client.prefix = "WW";
+  message.client.unconsumed = "WW";
   rogue.hand_off(message, copy);
   again_and_again([copy] {
     make_blocking(copy);

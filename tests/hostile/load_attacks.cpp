@@ -77,13 +77,13 @@ void many_handoffs(Rogue& rogue) {
 }
 
 /// Offers `count` clients of a key whose owner, in slot 2, says nothing.
-void overrun_window(Rogue& rogue, std::uint32_t count, std::size_t prefix) {
+void overrun_window(Rogue& rogue, std::uint32_t count, std::size_t unconsumed) {
   const Connection connection = unix_connection();
-  const std::string bytes(prefix, 'M');
+  const std::string bytes(unconsumed, 'M');
   for (std::uint32_t i = 0; i < count; ++i) {
     channel::Handoff message;
     message.client.key = "10";
-    message.client.prefix = bytes;
+    message.client.unconsumed = bytes;
     if (!rogue.hand_off(message, connection.server.get())) return;
   }
 }

@@ -50,7 +50,7 @@ constexpr Violation kDatagrams[] = {
     {"pong-broken-counter", "broken block"},
     {"handoff-long-key", "too long"},
     {"handoff-long-state", "too long"},
-    {"handoff-long-prefix", "too long"},
+    {"handoff-long-unconsumed", "too long"},
     {"handoff-huge-lengths", "too long"},
     {"handoff-missing-bytes", "too short"},
     {"handoff-surplus-bytes", "too long"},

@@ -62,7 +62,7 @@ class MessageProperty : public test::SeededTest {
     const std::string key = some_bytes(std::min(longest, kMaxKey));
     const std::string state = some_bytes(std::min(longest, kMaxState));
     const std::size_t left = kMaxClient - key.size() - state.size();
-    const std::string prefix = some_bytes(std::min({longest, kMaxPrefix, left}));
+    const std::string prefix = some_bytes(std::min({longest, kMaxUnconsumed, left}));
     const Traveller client{any<U16>(), any<U16>(), any<std::uint8_t>(), one_in(2), key,
                            state,      prefix};
     std::string out;

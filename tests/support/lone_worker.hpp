@@ -89,7 +89,8 @@ class LoneWorker {
 
   /// A client that another worker has accepted and is delivered here. `epoch` 0: its key is not
   /// this worker's.
-  UniqueFd deliver(std::string_view key, std::string_view prefix = {}, std::uint32_t epoch = 0) {
+  UniqueFd deliver(std::string_view key, std::string_view unconsumed = {},
+                   std::uint32_t epoch = 0) {
     const UniqueFd listener = *listen_on(parse_endpoint("127.0.0.1:0").value(), 1);
     const Endpoint address = local_endpoint(listener.get()).value();
     UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -101,7 +102,7 @@ class LoneWorker {
     delivery.origin = 1;
     delivery.epoch = epoch;
     delivery.client.key = key;
-    delivery.client.prefix = prefix;
+    delivery.client.unconsumed = unconsumed;
     send(delivery, accepted.get());
     await<channel::Ack>();
     return client;

@@ -94,12 +94,12 @@ void Acceptor::accept_clients() {
 }
 
 void Acceptor::admit(UniqueFd socket) {
-  ++service_.counters.accepted;
-  HeldClient client(worker_, service_, {std::move(socket), kind_});
+  ++listener_.counters.accepted;
+  HeldClient client(worker_, listener_, {std::move(socket), kind_});
   if (client.admit_source() || worker_.waiting->may_hold_back()) {
     return worker_.waiting->start(std::move(client));
   }
-  ++service_.counters.rejected_source;
+  ++listener_.counters.rejected_source;
   Notice notice;
   notice.reason = Reason::kClientsPerSource;
   worker_.environment.tell(notice, client.fd.get());
@@ -118,7 +118,7 @@ bool Acceptor::mend() {
     lines_.hold_back();
     return true;
   }
-  log_warning("listener.mended")("listener", service_.name)("changed", "O_NONBLOCK")(
+  log_warning("listener.mended")("listener", listener_.name)("changed", "O_NONBLOCK")(
       "untold", lines_.take(now, kLines))("why",
                                           "another process that shares the socket changed it");
   return true;
@@ -149,14 +149,14 @@ void Acceptor::revive() {
   if (retired_ || !revive_listener(socket_.get(), SOMAXCONN)) return;
   const TimePoint now = worker_.loop.now();
   if (!lines_.ready(now, kLines)) return lines_.hold_back();
-  log_warning("listener.revived")("listener", service_.name)("untold", lines_.take(now, kLines));
+  log_warning("listener.revived")("listener", listener_.name)("untold", lines_.take(now, kLines));
 }
 
 void Acceptor::pause() {
   if (paused_) return;
   rest(kPause);
   if (worker_.accept_pauses++ % kPausesPerLogLine == 0) {
-    log_warning("accept.paused")("listener", service_.name)("clients", held_at_pause_);
+    log_warning("accept.paused")("listener", listener_.name)("clients", held_at_pause_);
   }
 }
 

@@ -7,7 +7,7 @@
 #include "common/io/event_loop.hpp"
 #include "common/io/foreign_descriptor.hpp"
 #include "common/io/rate_bucket.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 
 namespace mpb {
 
@@ -15,9 +15,9 @@ struct WorkerContext;
 
 class Acceptor final : private EventHandler {
  public:
-  Acceptor(WorkerContext& worker, Service& service, UniqueFd socket)
+  Acceptor(WorkerContext& worker, ServedListener& listener, UniqueFd socket)
       : worker_(worker),
-        service_(service),
+        listener_(listener),
         socket_(std::move(socket)),
         kind_(client_kind(socket_.get())) {}
   Acceptor(const Acceptor&) = delete;
@@ -55,7 +55,7 @@ class Acceptor final : private EventHandler {
   void revive();
 
   WorkerContext& worker_;
-  Service& service_;
+  ServedListener& listener_;
   UniqueFd socket_;
   StreamKind kind_;  // of its clients
   Watch watch_;

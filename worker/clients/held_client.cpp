@@ -7,15 +7,15 @@
 #include <new>
 #include <utility>
 
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
 namespace mpb {
 
-HeldClient::HeldClient(WorkerContext& of, Service& with, ForeignDescriptor client)
-    : worker(&of), service(&with), fd(std::move(client.fd)), kind(client.kind) {
-  ++service->counters.clients;
+HeldClient::HeldClient(WorkerContext& of, ServedListener& with, ForeignDescriptor client)
+    : worker(&of), listener(&with), fd(std::move(client.fd)), kind(client.kind) {
+  ++listener->counters.clients;
   worker->clients.add_held();
 }
 
@@ -33,15 +33,15 @@ HeldClient& HeldClient::operator=(HeldClient&& other) noexcept {
   return *std::construct_at(this, std::move(other));
 }
 
-HeldClient HeldClient::adopt(WorkerContext& worker, Service& service, UniqueFd fd,
+HeldClient HeldClient::adopt(WorkerContext& worker, ServedListener& listener, UniqueFd fd,
                              const channel::Deliver& delivery) {
   const bool seen = (delivery.flags & channel::Deliver::kTcp) != 0;
   const StreamKind kind = seen ? StreamKind::kTcp : stream_kind(fd.get());
-  HeldClient client(worker, service, {std::move(fd), kind});
+  HeldClient client(worker, listener, {std::move(fd), kind});
   client.exposed = client.elsewhere = true;
   client.hops = static_cast<std::uint16_t>(std::min(delivery.client.hops + 1, UINT16_MAX));
   client.state = delivery.client.state;
-  client.input = delivery.client.prefix;
+  client.input = delivery.client.unconsumed;
   client.enter(delivery.client.key, delivery.epoch);
   client.account();
   return client;
@@ -50,7 +50,7 @@ HeldClient HeldClient::adopt(WorkerContext& worker, Service& service, UniqueFd f
 void HeldClient::enter(std::string_view name, std::uint32_t epoch) {
   KeyTable& keys = worker->keys;
   KeyState* const entered =
-      name.empty() ? nullptr : &keys.enter(service->space, name, worker->draining ? 0 : epoch);
+      name.empty() ? nullptr : &keys.enter(listener->space, name, worker->draining ? 0 : epoch);
   if (key != nullptr) keys.leave(*key, worker->loop.now());
   key = entered;
   wanted = std::string();
@@ -71,7 +71,7 @@ bool HeldClient::admit_source() {
 }
 
 channel::Traveller HeldClient::describe() const {
-  return {service->listener, hops, attempts, counted, wanted, state, input};
+  return {listener->number, hops, attempts, counted, wanted, state, input};
 }
 
 std::string_view HeldClient::key_text() const {
@@ -87,7 +87,7 @@ void HeldClient::account(std::size_t beside) {
 void HeldClient::close() {
   if (!fd) return;
   worker->environment.memory.change(accounted, 0);
-  --service->counters.clients;
+  --listener->counters.clients;
   worker->clients.remove_held();
   if (counted) worker->clients.remove_routed();
   if (source) worker->clients.forget_source(*source);

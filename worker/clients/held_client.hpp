@@ -16,20 +16,20 @@
 namespace mpb {
 
 struct KeyState;
-struct Service;
+struct ServedListener;
 struct WorkerContext;
 
 /// Leaves the books and closes the descriptor when it ends; empty without a descriptor, as after it
 /// was moved from.
 struct HeldClient {
   HeldClient() = default;
-  HeldClient(WorkerContext& of, Service& with, ForeignDescriptor client);
+  HeldClient(WorkerContext& of, ServedListener& with, ForeignDescriptor client);
   HeldClient(HeldClient&&) noexcept = default;
   HeldClient& operator=(HeldClient&& other) noexcept;
   ~HeldClient();
 
   /// One that the broker delivers. Others may serve it until its Ack is out.
-  static HeldClient adopt(WorkerContext& worker, Service& service, UniqueFd fd,
+  static HeldClient adopt(WorkerContext& worker, ServedListener& listener, UniqueFd fd,
                           const channel::Deliver& delivery);
 
   /// It is served here from now on, among the clients of the key `name` (empty: of none), which may
@@ -49,11 +49,11 @@ struct HeldClient {
   void close();
 
   WorkerContext* worker = nullptr;
-  Service* service = nullptr;
+  ServedListener* listener = nullptr;
   UniqueFd fd;
   StreamKind kind = StreamKind::kOther;  // of fd
-  KeyState* key = nullptr;               // whose client it counts as
   std::optional<IpBytes> source;         // where it counts against clients-per-source
+  KeyState* key = nullptr;               // whose client it counts as
   std::string wanted;                    // the key it is offered under, or waits for
   std::string state;                     // of its last handler, or of the classifier for the first
   std::string input;                     // read, not consumed

@@ -11,7 +11,7 @@
 #include "common/config/network.hpp"
 #include "common/io/endpoint.hpp"
 #include "common/io/socket_options.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
@@ -49,12 +49,13 @@ void Session::begin(HeldClient client, State state) {
   client_.key = held_.key_text();
   client_.connection = this;
   so_far_.peer = this;
-  if (state == State::kClassifying) silent_since_ = held_.worker->loop.now();
+  silent_ = state == State::kClassifying;
+  if (silent_) since_ = held_.worker->loop.now();
 }
 
 bool Session::open() {
   if (!import_state()) return false;
-  held_.service->handler->on_open(client_);
+  held_.listener->handler->on_open(client_);
   return state_ == State::kServing;
 }
 
@@ -63,7 +64,7 @@ bool Session::import_state() {
   if (imported.empty()) return true;
   called_for_ = true;
   const State before = state_;
-  const bool understood = held_.service->handler->import_state(client_, imported);
+  const bool understood = held_.listener->handler->import_state(client_, imported);
   if (state_ != before) return false;  // the handler has ended it
   if (understood) return true;
   reject_input();
@@ -95,8 +96,8 @@ void Session::read_once(std::uint32_t events) {
   auto& buffer = held_.worker->read_buffer;
   const ssize_t count = receive(buffer);
   if (count > 0) {
-    silent_since_ = TimePoint{};
-    if (state_ == State::kClassifying && held_.service->classifier->quick_ack()) {
+    if (std::exchange(silent_, false)) since_ = TimePoint{};
+    if (state_ == State::kClassifying && held_.listener->classifier->quick_ack()) {
       const int on = 1;
       ::setsockopt(held_.fd.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     }
@@ -109,9 +110,9 @@ void Session::read_once(std::uint32_t events) {
 }
 
 void Session::end_input() {
-  if (state_ != State::kServing || !held_.service->handler->serves_half_closed()) return close();
+  if (state_ != State::kServing || !held_.listener->handler->serves_half_closed()) return close();
   ended_ = true;
-  held_.service->handler->on_end(client_);
+  held_.listener->handler->on_end(client_);
   if (state_ == State::kServing) go_on();
 }
 
@@ -133,7 +134,7 @@ void Session::consume(std::string_view fresh) {
     if (yielded_) break;
   }
   if ((state_ != State::kClassifying && state_ != State::kServing) || detached_) return;
-  if (bytes.size() > channel::kMaxPrefix) {
+  if (bytes.size() > channel::kMaxUnconsumed) {
     reject_input();
     return close();
   }
@@ -160,7 +161,7 @@ void Session::go_on() {
 }
 
 bool Session::classify(std::string_view& bytes) {
-  Verdict verdict = held_.service->classifier->go_on(bytes, so_far_);
+  Verdict verdict = held_.listener->classifier->go_on(bytes, so_far_);
   if (verdict.prefixed && !believes_peer()) return refuse_prefix();
   if (!verdict.state.empty()) held_.state = std::move(verdict.state);
   switch (verdict.kind) {
@@ -174,9 +175,9 @@ bool Session::classify(std::string_view& bytes) {
       bytes.remove_prefix(verdict.consumed);
       return route(std::move(verdict.key), bytes);
     case Verdict::Kind::kLocal:
-      return held_.has_room() && !held_.service->spread ? begin_serving({}) : leave({}, bytes);
+      return held_.has_room() && !held_.listener->spread ? begin_serving({}) : leave({}, bytes);
     case Verdict::Kind::kReject:
-      ++held_.service->counters.rejected_input;
+      ++held_.listener->counters.rejected_input;
       tell_refused(verdict.reason, verdict.key);
       if (!write_reply(verdict)) return false;
       reject({});
@@ -190,30 +191,30 @@ std::string Session::address() const {
 }
 
 bool Session::believes_peer() const {
-  return contains(held_.service->prefix_from, peer_address(held_.fd.get()));
+  return contains(held_.listener->prefix_from, peer_address(held_.fd.get()));
 }
 
 bool Session::refuse_prefix() {
-  ++held_.service->counters.rejected_input;
+  ++held_.listener->counters.rejected_input;
   tell_refused(Reason::kPrefix, {});
   reject({});
   return false;
 }
 
 bool Session::write_reply(const Verdict& verdict) {
-  if (verdict.reply.empty()) return verdict.text.empty() || answer(verdict.text);
-  return answer(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
+  if (verdict.reply.empty()) return verdict.text.empty() || reply(verdict.text);
+  return reply(verdict.text.empty() ? verdict.reply : std::string(verdict.text) + verdict.reply);
 }
 
 bool Session::serve(std::string_view& bytes) {
-  std::string& answers = held_.worker->answers;
-  answers.clear();  // those of a client that there was no memory for may be there
-  Step step = held_.service->handler->on_bytes(client_, bytes, answers);
+  std::string& replies = held_.worker->replies;
+  replies.clear();  // those of a client that there was no memory for may be there
+  Step step = held_.listener->handler->on_bytes(client_, bytes, replies);
   if (state_ != State::kServing) return false;
   bytes.remove_prefix(std::min(step.consumed, bytes.size()));
   client_.seen = step.next == Step::Next::kContinue ? bytes.size() : 0;
-  const bool answered = !answers.empty();
-  if (answered && !answer(answers)) return false;
+  const bool answered = !replies.empty();
+  if (answered && !reply(replies)) return false;
   switch (step.next) {
     case Step::Next::kContinue:
       return false;
@@ -245,12 +246,12 @@ bool Session::serve(std::string_view& bytes) {
 
 bool Session::route(std::string key, std::string_view rest) {
   WorkerContext& worker = *held_.worker;
-  const Service& service = *held_.service;
+  const ServedListener& listener = *held_.listener;
   const bool here =
-      worker.alone || service.serve_local || worker.keys.owned(service.space, key) != nullptr;
+      worker.alone || listener.serve_local || worker.keys.owned(listener.space, key) != nullptr;
   if (here && held_.has_room()) return begin_serving(key);
-  if (held_.counted) held_.state = service.handler->export_state(client_);
-  const bool too_long = key.size() > channel::kMaxKey || rest.size() > channel::kMaxPrefix ||
+  if (held_.counted) held_.state = listener.handler->export_state(client_);
+  const bool too_long = key.size() > channel::kMaxKey || rest.size() > channel::kMaxUnconsumed ||
                         held_.state.size() > channel::kMaxState ||
                         key.size() + rest.size() + held_.state.size() > channel::kMaxClient;
   if (too_long && !worker.alone) {
@@ -277,7 +278,7 @@ bool Session::leave(std::string key, std::string_view rest) {
 void Session::let_go() {
   const State before = std::exchange(state_, State::kLeaving);
   try {
-    if (held_.service->handler) held_.service->handler->on_close(client_);
+    if (held_.listener->handler) held_.listener->handler->on_close(client_);
   } catch (const std::bad_alloc&) {
     state_ = before;  // close_for_memory() calls again, and has the reserve
     throw;
@@ -292,7 +293,7 @@ void Session::give_away() {
 }
 
 bool Session::has_handler() const {
-  return held_.service->handler != nullptr && state_ != State::kLeaving;
+  return held_.listener->handler != nullptr && state_ != State::kLeaving;
 }
 
 std::string_view Session::asked_for() const {
@@ -302,14 +303,14 @@ std::string_view Session::asked_for() const {
 void Session::tell_refused(Reason reason, std::string_view key) {
   Notice notice;
   notice.reason = reason;
-  held_.service->classifier->describe(key, held_.counted ? std::string_view() : held_.state,
-                                      notice);
-  if (has_handler()) held_.service->handler->describe(client_, notice);
+  held_.listener->classifier->describe(key, held_.counted ? std::string_view() : held_.state,
+                                       notice);
+  if (has_handler()) held_.listener->handler->describe(client_, notice);
   held_.worker->environment.tell(notice, held_.fd.get());
 }
 
 void Session::reject_input() {
-  ++held_.service->counters.rejected_input;
+  ++held_.listener->counters.rejected_input;
   tell_refused(Reason::kProtocol, client_.key);
 }
 
@@ -317,8 +318,8 @@ void Session::end_for(Reason why) {
   // A handler had it, and knows what to say of it and to it.
   if (held_.counted && !import_state()) return;
   if (why == Reason::kMediaMemory) return close_for_memory();
-  ListenerCounters& counters = held_.service->counters;
-  const Classifier& classifier = *held_.service->classifier;
+  ListenerCounters& counters = held_.listener->counters;
+  const Classifier& classifier = *held_.listener->classifier;
   tell_refused(why, asked_for());
   switch (why) {
     case Reason::kBusy:
@@ -336,7 +337,7 @@ void Session::end_for(Reason why) {
 
 void Session::dismiss(std::string_view why, std::string_view otherwise) {
   const std::string told =
-      called_for_ ? held_.service->handler->refusal(client_, why) : std::string();
+      called_for_ ? held_.listener->handler->refusal(client_, why) : std::string();
   reject(told.empty() ? otherwise : std::string_view(told));
 }
 

@@ -46,10 +46,8 @@ class Session final : private EventHandler, public Deadline, private Connection,
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] int fd() const { return held_.fd.get(); }
   /// It has said nothing since it was accepted.
-  [[nodiscard]] bool is_silent() const {
-    return silent_since_ != TimePoint{} && state_ == State::kClassifying;
-  }
-  [[nodiscard]] TimePoint silent_since() const { return silent_since_; }
+  [[nodiscard]] bool is_silent() const { return silent_ && state_ == State::kClassifying; }
+  [[nodiscard]] TimePoint silent_since() const { return since_; }
   /// Of a silent client: looks once more, and closes it for this reason unless it has spoken.
   void close_silent(Reason reason);
   /// What is held for the client, for MemoryBudget.
@@ -127,7 +125,7 @@ class Session final : private EventHandler, public Deadline, private Connection,
   void reject(std::string_view text);
   /// `otherwise` is sent where the handler has no words for it.
   void dismiss(std::string_view why, std::string_view otherwise);
-  bool answer(std::string_view text);
+  bool reply(std::string_view text);
   /// Writes what the socket takes, if nothing waits before it, and keeps the rest. False: the
   /// connection is broken.
   bool write_or_keep(std::string_view text);
@@ -159,10 +157,12 @@ class Session final : private EventHandler, public Deadline, private Connection,
   Client client_;          // for its handler
   Watch watch_;
   std::uint32_t watched_ = 0;
-  TimePoint silent_since_{};       // when it was accepted, until something is read from it
-  TimePoint header_began_{};       // when the first byte of what is not classified yet came
+  // When it was accepted; once it has spoken, when the first byte came of what is not classified
+  // yet.
+  TimePoint since_{};
   std::size_t handler_bytes_ = 0;  // see note_memory()
   State state_ = State::kFree;
+  bool silent_ = false;       // nothing was read from it since it was accepted
   bool mended_ = false;       // see mend_once()
   bool blocked_ = false;      // the handler has bytes that the socket did not take
   bool waiting_ = false;      // the handler wants no bytes before proceed()

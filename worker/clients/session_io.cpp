@@ -11,7 +11,7 @@
 #include "common/io/socket_options.hpp"
 #include "common/log/log.hpp"
 #include "worker/clients/session.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 
 namespace mpb {
@@ -31,7 +31,7 @@ Reason silence_reason(const WorkerSettings& settings) {
 
 }  // namespace
 
-bool Session::answer(std::string_view text) {
+bool Session::reply(std::string_view text) {
   if (!write_or_keep(text)) {
     close();
     return false;
@@ -85,7 +85,7 @@ void Session::finish_writing() {
   if (state_ == State::kMoving) return give_away();
   if (std::exchange(yielded_, false)) return consume({});
   if (std::exchange(blocked_, false)) {
-    held_.service->handler->on_writable(client_);
+    held_.listener->handler->on_writable(client_);
     if (state_ != State::kServing) return;
   }
   if (watch_what_matters()) set_deadline();
@@ -143,7 +143,7 @@ bool Session::endure_interruption() {
   if (!made_to_wait) return true;
   RateBucket& lines = held_.worker->blocking_lines;
   if (lines.ready(now, kLines)) {
-    log_warning("client.closed")("listener", held_.service->name)("key", std::string(client_.key))(
+    log_warning("client.closed")("listener", held_.listener->name)("key", std::string(client_.key))(
         "untold", lines.take(now, kLines))(
         "why", "another process made its socket blocking, and this worker wait");
   } else {
@@ -175,13 +175,13 @@ void Session::finish() {
 }
 
 void Session::count_slow() {
-  ++held_.service->counters.closed_slow;
-  if (held_.service->handler) held_.service->handler->on_slow(client_);
+  ++held_.listener->counters.closed_slow;
+  if (held_.listener->handler) held_.listener->handler->on_slow(client_);
 }
 
 void Session::close_slow() {
   if (state_ == State::kFree || state_ == State::kLeaving) return;
-  ++held_.service->counters.closed_slow;
+  ++held_.listener->counters.closed_slow;
   close();
 }
 
@@ -195,7 +195,7 @@ void Session::note_progress(bool unread) {
 }
 
 void Session::reject(std::string_view text) {
-  if (!text.empty() && !answer(text)) return;
+  if (!text.empty() && !reply(text)) return;
   if (output_.empty()) return linger();
   state_ = State::kClosing;
   if (watch(EPOLLOUT)) set_deadline();
@@ -228,7 +228,7 @@ bool Session::discard_input(std::uint32_t events) {
 /// wants no bytes only its end matters.
 bool Session::watch_what_matters() {
   if (!output_.empty() || yielded_) return watch(EPOLLOUT);
-  const bool wants_no_end = ended_ || (waiting_ && held_.service->handler->serves_half_closed());
+  const bool wants_no_end = ended_ || (waiting_ && held_.listener->handler->serves_half_closed());
   const std::uint32_t reading = wants_no_end ? 0U : waiting_ ? EPOLLRDHUP : EPOLLIN;
   return watch(blocked_ ? reading | EPOLLOUT : reading);
 }
@@ -267,8 +267,8 @@ void Session::set_deadline() {
   if (output_.empty() && state_ == State::kClassifying && has_begun) {
     // Counts from the first byte, however many come and whatever else was waited for meanwhile.
     if (std::exchange(header_due_, true)) return;
-    if (header_began_ == TimePoint{}) header_began_ = now;
-    return deadlines.header.restart(*this, header_began_);
+    if (since_ == TimePoint{}) since_ = now;
+    return deadlines.header.restart(*this, since_);
   }
   header_due_ = false;
   if (state_ == State::kLingering) return deadlines.linger.restart(*this, now);
@@ -278,7 +278,7 @@ void Session::set_deadline() {
 }
 
 void Session::expire() {
-  ListenerCounters& counters = held_.service->counters;
+  ListenerCounters& counters = held_.listener->counters;
   switch (state_) {
     case State::kLingering:
       break;
@@ -302,7 +302,7 @@ void Session::expire() {
 void Session::close_silent(Reason reason) {
   work([this] { read_once(); });  // it may have spoken while this process did not run
   if (!is_silent()) return;
-  ListenerCounters& counters = held_.service->counters;
+  ListenerCounters& counters = held_.listener->counters;
   ++(reason == Reason::kIdleTimeout ? counters.closed_idle : counters.rejected_header);
   tell_refused(reason, {});
   close();
@@ -331,9 +331,9 @@ void Session::forget() {
   so_far_ = Classification{};
   client_ = Client{};
   watched_ = 0;
-  silent_since_ = header_began_ = TimePoint{};
+  since_ = TimePoint{};
   handler_bytes_ = 0;
-  mended_ = blocked_ = waiting_ = detached_ = idle_exempt_ = false;
+  silent_ = mended_ = blocked_ = waiting_ = detached_ = idle_exempt_ = false;
   called_for_ = yielded_ = ended_ = header_due_ = false;
   clients.give_back(*this);
 }

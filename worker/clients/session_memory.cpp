@@ -2,7 +2,7 @@
 #include <new>
 
 #include "worker/clients/session.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
@@ -21,8 +21,8 @@ void Session::account_memory() {
 
 MemoryShare Session::memory_share() {
   Notice notice;
-  if (held_.service->handler && state_ == State::kServing)
-    held_.service->handler->describe(client_, notice);
+  if (held_.listener->handler && state_ == State::kServing)
+    held_.listener->handler->describe(client_, notice);
   MemoryShare share;
   share.vhost = notice.vhost.empty() ? client_.key : notice.vhost;
   share.client = static_cast<const Connection*>(this);
@@ -35,7 +35,7 @@ void Session::close_for_memory() {
   if (state_ == State::kFree) return;
   try {
     tell_refused(Reason::kMediaMemory, asked_for());
-    if (has_handler()) held_.service->handler->on_shortage(client_);
+    if (has_handler()) held_.listener->handler->on_shortage(client_);
   } catch (const std::bad_alloc&) {
     // Then nobody is told.
   }

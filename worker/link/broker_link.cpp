@@ -8,12 +8,13 @@
 #include <span>
 #include <utility>
 
+#include "common/base/overloaded.hpp"
 #include "common/log/log.hpp"
 #include "proto/channel/encode.hpp"
 #include "worker/clients/crowding.hpp"
 #include "worker/clients/memory_reserve.hpp"
 #include "worker/clients/waiting_clients.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
@@ -65,38 +66,37 @@ void BrokerLink::on_datagram(Datagram& datagram) {
 }
 
 void BrokerLink::on_message(const channel::Message& message, Datagram& datagram) {
-  using namespace channel;  // NOLINT(*-using-namespace): the message types
-  if (const auto* deliver = std::get_if<Deliver>(&message)) return handle(*deliver, datagram);
-  if (const auto* settled = std::get_if<Settled>(&message)) return handoffs_.on_settled(*settled);
-  if (const auto* keep = std::get_if<Keep>(&message)) return handle(*keep);
-  if (const auto* nack = std::get_if<Nack>(&message)) return handoffs_.on_nack(*nack);
-  if (const auto* own = std::get_if<Own>(&message)) return handle(*own);
-  if (const auto* disown = std::get_if<Disown>(&message)) return handle(*disown);
-  if (const auto* ping = std::get_if<Ping>(&message)) return send_pong(ping->nonce);
-  if (const auto* configure = std::get_if<Configure>(&message)) {
-    return commands_.on_configure(*configure);
-  }
-  if (const auto* listen = std::get_if<Listen>(&message)) {
-    return commands_.on_listen(*listen, std::move(datagram.fd));
-  }
-  if (const auto* unlisten = std::get_if<Unlisten>(&message)) {
-    return commands_.on_unlisten(unlisten->listener);
-  }
-  if (const auto* vhosts = std::get_if<Vhosts>(&message)) return commands_.on_vhosts(*vhosts);
-  if (std::holds_alternative<Start>(message)) return commands_.on_start();
-  if (const auto* drain = std::get_if<Drain>(&message)) {
-    return commands_.on_drain(Duration{drain->deadline_ms});
-  }
-  if (const auto* query = std::get_if<Query>(&message)) {
-    return answers_.add(query->nonce, commands_.answer(query->question, query->argument));
-  }
-  if (std::holds_alternative<Resync>(message)) return send_resync_report();
-  log_warning("channel.unexpected")("type", static_cast<int>(datagram.bytes[1]));
+  std::visit(
+      Overloaded{
+          [&](const channel::Deliver& deliver) { handle(deliver, datagram); },
+          [&](const channel::Settled& settled) { handoffs_.on_settled(settled); },
+          [&](const channel::Keep& keep) { handle(keep); },
+          [&](const channel::Nack& nack) { handoffs_.on_nack(nack); },
+          [&](const channel::Own& own) { handle(own); },
+          [&](const channel::Disown& disown) { handle(disown); },
+          [&](const channel::Ping& ping) { send_pong(ping.nonce); },
+          [&](const channel::Configure& configure) { commands_.on_configure(configure); },
+          [&](const channel::Listen& listen) {
+            commands_.on_listen(listen, std::move(datagram.fd));
+          },
+          [&](const channel::Unlisten& unlisten) { commands_.on_unlisten(unlisten.listener); },
+          [&](const channel::Vhosts& vhosts) { commands_.on_vhosts(vhosts); },
+          [&](const channel::Start&) { commands_.on_start(); },
+          [&](const channel::Drain& drain) { commands_.on_drain(Duration{drain.deadline_ms}); },
+          [&](const channel::Query& query) {
+            answers_.add(query.nonce, commands_.answer(query.question, query.argument));
+          },
+          [&](const channel::Resync&) { send_resync_report(); },
+          [&](const auto&) {  // what workers say
+            log_warning("channel.unexpected")("type", static_cast<int>(datagram.bytes[1]));
+          },
+      },
+      message);
 }
 
 void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
-  Service* service = commands_.find_service(message.client.listener);
-  if (service == nullptr) return refuse(message, channel::NackReason::kUnknown);
+  ServedListener* listener = commands_.find_listener(message.client.listener);
+  if (listener == nullptr) return refuse(message, channel::NackReason::kUnknown);
   if (worker_.draining) return refuse(message, channel::NackReason::kDraining);
   // The broker may have decided by an older load.
   if (!worker_.clients.has_room(worker_.settings.max_clients)) {
@@ -107,19 +107,19 @@ void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
     return refuse(message, channel::NackReason::kFull);
   }
   // Without memory for it, it stays with its origin.
-  if (!adopt(message, *service, std::move(datagram.fd))) {
+  if (!adopt(message, *listener, std::move(datagram.fd))) {
     return refuse(message, channel::NackReason::kFull);
   }
   acks_.push_back(message.delivery);
   remember_adoption(message);
 }
 
-bool BrokerLink::adopt(const channel::Deliver& message, Service& service, UniqueFd fd) {
+bool BrokerLink::adopt(const channel::Deliver& message, ServedListener& listener, UniqueFd fd) {
   try {
     const MemoryReserve::ClientWork at_work;
     worker_.clients.promise_session();
-    to_start_.push_back(HeldClient::adopt(worker_, service, std::move(fd), message));
-    ++service.counters.adopted;
+    to_start_.push_back(HeldClient::adopt(worker_, listener, std::move(fd), message));
+    ++listener.counters.adopted;
     return true;
   } catch (const std::bad_alloc&) {
     return false;
@@ -138,8 +138,8 @@ bool BrokerLink::fit_in(UniqueFd& client) {
 
 void BrokerLink::refuse(const channel::Deliver& message, channel::NackReason reason) {
   nacks_.push_back({message.delivery, reason});
-  Service* service = commands_.find_service(message.client.listener);
-  if (service != nullptr) ++service->counters.nacked;
+  ServedListener* listener = commands_.find_listener(message.client.listener);
+  if (listener != nullptr) ++listener->counters.nacked;
 }
 
 void BrokerLink::handle(const channel::Keep& message) {

@@ -29,7 +29,7 @@ class BrokerCommands {
   virtual void on_start() = 0;
   virtual void on_drain(Duration deadline) = 0;
   /// Null: there is no such listener here.
-  virtual Service* find_service(std::uint16_t listener) = 0;
+  virtual ServedListener* find_listener(std::uint16_t listener) = 0;
   /// Appends `blocks` of counters, as Pong has them.
   virtual void read_counters(std::string& blocks) = 0;
   /// To a Query.
@@ -66,7 +66,7 @@ class BrokerLink final : private ChannelHandler {
   void on_message(const channel::Message& message, Datagram& datagram);
   void handle(const channel::Deliver& message, Datagram& datagram);
   /// False: there is no memory for it.
-  bool adopt(const channel::Deliver& message, Service& service, UniqueFd fd);
+  bool adopt(const channel::Deliver& message, ServedListener& listener, UniqueFd fd);
   void handle(const channel::Keep& message);
   void handle(const channel::Own& message);
   void handle(const channel::Disown& message);

@@ -6,7 +6,7 @@
 #include "proto/channel/encode.hpp"
 #include "worker/clients/memory_reserve.hpp"
 #include "worker/clients/session.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
@@ -19,7 +19,7 @@ void retry(HeldClient& client) {
   if (client.attempts < UINT8_MAX) ++client.attempts;
   client.exposed = true;  // whoever refused it may have kept it
   client.elsewhere = false;
-  ++client.service->counters.retried;
+  ++client.listener->counters.retried;
 }
 
 /// Without a verdict. Another worker may have one that was sent, and it must not hear two voices.
@@ -140,7 +140,7 @@ void Handoffs::on_settled(const channel::Settled& message) {
   for (const std::uint64_t id : message.handoffs) {
     const auto place = take(id);
     if (!place) continue;
-    ++(*place)->client.service->counters.handed_off;
+    ++(*place)->client.listener->counters.handed_off;
     (*place)->client.elsewhere = true;
     parked_.take(*place).close();
   }
@@ -157,12 +157,12 @@ std::variant<HeldClient, channel::NackReason> Handoffs::keep(const channel::Keep
   const bool serves = enter(client, entry.epoch);
   take(entry.handoff);
   if (serves) {
-    ++client.service->counters.kept;
+    ++client.listener->counters.kept;
     return parked_.take(place);
   }
   // The broker decided by an older load. The next offer comes behind the Nack (pump): before it,
   // the broker takes the client's key for this worker's.
-  ++client.service->counters.nacked;
+  ++client.listener->counters.nacked;
   retry(client);
   return offer_again(place, When::kNextPump) ? channel::NackReason::kFull
                                              : channel::NackReason::kUnknown;
@@ -195,7 +195,7 @@ void Handoffs::on_nack(Place place, channel::NackReason reason) {
       offer_again(place, When::kNow);
       return;
     case channel::NackReason::kNoDescriptor:
-      ++client.service->counters.retried;
+      ++client.listener->counters.retried;
       if (!std::exchange(paused_, true)) {
         worker_.loop.after(kDescriptorPause, [this] { paused_ = false; });
       }

@@ -18,8 +18,7 @@ channel::Load load_of(const WorkerContext& worker) {
 }  // namespace
 
 bool LoadReporter::changed() const {
-  const channel::Load now = load_of(worker_);
-  return now.clients != told_.clients || now.held != told_.held || now.flags != told_.flags;
+  return load_of(worker_) != told_;
 }
 
 bool LoadReporter::has_room() const {

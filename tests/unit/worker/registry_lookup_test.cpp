@@ -32,10 +32,10 @@ Registry with_echo() {
   return registry;
 }
 
-std::string first_answer(const Service& service) {
+std::string first_answer(const ServedListener& listener) {
   Client client;
   std::string out;
-  service.handler->on_bytes(client, std::string_view("M\0", 2), out);
+  listener.handler->on_bytes(client, std::string_view("M\0", 2), out);
   return out;
 }
 
@@ -47,54 +47,54 @@ TEST(Registry, KnowsTheEchoes) {
   const Registry registry = with_echo();
   for (const char* protocol : {"control", "ping"}) {
     for (const char* handler : {"", "echo"}) {
-      const auto service = make_service(registry, protocol, handler, environment(), {});
-      ASSERT_TRUE(service.has_value()) << protocol;
-      EXPECT_NE(service->classifier, nullptr);
-      EXPECT_EQ(first_answer(*service).substr(0, 5), "hello");
+      const auto listener = make_listener(registry, protocol, handler, environment(), {});
+      ASSERT_TRUE(listener.has_value()) << protocol;
+      EXPECT_NE(listener->classifier, nullptr);
+      EXPECT_EQ(first_answer(*listener).substr(0, 5), "hello");
     }
   }
 }
 
 TEST(Registry, EachListenerGetsItsOwnHandler) {
   const Registry registry = with_echo();
-  EXPECT_NE(make_service(registry, "control", "", environment(), {})->handler,
-            make_service(registry, "control", "", environment(), {})->handler);
+  EXPECT_NE(make_listener(registry, "control", "", environment(), {})->handler,
+            make_listener(registry, "control", "", environment(), {})->handler);
 }
 
 TEST(Registry, AnUnknownProtocolIsAUsageErrorThatListsTheKnown) {
-  const auto service = make_service(with_echo(), "smtp", "", environment(), {});
-  ASSERT_FALSE(service.has_value());
-  EXPECT_EQ(service.error().kind, ErrorKind::kUsage);
-  EXPECT_TRUE(mentions(service.error(), "'smtp'")) << service.error().text;
-  EXPECT_TRUE(mentions(service.error(), "control, ping")) << service.error().text;
+  const auto listener = make_listener(with_echo(), "smtp", "", environment(), {});
+  ASSERT_FALSE(listener.has_value());
+  EXPECT_EQ(listener.error().kind, ErrorKind::kUsage);
+  EXPECT_TRUE(mentions(listener.error(), "'smtp'")) << listener.error().text;
+  EXPECT_TRUE(mentions(listener.error(), "control, ping")) << listener.error().text;
 }
 
 TEST(Registry, AnErrorNamesOnlyWhatCanBeChosen) {
   Registry registry;
-  EXPECT_EQ(make_service(registry, "smtp", "", environment(), {}).error().text,
+  EXPECT_EQ(make_listener(registry, "smtp", "", environment(), {}).error().text,
             "this worker program has added no protocol");
   registry.add_handler("pop", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
-  EXPECT_EQ(check_service(registry, "pop", "").error().text,
+  EXPECT_EQ(check_listener(registry, "pop", "").error().text,
             "this worker program has added no protocol");
   registry.add_protocol("line", "shout",
                         [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
-  EXPECT_EQ(check_service(registry, "pop", "").error().text,
+  EXPECT_EQ(check_listener(registry, "pop", "").error().text,
             "protocol 'pop' is not known to this worker: expected one of line");
-  EXPECT_EQ(check_service(registry, "line", "").error().text,
+  EXPECT_EQ(check_listener(registry, "line", "").error().text,
             "this worker program has added no handler for protocol 'line'");
   registry.add_handler("line", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
-  EXPECT_TRUE(check_service(registry, "line", ""));
+  EXPECT_TRUE(check_listener(registry, "line", ""));
 }
 
 TEST(Registry, AnUnknownHandlerIsAUsageErrorThatListsTheKnown) {
   Registry registry = with_echo();
   registry.add_handler("control", "shout", [](auto&, auto&) { return std::make_unique<Shout>(); });
-  const auto service = make_service(registry, "control", "whisper", environment(), {});
-  ASSERT_FALSE(service.has_value());
-  EXPECT_EQ(service.error().kind, ErrorKind::kUsage);
-  EXPECT_TRUE(mentions(service.error(), "'whisper'")) << service.error().text;
-  EXPECT_TRUE(mentions(service.error(), "'control'")) << service.error().text;
-  EXPECT_TRUE(mentions(service.error(), "echo, shout")) << service.error().text;
+  const auto listener = make_listener(registry, "control", "whisper", environment(), {});
+  ASSERT_FALSE(listener.has_value());
+  EXPECT_EQ(listener.error().kind, ErrorKind::kUsage);
+  EXPECT_TRUE(mentions(listener.error(), "'whisper'")) << listener.error().text;
+  EXPECT_TRUE(mentions(listener.error(), "'control'")) << listener.error().text;
+  EXPECT_TRUE(mentions(listener.error(), "echo, shout")) << listener.error().text;
 }
 
 TEST(Registry, TakesHandlersAndProtocolsOfOthers) {
@@ -103,20 +103,20 @@ TEST(Registry, TakesHandlersAndProtocolsOfOthers) {
   registry.add_protocol("mine", "loud",
                         [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
   registry.add_handler("mine", "loud", [](auto&, auto&) { return std::make_unique<Shout>(); });
-  EXPECT_EQ(first_answer(*make_service(registry, "control", "shout", environment(), {})), "SHOUT");
-  EXPECT_EQ(first_answer(*make_service(registry, "control", "", environment(), {})).substr(0, 5),
+  EXPECT_EQ(first_answer(*make_listener(registry, "control", "shout", environment(), {})), "SHOUT");
+  EXPECT_EQ(first_answer(*make_listener(registry, "control", "", environment(), {})).substr(0, 5),
             "hello");
-  EXPECT_EQ(first_answer(*make_service(registry, "mine", "", environment(), {})), "SHOUT");
+  EXPECT_EQ(first_answer(*make_listener(registry, "mine", "", environment(), {})), "SHOUT");
 }
 
 TEST(Registry, AHandlerMayBeAddedBeforeItsProtocol) {
   Registry registry;
   registry.add_handler("mine", "loud", [](auto&, auto&) { return std::make_unique<Shout>(); });
-  EXPECT_FALSE(make_service(registry, "mine", "loud", environment(), {}).has_value())
+  EXPECT_FALSE(make_listener(registry, "mine", "loud", environment(), {}).has_value())
       << "its protocol is missing";
   registry.add_protocol("mine", "loud",
                         [](auto&, auto&) { return std::make_unique<PingClassifier>(); });
-  EXPECT_EQ(first_answer(*make_service(registry, "mine", "", environment(), {})), "SHOUT");
+  EXPECT_EQ(first_answer(*make_listener(registry, "mine", "", environment(), {})), "SHOUT");
 }
 
 }  // namespace

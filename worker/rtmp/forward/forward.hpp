@@ -29,7 +29,7 @@ class ConnectSearch {
  private:
   Result next(std::string_view& bytes);
 
-  ChunkReader reader_{channel::kMaxPrefix};
+  ChunkReader reader_{channel::kMaxUnconsumed};
   std::size_t read_ = kHandshakeBlock;
   Result result_ = Result::kNeedMore;
   ConnectTarget target_;

@@ -89,7 +89,7 @@ std::string RelayClient::export_state() const {
 /// Whether what it has to take along fits into the message that it travels in.
 bool RelayClient::can_move(std::size_t unconsumed) const {
   const std::size_t state = export_state().size();
-  return key_.size() <= channel::kMaxKey && unconsumed <= channel::kMaxPrefix &&
+  return key_.size() <= channel::kMaxKey && unconsumed <= channel::kMaxUnconsumed &&
          state <= channel::kMaxState && key_.size() + state + unconsumed <= channel::kMaxClient;
 }
 

@@ -165,7 +165,7 @@ TEST(Message, ListenSaysWhoseWordCounts) {
       datagram(0x02, "\7\0\3\0"s + text("r") + text("rtmp") + text("") + text(networks), 0, 8));
   const auto got = expect<Listen>(bytes);
   EXPECT_EQ(got.handler, "");
-  EXPECT_EQ(got.prefix_from, networks);
+  EXPECT_EQ(got.unconsumed_from, networks);
   Listen broken = sent;
   broken.prefix_from.remove_suffix(1);
   EXPECT_EQ(why(encoded(broken)), "Listen with a broken network");
@@ -187,7 +187,7 @@ void expect_traveller(const Traveller& got) {
   EXPECT_TRUE(got.counted);
   EXPECT_EQ(got.key, "key");
   EXPECT_EQ(got.state, "st");
-  EXPECT_EQ(got.prefix, "prefix\0x"s);
+  EXPECT_EQ(got.unconsumed, "prefix\0x"s);
 }
 
 const std::string kTraveller = "\2\0\3\0\4\1\0\0"s + text("key") + text("st") + text("prefix\0x"s);
@@ -230,13 +230,14 @@ TEST(Message, ClientFieldsAtAndOverTheirBounds) {
   for (const auto& [type, fixed] : {std::pair{0x12, handoff}, std::pair{0x05, deliver}}) {
     const auto t = static_cast<std::uint8_t>(type);
     const std::size_t left = kMaxClient - kMaxKey;
-    EXPECT_TRUE(decode(datagram(t, client(fixed, kMaxKey, left - kMaxPrefix, kMaxPrefix))));
+    EXPECT_TRUE(decode(datagram(t, client(fixed, kMaxKey, left - kMaxUnconsumed, kMaxUnconsumed))));
     EXPECT_TRUE(decode(datagram(t, client(fixed, kMaxKey, kMaxState, left - kMaxState))));
     EXPECT_EQ(why(datagram(t, client(fixed, kMaxKey + 1, 0, 0))), "key too long");
     EXPECT_EQ(why(datagram(t, client(fixed, 0, kMaxState + 1, 0))), "state too long");
     EXPECT_EQ(why(datagram(t, client(fixed, kMaxKey, kMaxState, left - kMaxState + 1))),
               "key, state and prefix too long");
-    EXPECT_EQ(why(datagram(t, client(fixed, 0, 0, kMaxPrefix + 1))), "prefix too long");
+    EXPECT_EQ(why(datagram(t, client(fixed, 0, 0, kMaxUnconsumed + 1))),
+              "unconsumed bytes too long");
   }
 }
 

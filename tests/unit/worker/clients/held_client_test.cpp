@@ -10,7 +10,7 @@
 
 #include "tests/support/socket_pair.hpp"
 #include "worker/clients/client_queue.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
@@ -22,7 +22,7 @@ class HeldClientTest : public testing::Test {
   HeldClient come() {
     test::SocketPair pair = test::tcp_pair();
     peers_.push_back(std::move(pair.peer));
-    return {worker_, service_, {std::move(pair.ours), StreamKind::kTcp}};
+    return {worker_, listener_, {std::move(pair.ours), StreamKind::kTcp}};
   }
   /// What the last one's peer reads: 0: its end.
   ssize_t peer_reads() {
@@ -30,7 +30,7 @@ class HeldClientTest : public testing::Test {
     return ::recv(peers_.back().get(), &byte, 1, MSG_DONTWAIT);
   }
   void expect_empty_books() {
-    EXPECT_EQ(service_.counters.clients, 0U);
+    EXPECT_EQ(listener_.counters.clients, 0U);
     EXPECT_EQ(worker_.clients.held(), 0U);
     EXPECT_EQ(worker_.clients.routed(), 0U);
     EXPECT_EQ(environment_.memory.used(), 0U);
@@ -39,7 +39,7 @@ class HeldClientTest : public testing::Test {
   EventLoop loop_;
   WorkerEnvironment environment_{loop_};
   WorkerContext worker_{loop_, environment_};
-  Service service_;
+  ServedListener listener_;
   std::vector<UniqueFd> peers_;
 };
 
@@ -52,7 +52,7 @@ TEST_F(HeldClientTest, LeavesTheBooksOnceWhereverItWasMovedTo) {
     std::vector<HeldClient> elsewhere;
     elsewhere.push_back(std::move(client));
     client = std::move(elsewhere.front());
-    EXPECT_EQ(service_.counters.clients, 1U);
+    EXPECT_EQ(listener_.counters.clients, 1U);
     EXPECT_EQ(worker_.clients.held(), 1U);
     EXPECT_EQ(worker_.clients.routed(), 1U);
     EXPECT_GT(environment_.memory.used(), 1000U);

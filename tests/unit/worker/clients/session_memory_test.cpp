@@ -9,7 +9,7 @@
 
 #include "tests/support/line_classifier.hpp"
 #include "tests/support/socket_pair.hpp"
-#include "worker/service.hpp"
+#include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
 
@@ -35,13 +35,13 @@ class SessionMemory : public testing::Test {
   SessionMemory() {
     worker_.alone = false;
     worker_.give_away = [](HeldClient&&) { throw std::bad_alloc(); };
-    service_.classifier = std::make_unique<test::LineClassifier>();
-    service_.handler = std::make_unique<Mover>(calls_);
+    listener_.classifier = std::make_unique<test::LineClassifier>();
+    listener_.handler = std::make_unique<Mover>(calls_);
   }
   HeldClient come() {
     test::SocketPair pair = test::tcp_pair();
     peer_ = std::move(pair.peer);
-    return {worker_, service_, {std::move(pair.ours), StreamKind::kTcp}};
+    return {worker_, listener_, {std::move(pair.ours), StreamKind::kTcp}};
   }
   void expect_turned_away() {
     char byte = 0;
@@ -56,7 +56,7 @@ class SessionMemory : public testing::Test {
   EventLoop loop_;
   WorkerEnvironment environment_{loop_};
   WorkerContext worker_{loop_, environment_};
-  Service service_;
+  ServedListener listener_;
   UniqueFd peer_;
   std::string calls_;
 };

@@ -13,11 +13,11 @@
 
 namespace mpb {
 
-struct Service {
-  std::uint16_t listener = 0;  // the listener's number, the same in all processes
-  std::uint16_t space = 0;     // of its keys
-  bool serve_local = false;    // clients are served where they were accepted
-  bool spread = false;         // those without a key are offered: not all workers accept
+struct ServedListener {
+  std::uint16_t number = 0;  // the same in all processes
+  std::uint16_t space = 0;   // of its keys
+  bool serve_local = false;  // clients are served where they were accepted
+  bool spread = false;       // those without a key are offered: not all workers accept
   std::string name;
   std::vector<Network> prefix_from;  // peers whose word on a client's address counts
   std::unique_ptr<Classifier> classifier;
