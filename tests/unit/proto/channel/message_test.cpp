@@ -165,7 +165,7 @@ TEST(Message, ListenSaysWhoseWordCounts) {
       datagram(0x02, "\7\0\3\0"s + text("r") + text("rtmp") + text("") + text(networks), 0, 8));
   const auto got = expect<Listen>(bytes);
   EXPECT_EQ(got.handler, "");
-  EXPECT_EQ(got.unconsumed_from, networks);
+  EXPECT_EQ(got.prefix_from, networks);
   Listen broken = sent;
   broken.prefix_from.remove_suffix(1);
   EXPECT_EQ(why(encoded(broken)), "Listen with a broken network");
