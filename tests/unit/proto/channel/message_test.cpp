@@ -235,7 +235,7 @@ TEST(Message, ClientFieldsAtAndOverTheirBounds) {
     EXPECT_EQ(why(datagram(t, client(fixed, kMaxKey + 1, 0, 0))), "key too long");
     EXPECT_EQ(why(datagram(t, client(fixed, 0, kMaxState + 1, 0))), "state too long");
     EXPECT_EQ(why(datagram(t, client(fixed, kMaxKey, kMaxState, left - kMaxState + 1))),
-              "key, state and prefix too long");
+              "key, state and unconsumed bytes too long");
     EXPECT_EQ(why(datagram(t, client(fixed, 0, 0, kMaxUnconsumed + 1))),
               "unconsumed bytes too long");
   }
@@ -246,7 +246,7 @@ TEST(Message, WhatIsAddedToATravellerMustFitADeliver) {
   const std::string known = client(numbers, 3, 3, 3);
   const std::string most(kMaxTraveller - known.size(), 'x');
   EXPECT_TRUE(decode(datagram(0x12, known + most)));
-  EXPECT_EQ(why(datagram(0x12, known + most + "x")), "key, state and prefix too long");
+  EXPECT_EQ(why(datagram(0x12, known + most + "x")), "key, state and unconsumed bytes too long");
 }
 
 TEST(Message, AFullClientFitsAPayload) {
