@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "broker/dispatch/client_limit.hpp"
+#include "broker/operator/shown_key.hpp"
 #include "broker/workers/descriptor_plan.hpp"
 #include "broker/workers/quota_watch.hpp"
 #include "broker/workers/worker_program.hpp"
@@ -44,10 +45,11 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
       configured_limit_(settings_.worker_limit()),
       read_options_(std::move(read_options)),
       workers_(settings_.max_clients, kLeastCredit),
-      router_(workers_, settings_.max_keys, std::random_device{}()),
+      cells_(workers_),
+      router_(workers_, settings_.max_keys, std::random_device{}(), &cells_),
       scaler_(scaler_rules()),
-      dispatcher_(workers_, router_, scaler_, generation()),
-      supervisor_(loop, settings_, workers_, scaler_, events_, *this,
+      dispatcher_(workers_, router_, scaler_, generation(), &cells_),
+      supervisor_(loop, settings_, workers_, scaler_, cells_, events_, *this,
                   [this](Slot slot, const channel::Message& message, ForeignDescriptor descriptor) {
                     return messages_.take(slot, message, std::move(descriptor));
                   }),
@@ -65,6 +67,7 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
       trespass_(loop, kinship_,
                 [this](pid_t pid, const std::string& why) { supervisor_.eject(pid, why); }),
       turn_away_(loop) {
+  cells_.set_rules(cell_rules());
   apply_acceptor_rules();
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);
@@ -85,6 +88,36 @@ Duration Broker::wait_limit(const Settings& settings) {
 
 ScalerRules Broker::scaler_rules() const {
   return {settings_.workers, settings_.worker_limit(), settings_.grow_at, settings_.linger};
+}
+
+CellRules Broker::cell_rules() const {
+  constexpr unsigned kStartsPerCpu = 2;
+  return {settings_.isolates(),
+          settings_.spare_workers,
+          settings_.workers,
+          settings_.worker_limit(),
+          std::size_t{kStartsPerCpu} * usable_cpus(),
+          settings_.linger,
+          wait_limit(settings_)};
+}
+
+void Broker::tell_cells() {
+  for (const Slot slot : cells_.take_given()) {
+    const KeyName name = parse_key_name(cells_.name(slot));
+    events_.emit(LogLevel::kInfo, "cell",
+                 {{"slot", slot},
+                  {"protocol", listeners_.protocol_of(name.space)},
+                  {"key", shown_key_of(name.key)}});
+  }
+}
+
+void Broker::on_key_backs_off(Slot slot, std::string_view name, Duration delay) {
+  const KeyName parsed = parse_key_name(name);
+  events_.emit(LogLevel::kWarning, "backoff",
+               {{"slot", slot},
+                {"protocol", listeners_.protocol_of(parsed.space)},
+                {"key", shown_key_of(parsed.key)},
+                {"in", delay}});
 }
 
 Status Broker::start() {
@@ -202,10 +235,12 @@ bool Broker::spreads() const {
 
 /// Clients of policy local are served by whoever accepts them.
 bool Broker::accepts(Slot slot, const ListenerSet::Listener& listener) const {
+  if (workers_.is_cell(slot)) return false;
   return acceptors_.has(slot) || (!settings_.acceptors && listener.rules.policy == Policy::kLocal);
 }
 
 bool Broker::accepts(Slot slot) const {
+  if (workers_.is_cell(slot)) return false;
   return acceptors_.has(slot) || (!settings_.acceptors && any_local());
 }
 
@@ -298,8 +333,9 @@ void Broker::on_all_gone() {
   remains_.when_none([this] { loop_.stop(); });
 }
 
-WorkerSettings Broker::worker_settings() {
+WorkerSettings Broker::worker_settings(Slot slot) {
   WorkerSettings settings = settings_;
+  settings.cell = workers_.is_cell(slot) ? 1 : 0;
   settings.max_clients = workers_.soft_limit();
   return settings;
 }
@@ -409,6 +445,8 @@ void Broker::end_turn() {
   } else if (settings_.grow_at < 100) {
     supervisor_.grow(scaler_.wanted(workers_, 0));
   }
+  tell_cells();
+  supervisor_.tend_cells();
   flush_outboxes();
   if (!stopping_) look_at_service();
   tell_refusals();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/dispatch/acceptor_set.hpp"
+#include "broker/dispatch/cell_set.hpp"
 #include "broker/dispatch/dispatcher.hpp"
 #include "broker/dispatch/pin_set.hpp"
 #include "broker/dispatch/router.hpp"
@@ -58,7 +59,7 @@ class Broker final : private SupervisorOwner {
  private:
   friend class StatusReport;
 
-  WorkerSettings worker_settings() override;
+  WorkerSettings worker_settings(Slot slot) override;
   std::uint32_t handoff_window() override;
   std::vector<std::string> vhost_texts() override { return vhosts_.texts(); }
   std::vector<ToldListener> listeners_for(Slot slot) override;
@@ -66,6 +67,7 @@ class Broker final : private SupervisorOwner {
   void on_worker_online(Slot slot) override;
   void on_worker_drains(Slot slot) override;
   void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }
+  void on_key_backs_off(Slot slot, std::string_view name, Duration delay) override;
   void on_worker_gone(Slot slot, bool as_told) override;
   void on_all_gone() override;
 
@@ -102,6 +104,9 @@ class Broker final : private SupervisorOwner {
   /// Lets workers accept in the place of those that went.
   void choose_acceptors(AcceptorSet::Choice choice);
   [[nodiscard]] ScalerRules scaler_rules() const;
+  [[nodiscard]] CellRules cell_rules() const;
+  /// Which cells were given which keys.
+  void tell_cells();
   /// The broker's part of the route time limit; the rest is the margin in which its refusal
   /// arrives.
   [[nodiscard]] static Duration wait_limit(const Settings& settings);
@@ -136,6 +141,7 @@ class Broker final : private SupervisorOwner {
   ListenerSet listeners_;
   VhostSet vhosts_;
   WorkerTable workers_;
+  CellSet cells_;
   Router router_;
   Scaler scaler_;
   AcceptorSet acceptors_;
@@ -144,8 +150,8 @@ class Broker final : private SupervisorOwner {
   Supervisor supervisor_;
   CounterTotals ended_;  // of the processes that have ended
   Inquiries inquiries_;
-  WorkerMessages messages_{
-      {loop_, workers_, router_, dispatcher_, supervisor_, listeners_, inquiries_, notices_}};
+  WorkerMessages messages_{{loop_, workers_, router_, dispatcher_, supervisor_, listeners_, cells_,
+                            inquiries_, notices_}};
   ControlSocket control_;
   Trespass trespass_;
   RefusalReport refusals_;

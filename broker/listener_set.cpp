@@ -27,6 +27,13 @@ std::uint16_t ListenerSet::space_of(const std::string& protocol) {
   return spaces_.try_emplace(protocol, static_cast<std::uint16_t>(spaces_.size())).first->second;
 }
 
+std::string ListenerSet::protocol_of(std::uint16_t space) const {
+  for (const auto& [protocol, number] : spaces_) {
+    if (number == space) return protocol;
+  }
+  return {};
+}
+
 std::vector<ListenerSocket> ListenerSet::sockets_before(const ListenerSettings& listener) const {
   std::vector<ListenerSocket> sockets;
   for (const auto& [number, old] : listeners_) {
@@ -65,8 +72,12 @@ ListenerSet::Listener ListenerSet::make_listener(const ListenerSettings& setting
                                                  ListenerSocket socket) {
   Listener listener;
   listener.settings = settings;
-  listener.rules = {space_of(settings.protocol), settings.policy, settings.overflow_rule(),
-                    settings.sticky};
+  listener.rules = {space_of(settings.protocol),
+                    settings.policy,
+                    settings.overflow_rule(),
+                    settings.sticky,
+                    settings.isolate,
+                    settings.isolate_overflow};
   listener.wanted = socket.wanted;
   listener.address = socket.socket->address().to_string();
   listener.socket = std::move(socket.socket);
@@ -197,8 +208,11 @@ std::vector<ToldListener> ListenerSet::for_worker(const Listener& listener, bool
   if (listener.rules.policy == Policy::kLocal && !listener.rules.sticky) {
     message.flags |= channel::Listen::kServeLocal;
   }
-  // Who has no key yet may name one later, and goes to its owner then.
-  if (spread && listener.rules.policy != Policy::kLocal && !names_keys(listener.settings)) {
+  // Who has no key yet may name one later, and goes to its owner then; where each client has a
+  // process of its own, to that.
+  const bool offers_keyless =
+      spread && listener.rules.policy != Policy::kLocal && !names_keys(listener.settings);
+  if (offers_keyless || listener.rules.isolate == Isolation::kClient) {
     message.flags |= channel::Listen::kSpread;
   }
   std::vector<ToldListener> all;

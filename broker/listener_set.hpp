@@ -57,6 +57,8 @@ class ListenerSet {
   /// True for all numbers that were ever given.
   [[nodiscard]] bool was_given(std::uint64_t number) const { return number < next_number_; }
   [[nodiscard]] const std::map<std::uint16_t, Listener>& all() const { return listeners_; }
+  /// Whose keys those of this space are; empty: nobody's.
+  [[nodiscard]] std::string protocol_of(std::uint16_t space) const;
   /// What a worker is told; with the sockets if `accepts`: first one that was replaced, for the
   /// clients who wait there. `spread`: not all workers accept, and clients without a key are to
   /// reach all.

@@ -146,10 +146,11 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
   settings_.workers = fresh.workers;
   settings_.max_workers = fresh.max_workers;
   scaler_.set_rules(scaler_rules());
+  cells_.set_rules(cell_rules());
   widen_window();
   apply_client_limit();
   supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
-    worker.configure(worker_settings(), handoff_window());
+    worker.configure(worker_settings(slot), handoff_window());
     if (spreads() == spread) return;
     for (const auto& [number, listener] : listeners_.all()) tell_of(worker, slot, listener);
   });
@@ -259,10 +260,11 @@ Status Broker::apply(Settings fresh) {
   set_log_level(settings_.log_level);
   apply_client_limit();
   scaler_.set_rules(scaler_rules());
+  cells_.set_rules(cell_rules());
   apply_acceptor_rules();
   dispatcher_.set_wait_limit(wait_limit(settings_));
   supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
-    worker.configure(worker_settings(), handoff_window());
+    worker.configure(worker_settings(slot), handoff_window());
     for (const std::uint16_t number : change->withdrawn) worker.unlisten(number);
     for (const std::uint16_t number : change->current) {
       tell_of(worker, slot, *listeners_.find(number));

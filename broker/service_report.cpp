@@ -14,7 +14,7 @@ void ServiceReport::look() {
   const ServiceView before =
       std::exchange(view_, view_service(workers_, settings_.workers, settings_.acceptor_count()));
   if (view_.state != before.state) return tell();
-  const bool changed = told_online_ != workers_.count(WorkerState::kOnline);
+  const bool changed = told_online_ != workers_.count_shared(WorkerState::kOnline);
   if (announced_ && changed && view_.state == ServiceState::kRunning) tell_online();
 }
 
@@ -46,7 +46,7 @@ void ServiceReport::announce_ready() {
 }
 
 void ServiceReport::tell_online(std::string_view first) {
-  told_online_ = workers_.count(WorkerState::kOnline);
+  told_online_ = workers_.count_shared(WorkerState::kOnline);
   notify_service_manager(fmt::format("{}STATUS={} workers online", first, told_online_));
 }
 

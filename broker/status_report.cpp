@@ -7,6 +7,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "broker/operator/shown_key.hpp"
 #include "broker/workers/counter_totals.hpp"
 #include "common/base/counter_json.hpp"
 #include "common/io/foreign_descriptor.hpp"
@@ -32,6 +33,22 @@ std::string_view to_string(Policy policy) {
       return "local";
   }
   return "?";
+}
+
+std::string_view to_string(Isolation isolate) {
+  switch (isolate) {
+    case Isolation::kNo:
+      return "no";
+    case Isolation::kKey:
+      return "key";
+    case Isolation::kClient:
+      return "client";
+  }
+  return "?";
+}
+
+std::string_view to_string(IsolateOverflow overflow) {
+  return overflow == IsolateOverflow::kShare ? "share" : "refuse";
 }
 
 /// All reasons, those that did not occur too.
@@ -67,6 +84,7 @@ object StatusReport::build() const {
     if (!unused) workers.push_back(worker(slot));
   }
   report["workers"] = std::move(workers);
+  report["cells"] = cells();
   report["broker"] = dispatch();
   report["totals"] = totals();
   return report;
@@ -93,7 +111,9 @@ object StatusReport::listener(const ListenerSet::Listener& entry,
                 {"handler", settings.handler},
                 {"policy", to_string(settings.policy)},
                 {"sticky", settings.sticky},
-                {"overflow", settings.overflow_rule() == Overflow::kSpill ? "spill" : "refuse"}};
+                {"overflow", settings.overflow_rule() == Overflow::kSpill ? "spill" : "refuse"},
+                {"isolate", to_string(settings.isolate)},
+                {"isolate_overflow", to_string(settings.isolate_overflow)}};
   put(report, sum, std::not_fn(&CounterInfo::of_handoffs));
   return report;
 }
@@ -110,6 +130,8 @@ object StatusReport::worker(Slot slot) const {
   object report{{"slot", slot},
                 {"state", to_string(broker_.workers_.at(slot).state)},
                 {"base", !broker_.scaler_.is_extra(slot)},
+                {"role", role(slot)},
+                {"key", shown_key_of(parse_key_name(broker_.cells_.name(slot)).key)},
                 {"accepts", broker_.workers_.online(slot) && broker_.accepts(slot)},
                 {"last_exit", broker_.supervisor_.last_exit(slot)}};
   put(report, slot_counters(slot));
@@ -143,6 +165,39 @@ object StatusReport::worker_listener(const ListenerCounters& counters) const {
       put(report, counter.name.substr(kHandoffs.size()), counters.*counter.value);
     }
   }
+  return report;
+}
+
+std::string_view StatusReport::role(Slot slot) const {
+  switch (broker_.cells_.role(slot)) {
+    case CellRole::kNone:
+      return broker_.scaler_.is_extra(slot) ? "extra" : "base";
+    case CellRole::kSpare:
+      return "spare";
+    case CellRole::kKey:
+    case CellRole::kClient:
+      return "cell";
+  }
+  return "?";
+}
+
+object StatusReport::cells() const {
+  constexpr std::size_t kMostShown = 100;
+  object report;
+  put(report, broker_.cells_.counters());
+  boost::json::array backoff;
+  std::size_t backing_off = 0;
+  broker_.cells_.crashes().for_each_backing_off(
+      broker_.loop_.now(), [&](std::string_view name, std::uint32_t failures, Duration left) {
+        if (++backing_off > kMostShown) return;
+        const KeyName parsed = parse_key_name(name);
+        backoff.push_back(object{{"protocol", broker_.listeners_.protocol_of(parsed.space)},
+                                 {"key", shown_key_of(parsed.key)},
+                                 {"failures", failures},
+                                 {"in_ms", left.count()}});
+      });
+  report["backing_off"] = backing_off;
+  report["backoff"] = std::move(backoff);
   return report;
 }
 

@@ -62,6 +62,9 @@ std::string_view WorkerMessages::on_handoff(Slot slot, const channel::Handoff& h
   WorkerProcess* target = parts_.supervisor.process(dispatch.slot);
   const Status sent = target == nullptr ? unavailable_error("it has ended")
                                         : target->deliver(delivery, descriptor.fd.get());
+  if (parts_.cells.role(dispatch.slot) == CellRole::kClient) {
+    parts_.supervisor.end_when_empty(dispatch.slot);
+  }
   if (sent) {
     close_client(std::move(descriptor));
     return {};
@@ -79,6 +82,7 @@ void WorkerMessages::on_load(Slot slot, const channel::Load& load) {
 
 std::string_view WorkerMessages::on_ack(Slot slot, const channel::Ack& ack) {
   on_load(slot, ack.load);
+  if (!ack.deliveries.empty()) parts_.cells.on_taken(slot);
   bool known = true;
   for (const std::uint64_t delivery : ack.deliveries) {
     known = parts_.dispatcher.on_ack(slot, delivery, parts_.loop.now()) && known;

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "broker/dispatch/cell_set.hpp"
 #include "broker/dispatch/dispatcher.hpp"
 #include "broker/dispatch/router.hpp"
 #include "broker/dispatch/worker_table.hpp"
@@ -24,6 +25,7 @@ class WorkerMessages {
     Dispatcher& dispatcher;
     Supervisor& supervisor;
     ListenerSet& listeners;
+    CellSet& cells;
     Inquiries& inquiries;
     ClientNotices& notices;
   };

@@ -59,6 +59,7 @@ struct Scope {
 const Scope kListener{"listener", {{"listener", "name"}, {"address", "address"}}};
 const Scope kWorker{"worker", {{"slot", "slot"}}};
 const Scope kBroker{"broker", {}};
+const Scope kCells{"cells", {}};
 
 std::vector<MetricLabel> labels_of(const object& entry, const Scope& scope) {
   std::vector<MetricLabel> labels;
@@ -142,6 +143,8 @@ std::string metrics_text(const object& status) {
   const boost::json::array broker{member_object(status, "broker")};
   add_counters<BrokerCounters>(metrics, kBroker, broker, any_counter);
   add_counters<DispatchCounters>(metrics, kBroker, broker, any_counter);
+  const boost::json::array cells{member_object(status, "cells")};
+  add_counters<CellCounters>(metrics, kCells, cells, any_counter);
   return metrics.finish();
 }
 

@@ -43,6 +43,8 @@ Columns listener_columns() {
 Columns worker_columns() {
   Columns columns{{"WORKER", worker_name},
                   {"PID", pid},
+                  text_column("ROLE", "role"),
+                  text_column("KEY", "key"),
                   text_column("STATE", "state"),
                   flag_column("ACCEPTS", "accepts"),
                   {"UPTIME", uptime}};
@@ -79,6 +81,18 @@ std::string reasons_text(const json::object& status, std::string_view list,
   return line.empty() ? "none" : line;
 }
 
+/// Nothing where no listener isolates.
+std::string cells_text(const json::object& status) {
+  const json::object& cells = member_object(status, "cells");
+  const auto n = [&](std::string_view member) { return number(cells, member); };
+  if (n("started") + n("overflowed") == 0) return {};
+  return fmt::format(
+      "cells:    {} run, {} of them spare; {} keys and {} clients got one, {} overflowed, {} "
+      "crashed, {} keys back off\n",
+      n("running"), n("spare"), n("keys"), n("clients"), n("overflowed"), n("crashed"),
+      n("backing_off"));
+}
+
 std::string dispatch_text(const json::object& status) {
   const json::object& broker = member_object(status, "broker");
   const auto n = [&](std::string_view member) { return number(broker, member); };
@@ -89,6 +103,7 @@ std::string dispatch_text(const json::object& status) {
       n("in_flight"), n("waiting"));
   text += fmt::format("          {} had to wait, {} found no place, {} lost their descriptor\n",
                       n("waited"), n("busy"), n("descriptors_lost"));
+  text += cells_text(status);
   text += fmt::format(
       "rejected: {}\nclosed:   {}\nrefused:  {}\n", reasons_text(status, "listeners", "rejected"),
       reasons_text(status, "listeners", "closed"), reasons_text(status, "workers", "refused"));

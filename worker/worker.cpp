@@ -1,6 +1,7 @@
 #include "worker/worker.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -8,11 +9,13 @@
 #include <new>
 #include <utility>
 
+#include "common/base/plain_text.hpp"
 #include "common/config/network.hpp"
 #include "common/io/foreign_descriptor.hpp"
 #include "common/listen/listen_flags.hpp"
 #include "common/log/error_log.hpp"
 #include "common/log/log.hpp"
+#include "common/process/process_title.hpp"
 #include "worker/registry_lookup.hpp"
 #include "worker/sandbox/confine.hpp"
 
@@ -172,6 +175,17 @@ void Worker::on_configure(const channel::Configure& message) {
   context_.slot = environment_.own_slot = message.slot;
   context_.window = message.window;
   configure(settings_of(message.settings));
+  if (context_.settings.cell == 0) {
+    set_process_title(fmt::to_string(message.slot));
+  } else if (!named_) {
+    set_process_title("spare");
+  }
+}
+
+void Worker::on_client(std::string_view key) {
+  if (context_.settings.cell == 0 || std::exchange(named_, true)) return;
+  constexpr std::size_t kMost = 64;  // bytes of a key
+  set_process_title(key.empty() ? "client" : plain_text(key.substr(0, kMost)));
 }
 
 void Worker::on_listen(const channel::Listen& message, UniqueFd socket) {
@@ -316,12 +330,18 @@ void Worker::stop_accepting() {
 }
 
 void Worker::drain(Duration deadline) {
+  const bool in_time = deadline != Duration{channel::Drain::kNoDeadline};
   if (!std::exchange(context_.draining, true)) {
-    log_info("draining")("clients", context_.clients.held())("deadline", format_duration(deadline));
+    if (in_time) {
+      log_info("draining")("clients", context_.clients.held())("deadline",
+                                                               format_duration(deadline));
+    }
     stop_accepting();
     // The broker gives its keys to others from now on.
     if (link_) context_.keys.disown_all();
   }
+  if (!in_time) return;
+  has_deadline_ = true;
   loop_.after(deadline, [this] { stop(ExitCode::kOk); });
 }
 

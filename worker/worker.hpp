@@ -45,9 +45,10 @@ class Worker final : private BrokerCommands {
   /// Until the worker stops. That there is no memory does not end it.
   void run();
   /// Accepts no more, and ends when the last client has gone or after `deadline`; of several
-  /// calls the earliest deadline counts.
+  /// calls the earliest deadline counts. Drain::kNoDeadline is none.
   void drain(Duration deadline);
-  [[nodiscard]] bool draining() const { return context_.draining; }
+  /// It drains, and was told by when.
+  [[nodiscard]] bool has_deadline() const { return has_deadline_; }
   [[nodiscard]] Duration drain_timeout() const { return context_.settings.drain_timeout; }
   [[nodiscard]] ExitCode exit_code() const { return exit_code_; }
 
@@ -67,6 +68,7 @@ class Worker final : private BrokerCommands {
   void on_vhosts(const channel::Vhosts& message) override;
   void on_start() override;
   void on_drain(Duration deadline) override { drain(deadline); }
+  void on_client(std::string_view key) override;
   ServedListener* find_listener(std::uint16_t listener) override;
   void read_counters(std::string& blocks) override;
   AnswerContent answer(std::string_view question, std::string_view argument) override;
@@ -112,7 +114,9 @@ class Worker final : private BrokerCommands {
   std::optional<EventLoop::TimerId> deadline_timer_;
   std::optional<Needs> needs_;  // unset: it is not confined
   bool started_ = false;
-  bool orphaned_ = false;  // its broker is gone
+  bool has_deadline_ = false;  // of draining
+  bool named_ = false;         // by the key that it was given, as a cell
+  bool orphaned_ = false;      // its broker is gone
   ExitCode exit_code_ = ExitCode::kOk;
 };
 

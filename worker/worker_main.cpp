@@ -23,6 +23,7 @@
 #include "common/process/child.hpp"
 #include "common/process/confinement.hpp"
 #include "common/process/process.hpp"
+#include "common/process/process_title.hpp"
 #include "common/process/reaper.hpp"
 #include "common/process/service_manager.hpp"
 #include "common/process/worker_accounts.hpp"
@@ -73,7 +74,7 @@ int fail(const Error& error) {
 
 /// SIGTERM and SIGINT: drain; the second time at once.
 void drain(Worker& worker) {
-  worker.drain(worker.draining() ? Duration{0} : worker.drain_timeout());
+  worker.drain(worker.has_deadline() ? Duration{0} : worker.drain_timeout());
 }
 
 int run_under_broker(const Registry& registry) {
@@ -203,6 +204,7 @@ int confirm(const Registry& registry, const ParsedOptions& options) {
 int worker_main(int argc, char** argv, const Registry& registry) {
   begin_service();
   if (has_broker()) {
+    keep_title_space(argc, argv);
     // Before a thread is started, which would be left out, and the first line may start one.
     const Status confined = has_sandbox() ? confine_worker(all_needs(registry)) : Status{};
     init_log("mpworker", broker_log_level(), who_of_many());

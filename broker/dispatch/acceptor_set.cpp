@@ -11,9 +11,13 @@ void AcceptorSet::set_rules(const AcceptorRules& rules, const WorkerTable& worke
 
 void AcceptorSet::begin(Slot slot, const WorkerTable& workers) {
   chosen_.resize(workers.size());
+  if (workers.is_cell(slot)) {
+    chosen_[slot] = false;
+    return;
+  }
   Slot before = 0;
-  for (Slot other = 0; other < workers.size(); ++other) {
-    const bool serves = workers.online(other) || workers.coming(other);
+  for (Slot other = 0; other < workers.shared_end(); ++other) {
+    const bool serves = !workers.is_cell(other) && (workers.online(other) || workers.coming(other));
     if (serves && (other < slot || chosen_[other]) && other != slot) ++before;
   }
   chosen_[slot] = before < rules_.count;
@@ -29,8 +33,8 @@ std::vector<Slot> AcceptorSet::choose(const WorkerTable& workers, Choice choice)
   if (rules_.fixed) return {};
   chosen_.resize(workers.size());
   std::vector<Slot> online;
-  for (Slot slot = 0; slot < workers.size(); ++slot) {
-    if (workers.online(slot)) online.push_back(slot);
+  for (Slot slot = 0; slot < workers.shared_end(); ++slot) {
+    if (workers.online(slot) && !workers.is_cell(slot)) online.push_back(slot);
   }
   const auto rank = [&](Slot slot) {
     if (!able(slot, workers)) return 2;
@@ -50,7 +54,8 @@ std::vector<Slot> AcceptorSet::choose(const WorkerTable& workers, Choice choice)
 bool AcceptorSet::nobody_accepts(const WorkerTable& workers) const {
   if (rules_.fixed) return false;
   bool any = false;
-  for (Slot slot = 0; slot < workers.size(); ++slot) {
+  for (Slot slot = 0; slot < workers.shared_end(); ++slot) {
+    if (workers.is_cell(slot)) continue;
     const bool online = workers.online(slot);
     if (!online && workers.at(slot).state != WorkerState::kStarting) continue;
     if (has(slot)) return false;

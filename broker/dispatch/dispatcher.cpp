@@ -14,10 +14,11 @@ constexpr Duration kDemandDelay{30};          // see demand()
 }  // namespace
 
 Dispatcher::Dispatcher(WorkerTable& workers, Router& router, Scaler& scaler,
-                       std::uint32_t generation)
+                       std::uint32_t generation, CellSet* cells)
     : workers_(workers),
       router_(router),
       scaler_(scaler),
+      cells_(cells),
       next_delivery_((std::uint64_t{generation} << 32) | 1),
       handoff_window_(workers.window()) {}
 
@@ -74,7 +75,8 @@ Dispatch Dispatcher::on_handoff(Slot origin_slot, const channel::Handoff& handof
     return {};
   }
   const RouteDecision decision =
-      router_.decide({origin_slot, handoff.client.key, &rules, handoff.client.counted});
+      router_.decide({origin_slot, handoff.client.key, &rules, handoff.client.counted,
+                      handoff.client.attempts > 0, now});
   switch (decision.kind) {
     case RouteDecision::Kind::kTo:
       return send_to(origin, handoff.handoff, decision);
@@ -84,7 +86,8 @@ Dispatch Dispatcher::on_handoff(Slot origin_slot, const channel::Handoff& handof
             handoff.handoff,
             now,
             decision.slot,
-            {decision.places.begin(), decision.places.end()}});
+            {decision.places.begin(), decision.places.end()},
+            decision.for_cell});
       return {};
     case RouteDecision::Kind::kBusy:
       refuse(origin, handoff.handoff, NackReason::kBusy);
@@ -120,18 +123,34 @@ void Dispatcher::wait(Waiting client) {
   }
   ++counters_.waited;
   next_due_ = waiting_.empty() ? due(client) : std::min(next_due_, due(client));
-  if (!client.places.empty()) ++placed_;
+  count_waiting(client, true);
   waiting_.push_back(std::move(client));
 }
 
+void Dispatcher::count_waiting(const Waiting& waiting, bool in) {
+  const auto change = [in](std::size_t& sum) { sum = in ? sum + 1 : sum - 1; };
+  if (!waiting.places.empty()) change(placed_);
+  if (!waiting.for_cell) return;
+  change(for_cell_);
+  if (waiting.target != kNoSlot) return;
+  change(for_any_cell_);
+  if (cells_ != nullptr) cells_->set_waiting(for_any_cell_);
+}
+
+void Dispatcher::forget_target(Waiting& waiting) {
+  waiting.target = kNoSlot;
+  waiting.for_cell = false;
+}
+
 TimePoint Dispatcher::due(const Waiting& waiting) const {
-  const bool hope = waiting.places.empty() && (waiting.target != kNoSlot || hope_);
+  const bool hope =
+      waiting.places.empty() && (waiting.target != kNoSlot || waiting.for_cell || hope_);
   return waiting.since + (hope ? wait_limit_ : std::min(report_limit_, wait_limit_));
 }
 
 std::size_t Dispatcher::demand(TimePoint now) const {
   if (waiting_.empty() || now - waiting_.front().since < kDemandDelay) return 0;
-  return waiting_.size() - placed_;
+  return waiting_.size() - placed_ - for_cell_;
 }
 
 Dispatcher::Pending Dispatcher::take(PendingClients::iterator entry) {
@@ -209,12 +228,10 @@ void Dispatcher::worker_gone(Slot slot) {
   }
   std::erase_if(waiting_, [this, slot](const Waiting& waiting) {
     if (waiting.origin.slot != slot) return false;
-    if (!waiting.places.empty()) --placed_;
+    count_waiting(waiting, false);
     return true;
   });
-  for (Waiting& waiting : waiting_) {
-    if (waiting.target == slot) waiting.target = kNoSlot;
-  }
+  forget_target_of_waiting(slot);
   if (slot < unsettled_.size()) unsettled_[slot] = 0;
   if (slot < outboxes_.size()) outboxes_[slot] = Outbox{};
   std::erase(dirty_, slot);
@@ -225,10 +242,17 @@ void Dispatcher::worker_drains(Slot slot) {
   for (auto& [delivery, pending] : pending_) {
     if (pending.target == slot) pending.route = nullptr;
   }
-  for (Waiting& waiting : waiting_) {
-    if (waiting.target == slot) waiting.target = kNoSlot;
-  }
+  forget_target_of_waiting(slot);
   router_.forget_owner(slot);
+}
+
+void Dispatcher::forget_target_of_waiting(Slot slot) {
+  for (Waiting& waiting : waiting_) {
+    if (waiting.target != slot) continue;
+    count_waiting(waiting, false);
+    forget_target(waiting);
+    count_waiting(waiting, true);
+  }
 }
 
 void Dispatcher::wake_waiting(TimePoint now) {
@@ -236,29 +260,32 @@ void Dispatcher::wake_waiting(TimePoint now) {
   std::uint64_t room = workers_.free_room();
   const bool hope = scaler_.room_may_come(workers_);
   const bool changed = hope != hope_ || workers_.changes() != workers_seen_;
-  if (room == 0 && !changed && now < next_due_) return;
+  free_cells_ = cells_ != nullptr ? cells_->unpromised() : 0;
+  const bool by_room = room > 0 && for_cell_ < waiting_.size();
+  if (!by_room && free_cells_ == 0 && !changed && now < next_due_) return;
   hope_ = hope;
   workers_seen_ = workers_.changes();
   count_places();
   std::deque<Waiting> still;
   next_due_ = TimePoint::max();
-  placed_ = 0;
+  placed_ = for_cell_ = for_any_cell_ = 0;
   for (Waiting& waiting : waiting_) {
     if (!alive(waiting.origin)) continue;
     const bool stays_down = waiting.target != kNoSlot && !workers_.online(waiting.target) &&
                             !workers_.coming(waiting.target);
-    if (stays_down) waiting.target = kNoSlot;
-    if (may_come(waiting, room)) {
+    if (stays_down) forget_target(waiting);
+    if (may_come(waiting, room, now)) {
       end_wait(waiting, NackReason::kRetry, now);
     } else if (now >= due(waiting)) {
       end_wait(waiting, NackReason::kBusy, now);
     } else {
       next_due_ = std::min(next_due_, due(waiting));
-      if (!waiting.places.empty()) ++placed_;
+      count_waiting(waiting, true);
       still.push_back(std::move(waiting));
     }
   }
   waiting_ = std::move(still);
+  if (cells_ != nullptr) cells_->set_waiting(for_any_cell_);
 }
 
 void Dispatcher::end_wait(const Waiting& waiting, NackReason reason, TimePoint now) {
@@ -277,10 +304,16 @@ void Dispatcher::count_places() {
 }
 
 /// Not more than find a place: those that come in vain use up their attempts.
-bool Dispatcher::may_come(const Waiting& waiting, std::uint64_t& room) {
+bool Dispatcher::may_come(const Waiting& waiting, std::uint64_t& room, TimePoint now) {
   if (waiting.target != kNoSlot) {
     if (!workers_.known(waiting.target) || credit_[waiting.target] == 0) return false;
     --credit_[waiting.target];
+    return true;
+  }
+  if (waiting.for_cell) {
+    if (free_cells_ == 0) return false;
+    --free_cells_;
+    cells_->promise(now);
     return true;
   }
   if (room == 0) return false;

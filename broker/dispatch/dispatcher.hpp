@@ -50,7 +50,8 @@ class Dispatcher {
   static constexpr std::size_t kSettledTogether = 128;  // so many go at once
 
   /// `generation` makes delivery ids unique among the brokers that follow each other.
-  Dispatcher(WorkerTable& workers, Router& router, Scaler& scaler, std::uint32_t generation);
+  Dispatcher(WorkerTable& workers, Router& router, Scaler& scaler, std::uint32_t generation,
+             CellSet* cells = nullptr);
   void set_wait_limit(Duration limit) { wait_limit_ = limit; }
   /// How long a client waits for a report of room where none is expected. Reports of clients that
   /// have left are on their way for up to 10 ms, and longer on a machine that has much to do.
@@ -137,6 +138,7 @@ class Dispatcher {
     TimePoint since;
     Slot target = kNoSlot;     // waits for it to be online with credit; kNoSlot: for room
     std::vector<Slot> places;  // in one of these; empty: anywhere
+    bool for_cell = false;     // waits for one: `target`, or one that is nobody's
   };
 
   [[nodiscard]] bool alive(const Party& party) const;
@@ -149,16 +151,22 @@ class Dispatcher {
   [[nodiscard]] TimePoint due(const Waiting& waiting) const;
   Dispatch send_to(const Party& origin, std::uint64_t handoff, const RouteDecision& decision);
   void end_wait(const Waiting& waiting, channel::NackReason reason, TimePoint now);
+  /// Of a client among those that wait, or not any more.
+  void count_waiting(const Waiting& waiting, bool in);
+  /// Its target takes nobody: any other will do.
+  static void forget_target(Waiting& waiting);
+  void forget_target_of_waiting(Slot slot);
   /// What the workers have left, for may_come().
   void count_places();
   /// Waits no longer: there is room for it, of which it takes one.
-  bool may_come(const Waiting& waiting, std::uint64_t& room);
+  bool may_come(const Waiting& waiting, std::uint64_t& room, TimePoint now);
   /// Takes a pending client off the books of its target.
   Pending take(PendingClients::iterator entry);
 
   WorkerTable& workers_;
   Router& router_;
   Scaler& scaler_;
+  CellSet* cells_;
   std::uint64_t next_delivery_;
   Duration wait_limit_{8'000};
   Duration report_limit_{200};
@@ -169,6 +177,9 @@ class Dispatcher {
   PendingClients pending_;
   std::deque<Waiting> waiting_;           // in the order in which they came
   std::size_t placed_ = 0;                // those of them with places
+  std::size_t for_cell_ = 0;              // those that wait for a cell
+  std::size_t for_any_cell_ = 0;          // and it may be any that is nobody's
+  std::size_t free_cells_ = 0;            // scratch: those that are nobody's
   bool hope_ = false;                     // room may come, as of the last look at them
   std::uint64_t workers_seen_ = 0;        // WorkerTable::changes then
   TimePoint next_due_{};                  // before that nobody is refused, unless those change

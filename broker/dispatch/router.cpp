@@ -59,12 +59,20 @@ RouteDecision Router::decide(const RouteRequest& request) {
   write_name(name_, request.rules->space, request.key);
   const std::vector<Slot>* allowed =
       request.key.empty() ? nullptr : pinned(name_, request.rules->space);
-  const bool owned = request.rules->sticky && !request.key.empty();
+  const Isolation isolate =
+      cells_ != nullptr && allowed == nullptr ? request.rules->isolate : Isolation::kNo;
+  if (isolate == Isolation::kClient) {
+    if (const auto isolated = isolate_client(request)) return *isolated;
+  }
+  const bool owned = request.rules->sticky && !request.key.empty() && isolate != Isolation::kClient;
   if (owned) {
     const auto known = routes_.find(name_);
     if (known != routes_.end()) return to_owner(request, known->second);
     if (use_.total >= max_keys_) return {Kind::kBusy};
     if (!within_share(use_.named, request.origin, origins_)) return {Kind::kBusy};
+    if (isolate == Isolation::kKey) {
+      if (const auto isolated = isolate_key(request)) return *isolated;
+    }
   }
   const Slot slot = choose(request, allowed, kNoSlot, owned);
   if (slot == kNoSlot && owned && choose(request, allowed, kNoSlot) != kNoSlot) {
@@ -74,6 +82,44 @@ RouteDecision Router::decide(const RouteRequest& request) {
   if (!workers_.has_credit(slot)) return {Kind::kWait, slot};
   if (!owned) return {Kind::kTo, slot};
   return {Kind::kTo, slot, &make_route(slot, request.origin)};
+}
+
+std::optional<RouteDecision> Router::isolate_key(const RouteRequest& request) {
+  using Kind = RouteDecision::Kind;
+  const CellPlace place = cells_->place_key(name_, request.again, request.now);
+  const bool ready = place.kind == CellPlace::Kind::kTo && workers_.has_room(place.slot) &&
+                     workers_.has_credit(place.slot);
+  switch (place.kind) {
+    case CellPlace::Kind::kTo:
+      if (!ready) break;
+      cells_->on_route(place.slot);
+      return RouteDecision{Kind::kTo, place.slot, &make_route(place.slot, request.origin)};
+    case CellPlace::Kind::kComing:
+    case CellPlace::Kind::kWait:
+      break;
+    case CellPlace::Kind::kBackoff:
+      return RouteDecision{Kind::kBusy};
+    case CellPlace::Kind::kNone:
+      if (request.rules->isolate_overflow == IsolateOverflow::kShare) return std::nullopt;
+      return RouteDecision{Kind::kBusy};
+  }
+  const bool for_cell = place.kind != CellPlace::Kind::kTo;  // else for its credit
+  return RouteDecision{Kind::kWait, place.slot, nullptr, {}, for_cell};
+}
+
+/// One that moves stays in the process that is its own.
+std::optional<RouteDecision> Router::isolate_client(const RouteRequest& request) {
+  using Kind = RouteDecision::Kind;
+  if (cells_->role(request.origin) == CellRole::kClient) {
+    return RouteDecision{Kind::kTo, request.origin};
+  }
+  const CellPlace place = cells_->place_client(name_, request.again, request.now);
+  if (place.kind == CellPlace::Kind::kTo) return RouteDecision{Kind::kTo, place.slot};
+  if (place.kind == CellPlace::Kind::kWait) {
+    return RouteDecision{Kind::kWait, kNoSlot, nullptr, {}, true};
+  }
+  if (request.rules->isolate_overflow == IsolateOverflow::kShare) return std::nullopt;
+  return RouteDecision{Kind::kBusy};
 }
 
 void Router::count(const Route& route, bool here) {
@@ -90,12 +136,13 @@ void Router::count(const Route& route, bool here) {
 bool Router::within_share(const std::vector<std::size_t>& used, Slot slot,
                           std::size_t sharers) const {
   if (use_.total < max_keys_ / 2) return true;
-  const std::size_t running = workers_.size() - workers_.count(WorkerState::kStopped);
+  const std::size_t running = workers_.running() - workers_.cells();
   const std::size_t share = max_keys_ / std::max<std::size_t>(std::min(running, sharers), 1);
   return share < kLeastShare || slot >= used.size() || used[slot] < share;
 }
 
 Router::Routes::iterator Router::erase(Routes::iterator route) {
+  if (cells_ != nullptr) cells_->on_route_gone(route->second.owner, true);
   count(route->second, false);
   return routes_.erase(route);
 }
@@ -119,10 +166,12 @@ Route& Router::make_route(Slot owner, Slot origin) {
 RouteDecision Router::without_room(const RouteRequest& request, const std::vector<Slot>* allowed) {
   using Kind = RouteDecision::Kind;
   if (allowed == nullptr) return {Kind::kWait};
-  const auto is_online = [this](Slot slot) { return workers_.online(slot); };
+  const auto is_online = [this](Slot slot) {
+    return workers_.online(slot) && !workers_.is_cell(slot);
+  };
   if (std::none_of(allowed->begin(), allowed->end(), is_online)) {
     for (const Slot slot : *allowed) {
-      if (workers_.coming(slot)) return {Kind::kWait, slot};
+      if (workers_.coming(slot) && !workers_.is_cell(slot)) return {Kind::kWait, slot};
     }
   }
   if (request.rules->overflow == Overflow::kSpill) return spill(request, kNoSlot);
@@ -160,12 +209,13 @@ Slot Router::choose(const RouteRequest& request, const std::vector<Slot>* allowe
   candidates_.clear();
   const auto consider = [&](Slot slot) {
     const bool has_key = !own || within_share(use_.owned, slot, SIZE_MAX);
-    if (slot != except && has_key && has_room(request, slot)) candidates_.push_back(slot);
+    const bool possible = slot != except && !workers_.is_cell(slot) && has_key;
+    if (possible && has_room(request, slot)) candidates_.push_back(slot);
   };
   if (allowed != nullptr) {
     for (const Slot slot : *allowed) consider(slot);
   } else {
-    for (Slot slot = 0; slot < workers_.size(); ++slot) consider(slot);
+    for (Slot slot = 0; slot < workers_.shared_end(); ++slot) consider(slot);
   }
   if (candidates_.empty()) return kNoSlot;
   if (request.key.empty()) return choose_least(candidates_, request.origin);
@@ -262,6 +312,7 @@ Router::Routes::iterator Router::check_pins(Routes::iterator route, std::vector<
   if (allowed == nullptr || contains(*allowed, route->second.owner)) return next;
   losers.push_back(
       {route->second.owner, space, route->second.epoch, route->first.substr(sizeof space)});
+  if (cells_ != nullptr) cells_->on_route_gone(route->second.owner, false);
   // Whoever counts the clients on their way goes on doing so.
   route->second.unlink();
   count(route->second, false);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include "broker/dispatch/cell_set.hpp"
 #include "broker/dispatch/worker_table.hpp"
 #include "common/base/keyed_map.hpp"
 #include "common/config/settings.hpp"
@@ -24,6 +26,8 @@ struct RoutingRules {
   Policy policy = Policy::kLeast;
   Overflow overflow = Overflow::kSpill;
   bool sticky = true;
+  Isolation isolate = Isolation::kNo;
+  IsolateOverflow isolate_overflow = IsolateOverflow::kShare;
 };
 
 using RouteLink =
@@ -44,6 +48,8 @@ struct RouteRequest {
   std::string_view key;  // empty: any worker will do
   const RoutingRules* rules = nullptr;
   bool counted = false;  // the origin serves it already: it has room for this one
+  bool again = false;    // it was told to come again
+  TimePoint now{};
 };
 
 struct RouteDecision {
@@ -57,6 +63,7 @@ struct RouteDecision {
   Slot slot = kNoSlot;
   Route* route = nullptr;
   std::span<const Slot> places{};  // until the next decision
+  bool for_cell = false;           // kWait: for a cell to be online, `slot` or one that is nobody's
 };
 
 /// An owner that lost a key while its worker lives: it must be told (Disown), after all that was
@@ -72,9 +79,11 @@ class Router {
  public:
   /// `max_keys` bounds memory, too: a key counts for one, and for another one for each 128 bytes of
   /// its name. Where half of them are in use, no worker gets more than its share of the rest, be it
-  /// as their owner or as who named them first. `seed` drives p2c alone.
-  Router(const WorkerTable& workers, std::size_t max_keys, std::uint64_t seed)
-      : workers_(workers), max_keys_(max_keys), random_(seed) {}
+  /// as their owner or as who named them first. `seed` drives p2c alone. Without `cells` nobody is
+  /// isolated.
+  Router(const WorkerTable& workers, std::size_t max_keys, std::uint64_t seed,
+         CellSet* cells = nullptr)
+      : workers_(workers), cells_(cells), max_keys_(max_keys), random_(seed) {}
 
   /// How many workers clients come to, and so name keys. Unset: all.
   void set_origins(std::size_t count) { origins_ = count; }
@@ -107,6 +116,9 @@ class Router {
   using RouteList = boost::intrusive::list<Route, boost::intrusive::constant_time_size<false>>;
 
   [[nodiscard]] const std::vector<Slot>* pinned(const std::string& name, std::uint16_t space) const;
+  /// Nothing: it is to be served as if nobody were isolated.
+  std::optional<RouteDecision> isolate_key(const RouteRequest& request);
+  std::optional<RouteDecision> isolate_client(const RouteRequest& request);
   RouteDecision to_owner(const RouteRequest& request, Route& route);
   RouteDecision without_room(const RouteRequest& request, const std::vector<Slot>* allowed);
   RouteDecision spill(const RouteRequest& request, Slot full_owner);
@@ -134,6 +146,7 @@ class Router {
   Routes::iterator check_pins(Routes::iterator route, std::vector<Disowned>& losers);
 
   const WorkerTable& workers_;
+  CellSet* cells_;
   std::size_t max_keys_;
   std::size_t origins_ = SIZE_MAX;
   std::mt19937_64 random_;

@@ -4,11 +4,9 @@
 
 namespace mpb {
 
-/// Processes that serve or will serve: a draining one is on its way out, a parked one is down.
+/// Of all kinds, cells included: those that serve or will serve, are on their way out, or down.
 std::size_t Scaler::alive(const WorkerTable& workers) const {
-  return workers.count(WorkerState::kOnline) + workers.count(WorkerState::kStarting) +
-         workers.count(WorkerState::kBackoff) + workers.count(WorkerState::kDraining) +
-         workers.count(WorkerState::kParked);
+  return workers.running();
 }
 
 std::size_t Scaler::wanted(const WorkerTable& workers, std::size_t waiting) const {
@@ -18,8 +16,9 @@ std::size_t Scaler::wanted(const WorkerTable& workers, std::size_t waiting) cons
   if (limit == 0 || running >= most) return 0;
   std::uint64_t load = waiting;
   std::uint64_t capacity = 0;
-  for (Slot slot = 0; slot < workers.size(); ++slot) {
+  for (Slot slot = 0; slot < workers.shared_end(); ++slot) {
     const WorkerState state = workers.at(slot).state;
+    if (workers.at(slot).cell) continue;
     if (workers.at(slot).full) continue;  // below its limit or not, it takes no more
     // What one says beyond its limit is no reason for more than one of its like.
     if (state == WorkerState::kOnline) load += std::min<std::uint64_t>(workers.load(slot), limit);
@@ -37,8 +36,8 @@ std::size_t Scaler::wanted(const WorkerTable& workers, std::size_t waiting) cons
 }
 
 bool Scaler::room_may_come(const WorkerTable& workers) const {
-  for (Slot slot = 0; slot < workers.size(); ++slot) {
-    if (workers.coming(slot)) return true;
+  for (Slot slot = 0; slot < workers.shared_end(); ++slot) {
+    if (workers.coming(slot) && !workers.at(slot).cell) return true;
   }
   return workers.soft_limit() != 0 && alive(workers) < rules_.maximum;
 }
@@ -55,8 +54,8 @@ std::vector<Slot> Scaler::to_retire(const WorkerTable& workers, TimePoint now) {
   std::vector<Slot> retired;
   for (Slot slot = rules_.base; slot < workers.size(); ++slot) {
     const WorkerEntry& worker = workers.at(slot);
-    const bool empty =
-        worker.state == WorkerState::kOnline && worker.held == 0 && workers.load(slot) == 0;
+    const bool empty = !worker.cell && worker.state == WorkerState::kOnline && worker.held == 0 &&
+                       workers.load(slot) == 0;
     if (!empty) {
       empty_since_[slot].reset();
     } else if (!empty_since_[slot]) {

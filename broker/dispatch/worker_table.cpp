@@ -32,12 +32,40 @@ std::string_view to_string(WorkerState state) {
   return "?";
 }
 
+void WorkerTable::count(Slot slot, bool in) {
+  const WorkerEntry& worker = workers_[slot];
+  std::size_t& sum = counts_[worker.cell ? 1 : 0][index(worker.state)];
+  sum = in ? sum + 1 : sum - 1;
+  const auto is_shared = [this](Slot one) {
+    return !workers_[one].cell && workers_[one].state != WorkerState::kStopped;
+  };
+  if (in && is_shared(slot)) shared_end_ = std::max<Slot>(shared_end_, slot + 1U);
+  while (in && shared_end_ > 0 && !is_shared(shared_end_ - 1U)) --shared_end_;
+}
+
+void WorkerTable::set_state(Slot slot, WorkerState state) {
+  count(slot, false);
+  workers_[slot].state = state;
+  count(slot, true);
+  ++changes_;
+}
+
+void WorkerTable::set_cell(Slot slot, bool cell) {
+  count(slot, false);
+  workers_[slot].cell = cell;
+  count(slot, true);
+  ++changes_;
+}
+
 void WorkerTable::begin_incarnation(Slot slot) {
+  count(slot, false);
   WorkerEntry fresh;
   fresh.state = WorkerState::kStarting;
   fresh.failing = workers_[slot].failing;
   fresh.incarnation = workers_[slot].incarnation + 1;
+  fresh.cell = workers_[slot].cell;
   workers_[slot] = fresh;
+  count(slot, true);
   ++changes_;
 }
 
@@ -72,8 +100,8 @@ void WorkerTable::note_taken(Slot slot) {
 
 Fleet WorkerTable::fleet() const {
   Fleet fleet;
-  for (Slot slot = 0; slot < workers_.size(); ++slot) {
-    if (!online(slot)) continue;
+  for (Slot slot = 0; slot < shared_end_; ++slot) {
+    if (!online(slot) || workers_[slot].cell) continue;
     fleet.clients += workers_[slot].clients;
     fleet.lately += workers_[slot].lately;
   }
@@ -96,14 +124,10 @@ std::uint64_t WorkerTable::likely_load(Slot slot, const Fleet& fleet) const {
 
 std::uint64_t WorkerTable::free_room() const {
   std::uint64_t total = 0;
-  for (Slot slot = 0; slot < workers_.size(); ++slot) total += room(slot);
+  for (Slot slot = 0; slot < shared_end_; ++slot) {
+    if (!workers_[slot].cell) total += room(slot);
+  }
   return std::min<std::uint64_t>(total, UINT32_MAX);
-}
-
-std::size_t WorkerTable::count(WorkerState state) const {
-  return static_cast<std::size_t>(
-      std::count_if(workers_.begin(), workers_.end(),
-                    [state](const WorkerEntry& worker) { return worker.state == state; }));
 }
 
 }  // namespace mpb

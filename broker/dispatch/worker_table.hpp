@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -19,10 +21,12 @@ enum class WorkerState : std::uint8_t {
   kBackoff,   // ended; will be started again
   kParked,    // its configuration is wrong: stays down until told
 };
+inline constexpr std::size_t kWorkerStates = 6;
 std::string_view to_string(WorkerState state);
 
 struct WorkerEntry {
   WorkerState state = WorkerState::kStopped;
+  bool cell = false;              // serves one key or one client
   bool unreachable = false;       // about to end: it is sent nothing more
   bool late = false;              // owes the answer to a ping
   bool failing = false;           // not ready for so long that nobody should wait for it
@@ -37,7 +41,7 @@ struct WorkerEntry {
   std::uint32_t held_back = 0;    // looks (see clear_full) for which no report of room is believed
 };
 
-/// What the online workers have in common.
+/// What the online shared workers have in common.
 struct Fleet {
   std::uint64_t clients = 0;
   double lately = 0;
@@ -57,17 +61,22 @@ class WorkerTable {
   }
 
   [[nodiscard]] std::size_t size() const { return workers_.size(); }
+  /// Never to less.
   void resize(std::size_t size) {
+    counts_[0][index(WorkerState::kStopped)] += size - workers_.size();
     workers_.resize(size);
     ++changes_;
   }
   [[nodiscard]] const WorkerEntry& at(Slot slot) const { return workers_[slot]; }
   [[nodiscard]] bool known(Slot slot) const { return slot < workers_.size(); }
 
-  void set_state(Slot slot, WorkerState state) {
-    workers_[slot].state = state;
-    ++changes_;
-  }
+  void set_state(Slot slot, WorkerState state);
+  /// Of a stopped slot: what it is going to be, or is no longer.
+  void set_cell(Slot slot, bool cell);
+  [[nodiscard]] bool is_cell(Slot slot) const { return known(slot) && workers_[slot].cell; }
+  /// All slots from here on are cells or stopped: who looks for a shared worker looks at those
+  /// before it.
+  [[nodiscard]] Slot shared_end() const { return shared_end_; }
   /// A new process in this slot: nothing reported, nothing on its way.
   void begin_incarnation(Slot slot);
   void report(Slot slot, std::uint32_t clients, std::uint32_t held);
@@ -133,14 +142,36 @@ class WorkerTable {
 
   [[nodiscard]] std::uint32_t soft_limit() const { return soft_limit_; }
   [[nodiscard]] std::uint32_t window() const { return window_; }
-  /// Clients that the online workers have room for, up to UINT32_MAX for "no limit".
+  /// Clients that the online shared workers have room for, up to UINT32_MAX for "no limit".
   [[nodiscard]] std::uint64_t free_room() const;
-  [[nodiscard]] std::size_t count(WorkerState state) const;
+  [[nodiscard]] std::size_t count(WorkerState state) const {
+    return count_shared(state) + counts_[1][index(state)];
+  }
+  /// The same without cells.
+  [[nodiscard]] std::size_t count_shared(WorkerState state) const {
+    return counts_[0][index(state)];
+  }
+  /// Cells that have, or are to have, a process.
+  [[nodiscard]] std::size_t cells() const {
+    std::size_t sum = 0;
+    for (const std::size_t count : counts_[1]) sum += count;
+    return sum - counts_[1][index(WorkerState::kStopped)];
+  }
+  /// Slots that are not stopped.
+  [[nodiscard]] std::size_t running() const {
+    return workers_.size() - count(WorkerState::kStopped);
+  }
   /// Counts the changes of who is online or coming.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
  private:
+  static constexpr std::size_t index(WorkerState state) { return static_cast<std::size_t>(state); }
+  /// Enters the slot into counts_ and shared_end_, or takes it out.
+  void count(Slot slot, bool in);
+
   std::vector<WorkerEntry> workers_;
+  std::array<std::array<std::size_t, kWorkerStates>, 2> counts_{};  // of shared ones, and of cells
+  Slot shared_end_ = 0;
   std::uint32_t soft_limit_;
   std::uint32_t window_;
   static constexpr std::uint32_t kMostClients = 1U << 30U;  // so that sums do not overflow

@@ -21,8 +21,9 @@ ServiceView view_service(const WorkerTable& workers, Slot base, Slot acceptors) 
   for (Slot slot = 0; slot < workers.size(); ++slot) {
     const bool drains = workers.at(slot).state == WorkerState::kDraining;
     // A base worker that drains is followed by another.
+    const bool cell = workers.is_cell(slot);
     const bool serves = workers.online(slot) || workers.coming(slot) || (drains && slot < base);
-    accepts = accepts || (serves && slot < acceptors);
+    accepts = accepts || (serves && !cell && slot < acceptors);
     view.alive = view.alive || serves || drains;
     if (!serves && slot < base && view.culprit == kNoSlot) view.culprit = slot;
   }

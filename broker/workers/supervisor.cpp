@@ -4,6 +4,8 @@
 #include <csignal>
 #include <utility>
 
+#include "broker/operator/shown_key.hpp"
+
 namespace mpb {
 namespace {
 
@@ -16,12 +18,13 @@ constexpr int kUsageExit = 2;           // a worker's exit code for a wrong conf
 }  // namespace
 
 Supervisor::Supervisor(EventLoop& loop, const Settings& settings, WorkerTable& workers,
-                       Scaler& scaler, EventLog& events, SupervisorOwner& owner,
+                       Scaler& scaler, CellSet& cells, EventLog& events, SupervisorOwner& owner,
                        WorkerProcess::OnMessage on_message)
     : loop_(loop),
       settings_(settings),
       workers_(workers),
       scaler_(scaler),
+      cells_(cells),
       events_(events),
       owner_(owner),
       on_message_(std::move(on_message)) {
@@ -68,6 +71,31 @@ void Supervisor::retire_idle() {
   }
 }
 
+void Supervisor::tend_cells() {
+  if (shutting_down_) return;
+  for (const Slot slot : cells_.take_ending()) {
+    if (workers_.online(slot)) end_when_empty(slot);
+  }
+  for (const Slot slot : cells_.to_start(loop_.now())) start(slot);
+}
+
+void Supervisor::end_when_empty(Slot slot) {
+  if (workers_.at(slot).state != WorkerState::kOnline || !process(slot)) return;
+  workers_.set_state(slot, WorkerState::kDraining);
+  owner_.on_worker_drains(slot);
+  process(slot)->drain(Duration{channel::Drain::kNoDeadline});
+  records_[slot].told_to_drain = records_[slot].ends_when_empty = true;
+}
+
+void Supervisor::tell(LogLevel level, std::string_view event, Slot slot,
+                      std::vector<EventField> more) {
+  std::vector<EventField> fields{{"slot", slot}};
+  fields.insert(fields.end(), more.begin(), more.end());
+  const std::string key = shown_key_of(parse_key_name(cells_.name(slot)).key);
+  if (!key.empty()) fields.emplace_back("key", key);
+  events_.emit(level, event, fields);
+}
+
 void Supervisor::start(Slot slot) {
   disarm(slot);
   workers_.begin_incarnation(slot);
@@ -76,6 +104,7 @@ void Supervisor::start(Slot slot) {
   record.missed_pings = 0;
   record.disconnect_told = false;
   record.told_to_drain = false;
+  record.ends_when_empty = false;
   if (!accounts_.cover(slot)) return fail_start(slot, "user has no account for this slot");
   ChildOptions program = program_;
   program.run_as = accounts_.of(slot);
@@ -84,9 +113,9 @@ void Supervisor::start(Slot slot) {
   auto spawned = WorkerProcess::spawn(loop_, slot, program, *this, on_message_);
   if (!spawned) return fail_start(slot, spawned.error().text);
   record.process = std::move(*spawned);
-  events_.emit(LogLevel::kInfo, "fork", {{"slot", slot}, {"pid", record.process->pid()}});
-  record.process->introduce(owner_.worker_settings(), owner_.handoff_window(), owner_.vhost_texts(),
-                            owner_.listeners_for(slot));
+  tell(LogLevel::kInfo, "fork", slot, {{"pid", record.process->pid()}});
+  record.process->introduce(owner_.worker_settings(slot), owner_.handoff_window(),
+                            owner_.vhost_texts(), owner_.listeners_for(slot));
   await_ready(slot);
 }
 
@@ -106,6 +135,7 @@ void Supervisor::fail_start(Slot slot, const std::string& why) {
     events_.emit(LogLevel::kError, "fork", {{"slot", slot}, {"failed", why}});
   }
   record.last_exit = why;
+  if (workers_.is_cell(slot)) return cells_.on_start_failed(slot, loop_.now(), random_);
   restart_later(slot, {false, false, ran(slot)});
 }
 
@@ -113,7 +143,8 @@ void Supervisor::on_ready(Slot slot) {
   disarm(slot);
   workers_.set_failing(slot, false);
   workers_.set_state(slot, WorkerState::kOnline);
-  events_.emit(LogLevel::kInfo, "online", {{"slot", slot}, {"pid", process(slot)->pid()}});
+  tell(LogLevel::kInfo, "online", slot, {{"pid", process(slot)->pid()}});
+  cells_.on_online(slot, loop_.now());
   if (shutting_down_) {
     drain(slot, Duration{0});
     return;
@@ -124,7 +155,7 @@ void Supervisor::on_ready(Slot slot) {
 void Supervisor::on_ejected(Slot slot, const std::string& why) {
   records_[slot].disconnect_told = true;
   workers_.set_unreachable(slot);
-  events_.emit(LogLevel::kError, "disconnect", {{"slot", slot}, {"why", why}});
+  tell(LogLevel::kError, "disconnect", slot, {{"why", why}});
   owner_.on_worker_ejected(slot);
 }
 
@@ -141,11 +172,13 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   record.last_exit = status.to_string();
   const LogLevel level = expected ? LogLevel::kInfo : LogLevel::kError;
   if (!record.disconnect_told) {
-    events_.emit(level, "disconnect", {{"slot", slot}, {"why", "its process ended"}});
+    tell(level, "disconnect", slot, {{"why", "its process ended"}});
   }
-  events_.emit(level, "exit", {{"slot", slot}, {"pid", pid}, {"status", record.last_exit}});
+  tell(level, "exit", slot, {{"pid", pid}, {"status", record.last_exit}});
   on_pong(slot);  // none comes any more
   workers_.set_state(slot, WorkerState::kStopped);
+  const bool was_cell = workers_.is_cell(slot);
+  if (was_cell) cell_gone(slot, exit, record.ends_when_empty ? expected : drained);
   // Whose program could not be run has done nothing.
   owner_.on_worker_gone(slot, !status.not_begun.empty() || (record.told_to_drain && expected));
   record.process.reset();
@@ -155,8 +188,16 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
     if (none) owner_.on_all_gone();
     return;
   }
-  if (!drained) return restart_later(slot, exit);
+  if (!drained && !was_cell) return restart_later(slot, exit);
   if (wanted(slot)) start(slot);
+}
+
+/// What starts in its place, if anything, is for the set of cells to say.
+void Supervisor::cell_gone(Slot slot, const WorkerExit& exit, bool as_told) {
+  const std::string name(cells_.name(slot));
+  const auto delay =
+      cells_.on_gone(slot, {as_told, exit.was_ready, exit.ran}, loop_.now(), random_);
+  if (delay && *delay > Duration{0}) owner_.on_key_backs_off(slot, name, *delay);
 }
 
 void Supervisor::restart_later(Slot slot, const WorkerExit& exit) {
@@ -187,9 +228,16 @@ void Supervisor::restart_later(Slot slot, const WorkerExit& exit) {
 }
 
 bool Supervisor::drain(Slot slot, Duration deadline) {
+  if (process(slot) && std::exchange(records_[slot].ends_when_empty, false)) {
+    tell(LogLevel::kInfo, "drain", slot, {{"deadline", deadline}});
+    cells_.on_draining(slot);
+    drain_process(slot, deadline);
+    return true;
+  }
   if (!workers_.online(slot)) return false;
   workers_.set_state(slot, WorkerState::kDraining);
-  events_.emit(LogLevel::kInfo, "drain", {{"slot", slot}, {"deadline", deadline}});
+  tell(LogLevel::kInfo, "drain", slot, {{"deadline", deadline}});
+  cells_.on_draining(slot);
   owner_.on_worker_drains(slot);
   drain_process(slot, deadline);
   return true;
@@ -210,7 +258,8 @@ void Supervisor::kill_after(Slot slot, Duration deadline) {
 void Supervisor::note_draining(Slot slot) {
   if (!workers_.online(slot)) return;
   workers_.set_state(slot, WorkerState::kDraining);
-  events_.emit(LogLevel::kInfo, "drain", {{"slot", slot}, {"why", "it was told by a signal"}});
+  tell(LogLevel::kInfo, "drain", slot, {{"why", "it was told by a signal"}});
+  cells_.on_draining(slot);
   owner_.on_worker_drains(slot);
   kill_after(slot, settings_.drain_timeout);
 }
@@ -281,8 +330,14 @@ void Supervisor::keep_house() {
     worker.forgive_messages();
     workers_.clear_full(slot);
     workers_.age(slot);
+    const WorkerEntry& entry = workers_.at(slot);
+    const bool empty = entry.held == 0 && entry.in_flight == 0;
+    if (records_[slot].ends_when_empty && empty && !records_[slot].timer) {
+      kill_after(slot, settings_.drain_timeout);
+    }
   });
   retire_idle();
+  cells_.tick(loop_.now());
   loop_.after(kHousekeeping, [this] { keep_house(); });
 }
 

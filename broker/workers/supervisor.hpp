@@ -9,9 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "broker/dispatch/cell_set.hpp"
+#include "broker/dispatch/restart_policy.hpp"
 #include "broker/dispatch/scaler.hpp"
 #include "broker/operator/event_log.hpp"
-#include "broker/workers/restart_policy.hpp"
 #include "broker/workers/worker_process.hpp"
 #include "common/config/settings.hpp"
 #include "common/process/worker_accounts.hpp"
@@ -21,7 +22,7 @@ namespace mpb {
 /// What the broker does when the supervisor tells it.
 class SupervisorOwner {
  public:
-  virtual WorkerSettings worker_settings() = 0;
+  virtual WorkerSettings worker_settings(Slot slot) = 0;
   virtual std::uint32_t handoff_window() = 0;
   virtual std::vector<std::string> vhost_texts() = 0;
   virtual std::vector<ToldListener> listeners_for(Slot slot) = 0;
@@ -32,6 +33,8 @@ class SupervisorOwner {
   virtual void on_worker_drains(Slot slot) = 0;
   /// Its process was killed, and will be gone soon.
   virtual void on_worker_ejected(Slot slot) = 0;
+  /// The key of a cell keeps it from a process for so long, since its last ones crashed.
+  virtual void on_key_backs_off(Slot slot, std::string_view name, Duration delay) = 0;
   /// Its process is gone. `as_told`: it was to drain, and did.
   virtual void on_worker_gone(Slot slot, bool as_told) = 0;
   /// The last process is gone after shut_down().
@@ -44,7 +47,8 @@ class SupervisorOwner {
 class Supervisor final : private WorkerProcessOwner {
  public:
   Supervisor(EventLoop& loop, const Settings& settings, WorkerTable& workers, Scaler& scaler,
-             EventLog& events, SupervisorOwner& owner, WorkerProcess::OnMessage on_message);
+             CellSet& cells, EventLog& events, SupervisorOwner& owner,
+             WorkerProcess::OnMessage on_message);
 
   /// How workers that are started from now on are run.
   void set_program(ChildOptions program) { program_ = std::move(program); }
@@ -55,6 +59,10 @@ class Supervisor final : private WorkerProcessOwner {
   /// Starts an extra worker that demand asks for, `count` in all: one now, and none for half a
   /// second, in which the first may show that fewer will do.
   void grow(std::size_t count);
+  /// Starts and ends cells as the set of them says.
+  void tend_cells();
+  /// It has got all clients that it will get, and ends when it has none.
+  void end_when_empty(Slot slot);
   /// False: there is no such worker, or it is not online. A base worker is started anew afterwards.
   bool drain(Slot slot, Duration deadline);
   /// Ends a worker that does not do its part any more.
@@ -102,6 +110,7 @@ class Supervisor final : private WorkerProcessOwner {
     std::uint32_t missed_pings = 0;
     bool disconnect_told = false;
     bool told_to_drain = false;
+    bool ends_when_empty = false;
     std::uint32_t restarts = 0;
     std::string last_exit;
   };
@@ -121,6 +130,9 @@ class Supervisor final : private WorkerProcessOwner {
   /// Kills it if that does not come within the start limit.
   void await_ready(Slot slot);
   void fail_start(Slot slot, const std::string& why);
+  void cell_gone(Slot slot, const WorkerExit& exit, bool as_told);
+  /// An event about a worker; of a cell with its key.
+  void tell(LogLevel level, std::string_view event, Slot slot, std::vector<EventField> more = {});
   void restart_later(Slot slot, const WorkerExit& exit);
   void arm(Slot slot, Duration delay, std::function<void()> action);
   void disarm(Slot slot);
@@ -140,6 +152,7 @@ class Supervisor final : private WorkerProcessOwner {
   const Settings& settings_;
   WorkerTable& workers_;
   Scaler& scaler_;
+  CellSet& cells_;
   EventLog& events_;
   SupervisorOwner& owner_;
   const WorkerProcess::OnMessage on_message_;

@@ -61,6 +61,17 @@ namespace mpb {
   X(descriptors_closing, kNow, "descriptors_closing", "", "Descriptors from workers that are being closed.") \
   X(log_dropped, kCount, "log_dropped", "", "Lines of the log that nobody took.")
 
+#define MPB_CELL_COUNTERS(X) \
+  X(running, kNow, "running", "", "Workers that serve one key or client, or wait for one.") \
+  X(spare, kNow, "spare", "", "Those of them that wait ready.") \
+  X(started, kCount, "started", "", "Cells that were started.") \
+  X(keys, kCount, "keys", "", "Keys that got a cell.") \
+  X(clients, kCount, "clients", "", "Clients that got a cell of their own.") \
+  X(from_spare, kCount, "from_spare", "", "Keys and clients whose cell was ready.") \
+  X(overflowed, kCount, "overflowed", "", "Clients for whom max-workers left no cell.") \
+  X(crashed, kCount, "crashed", "", "Cells that ended otherwise than told.") \
+  X(refused, kCount, "refused", "", "Clients refused while their key backed off.")
+
 #define MPB_DISPATCH_COUNTERS(X) \
   X(handoffs, kCount, "handoffs", "", "Offers that came, repeated ones included.") \
   X(delivered, kCount, "delivered", "", "Clients sent to another worker.") \
@@ -116,6 +127,11 @@ struct ProcessCounters {
 /// What it knows of itself.
 struct BrokerCounters {
   MPB_COUNTERS(BrokerCounters, MPB_BROKER_COUNTERS)
+};
+
+/// Of the workers that serve one key or one client.
+struct CellCounters {
+  MPB_COUNTERS(CellCounters, MPB_CELL_COUNTERS)
 };
 
 /// What became of offered clients.

@@ -86,6 +86,37 @@ bool no_extra_workers(const Option&, const Facts& f) {
 bool no_keys(const Option&, const Facts& f) {
   return !f.keys;
 }
+bool places_elsewhere(const Option& o, const Facts&) {
+  return o.listener->policy == Policy::kLocal || o.listener->policy == Policy::kHash;
+}
+bool isolates_unowned_keys(const Option& o, const Facts&) {
+  return o.listener->isolate == Isolation::kKey && !o.listener->sticky;
+}
+bool isolates_no_keys(const Option& o, const Facts& f) {
+  return o.listener->isolate == Isolation::kKey && keyless(*o.listener, f.settings);
+}
+bool routes_every_key(const Option& o, const Facts&) {
+  const auto every = [](const Pin& pin) { return pin.key == kEveryKey; };
+  return std::any_of(o.listener->pins.begin(), o.listener->pins.end(), every);
+}
+bool isolates_each(const Option& o, const Facts&) {
+  return o.listener->isolate == Isolation::kClient;
+}
+bool isolates_players(const Option& o, const Facts& f) {
+  return isolates_each(o, f) && relays(*o.listener);
+}
+bool routes_some_keys(const Option& o, const Facts& f) {
+  return isolates_each(o, f) && !o.listener->pins.empty();
+}
+bool shares_workers(const Option& o, const Facts&) {
+  return o.listener->isolate == Isolation::kNo;
+}
+bool none_isolates(const Option&, const Facts& f) {
+  return !f.settings.isolates();
+}
+bool more_spares_than_extra(const Option&, const Facts& f) {
+  return f.settings.workers + f.settings.spare_workers > f.settings.worker_limit();
+}
 bool no_sources(const Option&, const Facts& f) {
   return !f.sources;
 }
@@ -192,6 +223,7 @@ constexpr Gravity kDoubtful = Gravity::kDoubtful;
 constexpr Gravity kIdle = Gravity::kIdle;
 
 constexpr Finding kSingle{kIdle, "a single process has no broker or workers"};
+constexpr Finding kOwnProcess{kIdle, "with isolate = client each client has a process of its own"};
 constexpr Finding kNoKeys{kIdle, "clients of this listener belong to no worker"};
 constexpr Finding kForwardOpen{
     kDanger,
@@ -215,6 +247,7 @@ constexpr Rule kRules[] = {
     {"policy", leaves_no_choice, {kIdle, "each key has a route to one slot"}},
     {"sticky", single, kSingle},
     {"sticky", without_keys, kNoKeys},
+    {"sticky", isolates_each, kOwnProcess},
     {"sticky",
      scatters_streams,
      {kDoubtful, "a stream's players and publisher may be in different workers and never meet"}},
@@ -225,7 +258,34 @@ constexpr Rule kRules[] = {
      {kDoubtful,
       "players who are sent to another worker than their stream's see nothing: expected "
       "refuse"}},
+    {"overflow", isolates_each, kOwnProcess},
     {"overflow", owns_nothing, {kIdle, "with sticky = no keys have no owner that could be full"}},
+    {"isolate",
+     single,
+     {kDanger, "a single process is the only one there is: expected workers above 0"}},
+    {"isolate",
+     no_extra_workers,
+     {kDanger, "no process could be started: expected max-workers above workers"}},
+    {"isolate",
+     places_elsewhere,
+     {kDanger, "policy = local or hash says itself who serves a client: expected least or p2c"}},
+    {"isolate",
+     isolates_unowned_keys,
+     {kDanger, "with sticky = no keys have no owner: expected sticky = yes, or isolate = client"}},
+    {"isolate",
+     isolates_no_keys,
+     {kDanger, "clients of this listener belong to no key: expected isolate = client"}},
+    {"isolate",
+     routes_every_key,
+     {kDanger, "route * names the workers of all keys, and nobody is isolated: expected none"}},
+    {"isolate",
+     isolates_players,
+     {kDoubtful, "a stream's players and publisher are in different processes and never meet"}},
+    {"isolate",
+     routes_some_keys,
+     {kDoubtful, "clients of a key with a route are served there, and not isolated"}},
+    {"isolate-overflow", single, kSingle},
+    {"isolate-overflow", shares_workers, {kIdle, "without isolate nobody needs a worker alone"}},
     {"route", single, kSingle},
     {"route", without_keys, kNoKeys},
     {"route",
@@ -272,6 +332,11 @@ constexpr Rule kRules[] = {
 
     {"workers", several_in_single, kSingle},
     {"max-workers", single, kSingle},
+    {"spare-workers", single, kSingle},
+    {"spare-workers", none_isolates, {kIdle, "no listener has isolate"}},
+    {"spare-workers",
+     more_spares_than_extra,
+     {kDoubtful, "max-workers leaves room for fewer beside workers"}},
     {"acceptors", single, kSingle},
     {"grow-at", single, kSingle},
     {"grow-at", no_extra_workers, kNoExtra},

@@ -18,6 +18,10 @@ constexpr std::array<Choice<Policy>, 4> kPolicies{{{"least", Policy::kLeast},
                                                    {"local", Policy::kLocal}}};
 constexpr std::array<Choice<Overflow>, 2> kOverflows{
     {{"spill", Overflow::kSpill}, {"refuse", Overflow::kRefuse}}};
+constexpr std::array<Choice<Isolation>, 3> kIsolations{
+    {{"no", Isolation::kNo}, {"key", Isolation::kKey}, {"client", Isolation::kClient}}};
+constexpr std::array<Choice<IsolateOverflow>, 2> kIsolateOverflows{
+    {{"share", IsolateOverflow::kShare}, {"refuse", IsolateOverflow::kRefuse}}};
 constexpr std::array<Choice<bool>, 2> kGranularities{
     {{"vhost", false}, {"vhost/app/stream", true}}};
 constexpr std::array<Choice<ClientPrefix>, 3> kClientPrefixes{
@@ -110,6 +114,18 @@ constexpr OptionSpec kTable[] = {
      to<Word<kOverflows>, &L::overflow>,
      "A stream of RTMP is in its owner alone.",
      "spill"},
+    {{"isolate", kListeners, "no|key|client", "no", "",
+      "where the boundary of a process runs: no: keys share workers; key: each key that has "
+      "clients "
+      "has a worker of its own; client: each client has"},
+     to<Word<kIsolations>, &L::isolate>,
+     "Such workers are started when they are needed, up to max-workers in all, and end when the "
+     "key "
+     "is idle or the client has left. A key with a route is not isolated."},
+    {{"isolate-overflow", kListeners, "share|refuse", "share", "",
+      "with isolate, when max-workers are running: a client that should get a worker of its own is "
+      "served by the others, or refused"},
+     to<Word<kIsolateOverflows>, &L::isolate_overflow>},
     {{"route", kListeners, "KEY=SLOT[,SLOT...]", "", "no key is pinned",
       "clients of KEY go to these worker slots only; KEY * stands for every key without a route of "
       "its own; may be repeated"},
@@ -148,12 +164,17 @@ constexpr OptionSpec kTable[] = {
 
     {{"workers", kWorkers, "N", "2", "", "workers that are always there; 0: a single process"},
      to<Whole<0, kMaxWorkers>, &S::workers>,
-     "At most 1000."},
+     "At most 4000."},
     {{"max-workers", kWorkers, "N", "", "as many as workers",
       "extra workers are started on demand up to this number in all"},
      to<Whole<0, kMaxWorkers>, &S::max_workers>,
-     "At least workers, at most 1000.",
+     "At least workers, at most 4000.",
      "4"},
+    {{"spare-workers", kWorkers, "N", "0", "",
+      "with isolate, workers that wait ready for a key or a client, which then waits for no start"},
+     to<Whole<0, kMaxWorkers>, &S::spare_workers>,
+     "They count among max-workers. One that is taken is replaced once it has its client."},
+
     {{"acceptors", kWorkers, "auto|N", "auto", "",
       "how many workers accept clients, which the others get from them. auto: as many as there are "
       "CPUs, at least two, and others in the place of those that go; with policy = local all"},

@@ -14,7 +14,7 @@
 
 namespace mpb {
 
-inline constexpr std::uint16_t kMaxWorkers = 1000;
+inline constexpr std::uint16_t kMaxWorkers = 4000;
 
 /// A user or group: a name or a number, or a range of them.
 Result<std::string> read_account(std::string_view text);

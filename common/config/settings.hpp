@@ -2,6 +2,7 @@
 // a file.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,19 @@ enum class Policy : std::uint8_t {
 /// What happens to a client whose key's owner is full.
 enum class Overflow : std::uint8_t {
   kSpill,   // another worker serves it; the owner stays the owner
+  kRefuse,  // it is refused
+};
+
+/// Where the boundary of a process runs: what a cell serves.
+enum class Isolation : std::uint8_t {
+  kNo,      // keys share workers
+  kKey,     // a key's clients have a process of their own
+  kClient,  // each client has
+};
+
+/// What happens to a client who should get a cell when max-workers leaves none.
+enum class IsolateOverflow : std::uint8_t {
+  kShare,   // a shared worker serves it, by the policy
   kRefuse,  // it is refused
 };
 
@@ -57,6 +71,8 @@ struct ListenerSettings {
   Policy policy = Policy::kLeast;
   std::optional<Overflow> overflow;  // unset: see overflow_rule()
   bool sticky = true;
+  Isolation isolate = Isolation::kNo;
+  IsolateOverflow isolate_overflow = IsolateOverflow::kShare;
   bool key_is_stream = false;  // protocol rtmp: the key is vhost/app/stream, not the vhost
   ClientPrefix prefix = ClientPrefix::kNone;  // protocol rtmp
   std::vector<Network> prefix_from;           // who is believed when it sends a prefix
@@ -79,6 +95,7 @@ struct Settings : WorkerSettings {
   std::uint16_t workers = 2;                 // always there; 0: single process
   std::optional<std::uint16_t> max_workers;  // unset: as many as `workers`
   std::optional<std::uint16_t> acceptors;    // the first N slots accept; unset: auto
+  std::uint16_t spare_workers = 0;           // cells that wait ready for a key or client
   std::uint32_t grow_at = 100;               // start another worker at this % of the limit
   Duration linger{30'000};                   // an extra worker empty for so long is retired
   Duration start_timeout{10'000};
@@ -98,6 +115,12 @@ struct Settings : WorkerSettings {
   LogLevel log_level = LogLevel::kInfo;
 
   [[nodiscard]] std::uint16_t worker_limit() const { return max_workers.value_or(workers); }
+  /// Some listener's clients get cells.
+  [[nodiscard]] bool isolates() const {
+    return std::any_of(listeners.begin(), listeners.end(), [](const ListenerSettings& listener) {
+      return listener.isolate != Isolation::kNo;
+    });
+  }
   [[nodiscard]] std::uint16_t acceptor_count() const { return acceptors.value_or(UINT16_MAX); }
 };
 

@@ -25,6 +25,8 @@ struct WorkerSettings {
   std::uint64_t gop_memory = 0;  // bytes that may be kept for players to begin with; 0: no bound
   std::uint64_t media_memory = 512ULL << 20;  // bytes held for clients in all; 0: no bound
 
+  std::uint32_t cell = 0;  // 1: it serves one key or one client; by the broker, not the operator
+
   /// In the order of the channel (docs/channel-protocol.md, section 4): new ones come at the end.
   template <class Self, class F>
   static void walk(Self& s, F&& visit) {
@@ -39,6 +41,7 @@ struct WorkerSettings {
     visit(s.drain_timeout);
     visit(s.gop_memory);
     visit(s.media_memory);
+    visit(s.cell);
   }
 };
 

@@ -100,6 +100,7 @@ struct Deliver {
 
 struct Drain {
   static constexpr Type kType = Type::kDrain;
+  static constexpr std::uint32_t kNoDeadline = UINT32_MAX;  // until the last client has left
   std::uint32_t deadline_ms = 0;
 
   template <class M, class Io>

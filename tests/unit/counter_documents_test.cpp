@@ -48,6 +48,7 @@ TEST(CounterDocuments, SayWhatEachCounterMeans) {
   expect_described<ProcessCounters>(counters, page);
   expect_described<BrokerCounters>(counters, page);
   expect_described<DispatchCounters>(counters, page);
+  expect_described<CellCounters>(counters, page);
 }
 
 TEST(CounterDocuments, CountersLieOnTheChannelAsTheyAlwaysDid) {

@@ -110,6 +110,7 @@ void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {
   if (!adopt(message, *listener, std::move(datagram.fd))) {
     return refuse(message, channel::NackReason::kFull);
   }
+  commands_.on_client(message.client.key);
   acks_.push_back(message.delivery);
   remember_adoption(message);
 }

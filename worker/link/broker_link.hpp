@@ -28,6 +28,8 @@ class BrokerCommands {
   virtual void on_vhosts(const channel::Vhosts& message) = 0;
   virtual void on_start() = 0;
   virtual void on_drain(Duration deadline) = 0;
+  /// The first client, or one more, was sent here.
+  virtual void on_client(std::string_view key) = 0;
   /// Null: there is no such listener here.
   virtual ServedListener* find_listener(std::uint16_t listener) = 0;
   /// Appends `blocks` of counters, as Pong has them.

@@ -1,6 +1,7 @@
 #include "tests/integration/harness/status.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <boost/json/array.hpp>
 
@@ -17,6 +18,8 @@ WorkerStatus read_worker(const object& report) {
   WorkerStatus worker;
   worker.slot = static_cast<int>(number(report, "slot"));
   worker.state = report.at("state").as_string();
+  worker.role = report.at("role").as_string();
+  worker.key = report.at("key").as_string();
   worker.accepts = report.at("accepts").as_bool();
   worker.restarts = number(report, "restarts");
   worker.in_flight = number(report, "in_flight");
@@ -52,6 +55,13 @@ WorkerStatus BrokerStatus::worker(int slot) const {
   none.slot = slot;
   none.state = "stopped";
   return none;
+}
+
+std::vector<WorkerStatus> BrokerStatus::of_role(const std::string& role) const {
+  std::vector<WorkerStatus> found;
+  std::ranges::copy_if(workers, std::back_inserter(found),
+                       [&](const WorkerStatus& worker) { return worker.role == role; });
+  return found;
 }
 
 std::size_t BrokerStatus::count(const std::string& worker_state) const {

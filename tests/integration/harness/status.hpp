@@ -15,6 +15,8 @@ struct WorkerStatus {
   int slot = -1;
   pid_t pid = -1;  // -1: no process
   std::string state;
+  std::string role;
+  std::string key;
   bool accepts = false;
   std::int64_t restarts = 0;
   std::int64_t in_flight = 0;
@@ -55,6 +57,8 @@ struct BrokerStatus {
   /// With state "stopped" when the slot is not in the report.
   [[nodiscard]] WorkerStatus worker(int slot) const;
   [[nodiscard]] std::size_t count(const std::string& worker_state) const;
+  /// Those of a role, in whatever state.
+  [[nodiscard]] std::vector<WorkerStatus> of_role(const std::string& role) const;
   /// The sum of one counter over all workers.
   template <class Get>
   [[nodiscard]] std::int64_t sum(Get&& get) const {

@@ -317,7 +317,7 @@ json::object sample_status() {
        "rejected":{"busy":2,"input":0,"header":1},"closed":{"idle":3}},
       {"name":"esc\u001b[2J","rejected":{"header":4,"busy":1}}],
     "workers":[
-      {"slot":0,"pid":11,"state":"online","base":true,"accepts":true,"uptime_ms":60000,
+      {"slot":0,"pid":11,"role":"cell","key":"7","state":"online","base":true,"accepts":true,"uptime_ms":60000,
        "clients":5,"accepted":80,"handoffs":{"out":30,"in":20,"kept":4,"nacked":0,"retried":0},
        "rejected":{"busy":1},"queue_high_water":{"broker":9,"worker":8},"fds":12,
        "rss_bytes":1048576},
@@ -347,13 +347,14 @@ TEST(MpctlStatus, HasItsColumnsInThisOrder) {
                    "CLIENTS", "ACCEPTED", "REJECTED", "CLOSED"}));
   EXPECT_EQ(cells_of(text, "default"), (Words{"default", "127.0.0.1:1990", "control", "echo",
                                               "least", "yes", "spill", "7", "100", "3", "3"}));
-  EXPECT_EQ(cells_of(text, "WORKER"),
-            (Words{"WORKER",   "PID",      "STATE", "ACCEPTS", "UPTIME", "RESTARTS", "CLIENTS",
-                   "KEYS",     "ACCEPTED", "OUT",   "IN",      "KEPT",   "NACKED",   "RETRIED",
-                   "REJECTED", "CLOSED",   "QUEUE", "FDS",     "RSS",    "LAST",     "EXIT"}));
+  EXPECT_EQ(
+      cells_of(text, "WORKER"),
+      (Words{"WORKER",   "PID",    "ROLE",     "KEY", "STATE", "ACCEPTS", "UPTIME", "RESTARTS",
+             "CLIENTS",  "KEYS",   "ACCEPTED", "OUT", "IN",    "KEPT",    "NACKED", "RETRIED",
+             "REJECTED", "CLOSED", "QUEUE",    "FDS", "RSS",   "LAST",    "EXIT"}));
   EXPECT_EQ(cells_of(text, "0"),
-            (Words{"0", "11", "online", "yes", "1m", "0",   "5",  "0",   "80",  "30", "20",
-                   "4", "0",  "0",      "1",   "0",  "9/8", "12", "1.0", "MiB", "-"}));
+            (Words{"0",  "11", "cell", "7", "online", "yes", "1m",  "0",  "5",   "0",   "80", "30",
+                   "20", "4",  "0",    "0", "1",      "0",   "9/8", "12", "1.0", "MiB", "-"}));
 }
 
 TEST(MpctlStatus, BearsAnAnswerWithoutAnything) {

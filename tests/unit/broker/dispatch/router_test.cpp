@@ -551,5 +551,128 @@ TEST_F(RouterTest, APinnedWorkerThatIsFullIsRelievedOrNot) {
   EXPECT_EQ(refused.places[0], 2);
 }
 
+// --- isolation -----------------------------------------------------------------------------------
+
+class IsolatingRouterTest : public testing::Test {
+ protected:
+  IsolatingRouterTest() {
+    workers_.resize(6);
+    for (Slot slot = 0; slot < 2; ++slot) {
+      workers_.begin_incarnation(slot);
+      workers_.set_state(slot, WorkerState::kOnline);
+    }
+    rules_.space = kSpace;
+    rules_.isolate = Isolation::kKey;
+    CellRules rules;
+    rules.wanted = true;
+    rules.base = 2;
+    rules.maximum = 4;
+    cells_.set_rules(rules);
+  }
+
+  RouteDecision decide(std::string_view key, Slot origin = 0) {
+    return router_.decide({.origin = origin, .key = key, .rules = &rules_, .now = now_});
+  }
+  void start() {
+    for (const Slot slot : cells_.to_start(now_)) {
+      workers_.begin_incarnation(slot);
+      workers_.set_state(slot, WorkerState::kOnline);
+      cells_.on_online(slot, now_);
+    }
+  }
+  /// Until its first client is there.
+  RouteDecision settle(std::string_view key) {
+    decide(key);
+    start();
+    const RouteDecision decision = decide(key);
+    if (decision.route != nullptr) decision.route->held = true;
+    return decision;
+  }
+
+  WorkerTable workers_{0, 16};
+  CellSet cells_{workers_};
+  Router router_{workers_, 1000, 42, &cells_};
+  RoutingRules rules_;
+  TimePoint now_{std::chrono::hours(1)};
+};
+
+TEST_F(IsolatingRouterTest, AKeyWaitsForItsCellWhichOwnsItThen) {
+  const RouteDecision waits = decide("a");
+  EXPECT_EQ(waits.kind, Kind::kWait);
+  EXPECT_TRUE(waits.for_cell);
+  EXPECT_EQ(waits.slot, 3);
+  start();
+  const RouteDecision goes = decide("a", 1);
+  EXPECT_EQ(goes.kind, Kind::kTo);
+  EXPECT_EQ(goes.slot, 3);
+  ASSERT_NE(goes.route, nullptr);
+  goes.route->held = true;
+  EXPECT_EQ(decide("a").route, goes.route);
+  EXPECT_TRUE(router_.release(3, kSpace, "a", goes.route->epoch));
+  EXPECT_EQ(cells_.take_ending(), std::vector<Slot>{3});
+}
+
+TEST_F(IsolatingRouterTest, CellsGetNobodyElse) {
+  settle("a");
+  rules_.isolate = Isolation::kNo;
+  workers_.report(0, 100, 100);
+  workers_.report(1, 100, 100);
+  for (const char* key : {"b", "c", "d", "e", "f"}) EXPECT_LT(decide(key).slot, 2) << key;
+  EXPECT_LT(decide("").slot, 2);
+  router_.pin(kSpace, "g", {3});
+  EXPECT_NE(decide("g").slot, 3) << "a pin names no cell";
+}
+
+TEST_F(IsolatingRouterTest, BeyondTheMaximumTheOthersServeOrNobody) {
+  settle("a");
+  settle("b");
+  const RouteDecision shared = decide("c");
+  EXPECT_EQ(shared.kind, Kind::kTo);
+  EXPECT_LT(shared.slot, 2);
+  EXPECT_NE(shared.route, nullptr) << "it stays there";
+  rules_.isolate_overflow = IsolateOverflow::kRefuse;
+  EXPECT_EQ(decide("d").kind, Kind::kBusy);
+  rules_.isolate = Isolation::kClient;
+  EXPECT_EQ(decide("d").kind, Kind::kBusy);
+}
+
+TEST_F(IsolatingRouterTest, AFullCellSpillsToSharedWorkersAlone) {
+  workers_.set_soft_limit(1);
+  settle("a");
+  settle("b");
+  workers_.report(3, 1, 1);
+  const RouteDecision spilled = decide("a");
+  EXPECT_EQ(spilled.kind, Kind::kTo);
+  EXPECT_LT(spilled.slot, 2);
+  rules_.overflow = Overflow::kRefuse;
+  EXPECT_EQ(decide("a").kind, Kind::kFull);
+}
+
+TEST_F(IsolatingRouterTest, APinnedKeyIsNotIsolatedAndOneThatIsPinnedAwayLeavesItsCell) {
+  router_.pin(kSpace, "p", {1});
+  EXPECT_EQ(decide("p").slot, 1);
+  settle("a");
+  const auto losers = router_.pin(kSpace, "a", {0});
+  ASSERT_EQ(losers.size(), 1U);
+  EXPECT_EQ(losers[0].slot, 3);
+  EXPECT_EQ(cells_.take_ending(), std::vector<Slot>{3});
+  EXPECT_EQ(decide("a").slot, 0);
+}
+
+TEST_F(IsolatingRouterTest, EachClientGetsACellAndStaysThereWhenItMoves) {
+  rules_.isolate = Isolation::kClient;
+  const RouteDecision waits = decide("a");
+  EXPECT_EQ(waits.kind, Kind::kWait);
+  EXPECT_EQ(waits.slot, kNoSlot);
+  EXPECT_TRUE(waits.for_cell);
+  cells_.set_waiting(1);
+  start();
+  cells_.set_waiting(0);
+  const RouteDecision goes = decide("a");
+  EXPECT_EQ(goes.kind, Kind::kTo);
+  EXPECT_EQ(goes.route, nullptr) << "nobody owns its key";
+  EXPECT_EQ(decide("b", goes.slot).slot, goes.slot);
+}
+
 }  // namespace
 }  // namespace mpb

@@ -206,7 +206,7 @@ TEST(Config, RefusesWhatIsNoText) {
 TEST(Config, TellsAllThatIsWrongInTheOrderOfItsLines) {
   EXPECT_EQ(error_of("workers = many\n\nmax-workers\n[listener l]\nlisten = nowhere\npolcy = hash\n"
                      "[vhost a b]\njitter = off\n[vhost b]\njitter = none\n"),
-            "mp.ini:1: workers = many: expected a whole number from 0 to 1000\n"
+            "mp.ini:1: workers = many: expected a whole number from 0 to 4000\n"
             "mp.ini:3: max-workers: expected = and a value behind the key\n"
             "mp.ini:5: [listener l] listen = nowhere: expected an address such as 127.0.0.1:1990, "
             "[::1]:1990, localhost:1990, :1990, unix:/path (at most 107 bytes) or unix:@name\n"
@@ -222,7 +222,7 @@ TEST(Config, TellsAllThatIsWrongInTheOrderOfItsLines) {
             "mp.ini:5: [listener l] protocol = smoke: expected one of control, ping, rtmp (others "
             "need a worker-program that knows them)");
   EXPECT_EQ(error_of("max-workers = 1\nworkers = x\n" + listener("")),
-            "mp.ini:2: workers = x: expected a whole number from 0 to 1000");
+            "mp.ini:2: workers = x: expected a whole number from 0 to 4000");
   std::string many;
   for (int i = 0; i < 100; ++i) many += "x = 1\n";
   const std::string told = error_of(many);
@@ -236,7 +236,7 @@ TEST(Config, LongTextIsCutInMessages) {
 
 TEST(Config, GoodValues) {
   for (const char* line :
-       {"workers = 1000", "workers = 0", "max-workers = 1000", "acceptors = 2", "grow-at = 1",
+       {"workers = 4000", "workers = 0", "max-workers = 4000", "acceptors = 2", "grow-at = 1",
         "grow-at = 100", "linger = 0", "idle-timeout = 49d", "max-clients = 1000000000",
         "start-timeout = 1ms", "answer-timeout = 1m", "user = 1000", "group = staff",
         "control-socket = mp.sock", "log-level = off", "header-timeout = 0", "max-keys = 1"}) {
@@ -295,7 +295,7 @@ TEST(Config, BadValues) {
        {"protocol =",      "protocol = a/b", "handler =",    "handler = a b",     "sticky = true",
         "overflow = drop", "policy =",       "backlog = 0",  "backlog = 65536",   "mode = 0888",
         "mode = 1777",     "mode = rw",      "key = app",    "prefix = proxy-v1", "route = k",
-        "route = =1",      "route = k=",     "route = k=1,", "route = k=1,1",     "route = k=1000",
+        "route = =1",      "route = k=",     "route = k=1,", "route = k=1,1",     "route = k=4000",
         "route = k=-1",    "route = k=x"}) {
     const std::string error = error_of(listener(line));
     EXPECT_TRUE(error.starts_with(std::string("mp.ini:3: [listener l] ") + line)) << error;

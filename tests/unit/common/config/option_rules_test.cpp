@@ -256,5 +256,28 @@ TEST(OptionRules, ManyVhostsAreJudgedInNoTime) {
   EXPECT_LE(warnings.size(), 21U) << "and a word that there are more";
 }
 
+TEST(OptionRules, IsolateNeedsWorkersToStartAndKeysToTellApart) {
+  const std::string room = "max-workers = 10\n";
+  expect_warnings({{room + listener("c", "isolate = key"), ""},
+                   {room + listener("c", "isolate = key\npolicy = p2c"), ""},
+                   {room + listener("c", "isolate = client\nisolate-overflow = refuse"), ""},
+                   {room + "spare-workers = 2\n" + listener("c", "isolate = client"), ""},
+                   {room + listener("p", "protocol = ping\nisolate = client"), ""},
+                   {room + kRelay + "isolate = key\n", ""},
+                   {room + kRelay + "isolate = client\n", "never meet"},
+                   {room + listener("c", "isolate = client\nroute = 7=0"), "not isolated"},
+                   {room + listener("c", "isolate = client\nsticky = no"), "a process of its own"},
+                   {room + listener("c", "isolate-overflow = refuse"), "without isolate"},
+                   {room + "spare-workers = 2\n" + kControl, "no listener has isolate"},
+                   {room + "spare-workers = 9\n" + listener("c", "isolate = key"), "fewer"}});
+  expect_errors({{listener("c", "isolate = key"), "max-workers above workers"},
+                 {"workers = 0\n" + listener("c", "isolate = key"), "a single process"},
+                 {room + listener("c", "isolate = key\npolicy = local"), "policy = local"},
+                 {room + listener("c", "isolate = client\npolicy = hash"), "policy = local"},
+                 {room + listener("c", "isolate = key\nsticky = no"), "have no owner"},
+                 {room + listener("p", "protocol = ping\nisolate = key"), "isolate = client"},
+                 {room + listener("c", "isolate = key\nroute = *=0"), "route *"}});
+}
+
 }  // namespace
 }  // namespace mpb

@@ -335,7 +335,7 @@ TEST_F(ConfigFile, ContradictionNamesBothPlaces) {
 TEST_F(ConfigFile, WrongValueIsToldEvenIfOverridden) {
   write("workers = many\n[listener a]\nlisten = :1\n");
   EXPECT_EQ(error_of({"--config", path_.c_str(), "--workers=6"}),
-            path_ + ":1: workers = many: expected a whole number from 0 to 1000");
+            path_ + ":1: workers = many: expected a whole number from 0 to 4000");
 }
 
 TEST_F(ConfigFile, UnreadableOnesAreNamed) {

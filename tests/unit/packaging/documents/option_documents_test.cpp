@@ -28,6 +28,8 @@ std::string dump(const Settings& s) {
       fmt::format("{} '{}' {} {} {} {} {} {:o} {} {}\n", l.protocol, l.handler,
                   static_cast<int>(l.policy), l.sticky, static_cast<int>(l.overflow_rule()),
                   l.pins.size(), l.backlog, l.mode, l.key_is_stream, static_cast<int>(l.prefix));
+  text += fmt::format("{} {} {} ", static_cast<int>(l.isolate),
+                      static_cast<int>(l.isolate_overflow), s.spare_workers);
   text += format_networks(l.prefix_from);
   text += fmt::format("{} {} {} {} {} {} '{}' '{}' '{}'\n", s.workers, s.max_workers.has_value(),
                       s.acceptors.has_value(), s.max_clients, s.grow_at, s.max_keys,

@@ -1,4 +1,4 @@
-#include "broker/workers/restart_policy.hpp"
+#include "broker/dispatch/restart_policy.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,293 @@
+#include "broker/dispatch/cell_set.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace mpb {
+namespace {
+
+constexpr Duration kClaim{2'000};   // for the first client of a key, once its cell is ready
+constexpr Duration kPromise{500};   // for a client that was told to come again
+constexpr Duration kMargin{1'000};  // beyond a client's wait
+
+}  // namespace
+
+KeyName parse_key_name(std::string_view name) {
+  KeyName parsed;
+  if (name.size() < sizeof parsed.space) return parsed;
+  std::memcpy(&parsed.space, name.data(), sizeof parsed.space);
+  parsed.key = name.substr(sizeof parsed.space);
+  return parsed;
+}
+
+CellSet::Cell& CellSet::cell(Slot slot) {
+  if (cells_.size() <= slot) cells_.resize(slot + 1U);
+  return cells_[slot];
+}
+
+std::size_t CellSet::free_slots() const {
+  const std::size_t running = workers_.running();
+  return rules_.maximum > running ? rules_.maximum - running : 0;
+}
+
+/// Highest first: extra workers get the lowest ones, and shared workers stay together.
+std::optional<Slot> CellSet::occupy(CellRole role) {
+  if (free_slots() == 0) return std::nullopt;
+  const std::size_t most = std::min<std::size_t>(rules_.maximum, workers_.size());
+  for (std::size_t next = most; next > rules_.base; --next) {
+    const auto slot = static_cast<Slot>(next - 1);
+    if (workers_.at(slot).state != WorkerState::kStopped) continue;
+    workers_.set_cell(slot, true);
+    workers_.set_state(slot, WorkerState::kStarting);
+    cell(slot) = Cell{.role = role};
+    return slot;
+  }
+  return std::nullopt;
+}
+
+void CellSet::vacate(Slot slot) {
+  cell(slot) = Cell();
+  workers_.set_state(slot, WorkerState::kStopped);
+  workers_.set_cell(slot, false);
+}
+
+void CellSet::give(Slot slot, CellRole role, const std::string& name, TimePoint now) {
+  Cell& given = cell(slot);
+  given.role = role;
+  given.name = name;
+  given.since = std::max(given.since, now);
+  given.given = now;
+  if (role == CellRole::kKey) {
+    keys_[name] = slot;
+    ++counters_.keys;
+  } else {
+    ++counters_.clients;
+  }
+  given_.push_back(slot);
+}
+
+/// One that is ready, unless others have come before.
+std::optional<Slot> CellSet::take_spare(bool again) {
+  if (ready_.size() <= (again ? 0 : promised_)) return std::nullopt;
+  if (again && promised_ > 0) --promised_;
+  const Slot slot = ready_.back();
+  ready_.pop_back();
+  cell(slot).unacked = true;
+  ++unacked_;
+  ++counters_.from_spare;
+  return slot;
+}
+
+CellPlace CellSet::place_key(const std::string& name, bool again, TimePoint now) {
+  using Kind = CellPlace::Kind;
+  if (const auto known = keys_.find(name); known != keys_.end()) {
+    const Slot slot = known->second;
+    cell(slot).since = now;
+    return {workers_.online(slot) ? Kind::kTo : Kind::kComing, slot};
+  }
+  if (crashes_.backs_off(name, now)) {
+    ++counters_.refused;
+    return {Kind::kBackoff};
+  }
+  if (const auto spare = take_spare(again)) {
+    give(*spare, CellRole::kKey, name, now);
+    return {Kind::kTo, *spare};
+  }
+  if (coming_.size() > waiting_) {
+    const Slot slot = coming_.front();
+    coming_.erase(coming_.begin());
+    give(slot, CellRole::kKey, name, now);
+    return {Kind::kComing, slot};
+  }
+  if (const auto slot = occupy(CellRole::kKey)) {
+    give(*slot, CellRole::kKey, name, now);
+    cell(*slot).queued = true;
+    queue_.push_back(*slot);
+    return {Kind::kComing, *slot};
+  }
+  if (idle_ > 0) return {Kind::kWait};
+  ++counters_.overflowed;
+  return {Kind::kNone};
+}
+
+CellPlace CellSet::place_client(const std::string& name, bool again, TimePoint now) {
+  using Kind = CellPlace::Kind;
+  if (const auto spare = take_spare(again)) {
+    give(*spare, CellRole::kClient, name, now);
+    return {Kind::kTo, *spare};
+  }
+  if (waiting_ < coming_.size() + free_slots() + idle_) return {Kind::kWait};
+  ++counters_.overflowed;
+  return {Kind::kNone};
+}
+
+void CellSet::on_route(Slot slot) {
+  cell(slot).routed = true;
+}
+
+void CellSet::on_route_gone(Slot slot, bool idle) {
+  if (role(slot) == CellRole::kKey) end(slot, idle);
+}
+
+void CellSet::on_taken(Slot slot) {
+  if (slot < cells_.size()) count_taken(cells_[slot]);
+}
+
+void CellSet::count_taken(Cell& cell) {
+  if (std::exchange(cell.unacked, false)) --unacked_;
+}
+
+std::size_t CellSet::unpromised() const {
+  return ready_.size() - std::min(ready_.size(), promised_);
+}
+
+void CellSet::promise(TimePoint now) {
+  ++promised_;
+  promised_at_ = now;
+}
+
+void CellSet::forget_key(Slot slot) {
+  const auto known = keys_.find(cells_[slot].name);
+  if (known != keys_.end() && known->second == slot) keys_.erase(known);
+}
+
+void CellSet::remove_spare(Slot slot) {
+  std::erase(ready_, slot);
+  std::erase(coming_, slot);
+}
+
+void CellSet::end(Slot slot, bool idle) {
+  Cell& ending = cells_[slot];
+  if (std::exchange(ending.ended, true)) return;
+  if (ending.role == CellRole::kSpare) remove_spare(slot);
+  if (ending.role == CellRole::kKey) forget_key(slot);
+  count_taken(ending);
+  ending.idle = idle;
+  if (idle) ++idle_;
+  ending_now_.push_back(slot);
+}
+
+void CellSet::on_draining(Slot slot) {
+  if (role(slot) == CellRole::kNone) return;
+  Cell& draining = cells_[slot];
+  if (std::exchange(draining.ended, true)) return;
+  if (draining.role == CellRole::kSpare) remove_spare(slot);
+  if (draining.role == CellRole::kKey) forget_key(slot);
+}
+
+std::size_t CellSet::missing_spares() const {
+  if (!rules_.wanted) return 0;
+  const std::size_t wanted = rules_.spares - std::min(rules_.spares, unacked_) + waiting_;
+  const std::size_t have = ready_.size() + coming_.size();
+  return wanted > have ? wanted - have : 0;
+}
+
+std::vector<Slot> CellSet::to_start(TimePoint now) {
+  std::vector<Slot> slots;
+  if (now < starts_due_) return slots;
+  const auto start = [&](Slot slot) {
+    cell(slot).starting = true;
+    cell(slot).queued = false;
+    ++starting_;
+    ++counters_.started;
+    slots.push_back(slot);
+  };
+  while (starting_ < rules_.at_once && !queue_.empty()) {
+    start(queue_.front());
+    queue_.pop_front();
+  }
+  while (starting_ < rules_.at_once && missing_spares() > 0) {
+    const auto slot = occupy(CellRole::kSpare);
+    if (!slot) break;
+    coming_.push_back(*slot);
+    start(*slot);
+  }
+  return slots;
+}
+
+/// What the system does not give now it may give later: all that is to start waits.
+void CellSet::on_start_failed(Slot slot, TimePoint now, std::mt19937_64& random) {
+  Cell& failed = cell(slot);
+  if (std::exchange(failed.starting, false)) --starting_;
+  starts_due_ = now + starts_.on_exit({}, random).delay;
+  if (failed.role == CellRole::kKey) {
+    failed.queued = true;
+    queue_.push_front(slot);
+    workers_.set_state(slot, WorkerState::kStarting);
+  } else {
+    remove_spare(slot);
+    vacate(slot);
+  }
+}
+
+void CellSet::on_online(Slot slot, TimePoint now) {
+  if (role(slot) == CellRole::kNone) return;
+  Cell& ready = cells_[slot];
+  if (std::exchange(ready.starting, false)) --starting_;
+  ready.since = now;
+  starts_.forgive();
+  if (ready.role != CellRole::kSpare || ready.ended) return;
+  std::erase(coming_, slot);
+  ready_.push_back(slot);
+}
+
+std::optional<Duration> CellSet::on_gone(Slot slot, const Gone& gone, TimePoint now,
+                                         std::mt19937_64& random) {
+  const Cell ended = std::exchange(cell(slot), Cell());
+  workers_.set_cell(slot, false);
+  if (ended.role == CellRole::kNone) return std::nullopt;
+  if (ended.starting) --starting_;
+  if (ended.unacked) --unacked_;
+  if (ended.idle) --idle_;
+  std::erase(ending_now_, slot);
+  remove_spare(slot);
+  const auto known = keys_.find(ended.name);
+  if (known != keys_.end() && known->second == slot) keys_.erase(known);
+  if (gone.as_told || ended.ended) return std::nullopt;
+  ++counters_.crashed;
+  if (ended.role == CellRole::kSpare) {
+    starts_due_ = now + starts_.on_exit({gone.was_ready, false, gone.ran}, random).delay;
+    return std::nullopt;
+  }
+  if (ended.role != CellRole::kKey) return std::nullopt;
+  const auto had_key = std::chrono::duration_cast<Duration>(now - ended.given);
+  return crashes_.note(ended.name, {gone.was_ready, false, had_key}, now, random);
+}
+
+void CellSet::retire_spares(TimePoint now) {
+  const std::size_t wanted = rules_.wanted ? rules_.spares + waiting_ + promised_ : 0;
+  const std::vector<Slot> ready = ready_;  // the oldest first
+  for (const Slot slot : ready) {
+    if (ready_.size() <= wanted) return;
+    if (!rules_.wanted || now - cells_[slot].since >= rules_.linger) end(slot, true);
+  }
+}
+
+void CellSet::tick(TimePoint now) {
+  crashes_.forget_settled(now);
+  if (now - promised_at_ >= kPromise) promised_ = 0;
+  retire_spares(now);
+  if (keys_.empty()) return;
+  for (Slot slot = 0; slot < cells_.size(); ++slot) {
+    const Cell& one = cells_[slot];
+    if (one.role != CellRole::kKey || one.ended || one.routed) continue;
+    const Duration asked = std::chrono::duration_cast<Duration>(now - one.since);
+    if (one.queued && asked >= rules_.client_wait + kMargin) {
+      forget_key(slot);
+      std::erase(queue_, slot);
+      vacate(slot);
+    } else if (workers_.online(slot) && asked >= kClaim) {
+      end(slot, true);
+    }
+  }
+}
+
+CellCounters CellSet::counters() const {
+  CellCounters counters = counters_;
+  counters.running = workers_.cells();
+  counters.spare = ready_.size();
+  return counters;
+}
+
+}  // namespace mpb

@@ -1,0 +1,165 @@
+// The cells: workers that serve one key or one client each, or wait ready for one (spare). Says who
+// gets which, when to start how many and which are to end. Pure: the caller brings the clock and
+// the dice, starts processes and tells what became of them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "broker/dispatch/crash_records.hpp"
+#include "broker/dispatch/restart_policy.hpp"
+#include "broker/dispatch/worker_table.hpp"
+#include "common/base/counters.hpp"
+#include "common/base/keyed_map.hpp"
+#include "common/io/event_loop.hpp"
+
+namespace mpb {
+
+/// The space and the key of a name: 2 bytes, and the rest.
+struct KeyName {
+  std::uint16_t space = 0;
+  std::string_view key;
+};
+KeyName parse_key_name(std::string_view name);
+
+struct CellRules {
+  bool wanted = false;          // some listener isolates
+  std::size_t spares = 0;       // that wait ready
+  Slot base = 1;                // slots 0 to base-1 are no cells
+  Slot maximum = 1;             // of all workers
+  std::size_t at_once = 4;      // starts under way
+  Duration linger{30'000};      // a spare cell beyond `spares` ends after so long
+  Duration client_wait{8'000};  // no client waits for longer
+};
+
+struct CellPlace {
+  enum class Kind : std::uint8_t {
+    kTo,       // `slot` gets the client
+    kComing,   // `slot` is starting for the key
+    kWait,     // one that is nobody's is starting, or a place for one becomes free
+    kBackoff,  // the key's process keeps crashing
+    kNone,     // all workers that may run do
+  };
+  Kind kind = Kind::kNone;
+  Slot slot = kNoSlot;
+};
+
+enum class CellRole : std::uint8_t { kNone, kSpare, kKey, kClient };
+
+class CellSet {
+ public:
+  explicit CellSet(WorkerTable& workers) : workers_(workers) {}
+  void set_rules(const CellRules& rules) { rules_ = rules; }
+
+  // --- clients; `name`: of a key, by space (2 bytes) and key
+
+  /// For a client of a key without an owner. `again`: it was told to come again.
+  CellPlace place_key(const std::string& name, bool again, TimePoint now);
+  /// For a client that gets a process of its own.
+  CellPlace place_client(const std::string& name, bool again, TimePoint now);
+  /// The cell owns its key from now on.
+  void on_route(Slot slot);
+  /// It does not any more. `idle`: since it has no clients of it.
+  void on_route_gone(Slot slot, bool idle);
+  /// It has acknowledged a client: its successor among the spare ones may start.
+  void on_taken(Slot slot);
+  /// How many clients wait for a cell that is nobody's.
+  void set_waiting(std::size_t count) { waiting_ = count; }
+  /// Cells that are ready and nobody's, those not counted whose client was told to come again.
+  [[nodiscard]] std::size_t unpromised() const;
+  /// A client that waited was told to come again.
+  void promise(TimePoint now);
+
+  // --- processes
+
+  /// The slots in which to start cells now.
+  std::vector<Slot> to_start(TimePoint now);
+  /// Cells that are to end when they have no clients.
+  std::vector<Slot> take_ending() { return std::exchange(ending_now_, {}); }
+  /// Time passes: what nobody asked for lately is given up. Call it now and then.
+  void tick(TimePoint now);
+  void on_start_failed(Slot slot, TimePoint now, std::mt19937_64& random);
+  void on_online(Slot slot, TimePoint now);
+  /// It takes no more clients, by somebody else's word.
+  void on_draining(Slot slot);
+  struct Gone {
+    bool as_told = false;
+    bool was_ready = false;
+    Duration ran{0};
+  };
+  /// Its process has ended; the slot is no cell any more. How long its key backs off, if it does.
+  std::optional<Duration> on_gone(Slot slot, const Gone& gone, TimePoint now,
+                                  std::mt19937_64& random);
+
+  // --- what there is
+
+  [[nodiscard]] CellRole role(Slot slot) const {
+    return slot < cells_.size() ? cells_[slot].role : CellRole::kNone;
+  }
+  /// Of the key or client that it serves; empty: none.
+  [[nodiscard]] std::string_view name(Slot slot) const {
+    return slot < cells_.size() ? std::string_view(cells_[slot].name) : std::string_view();
+  }
+  /// Those that were given a key or client since the last call.
+  std::vector<Slot> take_given() { return std::exchange(given_, {}); }
+  [[nodiscard]] const CrashRecords& crashes() const { return crashes_; }
+  [[nodiscard]] CellCounters counters() const;
+
+ private:
+  struct Cell {
+    CellRole role = CellRole::kNone;
+    bool starting = false;  // its process is, and not ready
+    bool queued = false;    // waits to be started
+    bool ended = false;     // gets no more clients
+    bool idle = false;      // and has none
+    bool routed = false;    // owned its key
+    bool unacked = false;   // was spare, and has not acknowledged its client
+    std::string name;
+    TimePoint since{};  // it became ready, or was asked for last
+    TimePoint given{};  // it got its key
+  };
+
+  Cell& cell(Slot slot);
+  /// A slot for another one.
+  std::optional<Slot> occupy(CellRole role);
+  /// Makes a slot that has no process nobody's.
+  void vacate(Slot slot);
+  std::optional<Slot> take_spare(bool again);
+  void give(Slot slot, CellRole role, const std::string& name, TimePoint now);
+  void end(Slot slot, bool idle);
+  /// Its key may get another cell.
+  void forget_key(Slot slot);
+  void remove_spare(Slot slot);
+  void count_taken(Cell& cell);
+  [[nodiscard]] std::size_t free_slots() const;
+  [[nodiscard]] std::size_t missing_spares() const;
+  void retire_spares(TimePoint now);
+
+  WorkerTable& workers_;
+  CellRules rules_;
+  std::vector<Cell> cells_;           // by slot
+  KeyedMap<std::string, Slot> keys_;  // cells that may get clients of their key
+  std::vector<Slot> ready_;           // spare ones
+  std::vector<Slot> coming_;          // those that will be
+  std::deque<Slot> queue_;            // to be started for their keys
+  std::vector<Slot> ending_now_;
+  std::vector<Slot> given_;
+  std::size_t waiting_ = 0;   // clients
+  std::size_t promised_ = 0;  // spare cells, to clients that were told to come again
+  TimePoint promised_at_{};   // the last time
+  std::size_t starting_ = 0;
+  std::size_t unacked_ = 0;
+  std::size_t idle_ = 0;  // cells that are about to end
+  RestartPolicy starts_;  // of cells that failed before they got a key
+  TimePoint starts_due_{};
+  CrashRecords crashes_;
+  CellCounters counters_;
+};
+
+}  // namespace mpb

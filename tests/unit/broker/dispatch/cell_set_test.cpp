@@ -1,0 +1,259 @@
+#include "broker/dispatch/cell_set.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace mpb {
+namespace {
+
+using Kind = CellPlace::Kind;
+using std::chrono::milliseconds;
+
+constexpr Slot kBase = 2;
+constexpr Slot kMost = 8;
+
+class CellSetTest : public testing::Test {
+ protected:
+  CellSetTest() {
+    workers_.resize(kMost);
+    for (Slot slot = 0; slot < kBase; ++slot) {
+      workers_.begin_incarnation(slot);
+      workers_.set_state(slot, WorkerState::kOnline);
+    }
+    rules_.wanted = true;
+    rules_.base = kBase;
+    rules_.maximum = kMost;
+    rules_.linger = Duration{5'000};
+    cells_.set_rules(rules_);
+  }
+
+  void spares(std::size_t count) {
+    rules_.spares = count;
+    cells_.set_rules(rules_);
+  }
+  CellPlace key(const std::string& name, bool again = false) {
+    return cells_.place_key("\1\0" + name, again, now_);
+  }
+  CellPlace client(bool again = false) { return cells_.place_client("\1\0", again, now_); }
+  /// Starts what is to start; returns the slots.
+  std::vector<Slot> start() {
+    const std::vector<Slot> slots = cells_.to_start(now_);
+    for (const Slot slot : slots) workers_.begin_incarnation(slot);
+    return slots;
+  }
+  void online(Slot slot) {
+    workers_.set_state(slot, WorkerState::kOnline);
+    cells_.on_online(slot, now_);
+  }
+  std::vector<Slot> start_to_the_end() {
+    const std::vector<Slot> slots = start();
+    for (const Slot slot : slots) online(slot);
+    return slots;
+  }
+  std::optional<Duration> gone(Slot slot, bool as_told, bool was_ready = true) {
+    workers_.set_state(slot, WorkerState::kStopped);
+    return cells_.on_gone(slot, {as_told, was_ready, Duration{0}}, now_, random_);
+  }
+  void pass(Duration time) {
+    now_ += time;
+    cells_.tick(now_);
+  }
+
+  WorkerTable workers_{0, 16};
+  CellRules rules_;
+  CellSet cells_{workers_};
+  TimePoint now_{std::chrono::hours(1)};
+  std::mt19937_64 random_{1};
+};
+
+TEST_F(CellSetTest, AKeysFirstClientStartsItsCellAndTheOthersWaitForIt) {
+  const CellPlace first = key("a");
+  EXPECT_EQ(first.kind, Kind::kComing);
+  EXPECT_EQ(first.slot, kMost - 1) << "from above: extra workers come from below";
+  EXPECT_EQ(key("a").slot, first.slot);
+  EXPECT_NE(key("b").slot, first.slot);
+  EXPECT_EQ(start(), (std::vector<Slot>{kMost - 1, kMost - 2}));
+  EXPECT_EQ(key("a").kind, Kind::kComing);
+  online(first.slot);
+  EXPECT_EQ(key("a").kind, Kind::kTo);
+  EXPECT_EQ(key("a").slot, first.slot);
+  EXPECT_EQ(cells_.role(first.slot), CellRole::kKey);
+  EXPECT_EQ(parse_key_name(cells_.name(first.slot)).key, "a");
+}
+
+TEST_F(CellSetTest, ASpareOneIsTakenAtOnceAndReplacedOnceItHasItsClient) {
+  spares(1);
+  const Slot spare = start_to_the_end().at(0);
+  EXPECT_EQ(cells_.role(spare), CellRole::kSpare);
+  EXPECT_TRUE(start().empty());
+  const CellPlace place = key("a");
+  EXPECT_EQ(place.kind, Kind::kTo);
+  EXPECT_EQ(place.slot, spare);
+  EXPECT_TRUE(start().empty()) << "before the Ack";
+  cells_.on_taken(spare);
+  EXPECT_EQ(start().size(), 1U);
+  EXPECT_EQ(cells_.counters().from_spare, 1U);
+}
+
+TEST_F(CellSetTest, NotMoreStartAtOnceThanTheRulesSay) {
+  rules_.at_once = 2;
+  cells_.set_rules(rules_);
+  for (const char* name : {"a", "b", "c", "d"}) EXPECT_EQ(key(name).kind, Kind::kComing);
+  const auto first = start();
+  EXPECT_EQ(first.size(), 2U);
+  EXPECT_TRUE(start().empty());
+  online(first[0]);
+  EXPECT_EQ(start().size(), 1U);
+  gone(first[1], false, false);
+  EXPECT_EQ(start().size(), 1U);
+}
+
+TEST_F(CellSetTest, NobodyGetsOneBeyondTheMaximum) {
+  for (int i = 0; i < kMost - kBase; ++i) EXPECT_EQ(key(std::to_string(i)).kind, Kind::kComing);
+  EXPECT_EQ(key("more").kind, Kind::kNone);
+  EXPECT_EQ(client().kind, Kind::kNone);
+  EXPECT_EQ(cells_.counters().overflowed, 2U);
+  for (int i = 0; i < kMost - kBase; ++i) start_to_the_end();
+  cells_.on_route(key("0").slot);
+  cells_.on_route_gone(key("0").slot, true);
+  EXPECT_EQ(key("more").kind, Kind::kWait) << "one is about to end";
+}
+
+TEST_F(CellSetTest, ACellWhoseKeyIsIdleEndsAndServesNoOther) {
+  const Slot slot = key("a").slot;
+  start_to_the_end();
+  ASSERT_EQ(key("a").kind, Kind::kTo);
+  cells_.on_route(slot);
+  EXPECT_TRUE(cells_.take_ending().empty());
+  cells_.on_route_gone(slot, true);
+  EXPECT_EQ(cells_.take_ending(), std::vector<Slot>{slot});
+  EXPECT_NE(key("a").slot, slot) << "its next clients get another one";
+  EXPECT_FALSE(gone(slot, true));
+  EXPECT_FALSE(workers_.is_cell(slot));
+  EXPECT_EQ(cells_.counters().crashed, 0U);
+}
+
+TEST_F(CellSetTest, ACellThatNobodyComesToEnds) {
+  const Slot slot = key("a").slot;
+  start_to_the_end();
+  pass(milliseconds(1'900));
+  EXPECT_TRUE(cells_.take_ending().empty());
+  pass(milliseconds(200));
+  EXPECT_EQ(cells_.take_ending(), std::vector<Slot>{slot});
+}
+
+TEST_F(CellSetTest, OneThatWaitsForItsStartInVainIsGivenUp) {
+  rules_.at_once = 0;
+  rules_.client_wait = Duration{8'000};
+  cells_.set_rules(rules_);
+  const Slot slot = key("a").slot;
+  pass(milliseconds(8'500));
+  EXPECT_TRUE(workers_.is_cell(slot));
+  pass(milliseconds(1'000));
+  EXPECT_FALSE(workers_.is_cell(slot));
+  EXPECT_EQ(workers_.at(slot).state, WorkerState::kStopped);
+}
+
+TEST_F(CellSetTest, AKeyThatKeepsCrashingBacksOffAlone) {
+  const auto crash = [this](const std::string& name) {
+    const Slot slot = key(name).slot;
+    start_to_the_end();
+    EXPECT_EQ(key(name).kind, Kind::kTo);
+    return gone(slot, false);
+  };
+  EXPECT_EQ(crash("bad"), Duration{0}) << "a first crash costs nothing";
+  EXPECT_GE(crash("bad").value(), Duration{100});
+  EXPECT_EQ(key("bad").kind, Kind::kBackoff);
+  EXPECT_EQ(cells_.counters().refused, 1U);
+  EXPECT_EQ(key("good").kind, Kind::kComing);
+  pass(milliseconds(1'000));
+  EXPECT_GE(crash("bad").value(), Duration{200});
+  EXPECT_EQ(cells_.crashes().size(), 1U);
+  pass(milliseconds(20'000));
+  EXPECT_EQ(cells_.crashes().size(), 0U) << "forgotten once it has settled";
+  EXPECT_EQ(crash("bad"), Duration{0});
+}
+
+TEST_F(CellSetTest, SparesThatFailPutOffOtherStarts) {
+  spares(1);
+  const Slot spare = start().at(0);
+  gone(spare, false, false);
+  EXPECT_TRUE(start().empty());
+  pass(milliseconds(200));
+  EXPECT_EQ(start().size(), 1U);
+}
+
+TEST_F(CellSetTest, AFailedStartIsTriedAgainForItsKey) {
+  const Slot slot = key("a").slot;
+  EXPECT_EQ(start(), std::vector<Slot>{slot});
+  cells_.on_start_failed(slot, now_, random_);
+  EXPECT_TRUE(start().empty());
+  EXPECT_EQ(key("a").kind, Kind::kComing);
+  pass(milliseconds(200));
+  EXPECT_EQ(start(), std::vector<Slot>{slot});
+}
+
+TEST_F(CellSetTest, ClientsWhoWaitGetWhatWasStartedForThem) {
+  EXPECT_EQ(client().kind, Kind::kWait);
+  cells_.set_waiting(1);
+  const Slot slot = start_to_the_end().at(0);
+  EXPECT_EQ(cells_.unpromised(), 1U);
+  cells_.promise(now_);
+  cells_.set_waiting(0);
+  EXPECT_EQ(client().kind, Kind::kWait) << "it is promised to another";
+  const CellPlace place = client(true);
+  EXPECT_EQ(place.kind, Kind::kTo);
+  EXPECT_EQ(place.slot, slot);
+  EXPECT_EQ(cells_.role(slot), CellRole::kClient);
+  EXPECT_FALSE(gone(slot, false)) << "no key: nobody backs off";
+  EXPECT_EQ(cells_.counters().crashed, 1U);
+}
+
+TEST_F(CellSetTest, APromiseThatNobodyTakesUpIsForgotten) {
+  spares(1);
+  start_to_the_end();
+  cells_.promise(now_);
+  EXPECT_EQ(cells_.unpromised(), 0U);
+  pass(milliseconds(600));
+  EXPECT_EQ(cells_.unpromised(), 1U);
+}
+
+TEST_F(CellSetTest, SparesBeyondTheRulesEndAfterAWhile) {
+  spares(3);
+  EXPECT_EQ(start_to_the_end().size(), 3U);
+  spares(1);
+  pass(milliseconds(100));
+  EXPECT_TRUE(cells_.take_ending().empty());
+  pass(rules_.linger);
+  EXPECT_EQ(cells_.take_ending().size(), 2U);
+  rules_.wanted = false;
+  cells_.set_rules(rules_);
+  pass(milliseconds(100));
+  EXPECT_EQ(cells_.take_ending().size(), 1U) << "nobody isolates";
+}
+
+TEST_F(CellSetTest, AKeyWhoseCellDrainsGetsAnotherOne) {
+  const Slot slot = key("a").slot;
+  start_to_the_end();
+  workers_.set_state(slot, WorkerState::kDraining);
+  cells_.on_draining(slot);
+  const CellPlace place = key("a");
+  EXPECT_EQ(place.kind, Kind::kComing);
+  EXPECT_NE(place.slot, slot);
+  gone(slot, false);
+  EXPECT_EQ(key("a").slot, place.slot);
+}
+
+TEST_F(CellSetTest, WhoGotWhatIsToldOnce) {
+  const Slot slot = key("a").slot;
+  EXPECT_EQ(cells_.take_given(), std::vector<Slot>{slot});
+  key("a");
+  EXPECT_TRUE(cells_.take_given().empty());
+}
+
+}  // namespace
+}  // namespace mpb
