@@ -64,6 +64,7 @@ class Broker final : private SupervisorOwner {
   std::vector<std::string> vhost_texts() override { return vhosts_.texts(); }
   std::vector<ToldListener> listeners_for(Slot slot) override;
   UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }
+  bool is_newborn(pid_t pid) override { return kinship_.is_newborn(pid); }
   void on_worker_online(Slot slot) override;
   void on_worker_drains(Slot slot) override;
   void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }

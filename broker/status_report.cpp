@@ -85,6 +85,7 @@ object StatusReport::build() const {
   }
   report["workers"] = std::move(workers);
   report["cells"] = cells();
+  report["zygote"] = zygote();
   report["broker"] = dispatch();
   report["totals"] = totals();
   return report;
@@ -201,6 +202,11 @@ object StatusReport::cells() const {
   return report;
 }
 
+object StatusReport::zygote() const {
+  const Zygote& zygote = broker_.supervisor_.zygote();
+  return {{"state", to_string(zygote.state())}, {"pid", zygote.pid()}};
+}
+
 object StatusReport::dispatch() const {
   const ProcessUsage usage = read_process_usage(::getpid());
   object report;
@@ -210,6 +216,7 @@ object StatusReport::dispatch() const {
                              .keys = broker_.router_.key_count(),
                              .waiting = broker_.dispatcher_.waiting(),
                              .in_flight = broker_.dispatcher_.in_flight(),
+                             .forked = broker_.supervisor_.zygote().forked(),
                              .turned_away = broker_.turn_away_.count(),
                              .descriptors_closing = descriptors_closing(),
                              .log_dropped = lost_log_lines()});

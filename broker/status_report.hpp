@@ -28,6 +28,7 @@ class StatusReport {
   [[nodiscard]] std::string_view role(Slot slot) const;
   /// What there is of cells, and the keys that back off.
   [[nodiscard]] boost::json::object cells() const;
+  [[nodiscard]] boost::json::object zygote() const;
   [[nodiscard]] boost::json::object dispatch() const;
   [[nodiscard]] boost::json::object totals() const;
 

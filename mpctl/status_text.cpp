@@ -113,6 +113,15 @@ std::string dispatch_text(const json::object& status) {
   return text;
 }
 
+/// Empty: there is none, and is to be none.
+std::string zygote_text(const json::object& status) {
+  const json::object& zygote = member_object(status, "zygote");
+  const std::string state = text(zygote, "state");
+  if (zygote.empty() || state == "off") return {};
+  return fmt::format("zygote:   {}, pid {}, {} workers forked\n", state, pid(zygote),
+                     number(member_object(status, "broker"), "forked"));
+}
+
 }  // namespace
 
 std::string short_time(std::uint64_t milliseconds) {
@@ -170,10 +179,10 @@ std::string summary_text(const json::object& status) {
 }
 
 std::string status_text(const json::object& status) {
-  return fmt::format("{}\n{}\n{}\n{}", summary_text(status),
+  return fmt::format("{}\n{}\n{}\n{}{}", summary_text(status),
                      table_text(listener_columns(), member_array(status, "listeners")),
                      table_text(worker_columns(), member_array(status, "workers")),
-                     dispatch_text(status));
+                     dispatch_text(status), zygote_text(status));
 }
 
 }  // namespace mpb::ctl

@@ -31,6 +31,7 @@
 #include "worker/registry_lookup.hpp"
 #include "worker/sandbox/confine.hpp"
 #include "worker/worker.hpp"
+#include "worker/zygote.hpp"
 
 namespace mpb {
 namespace {
@@ -203,6 +204,7 @@ int confirm(const Registry& registry, const ParsedOptions& options) {
 
 int worker_main(int argc, char** argv, const Registry& registry) {
   begin_service();
+  if (is_zygote_wanted() && has_broker()) be_zygote(has_sandbox());  // returns in each worker
   if (has_broker()) {
     keep_title_space(argc, argv);
     // Before a thread is started, which would be left out, and the first line may start one.

@@ -138,6 +138,12 @@ def cpu_ns(pid):
         return 0 if fields is None else (int(fields[11]) + int(fields[12])) * TICK_NS
 
 
+def reaped_cpu_ns(pid):
+    """CPU time of the children that a process has waited for, and of theirs: in clock ticks."""
+    fields = _stat_fields(pid)
+    return 0 if fields is None else (int(fields[13]) + int(fields[14])) * TICK_NS
+
+
 def rss_kib(pid):
     """Exact resident set. /proc/PID/statm is off by the counters that CPUs have not yet merged."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:

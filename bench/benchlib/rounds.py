@@ -6,7 +6,8 @@ from . import servers
 
 # Ratios that are printed: which variant, over which floor.
 PAIRS = (("c", "a"), ("d", "b"), ("e", "b"), ("b", "a"), ("e", "h"), ("h", "a"),
-         ("y", "a"), ("x", "c"), ("x", "y"), ("i", "j"), ("k", "j"), ("c", "C"), ("d", "D"), ("e", "E"), ("x", "X"))
+         ("y", "a"), ("x", "c"), ("x", "y"), ("i", "j"), ("k", "j"), ("g", "f"), ("f", "a"),
+         ("c", "C"), ("d", "D"), ("e", "E"), ("x", "X"))
 
 
 def measure(server, load):

@@ -24,6 +24,7 @@ class Variant:
     workers: int = 2
     bin_dir: str = ""  # where its program is, if not where all are
     worker: str = ""  # mpbroker's worker program, if not mpworker
+    process_per_client: bool = False  # its processes come and go with the clients
 
 
 VARIANTS = {variant.key: variant for variant in (
@@ -34,6 +35,9 @@ VARIANTS = {variant.key: variant for variant in (
     Variant("d", "mpbroker, every client handed over", "mpbroker",
             ("--acceptors", "1", "--route", "*=1"), (1, 1)),
     Variant("e", "mpbroker, half handed over", "mpbroker", ("--policy", "hash"), (0.2, 0.8)),
+    Variant("f", "a fork for each client", "floor_fork", (), (0, 0), process_per_client=True),
+    Variant("g", "mpbroker, a process for each client", "mpbroker",
+            ("--isolate", "client", "--max-workers", "1000"), (0.9, 1), process_per_client=True),
     Variant("h", "relay floor, half handed over", "floor_relay",
             ("--acceptors", "2", "--handover", "half"), (0.2, 0.8)),
     Variant("x", "as c, the service an Asio coroutine", "mpbroker",
@@ -70,11 +74,18 @@ class Server:
         return [self.hub] + self.workers
 
     def cpu(self):
-        return {pid: processes.cpu_ns(pid) for pid in self.pids()}
+        if not self.variant.process_per_client:
+            return {pid: processes.cpu_ns(pid) for pid in self.pids()}
+        others = processes.descendants(self.hub)
+        spent = sum(processes.cpu_ns(pid) for pid in others)
+        spent += sum(processes.reaped_cpu_ns(pid) for pid in self.pids())
+        return {self.hub: processes.cpu_ns(self.hub), "others": spent}
 
     def check(self):
         """A worker that ended took clients with it: the figures would be of something else."""
         self.program.check_alive()
+        if self.variant.process_per_client:
+            return
         now = processes.descendants(self.hub)
         if now != self.workers:
             raise self.program.explain(f"its processes changed from {self.workers} to {now}")

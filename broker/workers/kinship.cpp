@@ -11,6 +11,7 @@
 #include "common/base/unique_fd.hpp"
 #include "common/process/child.hpp"
 #include "common/process/descent.hpp"
+#include "common/process/newborns.hpp"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -47,7 +48,11 @@ bool Kinship::is_kin(pid_t child) const {
 }
 
 bool Kinship::is_orphan(pid_t child) const {
-  return !Child::is_one(child) && is_kin(child);
+  return !Child::is_one(child) && is_kin(child) && !may_be_newborn(child);
+}
+
+bool Kinship::is_newborn(pid_t child) const {
+  return Child::is_unclaimed(child) && is_kin(child);
 }
 
 Kin Kinship::of(pid_t pid, pid_t* worker) const {

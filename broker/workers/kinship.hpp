@@ -22,6 +22,8 @@ class Kinship {
 
   /// Whether a child of this process is what a worker has left behind.
   [[nodiscard]] bool is_orphan(pid_t child) const;
+  /// Whether it may be a worker that a zygote has forked.
+  [[nodiscard]] bool is_newborn(pid_t child) const;
 
   /// Of a process that is there now. `worker`: told its ancestor, or itself, that is a child of
   /// this process.

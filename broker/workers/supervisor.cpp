@@ -27,7 +27,9 @@ Supervisor::Supervisor(EventLoop& loop, const Settings& settings, WorkerTable& w
       cells_(cells),
       events_(events),
       owner_(owner),
-      on_message_(std::move(on_message)) {
+      on_message_(std::move(on_message)),
+      starter_(loop, *this, on_message_, events,
+               [this](pid_t pid) { return owner_.is_newborn(pid); }) {
   loop_.after(settings_.ping_interval, [this] { tick(); });
   keep_house();
 }
@@ -52,6 +54,19 @@ void Supervisor::apply_rules() {
     }
     if (wanted(slot) && worker.state == WorkerState::kStopped) start(slot);
   }
+  zygote_due_ = true;
+  look_after_zygote();
+}
+
+/// Base workers come first: they begin before it could fork them.
+void Supervisor::look_after_zygote() {
+  if (!zygote_due_) return;
+  const ScalerRules& rules = scaler_.rules();
+  for (Slot slot = 0; slot < rules.base; ++slot) {
+    if (!workers_.online(slot)) return;
+  }
+  zygote_due_ = false;
+  starter_.use_zygote(settings_, rules.maximum > rules.base, accounts_);
 }
 
 void Supervisor::grow(std::size_t count) {
@@ -106,13 +121,14 @@ void Supervisor::start(Slot slot) {
   record.told_to_drain = false;
   record.ends_when_empty = false;
   if (!accounts_.cover(slot)) return fail_start(slot, "user has no account for this slot");
-  ChildOptions program = program_;
-  program.run_as = accounts_.of(slot);
-  const UniqueFd group = owner_.enter_group(slot);
-  program.cgroup = group.get();
-  auto spawned = WorkerProcess::spawn(loop_, slot, program, *this, on_message_);
-  if (!spawned) return fail_start(slot, spawned.error().text);
-  record.process = std::move(*spawned);
+  starter_.start(slot, accounts_.of(slot), owner_.enter_group(slot),
+                 [this, slot](auto started) { on_started(slot, std::move(started)); });
+}
+
+void Supervisor::on_started(Slot slot, Result<std::unique_ptr<WorkerProcess>> started) {
+  if (!started) return fail_start(slot, started.error().text);
+  Record& record = records_[slot];
+  record.process = std::move(*started);
   tell(LogLevel::kInfo, "fork", slot, {{"pid", record.process->pid()}});
   record.process->introduce(owner_.worker_settings(slot), owner_.handoff_window(),
                             owner_.vhost_texts(), owner_.listeners_for(slot));
@@ -149,6 +165,7 @@ void Supervisor::on_ready(Slot slot) {
     drain(slot, Duration{0});
     return;
   }
+  look_after_zygote();
   owner_.on_worker_online(slot);
 }
 
@@ -266,6 +283,7 @@ void Supervisor::note_draining(Slot slot) {
 
 void Supervisor::shut_down(Duration deadline) {
   shutting_down_ = true;
+  starter_.stop();
   bool any = false;
   for (Slot slot = 0; slot < records_.size(); ++slot) {
     WorkerProcess* worker = process(slot);

@@ -14,6 +14,7 @@
 #include "broker/dispatch/scaler.hpp"
 #include "broker/operator/event_log.hpp"
 #include "broker/workers/worker_process.hpp"
+#include "broker/workers/worker_starter.hpp"
 #include "common/config/settings.hpp"
 #include "common/process/worker_accounts.hpp"
 
@@ -28,6 +29,8 @@ class SupervisorOwner {
   virtual std::vector<ToldListener> listeners_for(Slot slot) = 0;
   /// See WorkerCgroups::enter.
   virtual UniqueFd enter_group(Slot slot) = 0;
+  /// See Kinship::is_newborn.
+  virtual bool is_newborn(pid_t pid) = 0;
   virtual void on_worker_online(Slot slot) = 0;
   /// It takes no more clients from now on.
   virtual void on_worker_drains(Slot slot) = 0;
@@ -51,7 +54,7 @@ class Supervisor final : private WorkerProcessOwner {
              WorkerProcess::OnMessage on_message);
 
   /// How workers that are started from now on are run.
-  void set_program(ChildOptions program) { program_ = std::move(program); }
+  void set_program(ChildOptions program) { starter_.set_program(std::move(program)); }
   void set_accounts(WorkerAccounts accounts) { accounts_ = std::move(accounts); }
   /// Brings the slots in line with the scaler's rules: base workers run, the table has room for
   /// the maximum. Also after the rules were changed; those that failed get another try at once.
@@ -100,6 +103,7 @@ class Supervisor final : private WorkerProcessOwner {
   [[nodiscard]] std::uint32_t restarts(Slot slot) const { return records_[slot].restarts; }
   [[nodiscard]] const std::string& last_exit(Slot slot) const { return records_[slot].last_exit; }
   [[nodiscard]] Duration uptime(Slot slot) const;
+  [[nodiscard]] const Zygote& zygote() const { return starter_.zygote(); }
 
  private:
   struct Record {
@@ -127,8 +131,11 @@ class Supervisor final : private WorkerProcessOwner {
   void on_exited(Slot slot, ExitStatus status) override;
 
   void start(Slot slot);
+  /// Its process is there, or could not be had.
+  void on_started(Slot slot, Result<std::unique_ptr<WorkerProcess>> started);
   /// Kills it if that does not come within the start limit.
   void await_ready(Slot slot);
+  void look_after_zygote();
   void fail_start(Slot slot, const std::string& why);
   void cell_gone(Slot slot, const WorkerExit& exit, bool as_told);
   /// An event about a worker; of a cell with its key.
@@ -156,12 +163,13 @@ class Supervisor final : private WorkerProcessOwner {
   EventLog& events_;
   SupervisorOwner& owner_;
   const WorkerProcess::OnMessage on_message_;
-  ChildOptions program_;
+  WorkerStarter starter_;
   WorkerAccounts accounts_;
   std::vector<Record> records_;
   std::mt19937_64 random_{std::random_device{}()};
   Refresh refresh_;
   TimePoint next_growth_{};
+  bool zygote_due_ = false;  // as soon as all base workers are online
   bool shutting_down_ = false;
 };
 

@@ -36,10 +36,7 @@ WorkerProcess::WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, Worker
       on_message_(on_message),
       channel_(loop, std::move(socket), *this, kMaxQueued) {}
 
-Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slot slot,
-                                                            const ChildOptions& options,
-                                                            WorkerProcessOwner& owner,
-                                                            const OnMessage& on_message) {
+Result<ChannelEnds> WorkerProcess::make_ends() {
   if (!has_descriptors_for(kDescriptorsToStart + kDescriptorsForControl)) {
     const std::uint64_t limit = descriptor_limit();
     return limit_error(fmt::format(
@@ -49,16 +46,22 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::spawn(EventLoop& loop, Slo
   }
   auto pair = make_channel_pair();
   if (!pair) return pair.error();
-  std::unique_ptr<WorkerProcess> worker(
-      new WorkerProcess(loop, slot, std::move(pair->first), owner, on_message));
-  if (const Status opened = worker->channel_.open(); !opened) return opened.error();
   struct stat theirs {};
-  if (::fstat(pair->second.get(), &theirs) == 0) worker->channel_inode_ = theirs.st_ino;
-  ChildOptions own = options;
-  own.environment.push_back("MPBROKER_SLOT=" + std::to_string(slot));
-  auto child = Child::spawn(loop, own, pair->second, [raw = worker.get()](ExitStatus status) {
-    raw->on_child_exit(status);
-  });
+  const bool known = ::fstat(pair->second.get(), &theirs) == 0;
+  return ChannelEnds{std::move(pair->first), std::move(pair->second), known ? theirs.st_ino : 0};
+}
+
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::begin(EventLoop& loop, Slot slot,
+                                                            ChannelEnds ends,
+                                                            WorkerProcessOwner& owner,
+                                                            const OnMessage& on_message,
+                                                            const MakeChild& make_child) {
+  std::unique_ptr<WorkerProcess> worker(
+      new WorkerProcess(loop, slot, std::move(ends.own), owner, on_message));
+  if (const Status opened = worker->channel_.open(); !opened) return opened.error();
+  worker->channel_inode_ = ends.inode;
+  auto child = make_child(
+      [raw = worker.get()](ExitStatus status) { raw->on_child_exit(std::move(status)); });
   if (!child) return child.error();
   worker->child_ = std::move(*child);
   return worker;

@@ -44,6 +44,13 @@ struct ToldListener {
   int socket = -1;  // -1: this worker does not accept
 };
 
+/// Of a channel that no process has yet.
+struct ChannelEnds {
+  UniqueFd own;
+  UniqueFd theirs;
+  ino_t inode = 0;  // of theirs
+};
+
 class WorkerProcess final : private ChannelHandler {
  public:
   /// Takes a message of an online or draining worker, other than Ready and Pong. Returns why the
@@ -51,10 +58,16 @@ class WorkerProcess final : private ChannelHandler {
   using OnMessage =
       std::function<std::string_view(Slot, const channel::Message&, ForeignDescriptor)>;
 
-  static Result<std::unique_ptr<WorkerProcess>> spawn(EventLoop& loop, Slot slot,
-                                                      const ChildOptions& options,
+  /// Makes the child, which has the other end of the channel; it calls what it is given when that
+  /// has ended.
+  using MakeChild = std::function<Result<std::unique_ptr<Child>>(std::function<void(ExitStatus)>)>;
+
+  /// An error: there are not enough descriptors for another worker.
+  static Result<ChannelEnds> make_ends();
+  static Result<std::unique_ptr<WorkerProcess>> begin(EventLoop& loop, Slot slot, ChannelEnds ends,
                                                       WorkerProcessOwner& owner,
-                                                      const OnMessage& on_message);
+                                                      const OnMessage& on_message,
+                                                      const MakeChild& make_child);
 
   /// Configure, Vhosts if there are any, all listeners, Start: what a new worker needs to say
   /// Ready.

@@ -57,6 +57,7 @@ namespace mpb {
   X(keys, kNow, "keys", "", "Keys with an owner.") \
   X(waiting, kNow, "waiting", "", "Clients that wait for room, a starting worker or credit.") \
   X(in_flight, kNow, "in_flight", "", "Clients sent somewhere and not acknowledged yet.") \
+  X(forked, kCount, "forked", "", "Workers that a zygote has forked.") \
   X(turned_away, kCount, "turned_away", "", "Clients closed unheard while no worker accepted.") \
   X(descriptors_closing, kNow, "descriptors_closing", "", "Descriptors from workers that are being closed.") \
   X(log_dropped, kCount, "log_dropped", "", "Lines of the log that nobody took.")

@@ -30,6 +30,8 @@ constexpr std::array<Choice<ClientPrefix>, 3> kClientPrefixes{
      {"srs-real-ip", ClientPrefix::kSrsRealIp}}};
 constexpr std::array<Choice<Sandbox>, 2> kSandboxes{
     {{"strict", Sandbox::kStrict}, {"no", Sandbox::kNo}}};
+constexpr std::array<Choice<Spawn>, 3> kSpawns{
+    {{"auto", Spawn::kAuto}, {"zygote", Spawn::kZygote}, {"exec", Spawn::kExec}}};
 constexpr std::array<Choice<LogLevel>, 5> kLogLevels{{{"debug", LogLevel::kDebug},
                                                       {"info", LogLevel::kInfo},
                                                       {"warning", LogLevel::kWarning},
@@ -249,6 +251,13 @@ constexpr OptionSpec kTable[] = {
      "give is told of once, at the start. no is for worker programs that strict is too strict for "
      "(those that call sudo, or trace others), and for core dumps where the kernel has no "
      "Landlock."},
+    {{"spawn", kWorkers, "MODE", "auto", "",
+      "how workers start. zygote: forked, which is cheap, by a process of the worker program that "
+      "serves nobody; exec: each by itself; auto: zygote where max-workers is above workers"},
+     to<Word<kSpawns>, &S::spawn>,
+     "Where it cannot be had, workers are started by exec: with a user for each slot, by worker "
+     "programs that do not know it (auto tries them once), and while the zygote is not there. "
+     "Workers that are forked have the same addresses in memory (docs/security.md)."},
     {{"max-keys", kWorkers, "N", "4000000", "", "keys with an owner at once"},
      to<Whole<1, kMaxKeys>, &S::max_keys>,
      "1 to 100000000."},

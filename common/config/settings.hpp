@@ -55,6 +55,13 @@ struct Pin {
 /// What a worker gives up once it is ready: see docs/security.md.
 enum class Sandbox : std::uint8_t { kStrict, kNo };
 
+/// How worker processes come to be.
+enum class Spawn : std::uint8_t {
+  kAuto,    // as kZygote, where there may be extra workers and the worker program can
+  kZygote,  // forked by a zygote; by exec while there is none
+  kExec,    // each by exec
+};
+
 /// What may come before a client's own first byte, to tell its address.
 enum class ClientPrefix : std::uint8_t {
   kNone,
@@ -109,6 +116,7 @@ struct Settings : WorkerSettings {
   std::uint32_t max_keys = 4'000'000;           // bound of the routing table
 
   Sandbox sandbox = Sandbox::kStrict;
+  Spawn spawn = Spawn::kAuto;
 
   // operation
   std::string control_socket;  // path of the control socket; empty: none

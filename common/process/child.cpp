@@ -186,6 +186,21 @@ Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions&
     become_child(options.program.c_str(), argv.data(), environment.data(), channel.get(),
                  null.get(), options, *failure);
   }
+  auto child = watch(loop, pid, std::move(on_exit));
+  if (!child) return child.error();
+  (*child)->options_ = options;
+  (*child)->failure_ = std::move(failure);
+  return child;
+}
+
+Result<std::unique_ptr<Child>> Child::adopt(EventLoop& loop, pid_t pid,
+                                            std::function<void(ExitStatus)> on_exit) {
+  if (!is_unclaimed(pid)) return protocol_error(fmt::format("{} is no child that forked", pid));
+  return watch(loop, pid, std::move(on_exit));
+}
+
+Result<std::unique_ptr<Child>> Child::watch(EventLoop& loop, pid_t pid,
+                                            std::function<void(ExitStatus)> on_exit) {
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
     const Error error = system_error("pidfd_open");
@@ -199,8 +214,6 @@ Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions&
   auto watch = loop.add(child->pidfd_.get(), EPOLLIN, *child);
   if (!watch) return watch.error();
   child->watch_ = *watch;
-  child->options_ = options;
-  child->failure_ = std::move(failure);
   return child;
 }
 
@@ -214,6 +227,12 @@ Child::~Child() {
 
 bool Child::is_one(pid_t pid) {
   return living().contains(pid);
+}
+
+bool Child::is_unclaimed(pid_t pid) {
+  siginfo_t info{};
+  return pid > 0 && !is_one(pid) &&
+         ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 void Child::signal(int number) {
@@ -237,7 +256,7 @@ void Child::on_events(std::uint32_t) {
   } else {
     status.signal = info.si_status;
   }
-  status.not_begun = describe(*failure_, options_);
+  if (failure_) status.not_begun = describe(*failure_, options_);
   const auto on_exit = std::move(on_exit_);
   on_exit(status);
 }

@@ -1,4 +1,4 @@
-// Starting a child process and seeing it end.
+// A child process: started here, or forked for this process by another, and how it ended.
 #pragma once
 
 #include <sys/types.h>
@@ -30,6 +30,7 @@ struct ExitStatus {
 struct Credentials {
   uid_t user = 0;
   gid_t group = 0;
+  friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 /// Looks names or numbers up (getpwnam(3), getgrnam(3)). `group` empty: the user's own.
 Result<Credentials> find_credentials(const std::string& user, const std::string& group);
@@ -50,6 +51,7 @@ struct ChildOptions {
   int cgroup = -1;              // open for writing on cgroup.procs: it begins in that group
   std::shared_ptr<Confinement> confinement;  // null: it keeps what its user may do
   bool holds_requests = false;  // it calls prepare_signals: none is lost before it does
+  friend bool operator==(const ChildOptions&, const ChildOptions&) = default;
 };
 
 /// A child process; killed and reaped when destroyed.
@@ -61,6 +63,10 @@ class Child final : private EventHandler {
   static Result<std::unique_ptr<Child>> spawn(EventLoop& loop, const ChildOptions& options,
                                               const UniqueFd& channel,
                                               std::function<void(ExitStatus)> on_exit);
+  /// A child that another process has forked for this one (CLONE_PARENT, see clone(2)). An
+  /// error: `pid` is not unclaimed.
+  static Result<std::unique_ptr<Child>> adopt(EventLoop& loop, pid_t pid,
+                                              std::function<void(ExitStatus)> on_exit);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();
@@ -68,6 +74,8 @@ class Child final : private EventHandler {
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Whether `pid` is that of a Child which has not been waited for.
   static bool is_one(pid_t pid);
+  /// Whether `pid` is a child of this process that has no Child, and was not waited for.
+  static bool is_unclaimed(pid_t pid);
   /// pidfd_send_signal(2): cannot hit another process. Ignored once the child has ended.
   void signal(int number);
 
@@ -88,6 +96,9 @@ class Child final : private EventHandler {
                                         const ChildOptions& options, StartFailure& failure);
   static std::string describe(const StartFailure& failure, const ChildOptions& options);
 
+  /// Of a child that was not waited for, and so has its number still.
+  static Result<std::unique_ptr<Child>> watch(EventLoop& loop, pid_t pid,
+                                              std::function<void(ExitStatus)> on_exit);
   Child(EventLoop& loop, pid_t pid, UniqueFd pidfd, std::function<void(ExitStatus)> on_exit)
       : loop_(loop), pid_(pid), pidfd_(std::move(pidfd)), on_exit_(std::move(on_exit)) {}
   void on_events(std::uint32_t events) override;
@@ -97,7 +108,7 @@ class Child final : private EventHandler {
   UniqueFd pidfd_;
   std::function<void(ExitStatus)> on_exit_;
   ChildOptions options_;
-  SharedFailure failure_;
+  SharedFailure failure_;  // null: somebody else has started it
   Watch watch_;
 };
 

@@ -118,7 +118,7 @@ bool install_filter(const std::vector<sock_filter>& filter) {
   return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kFlags, &program) == 0;
 }
 
-Result<std::shared_ptr<Confinement>> Confinement::make() {
+Result<std::shared_ptr<Confinement>> Confinement::make(SignalRule without_landlock) {
   std::shared_ptr<Confinement> made(new Confinement);
   if (kSanitized) return made;
   if (landlock::version() > 0) {
@@ -130,18 +130,28 @@ Result<std::shared_ptr<Confinement>> Confinement::make() {
   if (can_filter_calls()) {
     const bool scoped = landlock::version() >= landlock::kScopesSignals;
     CallRules rules;
-    forbid_reaching_out(rules, kOwnPid, scoped ? SignalRule::kLeftToLandlock : SignalRule::kItself);
+    forbid_reaching_out(rules, kOwnPid, scoped ? SignalRule::kLeftToOthers : without_landlock);
     made->filter_ = rules.compile(let_pass());
   }
   return made;
 }
 
-Result<std::shared_ptr<Confinement>> Confinement::get() {
-  static std::shared_ptr<Confinement> only;
+Result<std::shared_ptr<Confinement>> Confinement::make_once(std::shared_ptr<Confinement>& only,
+                                                            SignalRule without_landlock) {
   if (only) return only;
-  auto made = make();
+  auto made = make(without_landlock);
   if (made) only = *made;
   return made;
+}
+
+Result<std::shared_ptr<Confinement>> Confinement::get() {
+  static std::shared_ptr<Confinement> only;
+  return make_once(only, SignalRule::kItself);
+}
+
+Result<std::shared_ptr<Confinement>> Confinement::of_zygote() {
+  static std::shared_ptr<Confinement> only;
+  return make_once(only, SignalRule::kLeftToOthers);
 }
 
 bool Confinement::apply() {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/process/forbidden_calls.hpp"
 #include "common/process/landlock.hpp"
 
 namespace mpb {
@@ -36,12 +37,17 @@ class Confinement {
   /// The one of this process, for all its children: made when first asked for, of what the kernel
   /// knows.
   static Result<std::shared_ptr<Confinement>> get();
+  /// For a child that forks others: theirs is the same, but that whom they signal is left to
+  /// themselves where Landlock does not tell.
+  static Result<std::shared_ptr<Confinement>> of_zygote();
   /// In the child, for good. Async-signal-safe. False: errno says why.
   bool apply();
 
  private:
   Confinement() = default;
-  static Result<std::shared_ptr<Confinement>> make();
+  static Result<std::shared_ptr<Confinement>> make(SignalRule without_landlock);
+  static Result<std::shared_ptr<Confinement>> make_once(std::shared_ptr<Confinement>& only,
+                                                        SignalRule without_landlock);
 
   std::optional<landlock::Ruleset> apart_;
   std::vector<sock_filter> filter_;  // with a mark for the child's pid

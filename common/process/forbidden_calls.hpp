@@ -8,9 +8,9 @@
 
 namespace mpb {
 
-/// Whom a process may signal, as far as system calls tell: where Landlock draws the line (since
-/// Linux 6.12) seccomp need not.
-enum class SignalRule : std::uint8_t { kItself, kLeftToLandlock };
+/// Whom a process may signal, as far as system calls tell: where something else draws the line
+/// (Landlock, since Linux 6.12) seccomp need not.
+enum class SignalRule : std::uint8_t { kItself, kLeftToOthers };
 
 /// Adds a rule for each of them. `own`: the pid of the process that is to be held to them, which it
 /// may name where it could name another.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/process/child.hpp"
+#include "common/process/newborns.hpp"
 
 namespace mpb {
 namespace {
@@ -32,7 +33,7 @@ void Reaper::look_soon() {
 void Reaper::reap() {
   while (const pid_t pid = ended_child()) {
     // It may hide others, but not for long.
-    if (Child::is_one(pid)) return look_soon();
+    if (Child::is_one(pid) || may_be_newborn(pid)) return look_soon();
     if (::waitpid(pid, nullptr, WNOHANG) != pid) return look_soon();
   }
 }

@@ -121,7 +121,8 @@ bool carries_descriptor(const Message& message) {
   if (const auto* listen = std::get_if<Listen>(&message)) {
     return (listen->flags & Listen::kAccepts) != 0;
   }
-  return std::holds_alternative<Deliver>(message) || std::holds_alternative<Handoff>(message);
+  return std::holds_alternative<Deliver>(message) || std::holds_alternative<Handoff>(message) ||
+         std::holds_alternative<Fork>(message);
 }
 
 void append_block(std::string& blocks, const Block& block) {

@@ -56,6 +56,9 @@ enum class Type : std::uint8_t {
   kResyncReport = 0x18,
   kAnswer = 0x19,
   kNotice = 0x1a,
+  kFork = 0x50,
+  kCanFork = 0x51,
+  kForked = 0x52,
 };
 
 /// Why a client was not taken (Nack, both directions).

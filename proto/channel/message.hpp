@@ -17,8 +17,8 @@
 namespace mpb::channel {
 
 using Message = std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own,
-                             Disown, Drain, Ping, Resync, Vhosts, Query, Ready, Handoff, Ack, Idle,
-                             Load, Pong, ResyncReport, Answer, Notice>;
+                             Disown, Drain, Ping, Resync, Vhosts, Query, Fork, Ready, Handoff, Ack,
+                             Idle, Load, Pong, ResyncReport, Answer, Notice, CanFork, Forked>;
 
 template <class M>
 inline constexpr Type kTypeOf = M::kType;

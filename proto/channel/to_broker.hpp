@@ -125,4 +125,30 @@ struct ResyncReport {
   }
 };
 
+/// A zygote's first word.
+struct CanFork {
+  static constexpr Type kType = Type::kCanFork;
+  std::uint16_t version = kVersion;  // of the channel: what its workers will speak
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io(m.version);
+  }
+};
+
+/// A zygote's answer to Fork.
+struct Forked {
+  static constexpr Type kType = Type::kForked;
+  std::uint64_t request = 0;  // the Fork's
+  std::uint32_t pid = 0;      // of the worker; 0: there is none
+  std::uint32_t error = 0;    // then why not (errno(3))
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io.id(m.request);
+    io(m.pid);
+    io(m.error);
+  }
+};
+
 }  // namespace mpb::channel

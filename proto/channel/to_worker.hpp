@@ -183,4 +183,17 @@ struct Keep {
 using Own = KeyList<Type::kOwn>;
 using Disown = KeyList<Type::kDisown>;
 
+/// To a zygote alone: a worker is wanted, whose end of the channel comes along.
+struct Fork {
+  static constexpr Type kType = Type::kFork;
+  std::uint64_t request = 0;
+  std::uint16_t slot = 0;
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io.id(m.request);
+    io(m.slot);
+  }
+};
+
 }  // namespace mpb::channel

@@ -126,7 +126,7 @@ class MessageProperty : public test::SeededTest {
     const std::string protocol = some_bytes(most);
     const std::string handler = some_bytes(most);
     std::string out;
-    const std::array<std::function<void()>, 13> kinds{
+    const std::array<std::function<void()>, 16> kinds{
         [&] {
           const std::vector<U64> settings = ids();
           Configure configure;
@@ -145,6 +145,13 @@ class MessageProperty : public test::SeededTest {
         [&] { encode(out, Drain{any<U32>()}); },
         [&] { encode(out, Ping{any<U64>()}); },
         [&] { encode(out, Resync{}); },
+        [&] {
+          encode(out, Fork{any<U64>(), any<U16>()});
+        },
+        [&] { encode(out, CanFork{any<U16>()}); },
+        [&] {
+          encode(out, Forked{any<U64>(), any<U32>(), any<U32>()});
+        },
         [&] {
           encode(out, Query{any<U64>(), "q" + name.substr(0, kMaxName - 1), protocol});
         },

@@ -152,7 +152,8 @@ bool BrokerProcess::ready(bool single_process) const {
   try {
     if (single_process) return Client(port_).who().worker == 0;
     const BrokerStatus now = status();
-    return !now.workers.empty() && now.count("online") == now.workers.size();
+    return !now.workers.empty() && now.count("online") == now.workers.size() &&
+           now.zygote.state != "starting";
   } catch (const std::exception&) {
     return false;
   }

@@ -8,7 +8,8 @@ namespace {
 constexpr std::size_t kPerWorker = 2;  // the broker's: its end of the channel, a pidfd
 
 std::size_t processes_of(const BrokerStatus& status) {
-  return static_cast<std::size_t>(status.sum([](const WorkerStatus& w) { return w.pid > 0; }));
+  return static_cast<std::size_t>(status.sum([](const WorkerStatus& w) { return w.pid > 0; })) +
+         (status.zygote.pid > 0 ? 1 : 0);
 }
 
 /// Of listeners.

@@ -77,7 +77,11 @@ BrokerStatus read_status(const object& report) {
   for (const auto& worker : report.at("workers").as_array()) {
     status.workers.push_back(read_worker(worker.as_object()));
   }
+  const object& zygote = report.at("zygote").as_object();
+  status.zygote.state = zygote.at("state").as_string();
+  status.zygote.pid = static_cast<pid_t>(number(zygote, "pid"));
   const object& broker = report.at("broker").as_object();
+  status.zygote.forked = number(broker, "forked");
   status.fds = number(broker, "fds");
   status.rss_bytes = number(broker, "rss_bytes");
   status.keys = number(broker, "keys");

@@ -46,6 +46,11 @@ struct BrokerStatus {
   std::string state;
   std::size_t listeners = 0;
   std::vector<WorkerStatus> workers;
+  struct {
+    std::string state;
+    pid_t pid = 0;  // 0: no process
+    std::int64_t forked = 0;
+  } zygote;
   std::int64_t fds = 0;
   std::int64_t rss_bytes = 0;
   std::int64_t keys = 0;

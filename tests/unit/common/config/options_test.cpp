@@ -106,7 +106,7 @@ TEST(CommandLine, SetsEveryGlobalOption) {
                                  "--silence-timeout=6s", "--idle-timeout=8s",
                                  "--send-timeout=9s",    "--route-timeout=10ms",
                                  "--log-level=debug",    "--clients-per-source=11",
-                                 "--sandbox=no"});
+                                 "--sandbox=no",         "--spawn=exec"});
   using std::chrono::milliseconds;
   using std::chrono::seconds;
   EXPECT_EQ(s.workers, 3);
@@ -125,6 +125,7 @@ TEST(CommandLine, SetsEveryGlobalOption) {
   EXPECT_EQ(s.user, "nobody");
   EXPECT_EQ(s.group, "nogroup");
   EXPECT_EQ(s.sandbox, Sandbox::kNo);
+  EXPECT_EQ(s.spawn, Spawn::kExec);
   EXPECT_EQ(s.max_keys, 9U);
   EXPECT_EQ(s.header_timeout, seconds(7));
   EXPECT_EQ(s.silence_timeout, seconds(6));

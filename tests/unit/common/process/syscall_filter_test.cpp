@@ -113,7 +113,7 @@ TEST(ForbiddenCalls, OthersCannotBeNamedOnlyOneself) {
 
 TEST(ForbiddenCalls, SignalsAreLandlocksWhereItKnowsThem) {
   CallRules rules;
-  forbid_reaching_out(rules, kOwn, SignalRule::kLeftToLandlock);
+  forbid_reaching_out(rules, kOwn, SignalRule::kLeftToOthers);
   const Program program = rules.compile(let_pass());
   EXPECT_TRUE(passes(program, SYS_kill, {kOther, SIGTERM}));
   EXPECT_FALSE(passes(program, SYS_ptrace, {}));
@@ -121,7 +121,7 @@ TEST(ForbiddenCalls, SignalsAreLandlocksWhereItKnowsThem) {
 
 TEST(ForbiddenCalls, DescriptorsSignalNobodyAndTypeNothing) {
   CallRules rules;
-  forbid_reaching_out(rules, kOwn, SignalRule::kLeftToLandlock);
+  forbid_reaching_out(rules, kOwn, SignalRule::kLeftToOthers);
   const Program program = rules.compile(let_pass());
   EXPECT_FALSE(passes(program, SYS_fcntl, {3, F_SETOWN, kOther}));
   EXPECT_TRUE(passes(program, SYS_fcntl, {3, F_SETFL, 0}));

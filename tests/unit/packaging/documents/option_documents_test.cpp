@@ -41,9 +41,9 @@ std::string dump(const Settings& s) {
   }
   text += fmt::format("{} {} {} {} ", l.keepalive.on, l.keepalive.idle.count(),
                       l.keepalive.interval.count(), l.keepalive.probes);
-  return text + fmt::format("\n{} {} {} {} '{}' {}\n", s.gop_memory, s.media_memory,
-                            static_cast<int>(s.sandbox), s.clients_per_source, s.control_socket,
-                            static_cast<int>(s.log_level));
+  return text + fmt::format("\n{} {} {} {} {} '{}' {}\n", s.gop_memory, s.media_memory,
+                            static_cast<int>(s.sandbox), static_cast<int>(s.spawn),
+                            s.clients_per_source, s.control_socket, static_cast<int>(s.log_level));
 }
 
 std::string default_dump() {

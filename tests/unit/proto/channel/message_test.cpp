@@ -70,6 +70,9 @@ TEST(Message, LiesOnTheWireAsSpecified) {
   EXPECT_EQ(encoded(Unlisten{9}), datagram(0x03, "\x09\0"s));
   EXPECT_EQ(encoded(Drain{0x01020304}), datagram(0x0b, "\x04\x03\x02\x01"));
   EXPECT_EQ(encoded(Ready{0x01020304}), datagram(0x11, "\x04\x03\x02\x01\x02\0"s));
+  EXPECT_EQ(encoded(Fork{1, 0x0302}), datagram(0x50, "\x02\x03"s, 1));
+  EXPECT_EQ(encoded(CanFork{}), datagram(0x51, "\x02\0"s));
+  EXPECT_EQ(encoded(Forked{1, 0x05040302, 9}), datagram(0x52, "\x02\x03\x04\x05\x09\0\0\0"s, 1));
   EXPECT_EQ(encoded(Load{1, 2}), datagram(0x16, "\x01\0\0\0\x02\0\0\0"s));
 }
 
@@ -502,7 +505,9 @@ TEST(Message, ResyncReportKeepsEveryField) {
   EXPECT_EQ(got.owned, owned);
 }
 
-TEST(Message, OnlyClientsAndAcceptingListenersCarryADescriptor) {
+TEST(Message, OnlyClientsChannelsAndAcceptingListenersCarryADescriptor) {
+  EXPECT_TRUE(carries_descriptor(Fork{}));
+  EXPECT_FALSE(carries_descriptor(Forked{}));
   EXPECT_TRUE(carries_descriptor(Handoff{}));
   EXPECT_TRUE(carries_descriptor(Deliver{}));
   EXPECT_TRUE(carries_descriptor(Listen{1, Listen::kAccepts | Listen::kServeLocal, 0, "", "", ""}));

@@ -1,0 +1,64 @@
+#include "broker/workers/worker_starter.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+namespace mpb {
+
+void WorkerStarter::use_zygote(const Settings& settings, bool grows,
+                               const WorkerAccounts& accounts) {
+  const bool persist = settings.spawn == Spawn::kZygote;
+  const bool wanted = persist || (settings.spawn == Spawn::kAuto && grows);
+  if (!wanted || accounts.separate()) return zygote_.stop();
+  ChildOptions program = program_;
+  program.run_as = accounts.of(0);
+  program.environment.emplace_back("MPBROKER_ZYGOTE=3");
+  if (program.confinement) {
+    auto confinement = Confinement::of_zygote();
+    if (!confinement) return zygote_.stop();
+    program.confinement = *std::move(confinement);
+  }
+  zygote_.run(program, settings.start_timeout, persist);
+}
+
+void WorkerStarter::start(Slot slot, std::optional<Credentials> run_as, UniqueFd group,
+                          Started started) {
+  const auto wanted = std::make_shared<Wanted>(
+      Wanted{slot, std::move(run_as), std::move(group), std::move(started)});
+  zygote_.can_fork(wanted->run_as) ? fork(wanted) : exec(*wanted);
+}
+
+void WorkerStarter::exec(const Wanted& wanted) {
+  ChildOptions program = program_;
+  program.run_as = wanted.run_as;
+  program.cgroup = wanted.group.get();
+  auto ends = WorkerProcess::make_ends();
+  if (!ends) return wanted.started(ends.error());
+  program.environment.push_back(fmt::format("MPBROKER_SLOT={}", wanted.slot));
+  const UniqueFd theirs = std::move(ends->theirs);
+  wanted.started(WorkerProcess::begin(
+      loop_, wanted.slot, *std::move(ends), owner_, on_message_,
+      [&](auto on_exit) { return Child::spawn(loop_, program, theirs, std::move(on_exit)); }));
+}
+
+void WorkerStarter::fork(std::shared_ptr<Wanted> wanted) {
+  auto made = WorkerProcess::make_ends();
+  if (!made) return wanted->started(made.error());
+  const auto ends = std::make_shared<ChannelEnds>(*std::move(made));
+  const UniqueFd theirs = std::move(ends->theirs);
+  zygote_.fork(wanted->slot, theirs, [this, wanted, ends](const Result<pid_t>& pid) {
+    if (!pid) return exec(*wanted);
+    // Before it is told anything, and so before it can have started others.
+    const std::string number = std::to_string(*pid);
+    [[maybe_unused]] const ssize_t entered =
+        ::write(wanted->group.get(), number.data(), number.size());
+    wanted->started(WorkerProcess::begin(
+        loop_, wanted->slot, std::move(*ends), owner_, on_message_,
+        [&](auto on_exit) { return Child::adopt(loop_, *pid, std::move(on_exit)); }));
+  });
+}
+
+}  // namespace mpb

@@ -1,0 +1,17 @@
+// A zygote: a process of a worker program that serves nobody and forks workers at the broker's
+// word, which then need not be loaded, linked and begun. docs/channel-protocol.md has what both
+// say.
+#pragma once
+
+namespace mpb {
+
+/// Whether the broker asks this process to be one (MPBROKER_ZYGOTE).
+bool is_zygote_wanted();
+
+/// Returns in each worker that it forks, which then is as one that was begun by itself: its channel
+/// is descriptor 3, no other is open, and MPBROKER_SLOT is its own. Does not return in the zygote,
+/// which ends with the broker; nor where the process cannot be one, which ends at once. `confined`:
+/// workers are, and must not look into it either.
+void be_zygote(bool confined);
+
+}  // namespace mpb
