@@ -277,6 +277,8 @@ class Worker:
 
     def run(self):
         """Serves until the broker says, or a signal, or the broker is gone and no client left."""
+        if "MPBROKER_ZYGOTE" in os.environ:
+            return  # asked to fork workers, which a Python process with its threads should not
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
         self._selector = _Selector()
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "broker/workers/descriptor_plan.hpp"
 #include "proto/channel/encode.hpp"
 
 namespace mpb {
@@ -68,6 +69,9 @@ void Zygote::start() {
   started_ = Clock::now();
   was_ready_ = false;
   ended_.clear();
+  if (!has_descriptors_for(kDescriptorsToStart + kDescriptorsForControl)) {
+    return restart_later("no descriptors for it");
+  }
   auto pair = make_channel_pair();
   if (!pair) return restart_later(pair.error().text);
   ChannelHandler& handler = *this;
@@ -175,7 +179,7 @@ std::string_view Zygote::handle(const channel::Message& message) {
 std::string_view Zygote::handle_forked(const channel::Forked& answer) {
   const auto pid = static_cast<pid_t>(answer.pid);
   if (answer.pid != 0 && !is_newborn_(pid)) return "a Forked of something else than its child";
-  const ForkDone done = requests_.take(answer.request);
+  const ForkDone done = requests_.take(answer.request, Clock::now());
   if (!done) return "a Forked that nobody asked for";
   if (answer.pid == 0) {
     errno = static_cast<int>(answer.error);

@@ -7,6 +7,7 @@
 #include "common/config/network.hpp"
 #include "common/config/option_values.hpp"
 #include "common/config/vhost_values.hpp"
+#include "common/process/worker_accounts.hpp"
 
 namespace mpb {
 namespace {
@@ -82,6 +83,9 @@ bool believes_only_unix(const Option& o, const Facts&) {
 }
 bool no_extra_workers(const Option&, const Facts& f) {
   return f.settings.worker_limit() <= f.settings.workers;
+}
+bool zygote_is_not_to_be_had(const Option& o, const Facts& f) {
+  return o.value == "zygote" && is_account_range(f.settings.user);
 }
 bool no_keys(const Option&, const Facts& f) {
   return !f.keys;
@@ -347,6 +351,10 @@ constexpr Rule kRules[] = {
     {"max-keys", single, kSingle},
     {"max-keys", no_keys, kNoOwners},
     {"start-timeout", single, kSingle},
+    {"spawn", single, kSingle},
+    {"spawn",
+     zygote_is_not_to_be_had,
+     {kIdle, "with a user for each slot workers are started by exec"}},
     {"ping-interval", single, kSingle},
     {"ping-limit", single, kSingle},
     {"answer-timeout", single, kSingle},

@@ -27,6 +27,7 @@ constexpr const char* kRefused = "EPERM";        // by seccomp, or Landlock's sc
 constexpr const char* kNotPermitted = "EACCES";  // by Landlock's rules
 
 struct CapturedPlan {
+  bool forked = false;  // the worker that the client comes to was forked by a zygote
   std::string needs{};
   bool bare = false;  // only what mpbroker itself imposes holds for it
   std::string sandbox = "strict";
@@ -38,7 +39,7 @@ struct CapturedPlan {
 class Captured {
  public:
   explicit Captured(const CapturedPlan& plan)
-      : broker_(setup_of(plan)), client_(connected(broker_.port())) {}
+      : broker_(setup_of(plan)), client_(connected(broker_, plan.forked)) {}
 
   std::string attempt(const std::string& call, pid_t pid = 0, const std::string& place = "-") {
     client_.send(call + " " + std::to_string(pid) + " " + place + "\n");
@@ -46,6 +47,12 @@ class Captured {
   }
   [[nodiscard]] pid_t broker() const { return broker_.pid(); }
   [[nodiscard]] pid_t worker() const { return broker_.worker_pid(0); }
+  /// Of two workers the one that the client is not at.
+  [[nodiscard]] pid_t sibling() const {
+    EXPECT_TRUE(broker_.await_held(1));
+    return broker_.worker_pid(broker_.worker(0).held == 0 ? 0 : 1);
+  }
+  [[nodiscard]] pid_t zygote() const { return broker_.status().zygote.pid; }
   [[nodiscard]] std::string log() const { return broker_.log(); }
   [[nodiscard]] std::uint16_t port() const { return broker_.port(); }
 
@@ -56,6 +63,7 @@ class Captured {
                        "--handler",        "captured",
                        "--workers",        plan.workers,
                        "--sandbox",        plan.sandbox,
+                       "--spawn",          plan.forked ? "zygote" : "exec",
                        "--worker-program", program_path("captured_worker")};
     std::vector<std::string> variables;
     if (!plan.needs.empty()) variables.push_back("CAPTURED_NEEDS=" + plan.needs);
@@ -66,9 +74,23 @@ class Captured {
     return setup;
   }
 
-  static Client connected(std::uint16_t port) {
-    EXPECT_TRUE(eventually([port] { return !is_refused(port); }));
-    return Client(port);
+  static Client connected(const BrokerProcess& broker, bool forked) {
+    EXPECT_TRUE(eventually([&] { return !is_refused(broker.port()); }));
+    if (forked) replace_by_forked(broker);
+    return Client(broker.port());
+  }
+
+  static void replace_by_forked(const BrokerProcess& broker) {
+    EXPECT_EQ(broker.status().zygote.state, "ready");
+    const auto workers = broker.status().workers;
+    for (const WorkerStatus& first : workers) {
+      ::kill(first.pid, SIGKILL);
+      EXPECT_TRUE(eventually([&] {
+        const WorkerStatus worker = broker.worker(first.slot);
+        return worker.state == "online" && worker.pid != first.pid;
+      }));
+    }
+    EXPECT_EQ(broker.status().zygote.forked, static_cast<std::int64_t>(workers.size()));
   }
 
   BrokerProcess broker_;
@@ -97,6 +119,13 @@ class Sandbox : public testing::Test {
     for (const char* call : calls) EXPECT_EQ(captured.attempt(call), outcome) << call;
   }
 };
+
+/// A worker that was run by itself, and one that a zygote has forked.
+class LibrarySandbox : public Sandbox, public testing::WithParamInterface<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(Started, LibrarySandbox, testing::Bool(), [](const auto& test) {
+  return std::string(test.param ? "Forked" : "Execed");
+});
 
 constexpr int kCreateRuleset = 444;
 
@@ -146,21 +175,21 @@ TEST_F(Sandbox, WhatOtherProgramsNeedIsLeftToThem) {
 
 // --- what the worker library gives up ------------------------------------------------------------
 
-TEST_F(Sandbox, ACapturedWorkerReachesIntoNoProcess) {
-  Captured captured({.needs = "connect"});
+TEST_P(LibrarySandbox, ACapturedWorkerReachesIntoNoProcess) {
+  Captured captured({.forked = GetParam(), .needs = "connect"});
   expect_all_refused(captured, hostile::calls_into_processes(), captured.broker());
   EXPECT_EQ(captured.attempt("pidfd_open", captured.broker()), kRefused);
 }
 
-TEST_F(Sandbox, ACapturedWorkerUsesNothingThatServesNoClient) {
-  Captured captured({.needs = "connect"});
+TEST_P(LibrarySandbox, ACapturedWorkerUsesNothingThatServesNoClient) {
+  Captured captured({.forked = GetParam(), .needs = "connect"});
   expect_all_refused(captured, hostile::calls_into_kernel(), 0);
   expect(captured, kRefused, {"setuid", "no-dumpable"});
 }
 
-TEST_F(Sandbox, AHandlerThatDeclaresNothingServesItsClientsAndNoMore) {
+TEST_P(LibrarySandbox, AHandlerThatDeclaresNothingServesItsClientsAndNoMore) {
   const TempFolder folder;
-  Captured captured({});
+  Captured captured({.forked = GetParam()});
   expect(captured, kRefused,
          {"fork", "exec", "program", "socket", "raw-socket", "packet-socket", "listen"});
   EXPECT_EQ(captured.attempt("connect", 0, std::to_string(captured.port())), kRefused);
@@ -169,19 +198,19 @@ TEST_F(Sandbox, AHandlerThatDeclaresNothingServesItsClientsAndNoMore) {
   EXPECT_EQ(captured.attempt("chmod", 0, folder.file("file")), kRefused);
 }
 
-TEST_F(Sandbox, ACapturedWorkerOpensNoFileThatItDoesNotNeed) {
+TEST_P(LibrarySandbox, ACapturedWorkerOpensNoFileThatItDoesNotNeed) {
   if (!has_landlock(1)) GTEST_SKIP() << "no Landlock here";
   const TempFolder folder;
-  Captured captured({});
+  Captured captured({.forked = GetParam()});
   EXPECT_EQ(captured.attempt("read", 0, folder.write("secret", "")), kNotPermitted);
   EXPECT_EQ(captured.attempt("read", 0, "/etc/passwd"), kNotPermitted);
   EXPECT_EQ(captured.attempt("write", 0, folder.file("new")), kNotPermitted);
   EXPECT_EQ(captured.attempt("write", 0, folder.file("secret")), kNotPermitted);
 }
 
-TEST_F(Sandbox, AHandlerThatDeclaresConnectMayConnectAndLookNamesUp) {
+TEST_P(LibrarySandbox, AHandlerThatDeclaresConnectMayConnectAndLookNamesUp) {
   const TempFolder folder;
-  Captured captured({.needs = "connect"});
+  Captured captured({.forked = GetParam(), .needs = "connect"});
   EXPECT_EQ(captured.attempt("connect", 0, std::to_string(captured.port())), "ok");
   EXPECT_EQ(captured.attempt("read", 0, "/etc/passwd"), "ok");
   expect(captured, kRefused, {"raw-socket", "packet-socket", "listen", "fork", "program"});
@@ -190,7 +219,7 @@ TEST_F(Sandbox, AHandlerThatDeclaresConnectMayConnectAndLookNamesUp) {
   EXPECT_EQ(captured.attempt("write", 0, "/etc/passwd"), kNotPermitted);
 }
 
-TEST_F(Sandbox, ACapturedWorkerConnectsToNoAbstractSocket) {
+TEST_P(LibrarySandbox, ACapturedWorkerConnectsToNoAbstractSocket) {
   if (!has_landlock(landlock::kScopesSignals)) GTEST_SKIP() << "Landlock is too old here";
   const TempFolder folder;
   std::string name = folder.path();
@@ -202,20 +231,20 @@ TEST_F(Sandbox, ACapturedWorkerConnectsToNoAbstractSocket) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
   ASSERT_EQ(::listen(socket.get(), 1), 0);
-  Captured captured({.needs = "connect"});
+  Captured captured({.forked = GetParam(), .needs = "connect"});
   EXPECT_EQ(captured.attempt("connect-abstract", 0, name), kRefused);
-  Captured free({.needs = "connect", .sandbox = "no"});
+  Captured free({.forked = GetParam(), .needs = "connect", .sandbox = "no"});
   EXPECT_EQ(free.attempt("connect-abstract", 0, name), "ok");
 }
 
-TEST_F(Sandbox, AHandlerThatDeclaresListenMayListen) {
-  Captured captured({.needs = "listen"});
+TEST_P(LibrarySandbox, AHandlerThatDeclaresListenMayListen) {
+  Captured captured({.forked = GetParam(), .needs = "listen"});
   EXPECT_EQ(captured.attempt("listen"), "ok");
   expect(captured, kRefused, {"fork", "raw-socket"});
 }
 
-TEST_F(Sandbox, AHandlerThatDeclaresProgramsMayStartThem) {
-  Captured captured({.needs = "programs"});
+TEST_P(LibrarySandbox, AHandlerThatDeclaresProgramsMayStartThem) {
+  Captured captured({.forked = GetParam(), .needs = "programs"});
   expect(captured, "ok", {"fork", "program", "thread", "itself"});
   expect(captured, kRefused, {"socket", "unshare", "setuid"});
   if (has_landlock(landlock::kScopesSignals)) {
@@ -223,16 +252,32 @@ TEST_F(Sandbox, AHandlerThatDeclaresProgramsMayStartThem) {
   }
 }
 
-TEST_F(Sandbox, AHandlerThatDeclaresAFolderMayWriteThere) {
+TEST_P(LibrarySandbox, AHandlerThatDeclaresAFolderMayWriteThere) {
   const TempFolder folder;
   const TempFolder beside;
-  Captured captured({.needs = "write=" + folder.path()});
+  Captured captured({.forked = GetParam(), .needs = "write=" + folder.path()});
   EXPECT_EQ(captured.attempt("write", 0, folder.file("new")), "ok");
   EXPECT_EQ(captured.attempt("read", 0, folder.file("new")), "ok");
   EXPECT_EQ(captured.attempt("unlink", 0, folder.file("new")), "ok");
   if (!has_landlock(1)) return;
   EXPECT_EQ(captured.attempt("write", 0, beside.file("new")), kNotPermitted);
   EXPECT_EQ(captured.attempt("unlink", 0, beside.write("file", "")), kNotPermitted);
+}
+
+TEST_F(Sandbox, AForkedWorkerReachesIntoNeitherItsZygoteNorASibling) {
+  Captured captured({.forked = true, .workers = "2"});
+  expect_all_refused(captured, hostile::calls_into_processes(), captured.zygote());
+  expect_all_refused(captured, hostile::calls_into_processes(), captured.sibling());
+}
+
+TEST_F(Sandbox, WithoutLandlockAForkedWorkerReachesIntoNoZygote) {
+  Captured captured({.forked = true, .before_exec = without_landlock});
+  for (const char* call : {"kill", "tgkill", "pidfd_send_signal", "ptrace", "prlimit"}) {
+    EXPECT_EQ(captured.attempt(call, captured.zygote()), kRefused) << call;
+  }
+  const std::string memory = "/proc/" + std::to_string(captured.zygote()) + "/mem";
+  EXPECT_NE(captured.attempt("write", 0, memory), "ok");
+  expect(captured, "ok", {"itself"});
 }
 
 TEST_F(Sandbox, WithoutItAWorkerMayWhatItsUserMay) {
@@ -282,9 +327,9 @@ TEST_F(Sandbox, ACapturedSingleProcessStartsNothingAndReachesNobody) {
 
 // --- where the kernel has less -------------------------------------------------------------------
 
-TEST_F(Sandbox, WithoutLandlockWorkersAreKeptFromEachOtherAllTheSame) {
-  Captured captured({.needs = "connect", .before_exec = without_landlock});
-  Captured sibling({.before_exec = without_landlock});
+TEST_P(LibrarySandbox, WithoutLandlockWorkersAreKeptFromEachOtherAllTheSame) {
+  Captured captured({.forked = GetParam(), .needs = "connect", .before_exec = without_landlock});
+  Captured sibling({.forked = GetParam(), .before_exec = without_landlock});
   for (const hostile::CapturedCall& call : hostile::calls_into_processes()) {
     if (call.name == "oom-score") continue;  // a file: its user may write it
     const std::string outcome = captured.attempt(std::string(call.name), sibling.worker());

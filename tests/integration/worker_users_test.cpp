@@ -87,6 +87,18 @@ class WorkerUsers : public testing::Test {
     return setup;
   }
 
+  /// Kills worker 0; the one that a zygote has forked in its place.
+  static pid_t forked_anew(const BrokerProcess& broker) {
+    const pid_t first = broker.worker_pid(0);
+    ::kill(first, SIGKILL);
+    EXPECT_TRUE(eventually([&] {
+      const WorkerStatus worker = broker.worker(0);
+      return worker.state == "online" && worker.pid != first;
+    }));
+    EXPECT_EQ(broker.status().zygote.forked, 1);
+    return broker.worker_pid(0);
+  }
+
   Programs programs;
 };
 
@@ -117,6 +129,15 @@ TEST_F(WorkerUsers, EachOfARangeIsItsOwnAndHasNoWayToTheOthers) {
     return worker.state == "online" && worker.pid != first;
   }));
   EXPECT_EQ(user_of(broker.worker_pid(0)), kFirst) << "a slot keeps its user";
+  EXPECT_EQ(broker.status().zygote.state, "off") << "it would take one for each user";
+}
+
+TEST_F(WorkerUsers, AForkedWorkerRunsAsTheUserOfAll) {
+  BrokerSetup wanted = setup("60600");
+  wanted.arguments.insert(wanted.arguments.end(), {"--workers", "1", "--spawn", "zygote"});
+  const BrokerProcess broker(wanted);
+  EXPECT_EQ(user_of(broker.status().zygote.pid), kFirst);
+  EXPECT_EQ(user_of(forked_anew(broker)), kFirst);
 }
 
 TEST_F(WorkerUsers, MoreWorkersThanUsersAreRefused) {
@@ -229,6 +250,22 @@ TEST_F(WorkerUsers, WhereGroupsMayBeMadeEachProcessHasOneThatGoesWithIt) {
       return worker.state == "online" && worker.pid != first;
     }));
     EXPECT_TRUE(eventually([&] { return delegated.groups() == 2U; }));
+  }
+  EXPECT_TRUE(eventually([&] { return delegated.groups() == 0U; }));
+}
+
+TEST_F(WorkerUsers, AForkedWorkerHasAGroupToo) {
+  const Delegated delegated;
+  if (delegated.path().empty()) GTEST_SKIP() << "no control groups of version 2 to give away";
+  BrokerSetup wanted = setup("60600");
+  wanted.arguments.insert(wanted.arguments.end(), {"--workers", "1", "--spawn", "zygote"});
+  wanted.before_exec = [&] { std::ofstream(delegated.path() + "/cgroup.procs") << 0; };
+  {
+    const BrokerProcess broker(wanted);
+    const std::string group = read_file("/proc/" + std::to_string(forked_anew(broker)) + "/cgroup");
+    EXPECT_NE(group.find("/mpbroker." + std::to_string(broker.pid()) + ".0."), std::string::npos)
+        << group;
+    EXPECT_TRUE(eventually([&] { return delegated.groups() == 1U; }));
   }
   EXPECT_TRUE(eventually([&] { return delegated.groups() == 0U; }));
 }

@@ -272,7 +272,7 @@ TEST(ZygoteTest, AProgramThatIsNoneIsLeftAlone) {
 
 /// A zygote in Python, which does as the test says. Types: 0x50 Fork, 0x51 CanFork, 0x52 Forked.
 constexpr const char* kLiar = R"(
-import os, socket, struct, sys
+import ctypes, os, platform, signal, socket, struct, sys, time
 channel = socket.socket(fileno=3)
 channel.setblocking(True)
 def say(kind, payload=b"", number=0, fds=()):
@@ -280,6 +280,13 @@ def say(kind, payload=b"", number=0, fds=()):
     socket.send_fds(channel, [datagram], fds)
 def forked(number, pid, error=0):
     say(0x52, struct.pack("<II", pid, error), number)
+def fork_for_parent():
+    number = {"x86_64": 56, "aarch64": 220}[platform.machine()]
+    return ctypes.CDLL(None).syscall(number, 0x8000, 0, 0, 0, 0)
+def note(pid):
+    with open(sys.argv[2] + ".part", "w") as file:
+        file.write(str(pid))
+    os.rename(sys.argv[2] + ".part", sys.argv[2])
 mode = sys.argv[1]
 if mode == "worker":
     say(0x11, struct.pack("<IH", os.getpid(), 2))
@@ -316,26 +323,70 @@ while True:
         forked(number + 1, 0)
     elif mode == "cannot":
         forked(number, 0, 11)
+    elif mode == "dead":
+        pid = fork_for_parent()
+        if pid == 0:
+            os._exit(33)
+        time.sleep(0.3)
+        forked(number, pid)
+    elif mode == "secret":
+        pid = fork_for_parent()
+        if pid == 0:
+            while True:
+                signal.pause()
+        note(pid)
     elif mode == "leave":
         break
 )";
+
+BrokerSetup with_liar(const TempFolder& folder, const std::string& mode) {
+  const std::string words = folder.write("liar.py", kLiar) + " " + mode + " " + folder.file("pid");
+  BrokerSetup setup;
+  setup.arguments = growing(
+      {"--worker-program", program_that(folder, "exec python3 " + words), "--sandbox", "no"});
+  return setup;
+}
+
+TEST(ZygoteTest, AWorkerThatIsDeadBeforeItIsToldOfIsWaitedFor) {
+  const TempFolder folder;
+  BrokerProcess broker(with_liar(folder, "dead"));
+  broker.forget_rest();  // the extra worker never comes
+  EventStream events(broker.control_path());
+  Client first(broker.port());
+  Client second(broker.port());
+  Client third(broker.port());
+  ASSERT_EQ(first.claim(1), kHello);
+  ASSERT_EQ(second.claim(2), kHello);
+  third.send(std::string("C\3\0\0\0", 5));
+  const auto ended = events.await("exit", 1);
+  ASSERT_FALSE(ended.empty());
+  EXPECT_EQ(ended.at("status").as_string(), "exit code 33");
+  EXPECT_EQ(first.message(), kHello);
+}
+
+TEST(ZygoteTest, AWorkerThatIsNeverToldOfIsEnded) {
+  const TempFolder folder;
+  const BrokerProcess broker(with_liar(folder, "secret"));
+  Clients clients;
+  fill(clients, broker, 1);
+  EXPECT_EQ(broker.status().zygote.forked, 0);
+  const std::string pid = read_file(folder.file("pid"));
+  ASSERT_FALSE(pid.empty());
+  EXPECT_TRUE(eventually([&] { return state_of(std::stoi(pid)) == 0; }));
+}
 
 class LyingZygote : public testing::TestWithParam<const char*> {};
 
 TEST_P(LyingZygote, CostsNobodyAnything) {
   const TempFolder folder;
-  const std::string liar = folder.write("liar.py", kLiar);
-  BrokerSetup setup;
-  setup.arguments = growing(
-      {"--worker-program", program_that(folder, "exec python3 " + liar + " " + GetParam())});
-  const BrokerProcess broker(setup);
+  const BrokerProcess broker(with_liar(folder, GetParam()));
   const pid_t base = broker.worker_pid(0);
   Clients clients;
   fill(clients, broker, 2);
   EXPECT_EQ(broker.worker_pid(0), base);
   EXPECT_EQ(broker.status().zygote.forked, 0);
   EXPECT_EQ(clients.front()->message(), kHello);
-  EXPECT_EQ(broker.status().state, "serving");
+  EXPECT_EQ(broker.status().state, "running");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LyingZygote,

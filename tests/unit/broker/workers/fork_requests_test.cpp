@@ -21,10 +21,10 @@ class ForkRequestsTest : public testing::Test {
 TEST_F(ForkRequestsTest, AnAnswerGoesToWhoAskedAndOnce) {
   const auto first = add(1);
   const auto second = add(2);
-  requests.take(first)(pid_t{7});
+  requests.take(first, now)(pid_t{7});
   EXPECT_EQ(told, std::vector<int>{1});
-  EXPECT_FALSE(requests.take(first));
-  requests.take(second)(pid_t{8});
+  EXPECT_FALSE(requests.take(first, now));
+  requests.take(second, now)(pid_t{8});
   EXPECT_EQ(told, (std::vector<int>{1, 2}));
   EXPECT_TRUE(requests.empty());
 }
@@ -32,21 +32,27 @@ TEST_F(ForkRequestsTest, AnAnswerGoesToWhoAskedAndOnce) {
 TEST_F(ForkRequestsTest, AnswersComeInOrderAndOnlyToWhatWasAsked) {
   const auto first = add(1);
   const auto second = add(2);
-  EXPECT_FALSE(requests.take(second));
-  EXPECT_FALSE(requests.take(second + 1));
-  EXPECT_FALSE(requests.take(0));
-  EXPECT_TRUE(requests.take(first));
+  EXPECT_FALSE(requests.take(second, now));
+  EXPECT_FALSE(requests.take(second + 1, now));
+  EXPECT_FALSE(requests.take(0, now));
+  EXPECT_TRUE(requests.take(first, now));
 }
 
-TEST_F(ForkRequestsTest, TheOldestIsOverdueFirst) {
+TEST_F(ForkRequestsTest, AnAnswerIsOverdueWhenNoneCameForTheLimit) {
   EXPECT_FALSE(requests.due());
   const auto first = add(1);
   const TimePoint due = now + ForkRequests::kLimit;
   now += Duration{10};
   add(2);
   EXPECT_EQ(requests.due(), due);
-  (void)requests.take(first);
-  EXPECT_EQ(requests.due(), due + Duration{10});
+  now += Duration{500};
+  (void)requests.take(first, now);
+  EXPECT_EQ(requests.due(), due + Duration{510}) << "it works on";
+  now += Duration{20'000};
+  (void)requests.take(first + 1, now);
+  EXPECT_FALSE(requests.due());
+  add(3);
+  EXPECT_EQ(requests.due(), now + ForkRequests::kLimit) << "it was not asked before";
 }
 
 TEST_F(ForkRequestsTest, AllThatWaitAreTakenAtOnceInTheirOrder) {

@@ -233,6 +233,9 @@ TEST(OptionRules, WhatDoesNothingIsAWarning) {
       {"workers = 0\nmax-workers = 3\n" + kControl,
        "max-workers = 3: a single process has no broker"},
       {"workers = 0\n" + listener("c", "policy = hash"), "policy = hash: a single process"},
+      {"workers = 0\nspawn = exec\n" + kControl, "spawn = exec: a single process has no broker"},
+      {"spawn = zygote\nuser = 60600..60663\n" + kControl, "spawn = zygote: with a user for each"},
+      {"spawn = zygote\n" + kControl, ""},
   });
 }
 
