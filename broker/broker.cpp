@@ -73,7 +73,7 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
   dispatcher_.set_max_attempts(kMaxAttempts);
   loop_.after(kTick, [this] { tick(); });
   control_.admit_by([this](int client) { return trespass_.refuse_peer(client); });
-  events_.set_publisher([this](const boost::json::object& event) { control_.publish(event); });
+  events_.set_publisher([this](const boost::json::object& event) { publish(event); });
   loop_.at_turn_end([this] { end_turn(); });
 }
 
@@ -138,6 +138,7 @@ Status Broker::start() {
   apply_pins(pins_.configure(configured_pins()));
   apply_client_limit();
   warn_of_descriptors();
+  tell_setup();
   supervisor_.apply_rules();
   if (const auto interval = watchdog_interval()) feed_watchdog(*interval);
   return {};
@@ -349,17 +350,43 @@ std::vector<ToldListener> Broker::listeners_for(Slot slot) {
   return all;
 }
 
-void Broker::on_worker_online(Slot) {
+void Broker::publish(const boost::json::object& event) {
+  talk_.on_event(event);
+  const boost::json::value* slot = event.if_contains("slot");
+  if (slot == nullptr || !slot->is_number()) return control_.publish(event);
+  boost::json::object told = event;
+  told["generation"] = workers_.at(slot->to_number<Slot>()).incarnation;
+  control_.publish(told);
+}
+
+void Broker::tell_setup() {
+  events_.emit(LogLevel::kInfo, "setup",
+               {{"workers", settings_.workers},
+                {"max_workers", settings_.worker_limit()},
+                {"listeners", listeners_.all().size()}});
+}
+
+void Broker::tell_lost_keys(Slot slot, std::string_view why) {
+  const std::size_t keys = router_.keys_of(slot);
+  if (keys == 0) return;
+  events_.emit(LogLevel::kInfo, "owner", {{"slot", slot}, {"keys", keys}, {"why", why}});
+}
+
+void Broker::on_worker_online(Slot slot) {
+  talk_.on_online(slot);
   service_.announce_ready();
 }
 
 void Broker::on_worker_drains(Slot slot) {
+  tell_lost_keys(slot, "it drains");
   dispatcher_.worker_drains(slot);
 }
 
 void Broker::on_worker_gone(Slot slot, bool as_told) {
   ended_.add(slot, workers_.at(slot).taken, supervisor_.process(slot)->counters());
   remains_.on_end(slot);
+  tell_lost_keys(slot, "it is gone");
+  talk_.on_gone(slot);
   dispatcher_.worker_gone(slot);
   inquiries_.on_gone(slot);
   if (!as_told && supervisor_.process(slot)->had_sockets()) listeners_.distrust();
@@ -375,6 +402,7 @@ void Broker::tick() {
     supervisor_.kill_hung(slot, "hung: a client was sent to it and never acknowledged");
   }
   watch_quota();
+  talk_.tick();
   catch_up_log();
   remains_.look();
   trespass_.watch_limits();
@@ -448,6 +476,7 @@ void Broker::end_turn() {
   tell_cells();
   supervisor_.tend_cells();
   flush_outboxes();
+  talk_.end_turn();
   if (!stopping_) look_at_service();
   tell_refusals();
   if (dispatcher_.waiting() > 0 && !wait_timer_armed_) {

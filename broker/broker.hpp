@@ -22,6 +22,7 @@
 #include "broker/operator/inquiries.hpp"
 #include "broker/operator/refusal_report.hpp"
 #include "broker/service_report.hpp"
+#include "broker/talk/talk.hpp"
 #include "broker/turn_away.hpp"
 #include "broker/worker_messages.hpp"
 #include "broker/workers/counter_totals.hpp"
@@ -74,6 +75,12 @@ class Broker final : private SupervisorOwner {
 
   using Reply = ControlReply;
   void on_request(const boost::json::object& object, Reply reply);
+  void request_send(const SendRequest& request, const Reply& reply);
+  /// To whoever watches, here and in the workers.
+  void publish(const boost::json::object& event);
+  void tell_setup();
+  /// It is about to lose all its keys.
+  void tell_lost_keys(Slot slot, std::string_view why);
   Status request_drain(const DrainRequest& request);
   Status request_route(const PinRequest& request);
   boost::json::object request_workers(const WorkersRequest& request);
@@ -151,8 +158,9 @@ class Broker final : private SupervisorOwner {
   Supervisor supervisor_;
   CounterTotals ended_;  // of the processes that have ended
   Inquiries inquiries_;
+  Talk talk_{{loop_, workers_, router_, supervisor_, events_}};
   WorkerMessages messages_{{loop_, workers_, router_, dispatcher_, supervisor_, listeners_, cells_,
-                            inquiries_, notices_}};
+                            inquiries_, notices_, talk_}};
   ControlSocket control_;
   Trespass trespass_;
   RefusalReport refusals_;

@@ -94,6 +94,7 @@ void Broker::on_request(const boost::json::object& object, Reply reply) {
           [&](const PinRequest& route) { tell(request_route(route)); },
           [&](const WorkersRequest& workers) { reply(request_workers(workers)); },
           [&](const VhostRequest& vhost) { warn(request_vhost(vhost)); },
+          [&](const SendRequest& send) { request_send(send, reply); },
       },
       *request);
 }
@@ -163,6 +164,18 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
   return answer;
 }
 
+void Broker::request_send(const SendRequest& request, const Reply& reply) {
+  channel::Address to{request.to, request.slot, request.generation, 0, request.name};
+  for (const auto& [number, listener] : listeners_.all()) {
+    if (!request.listener.empty() && listener.settings.name != request.listener) continue;
+    to.space = listener.rules.space;
+    if (router_.find(to.space, to.name) != nullptr) break;
+  }
+  const OperatorLetter letter{to, request.topic, request.text};
+  if (!request.timeout) return reply(talk_.send(letter));
+  talk_.ask(letter, *request.timeout, reply);
+}
+
 Result<std::vector<Warning>> Broker::request_vhost(const VhostRequest& request) {
   auto change = request.remove
                     ? vhosts_.remove(request.name, settings_)
@@ -195,6 +208,7 @@ void Broker::apply_pins(const PinSet::Changes& changes) {
   std::map<Slot, std::string> lost;  // by the owners that lose them: entries of Disown messages
   for (const auto& [place, slots] : changes) {
     for (const Disowned& loser : router_.pin(place.first, place.second, slots)) {
+      events_.emit(LogLevel::kInfo, "owner", {{"slot", loser.slot}, {"keys", 1}, {"why", "route"}});
       channel::append_key(lost[loser.slot], {loser.epoch, loser.space, loser.key});
     }
   }
@@ -274,6 +288,7 @@ Status Broker::apply(Settings fresh) {
   if (const auto vhosts = vhosts_.replace(std::move(settings_.vhosts))) send_vhosts(*vhosts);
   apply_pins(pins_.configure(configured_pins()));
   warn_of_descriptors();
+  tell_setup();
   supervisor_.apply_rules();
   service_.announce_ready();  // there may be fewer base workers to wait for
   return {};

@@ -221,6 +221,7 @@ object StatusReport::dispatch() const {
                              .descriptors_closing = descriptors_closing(),
                              .log_dropped = lost_log_lines()});
   put(report, broker_.dispatcher_.counters());
+  put(report, broker_.talk_.counters());
   return report;
 }
 

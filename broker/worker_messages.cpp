@@ -31,6 +31,13 @@ std::string_view WorkerMessages::take(Slot slot, const channel::Message& message
             parts_.notices.tell(slot, notice, parts_.loop.now());
             return well;
           },
+          [&](const channel::Post& post) {
+            return parts_.talk.on_post(slot, post, std::move(descriptor));
+          },
+          [&](const channel::Join& join) { return parts_.talk.on_join(slot, join); },
+          [&](const channel::Subscribe& subscribe) {
+            return parts_.talk.on_subscribe(slot, subscribe);
+          },
           [](const auto&) { return std::string_view("a message that only a broker sends"); },
       },
       message);

@@ -11,6 +11,7 @@
 #include "broker/listener_set.hpp"
 #include "broker/operator/client_notices.hpp"
 #include "broker/operator/inquiries.hpp"
+#include "broker/talk/talk.hpp"
 #include "broker/workers/supervisor.hpp"
 #include "common/io/event_loop.hpp"
 
@@ -28,6 +29,7 @@ class WorkerMessages {
     CellSet& cells;
     Inquiries& inquiries;
     ClientNotices& notices;
+    Talk& talk;
   };
   explicit WorkerMessages(const Parts& parts) : parts_(parts) {}
 

@@ -14,6 +14,7 @@
 
 #include "common/base/plain_text.hpp"
 #include "mpctl/answer.hpp"
+#include "mpctl/answers_text.hpp"
 #include "mpctl/connection.hpp"
 #include "mpctl/event_text.hpp"
 #include "mpctl/health.hpp"
@@ -165,6 +166,24 @@ Result<int> run_health(const Options& options) {
   return health.exit_status;
 }
 
+/// Who answered what; those that are missing are named, and make it a failure.
+Result<int> run_ask(const Options& options) {
+  const auto answer = ask(options);
+  if (!answer) return answer.error();
+  if (options.json) {
+    if (auto written = write_out(plain_json(answer->line) + '\n'); !written) {
+      return written.error();
+    }
+  }
+  if (auto status = check_answer(answer->object); !status) return status.error();
+  if (!options.json) {
+    if (auto written = write_out(answers_text(answer->object)); !written) return written.error();
+  }
+  const std::string missing = missing_answers_text(answer->object);
+  std::fputs(missing.c_str(), stderr);
+  return missing.empty() ? 0 : 1;
+}
+
 Result<int> exit_status_of(const Status& done) {
   if (!done) return done.error();
   return 0;
@@ -176,6 +195,8 @@ Result<int> run_command(const Options& options) {
   switch (options.mode) {
     case Mode::kHealth:
       return run_health(options);
+    case Mode::kAnswers:
+      return run_ask(options);
     case Mode::kWatch:
       return exit_status_of(run_watch(options));
     case Mode::kEvents:

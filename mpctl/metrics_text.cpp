@@ -145,6 +145,7 @@ std::string metrics_text(const object& status) {
   add_counters<DispatchCounters>(metrics, kBroker, broker, any_counter);
   const boost::json::array cells{member_object(status, "cells")};
   add_counters<CellCounters>(metrics, kCells, cells, any_counter);
+  add_counters<TalkCounters>(metrics, kBroker, broker, any_counter);
   return metrics.finish();
 }
 

@@ -15,6 +15,7 @@ Mode mode_of(const std::string& command) {
   if (command == "streams") return Mode::kStreams;
   if (command == "upstreams") return Mode::kUpstreams;
   if (command == "hooks") return Mode::kHooks;
+  if (command == "ask") return Mode::kAnswers;
   if (command == "watch") return Mode::kWatch;
   if (command == "events") return Mode::kEvents;
   return Mode::kAsk;
@@ -29,7 +30,11 @@ Status check_options(const OptionLine& line, const std::string& command, Mode mo
   if ((mode == Mode::kMetrics || mode == Mode::kHealth) && line.has("json")) {
     return usage_error(fmt::format("--json does not go with {}: see status --json", command));
   }
+  if (mode != Mode::kAnswers) {
+    if (auto status = line.forbid(command, {"timeout"}); !status) return status;
+  }
   if (command == "route") return line.forbid(command, {"unset"});
+  if (command == "send" || command == "ask") return line.forbid(command, {"remove", "unset"});
   if (command == "vhost") return line.forbid(command, {"listener"});
   return line.forbid(command, {"remove", "listener", "unset"});
 }

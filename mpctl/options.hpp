@@ -23,6 +23,7 @@ enum class Mode : std::uint8_t {
   kStreams,
   kUpstreams,
   kHooks,
+  kAnswers,  // of workers, to a letter
   kWatch,
   kEvents
 };

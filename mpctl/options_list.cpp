@@ -17,6 +17,15 @@ Result<Duration> read_interval(std::string_view text) {
   return interval;
 }
 
+Status read_timeout(GivenOptions& given, std::string_view text) {
+  constexpr Duration kLongest{60'000};
+  const auto timeout = read_duration(text, false);
+  if (!timeout) return timeout.error();
+  if (*timeout < Duration{1} || *timeout > kLongest) return usage_error("expected 1ms to 1m");
+  given.words.timeout = *timeout;
+  return {};
+}
+
 Result<std::string> read_any(std::string_view text) {
   return std::string(text);
 }
@@ -45,8 +54,10 @@ constexpr Option<G> kOptions[] = {
      add_unset,
      true},
     {{"listener", kGroup, "NAME", "", "for all",
-      "route: only for listeners of this one's protocol"},
+      "route: only for listeners of this one's protocol; send, ask: whose key it is"},
      into<Text<read_any>, &G::words, &RequestWords::listener>},
+    {{"timeout", kGroup, "TIME", "1s", "", "ask: how long to wait for answers, up to 1m"},
+     read_timeout},
     help_option<G>(kGroup),
     version_option<G>(kGroup),
 };
@@ -65,6 +76,8 @@ constexpr std::string_view kUsage =
     "  upstreams                   the servers that clients are forwarded to\n"
     "  hooks                       what workers asked web servers, and how it went\n"
     "  kick VHOST/APP/STREAM       close the publisher and the players of a stream\n"
+    "  send WORKER|all|KEY TOPIC TEXT  a letter to a worker, all, or the owner of a key\n"
+    "  ask WORKER|all|KEY TOPIC TEXT   the same, and print the answers\n"
     "  events                      what happens from now on, one line each\n"
     "  drain SLOT                  no new clients for a worker; it ends when empty\n"
     "  route KEY=SLOT[,SLOT...]    pin a key to a worker, or to a set of them\n"
@@ -78,6 +91,7 @@ constexpr std::string_view kUsage =
     "  stop                        drain all workers, then end\n";
 constexpr std::string_view kEnding =
     "\nExit status: 0 done, 1 the broker refused or cannot be reached, 2 wrong usage.\n"
+    "ask: 1 also when somebody did not answer.\n"
     "health: 0 well, 1 something is wrong, 2 nobody is online or no answer.\n";
 
 }  // namespace

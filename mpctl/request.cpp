@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <string_view>
 
 #include <boost/json/array.hpp>
@@ -149,6 +151,48 @@ Result<json::object> vhost(const RequestWords& words) {
   return request;
 }
 
+/// A slot, perhaps with its generation: 3, 3.2.
+std::optional<json::object> parse_worker(std::string_view text) {
+  const auto dot = text.find('.');
+  const auto slot = parse_integer(text.substr(0, dot), 0, kMaxWorkers - 1);
+  if (!slot) return std::nullopt;
+  json::object worker{{"slot", *slot}};
+  if (dot == std::string_view::npos) return worker;
+  const auto generation = parse_integer(text.substr(dot + 1), 1, UINT32_MAX);
+  if (!generation) return std::nullopt;
+  worker["generation"] = *generation;
+  return worker;
+}
+
+/// WORKER, all, group:NAME, key:KEY, or a key that looks like none of these.
+json::object receiver_of(std::string_view text) {
+  constexpr std::string_view kGroup = "group:";
+  constexpr std::string_view kKey = "key:";
+  if (auto worker = parse_worker(text)) return *std::move(worker);
+  if (text == "all") return {{"all", true}};
+  if (text.starts_with(kGroup)) return {{"group", text.substr(kGroup.size())}};
+  if (text.starts_with(kKey)) text.remove_prefix(kKey.size());
+  return {{"key", text}};
+}
+
+Result<json::object> letter(const RequestWords& words) {
+  const std::string& command = words.command;
+  if (words.arguments.size() != 3) return wrong(command + " WORKER|all|KEY TOPIC TEXT");
+  constexpr std::array<std::string_view, 3> kParts{"receiver", "topic", "text"};
+  for (std::size_t i = 0; i < kParts.size(); ++i) {
+    const std::string& argument = words.arguments[i];
+    if (argument.empty() && kParts[i] == "text") continue;
+    if (auto status = check_name(command, kParts[i], argument); !status) return status.error();
+  }
+  json::object request = receiver_of(words.arguments[0]);
+  request["command"] = command;
+  request["topic"] = words.arguments[1];
+  request["text"] = words.arguments[2];
+  if (words.listener) request["listener"] = *words.listener;
+  if (words.timeout) request["timeout_ms"] = words.timeout->count();
+  return request;
+}
+
 }  // namespace
 
 Result<json::object> build_request(const RequestWords& words) {
@@ -158,13 +202,14 @@ Result<json::object> build_request(const RequestWords& words) {
   if (command == "route") return route(words);
   if (command == "kick") return kick(words);
   if (command == "vhost") return vhost(words);
+  if (command == "send" || command == "ask") return letter(words);
   for (const std::string_view known : {"status", "metrics", "health", "streams", "upstreams",
                                        "hooks", "watch", "events", "reload", "stop"}) {
     if (command == known) return without_arguments(words);
   }
   return usage_error(
       fmt::format("'{}' is not a command: status, metrics, health, streams, upstreams, hooks, "
-                  "kick, watch, events, "
+                  "kick, send, ask, watch, events, "
                   "drain, route, workers, vhost, reload, stop",
                   unexpected_word(command)));
 }

@@ -8,6 +8,7 @@
 #include <boost/json/object.hpp>
 
 #include "common/base/error.hpp"
+#include "common/base/units.hpp"
 
 namespace mpb::ctl {
 
@@ -17,6 +18,7 @@ struct RequestWords {
   std::optional<std::string> remove;    // --remove
   std::optional<std::string> listener;  // --listener
   std::vector<std::string> unset{};     // --unset
+  std::optional<Duration> timeout{};    // --timeout
 };
 
 /// Refuses what no broker could take; what this broker takes is its own to say.

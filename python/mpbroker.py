@@ -14,6 +14,19 @@
 
     mpbroker --listen 127.0.0.1:1990 --protocol any --worker-program ./that.py
 
+Workers talk to one another by letters: a topic, up to 32 KiB, perhaps a descriptor (section 12):
+
+    worker = mpbroker.Worker(room_of, echo)
+
+    @worker.on("memory")                    # what it returns is the answer
+    def memory(letter):
+        return b"%d" % memory_in_use()
+
+    worker.send(mpbroker.ALL, "news", b"...")         # False: there is no room, see on_room
+    answer = await worker.request(3, "memory")        # of worker 3; raises Lost
+    answers, missing = await worker.gather("memory")  # of all
+    total, visited, skipped = await worker.ring("sum", b"0")
+
 Written from docs/channel-protocol.md, whose sections the comments name. Not kept here: the limits
 on idle clients and on clients of one address.
 """
@@ -23,6 +36,7 @@ import asyncio
 import collections
 import contextlib
 import errno
+import fcntl
 import itertools
 import logging
 import os
@@ -51,12 +65,37 @@ CONFIGURE, LISTEN, UNLISTEN, START, DELIVER, KEEP, SETTLED, NACK = range(0x01, 0
 DISOWN, DRAIN, PING, QUERY = 0x0A, 0x0B, 0x0C, 0x0F
 OWN = 0x09
 READY, HANDOFF, ACK, IDLE, LOAD, PONG, ANSWER = 0x11, 0x12, 0x13, 0x15, 0x16, 0x17, 0x19
+POST, LETTER, UNDELIVERABLE, CREDIT, JOIN, SUBSCRIBE, EVENT = range(0x20, 0x27)
 
 # Reasons of a Nack (section 5).
 FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY = range(1, 6)
 
 # Of settings that Configure does not say (section 4).
 DEFAULTS = [0, 0, 60_000, 10_000, 0, 10_000, 10_000, 1_000, 30_000]
+
+# What a letter is, and to whom it goes (section 12).
+NEWS, REQUEST, REPLY, REFUSAL = range(4)
+TO_WORKER, TO_SLOT, TO_ALL, TO_OWNER, TO_GROUP, TO_OPERATORS = range(6)
+MAX_TOPIC, MAX_PAYLOAD = 64, 32 * 1024
+SHARE_LETTERS, SHARE_BYTES = 512, 512 * 1024  # that may wait for one receiver
+
+Id = collections.namedtuple("Id", "slot generation")  # a worker; its successor is another
+Owner = collections.namedtuple("Owner", "key listener", defaults=[None])  # of a key
+Group = collections.namedtuple("Group", "name")
+ALL = object()  # every worker, the sender too
+OPERATOR = Id(0xFFFF, 0)  # mpctl
+
+LOSSES = (
+    "none", "no such worker", "it is gone", "too much waits for it", "nobody owns the key",
+    "nobody is in the group", "the descriptor was lost", "it takes no such requests",
+    "no answer in time", "the broker is gone",
+)  # fmt: skip
+FULL_MAILBOX, REFUSED, TIMEOUT, NO_BROKER = LOSSES[3], LOSSES[7], LOSSES[8], LOSSES[9]
+EVENTS = (
+    "current", "setup", "fork", "online", "listening", "message", "drain", "disconnect", "exit",
+    "owner", "lost",
+)  # fmt: skip
+Event = collections.namedtuple("Event", "kind worker count detail")
 
 Configure = collections.namedtuple(
     "Configure", "slot window soft_limit silence header send route linger drain"
@@ -162,6 +201,324 @@ class _Selector(selectors.EpollSelector):
         self._selector.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
 
+class Lost(Exception):
+    """There is no answer: why, and whose is missing, if that is known."""
+
+    def __init__(self, why, worker=None):
+        super().__init__(why)
+        self.why, self.worker = why, worker
+
+
+class Letter:
+    """What `on` handlers get. `fd` is closed after the call unless it is taken: set it to None."""
+
+    def __init__(self, sender, number, kind, correlation, topic, payload, fd):
+        self.sender = sender  # an Id
+        self.number = number  # of a letter to many: its place in their order; else 0
+        self.topic, self.payload, self.fd = topic, payload, fd
+        self._kind, self._correlation = kind, correlation
+
+
+class Letters:
+    """What a Worker has to say to others, and they to it."""
+
+    def __init__(self):
+        self.id = Id(0, 0)
+        self._handlers = {}  # topic: function
+        self._next_letter = 1
+        self._letters_left, self._bytes_left = 0, 0
+        self._posted = collections.deque()  # receiver and size, without credit for them again
+        self._share = collections.Counter()  # letters of _posted, by receiver
+        self._share_bytes = collections.Counter()
+        self._asked = {}  # letter: whose answer counts, if not anybody's; what takes it
+        self._groups = set()
+        self._can_say = False  # the broker has given credit
+        self._online, self._roster, self._subscribed = set(), None, False
+        self._room, self._wants_room = None, False
+        self._on_room = self._on_loss = self._on_event = None
+
+    def on(self, topic):
+        """Decorates a function of a Letter; of a request it returns the answer. It may be async."""
+
+        def set_handler(function):
+            self._handlers[topic] = function
+            return function
+
+        return set_handler
+
+    def on_room(self, told):
+        """Calls told() when there is room again for letters, after one that found none."""
+        self._on_room = told
+
+    def on_loss(self, told):
+        """Calls told(letter, receiver, why) of each that does not arrive."""
+        self._on_loss = told
+
+    def on_event(self, told):
+        """Calls told(event) of what happens to workers; first "online" of those that are, then
+        "current"."""
+        self._on_event = told
+        self._subscribe()
+
+    def send(self, to, topic, payload=b"", fd=None):
+        """To a slot, an Id, ALL, an Owner, a Group or OPERATOR. The letter's number; None: there is
+        no room for it now."""
+        return self._post(to, NEWS, 0, topic, payload, fd)
+
+    async def request(self, to, topic, payload=b"", timeout=1.0):
+        """The answer; raises Lost."""
+        answer = self._loop.create_future()
+
+        def take(sender, payload, why):
+            if not answer.done():
+                answer.set_exception(Lost(why, sender)) if why else answer.set_result(payload)
+
+        letter = self._post(to, REQUEST, self._next_letter, topic, payload)
+        if letter is None:
+            raise Lost(NO_BROKER if not self._channel.is_open else FULL_MAILBOX)
+        self._asked[letter] = (to if isinstance(to, Id) else None), take
+        try:
+            async with asyncio.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            raise Lost(TIMEOUT) from None
+        finally:
+            self._asked.pop(letter, None)
+
+    async def gather(self, topic, payload=b"", timeout=1.0):
+        """Asks all workers at once, this one too: their answers, and why others have none, by Id."""
+        await self._know_all()
+        answers, missing, waiting = {}, {}, set(self._online)
+        complete = asyncio.Event()
+
+        def take(sender, payload, why):
+            if sender in waiting:
+                waiting.discard(sender)
+                if why:
+                    missing[sender] = why
+                else:
+                    answers[sender] = payload
+            if not waiting:
+                complete.set()
+
+        letter = await self._post_when_room(ALL, REQUEST, topic, payload)
+        self._asked[letter] = ALL, take
+        try:
+            async with asyncio.timeout(timeout):
+                await complete.wait()
+        except TimeoutError:
+            missing.update(dict.fromkeys(waiting, TIMEOUT))
+        finally:
+            self._asked.pop(letter, None)
+        return answers, missing
+
+    async def ring(self, topic, payload=b"", timeout=1.0):
+        """Asks one worker after the other, by slot, this one last: each gets what the one before has
+        answered. What the last one answered, who was asked, and who was skipped and why."""
+        await self._know_all()
+        visited, skipped = [], {}
+        ahead = sorted(self._online, key=lambda one: (one <= self.id, one))
+        for worker in ahead:
+            try:
+                payload = await self.request(worker, topic, payload, timeout)
+                visited.append(worker)
+            except Lost as lost:
+                skipped[worker] = lost.why
+        return payload, visited, skipped
+
+    def join(self, group):
+        """From now on letters to the group come here, too."""
+        self._groups.add(group)
+        if self._can_say:
+            self._channel.send(JOIN, payload=text(group.encode()))
+
+    def leave(self, group):
+        self._groups.discard(group)
+        if self._can_say:
+            self._channel.send(JOIN, payload=text(group.encode()), flags=1)
+
+    # What the broker says.
+
+    def _take_letter(self, number, body, fd):
+        sender = Id(*struct.unpack_from("<HxxI", body))
+        kind, correlation = struct.unpack_from("<B7xQ", body, 8)
+        topic, payload = itertools.islice(read_texts(body, 24), 2)
+        letter = Letter(sender, number, kind, correlation, topic.decode(), payload, fd)
+        if kind in (REPLY, REFUSAL):
+            self._take_answer(correlation, sender, payload, REFUSED if kind == REFUSAL else None)
+            self._close_fd(letter)
+        elif letter.topic in self._handlers:
+            self._start(self._handle(letter))
+        else:
+            self._close_fd(letter)
+            if kind == REQUEST:
+                self._post(sender, REFUSAL, correlation, "", b"")
+
+    async def _handle(self, letter):
+        try:
+            answer = self._handlers[letter.topic](letter)
+            if asyncio.iscoroutine(answer):
+                answer = await answer
+            if letter._kind == REQUEST:
+                self._post(letter.sender, REPLY, letter._correlation, "", answer or b"")
+        except Exception:
+            log.exception("letter topic=%r", letter.topic)
+        finally:
+            self._close_fd(letter)
+
+    @staticmethod
+    def _close_fd(letter):
+        if letter.fd is not None:
+            os.close(letter.fd)
+
+    def _take_answer(self, letter, sender, payload, why):
+        of, take = self._asked.get(letter, (None, None))
+        if take and (of in (None, ALL, sender) or why not in (None, REFUSED)):
+            take(sender, payload, why)
+
+    def _take_losses(self, body):
+        for letter, generation, slot, why in struct.iter_unpack("<QIHBx", next(read_texts(body))):
+            receiver, why = Id(slot, generation), LOSSES[why] if why < len(LOSSES) else str(why)
+            self._take_answer(letter, receiver, b"", why)
+            if self._on_loss:
+                self._on_loss(letter, receiver, why)
+
+    def _take_credit(self, body):
+        letters, size, generation = struct.unpack_from("<III", body)
+        self.id = Id(self._config.slot, generation)
+        self._letters_left += letters
+        self._bytes_left += size
+        for _ in range(min(letters, len(self._posted))):  # the oldest are taken to have gone on
+            to, size = self._posted.popleft()
+            if isinstance(to, int):
+                self._share[to] -= 1
+                self._share_bytes[to] -= size
+        if not self._can_say:
+            self._can_say = True
+            for group in self._groups:
+                self._channel.send(JOIN, payload=text(group.encode()))
+            if self._subscribed:
+                self._subscribe()
+        if self._room:
+            self._room.set()
+        if self._wants_room:
+            self._wants_room = False
+            if self._on_room:
+                self._on_room()
+
+    def _take_event(self, body):
+        kind, slot, generation, count = struct.unpack_from("<BxHIQ", body)
+        if kind >= len(EVENTS):
+            return
+        detail = next(read_texts(body, 16)).decode("utf-8", "replace")
+        event = Event(EVENTS[kind], Id(slot, generation), count, detail)
+        if event.kind == "online":
+            self._online.add(event.worker)
+        elif event.kind in ("disconnect", "exit"):
+            self._online.discard(event.worker)
+            for of, take in list(self._asked.values()):
+                if of in (ALL, event.worker):
+                    take(event.worker, b"", LOSSES[2])
+        elif event.kind == "current" and self._roster:
+            self._roster.set()
+        elif event.kind == "lost":
+            self._subscribe()
+        if self._on_event:
+            self._on_event(event)
+
+    # Sending.
+
+    def _subscribe(self):
+        self._subscribed = True
+        self._online.clear()
+        if self._can_say:
+            self._channel.send(SUBSCRIBE)
+
+    async def _know_all(self):
+        """Until it is known who is online."""
+        if self._roster is None:
+            self._roster = asyncio.Event()
+            self._subscribe()
+        await self._roster.wait()
+
+    async def _post_when_room(self, to, kind, topic, payload):
+        while True:
+            letter = self._post(to, kind, self._next_letter, topic, payload)
+            if letter is not None:
+                return letter
+            if not self._channel.is_open:
+                raise Lost(NO_BROKER)
+            self._room = asyncio.Event()
+            await self._room.wait()
+
+    def _post(self, to, kind, correlation, topic, payload, fd=None):
+        topic = topic.encode()
+        if len(topic) > MAX_TOPIC or len(payload) > MAX_PAYLOAD:
+            raise ValueError("topic or payload of a letter too long")
+        content = struct.pack("<B7xQ", kind, correlation) + text(topic) + text(payload)
+        body = self._address(to) + content
+        size = HEADER.size + len(body)
+        one = to.slot if isinstance(to, Id) else to  # leaves room for others
+        crowded = isinstance(one, int) and to != OPERATOR and (
+            self._share[one] >= SHARE_LETTERS or self._share_bytes[one] + size > SHARE_BYTES
+        )
+        no_credit = self._letters_left < 1 or self._bytes_left < size
+        if crowded or no_credit or not self._channel.is_open:
+            self._wants_room = True
+            return None
+        letter, fds = self._next_letter, [] if fd is None else [fd]
+        if not self._channel.send(POST, letter, body, fds, flags=len(fds)):
+            return None
+        self._next_letter += 1
+        self._letters_left -= 1
+        self._bytes_left -= size
+        if isinstance(one, int):
+            self._share[one] += 1
+            self._share_bytes[one] += size
+        self._posted.append((one, size))
+        return letter
+
+    def _address(self, to):
+        kind, slot, generation, space, name = TO_SLOT, 0, 0, 0, b""
+        if to is ALL:
+            kind = TO_ALL
+        elif to == OPERATOR:
+            kind = TO_OPERATORS
+        elif isinstance(to, Id):
+            kind, slot, generation = TO_WORKER, *to
+        elif isinstance(to, Owner):
+            listener = min(self._spaces) if to.listener is None else to.listener
+            kind, space, name = TO_OWNER, self._spaces[listener], to.key
+        elif isinstance(to, Group):
+            kind, name = TO_GROUP, to.name.encode()
+        else:
+            slot = to
+        return struct.pack("<BxHIHxx", kind, slot, generation, space) + text(name)
+
+
+def make_sealed(data):
+    """A file in memory that nobody can change, for what is too long for a payload. Close it."""
+    fd = os.memfd_create("mpb-letter", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open(os.dup(fd), "wb") as file:
+        file.write(data)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+    return fd
+
+
+def read_sealed(fd, most):
+    """What such a file has. ValueError: it is not sealed, or longer than `most`."""
+    try:
+        sealed = fcntl.fcntl(fd, fcntl.F_GET_SEALS) & _SEALS == _SEALS
+    except OSError:
+        sealed = False
+    if not sealed or os.fstat(fd).st_size > most:
+        raise ValueError("a file that is not sealed, or too long")
+    return os.pread(fd, most, 0)
+
+
+_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+
+
 class _Channel:
     """The socket to the broker (section 2): whole messages, in order, without waiting."""
 
@@ -246,7 +603,7 @@ class _Channel:
         self._on_end()
 
 
-class Worker:
+class Worker(Letters):
     """A worker process.
 
     key_of(data) says whose a client is, from all that it has sent: the key and how many bytes have
@@ -258,6 +615,7 @@ class Worker:
     """
 
     def __init__(self, key_of, serve, busy=b""):
+        super().__init__()
         self._key_of, self._serve, self._busy = key_of, serve, busy
         self._config = Configure(0, 1, 0, *[None] * 6)
         self._spaces = {}  # of listeners
@@ -333,6 +691,14 @@ class Worker:
             counters = self._clients, len(self._held), len(self._owned)
             block = struct.pack("<HHIQQQ", 1, 0, 24, *counters)
             self._channel.send(PONG, ident, text(block))
+        elif kind == LETTER:
+            self._take_letter(ident, body, fd)
+        elif kind == UNDELIVERABLE:
+            self._take_losses(body)
+        elif kind == CREDIT:
+            self._take_credit(body)
+        elif kind == EVENT:
+            self._take_event(body)
         elif kind == QUERY:
             self._channel.send(ANSWER, ident, text(b"") * 2, flags=3)  # not known here (section 8)
         elif fd is not None:
@@ -412,6 +778,10 @@ class Worker:
     def _on_broker_gone(self):
         """Section 10: goes on with the clients that it has."""
         self._config = self._config._replace(soft_limit=0)
+        for letter in list(self._asked):
+            self._take_answer(letter, OPERATOR, b"", NO_BROKER)
+        if self._room:
+            self._room.set()
         self._drain(None)
         for client in list(self._held):
             if client._waits and client._sent:

@@ -13,10 +13,11 @@ COMMON = ["common/answers", "common/base", "common/io", "common/log", "common/as
 # What the files of a room may include, besides their own: rooms, or single files of them. Rooms
 # that are missing may be included by nobody, and include nothing.
 NOTICE, CLASSIFIER = "mpbroker/notice.hpp", "mpbroker/classifier.hpp"
+BUS = "mpbroker/bus.hpp"
 ALLOWED = {
     "mpbroker": [],
     "proto/base": [],
-    "proto/channel": ["proto/base", NOTICE],
+    "proto/channel": ["proto/base", NOTICE, BUS],
     "proto/control": ["proto/base", CLASSIFIER],
     "proto": [CLASSIFIER],
     "proto/rtmp": ["proto/base", CLASSIFIER, NOTICE],
@@ -30,18 +31,21 @@ ALLOWED = {
                       "proto/channel"],
     "common/listen": [*COMMON, "proto/channel"],
     "broker/dispatch": ["common/base", "common/config", "common/io", "proto/channel"],
-    "broker/operator": [*COMMON, "broker/dispatch", "proto/channel", NOTICE],
+    "broker/operator": [*COMMON, "broker/dispatch", "proto/channel", NOTICE, BUS],
     "broker/workers": [*COMMON, "broker/dispatch", "broker/operator", "proto/base",
                        "proto/channel", NOTICE],
-    "broker": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers", "proto/channel"],
+    "broker/talk": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers", "proto/channel", BUS],
+    "broker": [*COMMON, "broker/dispatch", "broker/operator", "broker/talk", "broker/workers",
+               "proto/channel", BUS],
     "worker/sandbox": [*COMMON, "mpbroker", "worker"],
     "worker/names": [*COMMON, "worker"],
     # A worker and its clients, and it and its link to the broker, know each other; the link knows
     # clients, and they do not know it.
     "worker/clients": [*COMMON, "mpbroker", "proto/channel", "worker"],
-    "worker/link": [*COMMON, "mpbroker", "proto/channel", "worker", "worker/clients"],
+    "worker/link": [*COMMON, "mpbroker", "proto/channel", "worker", "worker/clients", "worker/talk"],
+    "worker/talk": [*COMMON, "mpbroker", "proto/channel"],
     "worker": [*COMMON, "mpbroker", "proto/channel", "proto/control", "worker/clients",
-               "worker/link", "worker/sandbox"],
+               "worker/link", "worker/sandbox", "worker/talk"],
     "worker/rtmp/access": [*COMMON, "mpbroker", "proto/channel", "proto/rtmp", "worker",
                            "worker/names"],
     "worker/rtmp/forward": [*COMMON, "mpbroker", "proto/channel", "proto/rtmp", "worker", "worker/clients",

@@ -114,6 +114,7 @@ void add_service(Registry& registry, AsioService service) {
   registry.add_handler(
       shared->protocol, "coroutine",
       [shared](Environment& environment, auto&) {
+        if (shared->begin) shared->begin(environment);
         return std::make_unique<CoroutineHandler>(environment, shared);
       },
       shared->needs);

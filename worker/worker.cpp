@@ -59,11 +59,13 @@ Status Worker::join_broker(UniqueFd socket) {
                                        static_cast<BrokerCommands&>(*this));
   context_.alone = false;
   context_.give_away = [this](HeldClient&& client) { link_->handoffs().offer(std::move(client)); };
+  environment_.letters.go_by(*link_, 0);
   environment_.notices.set_sink([this](const Notice& notice) { return link_->tell(notice); });
   return link_->open();
 }
 
 Status Worker::serve_alone(const Settings& settings, std::vector<InheritedSocket> inherited) {
+  environment_.letters.be_alone();
   reconfigure(settings);
   auto given = distribute(std::move(inherited), socket_wishes(settings.listeners));
   for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
@@ -173,6 +175,7 @@ void Worker::on_configure(const channel::Configure& message) {
     return stop(ExitCode::kUsage);
   }
   context_.slot = environment_.own_slot = message.slot;
+  environment_.letters.go_by(*link_, message.slot);
   context_.window = message.window;
   configure(settings_of(message.settings));
   if (context_.settings.cell == 0) {
@@ -281,6 +284,13 @@ ServedListener* Worker::find_listener(std::uint16_t listener) {
   return found == listeners_.end() ? nullptr : &found->second.served;
 }
 
+std::optional<std::uint16_t> Worker::space_of(std::string_view listener) const {
+  for (const auto& [number, one] : listeners_) {
+    if (listener.empty() || one.served.name == listener) return one.served.space;
+  }
+  return std::nullopt;
+}
+
 void Worker::read_counters(std::string& blocks) {
   WorkerCounters worker;
   worker.clients = context_.clients.routed();
@@ -318,6 +328,7 @@ void Worker::on_broker_gone(const Error& why) {
 void Worker::become_orphan() {
   orphaned_ = true;
   stop_accepting();
+  environment_.letters.on_broker_gone();
   link_->abandon();
 }
 

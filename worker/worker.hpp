@@ -70,6 +70,7 @@ class Worker final : private BrokerCommands {
   void on_drain(Duration deadline) override { drain(deadline); }
   void on_client(std::string_view key) override;
   ServedListener* find_listener(std::uint16_t listener) override;
+  [[nodiscard]] std::optional<std::uint16_t> space_of(std::string_view listener) const override;
   void read_counters(std::string& blocks) override;
   AnswerContent answer(std::string_view question, std::string_view argument) override;
   void on_broker_gone(const Error& why) override;

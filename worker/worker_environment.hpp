@@ -15,6 +15,7 @@
 #include "mpbroker/environment.hpp"
 #include "worker/clients/memory_budget.hpp"
 #include "worker/link/notices.hpp"
+#include "worker/talk/worker_bus.hpp"
 
 namespace mpb {
 
@@ -24,7 +25,7 @@ struct AnswerContent;
 /// The only kind of Environment in a worker.
 class WorkerEnvironment final : public Environment {
  public:
-  explicit WorkerEnvironment(EventLoop& event_loop) : loop(event_loop) {}
+  explicit WorkerEnvironment(EventLoop& event_loop) : loop(event_loop), letters(event_loop) {}
   WorkerEnvironment(const WorkerEnvironment&) = delete;
   WorkerEnvironment& operator=(const WorkerEnvironment&) = delete;
 
@@ -34,10 +35,12 @@ class WorkerEnvironment final : public Environment {
   std::uint64_t gop_memory = 0;  // bytes that may be kept for players to begin with; 0: no limit
   Notices notices;               // see tell()
   MemoryBudget memory;           // of all that is held for clients (media-memory)
+  WorkerBus letters;
   std::vector<MemoryKeeper*> memory_keepers;  // they outlive the clients, or take themselves out
 
   [[nodiscard]] std::uint16_t slot() const override { return own_slot; }
   boost::asio::io_context& asio() override;
+  Bus& bus() override { return letters; }
   void tell(const Notice& notice, int socket = -1) override;
   /// Answers a question of the operator's ("streams", "kick"): see common/answers/record.hpp.
   using Responder = std::function<AnswerContent(std::string_view argument)>;

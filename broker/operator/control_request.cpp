@@ -45,6 +45,16 @@ class Members {
     return usage_error(fmt::format("'{}' must be a whole number from {} to {}", name, low, high));
   }
 
+  Result<std::uint32_t> number_or(std::string_view name, std::uint32_t low, std::uint32_t high,
+                                  std::uint32_t otherwise) const {
+    const json::value* member = request_.if_contains(name);
+    if (member == nullptr) return otherwise;
+    if (member->is_int64() && member->get_int64() >= low && member->get_int64() <= high) {
+      return static_cast<std::uint32_t>(member->get_int64());
+    }
+    return usage_error(fmt::format("'{}' must be a whole number from {} to {}", name, low, high));
+  }
+
   /// Empty: there is none.
   Result<std::vector<std::string>> texts(std::string_view name, std::string_view of) const {
     std::vector<std::string> texts;
@@ -140,6 +150,59 @@ Result<ControlRequest> read_vhost(const Members& members) {
   return ControlRequest(std::move(vhost));
 }
 
+/// To one worker ("slot", and perhaps its "generation"), to "all", to the owner of a "key", or to a
+/// "group".
+Result<ControlRequest> read_send(const Members& members, bool ask) {
+  SendRequest send;
+  const auto all = members.flag("all");
+  if (!all) return all.error();
+  auto key = members.text("key");
+  if (!key) return key.error();
+  auto group = members.text("group");
+  if (!group) return group.error();
+  if (*all) {
+    send.to = To::Kind::kAll;
+  } else if (!key->empty()) {
+    send.to = To::Kind::kOwner;
+    send.name = *std::move(key);
+  } else if (!group->empty()) {
+    send.to = To::Kind::kGroup;
+    send.name = *std::move(group);
+  } else {
+    const auto slot = members.number("slot", 0, kMaxWorkers - 1);
+    if (!slot) return slot.error();
+    const auto generation = members.number_or("generation", 0, UINT32_MAX, 0);
+    if (!generation) return generation.error();
+    send.slot = *slot;
+    send.generation = *generation;
+    if (send.generation != 0) send.to = To::Kind::kWorker;
+  }
+  if (send.name.size() > channel::kMaxKey) {
+    return usage_error(fmt::format("a key has at most {} bytes", channel::kMaxKey));
+  }
+  auto listener = members.text("listener");
+  if (!listener) return listener.error();
+  send.listener = *std::move(listener);
+  auto topic = members.text("topic");
+  if (!topic) return topic.error();
+  if (topic->empty() || topic->size() > Bus::kMaxTopic) {
+    return usage_error(fmt::format("'topic' must be a text of 1 to {} bytes", Bus::kMaxTopic));
+  }
+  auto text = members.text("text");
+  if (!text) return text.error();
+  if (text->size() > Bus::kMaxPayload) {
+    return usage_error(fmt::format("'text' must have at most {} bytes", Bus::kMaxPayload));
+  }
+  send.topic = *std::move(topic);
+  send.text = *std::move(text);
+  if (!ask) return ControlRequest(std::move(send));
+  constexpr std::uint32_t kMostWait = 60'000;
+  const auto timeout = members.number_or("timeout_ms", 1, kMostWait, 1'000);
+  if (!timeout) return timeout.error();
+  send.timeout = Duration{*timeout};
+  return ControlRequest(std::move(send));
+}
+
 }  // namespace
 
 Result<ControlRequest> read_control_request(const json::object& request) {
@@ -155,9 +218,10 @@ Result<ControlRequest> read_control_request(const json::object& request) {
   if (*command == "route") return read_route(members);
   if (*command == "workers") return read_workers(members);
   if (*command == "vhost") return read_vhost(members);
+  if (*command == "send" || *command == "ask") return read_send(members, *command == "ask");
   return usage_error(
       fmt::format("unknown command '{}': expected status, events, streams, upstreams, hooks, "
-                  "kick, drain, route, workers, vhost, reload or stop",
+                  "kick, send, ask, drain, route, workers, vhost, reload or stop",
                   *command));
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +13,7 @@
 
 #include "common/base/error.hpp"
 #include "common/config/settings.hpp"
+#include "mpbroker/bus.hpp"
 
 namespace mpb {
 
@@ -46,8 +48,21 @@ struct VhostRequest {
   std::vector<std::string> unset;
 };
 
-using ControlRequest = std::variant<StatusRequest, ReloadRequest, StopRequest, QuestionRequest,
-                                    DrainRequest, PinRequest, WorkersRequest, VhostRequest>;
+/// "send" and "ask".
+struct SendRequest {
+  To::Kind to = To::Kind::kSlot;
+  std::uint16_t slot = 0;
+  std::uint32_t generation = 0;
+  std::string name;      // of a key or a group
+  std::string listener;  // of the key; empty: of all listeners
+  std::string topic;
+  std::string text;
+  std::optional<Duration> timeout;  // set: "ask"
+};
+
+using ControlRequest =
+    std::variant<StatusRequest, ReloadRequest, StopRequest, QuestionRequest, DrainRequest,
+                 PinRequest, WorkersRequest, VhostRequest, SendRequest>;
 
 /// A usage error names the member that is wrong and what it must be. Members that a request has no
 /// use for are ignored.

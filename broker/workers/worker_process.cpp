@@ -204,6 +204,10 @@ void WorkerProcess::send_outbox(const Outbox& outbox) {
   });
 }
 
+Offered WorkerProcess::offer(std::string_view datagram, int descriptor) {
+  return ejected_ ? Offered::kNever : channel_.offer(datagram, descriptor);
+}
+
 void WorkerProcess::eject(const std::string& why) {
   channel_.close();
   condemn(why);
@@ -238,13 +242,20 @@ void WorkerProcess::finish() {
 
 std::string_view WorkerProcess::check_descriptor(const channel::Message& message,
                                                  const Datagram& datagram, StreamKind kind) {
-  const bool expected = std::holds_alternative<channel::Handoff>(message);
-  if (!expected) {
+  const auto* post = std::get_if<channel::Post>(&message);
+  const bool letter = post != nullptr && (post->flags & channel::kWithDescriptor) != 0;
+  if (!letter && !std::holds_alternative<channel::Handoff>(message)) {
     return datagram.fd || datagram.descriptor_lost ? "a descriptor with a message that has none"
                                                    : "";
   }
   if (datagram.descriptor_lost) return {};
-  if (!datagram.fd) return "a Handoff without a descriptor";
+  if (!datagram.fd)
+    return letter ? "a Post without its descriptor" : "a Handoff without a descriptor";
+  if (letter) {
+    return is_for_letters(datagram.fd.get())
+               ? ""
+               : "a Post of something else than a socket, pipe or file in memory";
+  }
   // One that listens neither: whoever adopted the shared listener would shut it down in the end.
   return kind == StreamKind::kOther ? "a Handoff of something else than a stream socket" : "";
 }
@@ -265,8 +276,9 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   const bool with_client = (ack != nullptr && !ack->deliveries.empty()) ||
                            std::holds_alternative<channel::Handoff>(message);
   const std::uint32_t weight = std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
+  const bool letter = std::holds_alternative<channel::Post>(message);  // has credits of its own
   if (with_client) messages_ -= std::min(messages_, kMessagesPerClient);
-  if (!with_client && !spend(weight)) return "a flood of messages";
+  if (!with_client && !letter && !spend(weight)) return "a flood of messages";
   if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
   if (!ready_) return "a message before Ready";
   if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);

@@ -87,6 +87,8 @@ class WorkerProcess final : private ChannelHandler {
   /// An error: the worker will not get it. That of want of a descriptor is over soon.
   Status deliver(const channel::Deliver& delivery, int descriptor);
   void send_outbox(const Outbox& outbox);
+  /// What is not to wait in the channel, where clients' messages wait: see Channel::offer.
+  Offered offer(std::string_view datagram, int descriptor = -1);
 
   /// Ends the process because it broke the protocol: nothing more of it is heard.
   void eject(const std::string& why);

@@ -85,6 +85,15 @@ namespace mpb {
   X(busy, kCount, "busy", "", "Offers refused for good.") \
   X(descriptors_lost, kCount, "descriptors_lost", "", "Offers whose descriptor was lost.")
 
+#define MPB_TALK_COUNTERS(X) \
+  X(posted, kCount, "letters.posted", "", "Letters that workers and operators have posted.") \
+  X(delivered, kCount, "letters.delivered", "", "Letters sent on, one for each receiver.") \
+  X(undeliverable, kCount, "letters.undeliverable", "", "Letters that did not arrive, one for each receiver.") \
+  X(descriptors, kCount, "letters.descriptors", "", "Descriptors that were sent on with letters.") \
+  X(queued, kNow, "letters.queued", "", "Letters that wait for their receiver.") \
+  X(queued_bytes, kNow, "letters.queued_bytes", "", "Bytes of letters that wait for their receiver.") \
+  X(events_lost, kCount, "letters.events_lost", "", "Events that a worker was not told since too much waited for it.")
+
 // --- of handlers, in their answers to the operator's questions
 
 #define MPB_HOOK_COUNTERS(X) \
@@ -138,6 +147,11 @@ struct CellCounters {
 /// What became of offered clients.
 struct DispatchCounters {
   MPB_COUNTERS(DispatchCounters, MPB_DISPATCH_COUNTERS)
+};
+
+/// Of the letters between workers.
+struct TalkCounters {
+  MPB_COUNTERS(TalkCounters, MPB_TALK_COUNTERS)
 };
 
 /// Of one web server in one worker.

@@ -206,6 +206,20 @@ Status Channel::send(std::string_view datagram, int fd, Order order) {
   return {};
 }
 
+Offered Channel::offer(std::string_view datagram, int fd) {
+  if (!open_) return Offered::kNever;
+  if (queued() > 0) return Offered::kLater;
+  if (send_now(socket_.get(), datagram, fd) >= 0) return Offered::kSent;
+  const int error = errno;
+  if (!is_temporary(error)) return Offered::kNever;
+  if (error == EAGAIN) {
+    want_writable(true);
+  } else {
+    retry_soon();
+  }
+  return open_ ? Offered::kLater : Offered::kNever;
+}
+
 bool Channel::keeps_order() const {
   return std::any_of(queue_.begin(), queue_.end(), [](const Queued& queued) { return !queued.fd; });
 }

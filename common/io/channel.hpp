@@ -44,6 +44,13 @@ enum class Order : std::uint8_t {
   kFree,  // without a descriptor, it also passes those with one that the kernel does not take now
 };
 
+/// What became of a datagram that is not to be queued.
+enum class Offered : std::uint8_t {
+  kSent,
+  kLater,  // a turn of the loop ends when it may be tried again
+  kNever,  // the peer is gone
+};
+
 class Channel final : private EventHandler {
  public:
   /// `max_queued`: how many datagrams may wait for the peer before send() gives a kLimit error.
@@ -61,6 +68,8 @@ class Channel final : private EventHandler {
   /// An error means that the datagram will never arrive: the queue is full, no descriptor was left
   /// for the duplicate, or the peer is gone.
   Status send(std::string_view datagram, int fd = -1, Order order = Order::kKept);
+  /// Sends now, behind all that was sent before, or not at all.
+  Offered offer(std::string_view datagram, int fd = -1);
   /// The peer's process has ended: what it had sent by now is handled in this turn and the next
   /// ones, up to the end, which on_channel_broken tells of. Others who still hold the peer's socket
   /// can send no more.

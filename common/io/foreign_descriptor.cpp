@@ -1,5 +1,6 @@
 #include "common/io/foreign_descriptor.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -137,6 +138,11 @@ StreamKind stream_kind(int fd) {
   if (domain == AF_UNIX) return StreamKind::kUnix;
   if (!is_internet(domain)) return StreamKind::kOther;
   return is_tcp_protocol(option_of(fd, SO_PROTOCOL)) ? StreamKind::kTcp : StreamKind::kOther;
+}
+
+bool is_for_letters(int fd) {
+  return option_of(fd, SO_TYPE) >= 0 || ::fcntl(fd, F_GETPIPE_SZ) >= 0 ||
+         ::fcntl(fd, F_GET_SEALS) >= 0;
 }
 
 StreamKind client_kind(int listener) {

@@ -18,8 +18,10 @@ enum class StreamKind : unsigned char {
   kUnix,   // SOCK_STREAM
   kOther,  // anything else, also a socket that listens
 };
-/// Asks the kernel alone: no file system is asked, whatever the descriptor is of.
+// Both ask the kernel alone: no file system is asked, whatever the descriptor is of.
 StreamKind stream_kind(int fd);
+/// A socket of any kind, a pipe, or a file in memory (memfd_create(2)): what letters may carry.
+bool is_for_letters(int fd);
 /// Of those whom a listening socket gives.
 StreamKind client_kind(int listener);
 

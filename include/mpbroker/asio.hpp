@@ -24,6 +24,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "mpbroker/asio_stream.hpp"
+#include "mpbroker/bus.hpp"
 #include "mpbroker/classifier.hpp"
 #include "mpbroker/needs.hpp"
 #include "mpbroker/worker.hpp"
@@ -53,7 +54,18 @@ struct AsioService {
   std::function<boost::asio::awaitable<void>(AsioClient client)> serve;
   std::string busy{};  // what a client is told that no worker can take
   Needs needs{};       // what `serve` needs besides its clients
+  /// Called once for each listener, before its first client: where letters are subscribed to.
+  std::function<void(Environment&)> begin{};
 };
+
+/// Bus::request() for coroutines; Loss::kFull: there was no room for the letter.
+boost::asio::awaitable<Reply> request(Bus& bus, To to, std::string topic, std::string payload,
+                                      Bus::Time timeout);
+/// Bus::gather() and Bus::ring() likewise.
+boost::asio::awaitable<Gathered> gather(Bus& bus, std::string topic, std::string payload,
+                                        Bus::Time timeout);
+boost::asio::awaitable<Ring> ring(Bus& bus, std::string topic, std::string payload,
+                                  Bus::Time timeout);
 
 /// For a worker that has other protocols, too.
 void add_service(Registry& registry, AsioService service);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <typeindex>
 
+#include "mpbroker/bus.hpp"
 #include "mpbroker/notice.hpp"
 
 namespace boost::asio {
@@ -34,6 +35,9 @@ class Environment {
   /// their handlers and what is shared(): no coroutine goes on without those. Throws
   /// std::runtime_error for want of descriptors.
   virtual boost::asio::io_context& asio() = 0;
+
+  /// Letters to and from the other workers.
+  virtual Bus& bus() = 0;
 
   /// The worker's one object of type T, made with T(Environment&) when first asked for: what the
   /// handlers of several listeners share.

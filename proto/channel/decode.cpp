@@ -63,6 +63,11 @@ class Reader {
               client.wire.size() <= kMaxTraveller,
           "key, state and unconsumed bytes too long");
   }
+  void content(Content& content) {
+    content.wire = in_.rest();
+    Content::walk(content, *this);
+    check(content.wire.size() <= kMaxContent, "content of a letter too long");
+  }
   void id(std::uint64_t& id) { id = header_.id; }
   void flags(std::uint16_t& flags) { flags = header_.flags; }
   /// The first thing that is wrong counts; of fields that were not there nothing is said.
@@ -120,6 +125,12 @@ DecodeResult<Message> decode(std::string_view datagram) {
 bool carries_descriptor(const Message& message) {
   if (const auto* listen = std::get_if<Listen>(&message)) {
     return (listen->flags & Listen::kAccepts) != 0;
+  }
+  if (const auto* post = std::get_if<Post>(&message)) {
+    return (post->flags & kWithDescriptor) != 0;
+  }
+  if (const auto* letter = std::get_if<Letter>(&message)) {
+    return (letter->flags & kWithDescriptor) != 0;
   }
   return std::holds_alternative<Deliver>(message) || std::holds_alternative<Handoff>(message) ||
          std::holds_alternative<Fork>(message);

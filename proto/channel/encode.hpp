@@ -46,6 +46,9 @@ class Writer {
   void traveller(const Traveller& client) {
     client.wire.empty() ? Traveller::walk(client, *this) : void(out_.append(client.wire));
   }
+  void content(const Content& content) {
+    content.wire.empty() ? Content::walk(content, *this) : void(out_.append(content.wire));
+  }
   void id(std::uint64_t id) { put(8, id); }
   void flags(std::uint16_t flags) { put(2, flags); }
   void check(bool, std::string_view) {}

@@ -23,6 +23,10 @@ struct Views {
     found.push_back(client.wire);
     Traveller::walk(client, *this);
   }
+  void content(const Content& content) {
+    found.push_back(content.wire);
+    Content::walk(content, *this);
+  }
   void id(std::uint64_t) {}
   void flags(std::uint16_t) {}
   void check(bool, std::string_view) {}
@@ -41,6 +45,7 @@ std::string reencode(const Message& message) {
   std::visit(
       [&out](auto m) {
         if constexpr (requires { m.client.wire; }) m.client.wire = {};
+        if constexpr (requires { m.content.wire; }) m.content.wire = {};
         encode(out, m);
       },
       message);

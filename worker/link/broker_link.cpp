@@ -87,6 +87,14 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
             answers_.add(query.nonce, commands_.answer(query.question, query.argument));
           },
           [&](const channel::Resync&) { send_resync_report(); },
+          [&](const channel::Letter& letter) {
+            worker_.environment.letters.on_letter(letter, std::move(datagram.fd));
+          },
+          [&](const channel::Undeliverable& lost) {
+            worker_.environment.letters.on_undeliverable(lost);
+          },
+          [&](const channel::Credit& credit) { worker_.environment.letters.on_credit(credit); },
+          [&](const channel::Event& event) { worker_.environment.letters.on_told(event); },
           [&](const auto&) {  // what workers say
             log_warning("channel.unexpected")("type", static_cast<int>(datagram.bytes[1]));
           },
@@ -198,6 +206,10 @@ bool BrokerLink::tell(const Notice& notice) {
   channel::encode(datagram, notice);
   send(datagram);
   return true;
+}
+
+bool BrokerLink::post(std::string_view datagram, int descriptor) {
+  return channel_.is_open() && channel_.send(datagram, descriptor).has_value();
 }
 
 void BrokerLink::send_resync_report() {

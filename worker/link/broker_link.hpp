@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "worker/link/answers.hpp"
 #include "worker/link/handoffs.hpp"
 #include "worker/link/load_reporter.hpp"
+#include "worker/talk/worker_bus.hpp"
 
 namespace mpb {
 
@@ -32,6 +34,8 @@ class BrokerCommands {
   virtual void on_client(std::string_view key) = 0;
   /// Null: there is no such listener here.
   virtual ServedListener* find_listener(std::uint16_t listener) = 0;
+  /// See PostOffice.
+  [[nodiscard]] virtual std::optional<std::uint16_t> space_of(std::string_view listener) const = 0;
   /// Appends `blocks` of counters, as Pong has them.
   virtual void read_counters(std::string& blocks) = 0;
   /// To a Query.
@@ -42,7 +46,7 @@ class BrokerCommands {
   ~BrokerCommands() = default;
 };
 
-class BrokerLink final : private ChannelHandler {
+class BrokerLink final : private ChannelHandler, public PostOffice {
  public:
   BrokerLink(WorkerContext& worker, UniqueFd socket, BrokerCommands& commands);
 
@@ -58,6 +62,10 @@ class BrokerLink final : private ChannelHandler {
   void release(const KeyState& key);
   /// False: the broker cannot be told.
   bool tell(const Notice& notice);
+  bool post(std::string_view datagram, int descriptor) override;
+  [[nodiscard]] std::optional<std::uint16_t> space_of(std::string_view listener) const override {
+    return commands_.space_of(listener);
+  }
   /// The end of a turn: Acks first, then the clients they were for, then everything else.
   void flush();
 

@@ -1,0 +1,54 @@
+#include "broker/talk/mailbox.hpp"
+
+namespace mpb {
+namespace {
+
+Amount amount_of(const WaitingLetter& letter) {
+  return {1, static_cast<std::uint32_t>(letter.parcel->datagram.size())};
+}
+
+}  // namespace
+
+bool Mailbox::push(WaitingLetter letter) {
+  const Amount amount = amount_of(letter);
+  if (!(amount_ + amount).within(kMostWaiting)) return false;
+  const bool descriptor = letter.parcel->descriptor.valid();
+  if (descriptor && descriptors_ == kMostDescriptorsWaiting) return false;
+  Amount& share = shares_[letter.sender.slot];
+  if (letter.sender.slot != kNoSlot && !(share + amount).within(kMostWaitingOfOne)) return false;
+  share += amount;
+  amount_ += amount;
+  descriptors_ += descriptor ? 1 : 0;
+  waiting_.push_back(std::move(letter));
+  return true;
+}
+
+WaitingLetter Mailbox::pop() {
+  WaitingLetter letter = std::move(waiting_.front());
+  waiting_.pop_front();
+  const Amount amount = amount_of(letter);
+  amount_ -= amount;
+  descriptors_ -= letter.parcel->descriptor.valid() ? 1 : 0;
+  const auto share = shares_.find(letter.sender.slot);
+  share->second -= amount;
+  if (share->second.letters == 0) shares_.erase(share);
+  return letter;
+}
+
+bool Mailbox::spend(const Amount& amount) {
+  if (!open_ || !(used_ + amount).within(kLetterWindow)) return false;
+  used_ += amount;
+  ++posted_lately;
+  return true;
+}
+
+bool Mailbox::has_credit_to_tell() const {
+  return returned_.letters >= kCreditStep.letters || returned_.bytes >= kCreditStep.bytes;
+}
+
+void Mailbox::credit_told() {
+  used_ -= returned_;
+  returned_ = {};
+}
+
+}  // namespace mpb
