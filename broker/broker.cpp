@@ -11,6 +11,7 @@
 
 #include "broker/dispatch/client_limit.hpp"
 #include "broker/operator/shown_key.hpp"
+#include "broker/tables/table_answers.hpp"
 #include "broker/workers/descriptor_plan.hpp"
 #include "broker/workers/quota_watch.hpp"
 #include "broker/workers/worker_program.hpp"
@@ -74,6 +75,10 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
   loop_.after(kTick, [this] { tick(); });
   control_.admit_by([this](int client) { return trespass_.refuse_peer(client); });
   events_.set_publisher([this](const boost::json::object& event) { publish(event); });
+  tables_.set_observer([this](const channel::TableChange& change) {
+    if (!control_.has_subscriber(change.table)) return;
+    control_.publish(event_of(change), change.table);
+  });
   loop_.at_turn_end([this] { end_turn(); });
 }
 
@@ -388,6 +393,7 @@ void Broker::on_worker_gone(Slot slot, bool as_told) {
   tell_lost_keys(slot, "it is gone");
   talk_.on_gone(slot);
   dispatcher_.worker_gone(slot);
+  tables_.on_gone(slot);
   inquiries_.on_gone(slot);
   if (!as_told && supervisor_.process(slot)->had_sockets()) listeners_.distrust();
 }
@@ -466,6 +472,7 @@ void Broker::tell_refusals() {
 }
 
 void Broker::end_turn() {
+  tables_.end_turn();
   if (dispatcher_.waiting() > 0) {
     const std::size_t demand = dispatcher_.demand(loop_.now());
     if (demand > 0) supervisor_.grow(scaler_.wanted(workers_, demand));

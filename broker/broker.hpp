@@ -22,6 +22,7 @@
 #include "broker/operator/inquiries.hpp"
 #include "broker/operator/refusal_report.hpp"
 #include "broker/service_report.hpp"
+#include "broker/tables/table_service.hpp"
 #include "broker/talk/talk.hpp"
 #include "broker/turn_away.hpp"
 #include "broker/worker_messages.hpp"
@@ -66,6 +67,9 @@ class Broker final : private SupervisorOwner {
   std::vector<ToldListener> listeners_for(Slot slot) override;
   UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }
   bool is_newborn(pid_t pid) override { return kinship_.is_newborn(pid); }
+  void on_worker_introduced(Slot slot, WorkerProcess& worker) override {
+    tables_.introduce(slot, worker);
+  }
   void on_worker_online(Slot slot) override;
   void on_worker_drains(Slot slot) override;
   void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }
@@ -86,6 +90,7 @@ class Broker final : private SupervisorOwner {
   boost::json::object request_workers(const WorkersRequest& request);
   void request_answers(const QuestionRequest& request, const Reply& reply);
   Result<std::vector<Warning>> request_vhost(const VhostRequest& request);
+  boost::json::object request_table(const TableRequest& request);
   /// Takes the place of what runs. An error has changed nothing.
   Status apply(Settings fresh);
 
@@ -156,11 +161,12 @@ class Broker final : private SupervisorOwner {
   std::uint32_t widest_window_ = 0;  // that a worker was ever told
   Dispatcher dispatcher_;
   Supervisor supervisor_;
+  TableService tables_{loop_};
   CounterTotals ended_;  // of the processes that have ended
   Inquiries inquiries_;
   Talk talk_{{loop_, workers_, router_, supervisor_, events_}};
   WorkerMessages messages_{{loop_, workers_, router_, dispatcher_, supervisor_, listeners_, cells_,
-                            inquiries_, notices_, talk_}};
+                            inquiries_, notices_, talk_, tables_}};
   ControlSocket control_;
   Trespass trespass_;
   RefusalReport refusals_;

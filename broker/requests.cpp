@@ -10,6 +10,7 @@
 
 #include "broker/broker.hpp"
 #include "broker/status_report.hpp"
+#include "broker/tables/table_answers.hpp"
 #include "broker/workers/worker_program.hpp"
 #include "common/base/overloaded.hpp"
 #include "common/config/listen_names.hpp"
@@ -95,6 +96,8 @@ void Broker::on_request(const boost::json::object& object, Reply reply) {
           [&](const WorkersRequest& workers) { reply(request_workers(workers)); },
           [&](const VhostRequest& vhost) { warn(request_vhost(vhost)); },
           [&](const SendRequest& send) { request_send(send, reply); },
+          [&](const TableListRequest&) { reply(list_of_tables(tables_.store())); },
+          [&](const TableRequest& table) { reply(request_table(table)); },
       },
       *request);
 }
@@ -184,6 +187,21 @@ Result<std::vector<Warning>> Broker::request_vhost(const VhostRequest& request) 
   events_.emit(LogLevel::kInfo, "vhost", {{"vhost", request.name}, {"removed", request.remove}});
   send_vhosts(*change);
   return std::move(change->warnings);
+}
+
+boost::json::object Broker::request_table(const TableRequest& request) {
+  using Action = TableRequest::Action;
+  if (request.action == Action::kShow || request.action == Action::kGet) {
+    auto answer = contents(tables_.store(), request, loop_.now());
+    return answer ? *std::move(answer) : refusal(answer.error());
+  }
+  const TableResult done = tables_.apply(operation_of(request));
+  if (!done) return refusal(refusal_of(request, done));
+  events_.emit(LogLevel::kInfo, "table",
+               {{"table", request.table},
+                {"key", request.key},
+                {"change", request.action == Action::kErase ? "erase" : "put"}});
+  return {{"ok", true}, {"version", done.version}};
 }
 
 void Broker::send_vhosts(const VhostChange& change) {

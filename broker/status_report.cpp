@@ -209,6 +209,7 @@ object StatusReport::zygote() const {
 
 object StatusReport::dispatch() const {
   const ProcessUsage usage = read_process_usage(::getpid());
+  const TableStore& tables = broker_.tables_.store();
   object report;
   put(report, BrokerCounters{.fds = usage.descriptors,
                              .rss_bytes = usage.rss_bytes,
@@ -219,7 +220,14 @@ object StatusReport::dispatch() const {
                              .forked = broker_.supervisor_.zygote().forked(),
                              .turned_away = broker_.turn_away_.count(),
                              .descriptors_closing = descriptors_closing(),
-                             .log_dropped = lost_log_lines()});
+                             .log_dropped = lost_log_lines(),
+                             .tables = tables.tables().size(),
+                             .table_entries = tables.entries(),
+                             .table_bytes = tables.bytes(),
+                             .table_operations = tables.counters().operations,
+                             .table_refusals = tables.counters().refusals,
+                             .table_expiries = tables.counters().expiries,
+                             .table_snapshots = broker_.tables_.snapshots()});
   put(report, broker_.dispatcher_.counters());
   put(report, broker_.talk_.counters());
   return report;

@@ -38,6 +38,9 @@ std::string_view WorkerMessages::take(Slot slot, const channel::Message& message
           [&](const channel::Subscribe& subscribe) {
             return parts_.talk.on_subscribe(slot, subscribe);
           },
+          [&](const channel::TableOperation& operation) {
+            return parts_.tables.on_operation(slot, operation);
+          },
           [](const auto&) { return std::string_view("a message that only a broker sends"); },
       },
       message);
@@ -66,6 +69,8 @@ std::string_view WorkerMessages::on_handoff(Slot slot, const channel::Handoff& h
                                   dispatch.epoch,
                                   tcp ? channel::Deliver::kTcp : std::uint16_t{0},
                                   handoff.client};
+  // What its origin has put in a table before is there before the client.
+  parts_.tables.flush_to(dispatch.slot);
   WorkerProcess* target = parts_.supervisor.process(dispatch.slot);
   const Status sent = target == nullptr ? unavailable_error("it has ended")
                                         : target->deliver(delivery, descriptor.fd.get());

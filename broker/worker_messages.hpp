@@ -11,6 +11,7 @@
 #include "broker/listener_set.hpp"
 #include "broker/operator/client_notices.hpp"
 #include "broker/operator/inquiries.hpp"
+#include "broker/tables/table_service.hpp"
 #include "broker/talk/talk.hpp"
 #include "broker/workers/supervisor.hpp"
 #include "common/io/event_loop.hpp"
@@ -30,6 +31,7 @@ class WorkerMessages {
     Inquiries& inquiries;
     ClientNotices& notices;
     Talk& talk;
+    TableService& tables;
   };
   explicit WorkerMessages(const Parts& parts) : parts_(parts) {}
 

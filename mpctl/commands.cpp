@@ -20,6 +20,7 @@
 #include "mpctl/health.hpp"
 #include "mpctl/hooks_text.hpp"
 #include "mpctl/metrics_text.hpp"
+#include "mpctl/shared_text.hpp"
 #include "mpctl/status_text.hpp"
 #include "mpctl/streams_text.hpp"
 #include "mpctl/upstreams_text.hpp"
@@ -77,6 +78,8 @@ std::string answer_text(Mode mode, const boost::json::object& answer) {
       return upstreams_text(answer);
     case Mode::kHooks:
       return hooks_text(answer);
+    case Mode::kTable:
+      return shared_text(answer);
     default:
       return {};
   }
@@ -98,10 +101,11 @@ Status run_request(const Options& options) {
   return write_out(answer_text(options.mode, answer->object));
 }
 
-Status print_event(const std::string& line, bool as_json) {
+Status print_event(const std::string& line, const Options& options) {
   const auto event = parse_object(line);
   if (!event) return event.error();
-  return write_out((as_json ? plain_json(line) : event_text(*event)) + '\n');
+  if (!options.prefix.empty() && !text(*event, "key").starts_with(options.prefix)) return {};
+  return write_out((options.json ? plain_json(line) : event_text(*event)) + '\n');
 }
 
 /// Until the broker ends, which is an error, or mpctl is interrupted.
@@ -114,7 +118,7 @@ Status run_events(const Options& options) {
   for (;;) {
     const auto line = connection->read_line(std::nullopt);
     if (!line) return line.error();
-    if (auto printed = print_event(*line, options.json); !printed) return printed;
+    if (auto printed = print_event(*line, options); !printed) return printed;
   }
 }
 

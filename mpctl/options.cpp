@@ -8,7 +8,10 @@
 namespace mpb::ctl {
 namespace {
 
-Mode mode_of(const std::string& command) {
+Mode mode_of(const std::string& command, const boost::json::object& request) {
+  const auto& asked = request.at("command").get_string();
+  if (asked == "table") return Mode::kTable;
+  if (asked == "events") return Mode::kEvents;
   if (command == "status") return Mode::kStatus;
   if (command == "metrics") return Mode::kMetrics;
   if (command == "health") return Mode::kHealth;
@@ -17,7 +20,6 @@ Mode mode_of(const std::string& command) {
   if (command == "hooks") return Mode::kHooks;
   if (command == "ask") return Mode::kAnswers;
   if (command == "watch") return Mode::kWatch;
-  if (command == "events") return Mode::kEvents;
   return Mode::kAsk;
 }
 
@@ -33,10 +35,14 @@ Status check_options(const OptionLine& line, const std::string& command, Mode mo
   if (mode != Mode::kAnswers) {
     if (auto status = line.forbid(command, {"timeout"}); !status) return status;
   }
-  if (command == "route") return line.forbid(command, {"unset"});
-  if (command == "send" || command == "ask") return line.forbid(command, {"remove", "unset"});
-  if (command == "vhost") return line.forbid(command, {"listener"});
-  return line.forbid(command, {"remove", "listener", "unset"});
+  if (command == "route") return line.forbid(command, {"unset", "for"});
+  if (command == "send" || command == "ask") {
+    return line.forbid(command, {"remove", "unset", "for"});
+  }
+  if (command == "vhost") return line.forbid(command, {"listener", "for"});
+  if (command == "table") return line.forbid(command, {"remove", "listener", "unset"});
+  if (command == "deny" || command == "allow") return line.forbid(command, {"listener", "unset"});
+  return line.forbid(command, {"remove", "listener", "unset", "for"});
 }
 
 Result<std::string> default_socket(const char* variable) {
@@ -62,7 +68,10 @@ Result<Options> read_options(const std::vector<std::string>& arguments,
   auto request = build_request(words);
   if (!request) return request.error();
   options.request = *std::move(request);
-  options.mode = mode_of(words.command);
+  if (const auto* prefix = options.request.if_contains("prefix")) {
+    options.prefix = prefix->get_string();
+  }
+  options.mode = mode_of(words.command, options.request);
   if (const Status status = check_options(line, words.command, options.mode); !status) {
     return status.error();
   }

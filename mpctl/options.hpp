@@ -24,6 +24,7 @@ enum class Mode : std::uint8_t {
   kUpstreams,
   kHooks,
   kAnswers,  // of workers, to a letter
+  kTable,
   kWatch,
   kEvents
 };
@@ -34,6 +35,7 @@ struct Options {
   std::string socket;
   boost::json::object request;
   bool json = false;
+  std::string prefix;  // of keys that are shown
   Duration interval{0};
   std::uint64_t count = 0;  // tables of watch; 0: without end
 

@@ -30,6 +30,13 @@ Result<std::string> read_any(std::string_view text) {
   return std::string(text);
 }
 
+Result<Duration> read_ttl(std::string_view text) {
+  constexpr Duration kLongest{std::numeric_limits<std::uint32_t>::max()};
+  const auto ttl = read_duration(text, false);
+  if (ttl && *ttl > kLongest) return usage_error("expected at most 49d");
+  return ttl;
+}
+
 Status add_unset(GivenOptions& given, std::string_view key) {
   given.words.unset.emplace_back(key);
   return {};
@@ -48,11 +55,15 @@ constexpr Option<G> kOptions[] = {
     {{"count", kGroup, "N", "", "without end", "watch: end after N tables"},
      into<Whole<1, kMaxCount>, &G::options, &Options::count>},
     {{"remove", kGroup, "KEY", "", "",
-      "route: take the pin of KEY away; vhost: take the vhost KEY away"},
+      "route: take the pin of KEY away; vhost: take the vhost KEY away; deny, allow: take the "
+      "network KEY off the list"},
      into<Text<read_any>, &G::words, &RequestWords::remove>},
     {{"unset", kGroup, "KEY", "", "", "vhost: give KEY its default; may be repeated"},
      add_unset,
      true},
+    {{"for", kGroup, "TIME", "", "for ever",
+      "deny, allow, table put: the entry goes by itself after TIME"},
+     into<Value<read_ttl>, &G::words, &RequestWords::ttl>},
     {{"listener", kGroup, "NAME", "", "for all",
       "route: only for listeners of this one's protocol; send, ask: whose key it is"},
      into<Text<read_any>, &G::words, &RequestWords::listener>},
@@ -87,6 +98,13 @@ constexpr std::string_view kUsage =
     "                              a reload brings back what the file says\n"
     "  vhost NAME --unset KEY      give a key its default\n"
     "  vhost --remove NAME         take it away\n"
+    "  deny NETWORK [--for TIME]   refuse the clients of an address or network; alone: who\n"
+    "                              is denied; --remove NETWORK: take it off the list\n"
+    "  allow NETWORK [--for TIME]  the same of those who alone are served, if there are any\n"
+    "  table                       the shared tables\n"
+    "  table NAME                  what is in one\n"
+    "  table NAME get KEY          the value of an entry; put KEY VALUE [--for TIME], del KEY:\n"
+    "                              change it; watch [PREFIX]: changes from now on, a line each\n"
     "  reload                      read the configuration again\n"
     "  stop                        drain all workers, then end\n";
 constexpr std::string_view kEnding =

@@ -193,6 +193,56 @@ Result<json::object> letter(const RequestWords& words) {
   return request;
 }
 
+Result<json::object> with_ttl(const RequestWords& words, json::object request) {
+  if (!words.ttl) return request;
+  if (!request.contains("put")) {
+    return usage_error(fmt::format("{}: --for goes with what is put", words.command));
+  }
+  request["ttl_ms"] = words.ttl->count();
+  return request;
+}
+
+Status check_texts(const RequestWords& words) {
+  for (const std::string& word : words.arguments) {
+    if (!is_utf8(word)) {
+      return usage_error(fmt::format("{}: '{}' is not UTF-8", words.command, safe_text(word)));
+    }
+  }
+  return {};
+}
+
+/// `table`: "deny" or "allow".
+Result<json::object> address_list(const RequestWords& words, std::string_view table) {
+  json::object request{{"command", "table"}, {"name", table}};
+  if (words.arguments.size() + (words.remove ? 1 : 0) > 1) {
+    return wrong(fmt::format("{0} [NETWORK [--for TIME]], or: {0} --remove NETWORK", table));
+  }
+  if (words.remove) request["erase"] = *words.remove;
+  if (!words.arguments.empty()) request["put"] = words.arguments.front();
+  return with_ttl(words, std::move(request));
+}
+
+Result<json::object> table(const RequestWords& words) {
+  const auto& given = words.arguments;
+  if (given.empty()) return with_ttl(words, {{"command", "table"}});
+  json::object request{{"command", "table"}, {"name", given[0]}};
+  const std::string_view action = given.size() > 1 ? std::string_view(given[1]) : "";
+  if (action == "watch" && given.size() <= 3) {
+    request = {{"command", "events"}, {"table", given[0]}};
+    if (given.size() == 3) request["prefix"] = given[2];
+  } else if (action == "get" && given.size() == 3) {
+    request["get"] = given[2];
+  } else if (action == "del" && given.size() == 3) {
+    request["erase"] = given[2];
+  } else if (action == "put" && given.size() == 4) {
+    request["put"] = given[2];
+    request["value"] = given[3];
+  } else if (given.size() != 1) {
+    return wrong("table [NAME [get KEY | put KEY VALUE [--for TIME] | del KEY | watch [PREFIX]]]");
+  }
+  return with_ttl(words, std::move(request));
+}
+
 }  // namespace
 
 Result<json::object> build_request(const RequestWords& words) {
@@ -203,6 +253,10 @@ Result<json::object> build_request(const RequestWords& words) {
   if (command == "kick") return kick(words);
   if (command == "vhost") return vhost(words);
   if (command == "send" || command == "ask") return letter(words);
+  if (command == "table" || command == "deny" || command == "allow") {
+    if (const Status texts = check_texts(words); !texts) return texts.error();
+    return command == "table" ? table(words) : address_list(words, command);
+  }
   for (const std::string_view known : {"status", "metrics", "health", "streams", "upstreams",
                                        "hooks", "watch", "events", "reload", "stop"}) {
     if (command == known) return without_arguments(words);
@@ -210,7 +264,7 @@ Result<json::object> build_request(const RequestWords& words) {
   return usage_error(
       fmt::format("'{}' is not a command: status, metrics, health, streams, upstreams, hooks, "
                   "kick, send, ask, watch, events, "
-                  "drain, route, workers, vhost, reload, stop",
+                  "drain, route, workers, vhost, table, deny, allow, reload, stop",
                   unexpected_word(command)));
 }
 

@@ -19,6 +19,7 @@ struct RequestWords {
   std::optional<std::string> listener;  // --listener
   std::vector<std::string> unset{};     // --unset
   std::optional<Duration> timeout{};    // --timeout
+  std::optional<Duration> ttl{};        // --for
 };
 
 /// Refuses what no broker could take; what this broker takes is its own to say.

@@ -37,6 +37,7 @@ import collections
 import contextlib
 import errno
 import fcntl
+import ipaddress
 import itertools
 import logging
 import os
@@ -66,9 +67,16 @@ DISOWN, DRAIN, PING, QUERY = 0x0A, 0x0B, 0x0C, 0x0F
 OWN = 0x09
 READY, HANDOFF, ACK, IDLE, LOAD, PONG, ANSWER = 0x11, 0x12, 0x13, 0x15, 0x16, 0x17, 0x19
 POST, LETTER, UNDELIVERABLE, CREDIT, JOIN, SUBSCRIBE, EVENT = range(0x20, 0x27)
+TABLES, TABLE_CHANGES, TABLE_RESULTS, TABLE_OPERATION = 0x30, 0x31, 0x32, 0x38
 
 # Reasons of a Nack (section 5).
 FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY = range(1, 6)
+
+# Operations on shared tables, and what becomes of them (section 13).
+PUT, ERASE, COMPARE_AND_PUT, ADD = range(1, 5)
+OUTCOMES = ["done", "conflict", "not-found", "full", "no-number", "bad-name", "bad-key", "too-long"]
+OUTCOMES += ["unavailable", "busy"]  # said here
+MAX_OPERATIONS = 65_536  # that have no result yet
 
 # Of settings that Configure does not say (section 4).
 DEFAULTS = [0, 0, 60_000, 10_000, 0, 10_000, 10_000, 1_000, 30_000]
@@ -173,6 +181,234 @@ class Client:
             return False
         transport.write(data)
         return True
+
+
+class TableError(Exception):
+    """Why a change of a shared table was not made: `outcome`, one of OUTCOMES; `version`: of the
+    entry that is there in the way. Of one that is "unavailable" nobody knows whether it was made."""
+
+    def __init__(self, outcome, version=0):
+        super().__init__(outcome)
+        self.outcome, self.version = outcome, version
+
+
+class Table:
+    """A table that all workers have (section 13). Keys and values are bytes. Reads are of this
+    worker's copy; changes are asked of the broker, which puts those of all workers in one order."""
+
+    def __init__(self, name, ask):
+        self.name = name
+        self._ask = ask
+        self._entries = {}  # key: value, version
+        self._watchers = []
+
+    def __getitem__(self, key):
+        return self._entries[key][0]
+
+    def __contains__(self, key):
+        return key in self._entries
+
+    def __len__(self):
+        return len(self._entries)
+
+    def __iter__(self):
+        return iter(list(self._entries))
+
+    def get(self, key, default=None):
+        return self._entries.get(key, (default,))[0]
+
+    def version(self, key):
+        """0: there is no such entry."""
+        return self._entries.get(key, (None, 0))[1]
+
+    def items(self, prefix=b""):
+        return [(k, v) for k, (v, _) in self._entries.items() if k.startswith(prefix)]
+
+    async def put(self, key, value, ttl=0):
+        """The version that the entry has then. `ttl`: seconds that it lasts; 0: for ever."""
+        return (await self._ask(self.name, PUT, key, value, ttl))[0]
+
+    async def erase(self, key):
+        return (await self._ask(self.name, ERASE, key))[0]
+
+    async def compare_and_put(self, key, value, expected, ttl=0):
+        """If the entry has the version `expected`; 0: if there is none."""
+        return (await self._ask(self.name, COMPARE_AND_PUT, key, value, ttl, expected))[0]
+
+    async def add(self, key, amount=1, ttl=0):
+        """The sum. The value is a whole number in decimal digits; `ttl` counts where there was none."""
+        return (await self._ask(self.name, ADD, key, b"", ttl, 0, amount))[1]
+
+    def watch(self, prefix, changed):
+        """Calls changed(key, value), or changed(key, None) for an entry that has gone, once a change
+        is made here. Gives what ends it when called."""
+        watcher = (prefix, changed)
+        self._watchers.append(watcher)
+        return lambda: watcher in self._watchers and self._watchers.remove(watcher)
+
+    def _apply(self, key, value, version):
+        if value is not None:
+            self._entries[key] = value, version
+        elif self._entries.pop(key, None) is None:
+            return
+        for prefix, changed in list(self._watchers):
+            if key.startswith(prefix):
+                changed(key, value)
+
+    def _replace(self, fresh):
+        for key in [key for key in self._entries if key not in fresh]:
+            self._apply(key, None, 0)
+        for version, key, value in sorted((v, k, value) for k, (value, v) in fresh.items()):
+            if self.version(key) != version:
+                self._apply(key, value, version)
+
+
+def read_changes(body, at=0):
+    """Changes of shared tables: version, table, key, value; None: it was erased."""
+    while at < len(body):
+        version, flags, table, key, value = struct.unpack_from("<QBBBxI", body, at)
+        at += 16
+        texts = []
+        for length in (table, key, value):
+            texts.append(body[at : at + length])
+            at += length
+        yield version, texts[0].decode(), texts[1], None if flags & 1 else texts[2]
+
+
+class _Tables:
+    def __init__(self):
+        self._tables = {}
+        self._used = set()  # names of tables that somebody has
+        self._fresh = []  # changes of a copy that is not complete
+        self._version = 0
+        self._window = 0
+        self._sent = 0  # operations without a result
+        self._next = 1
+        self._unsent = collections.deque()  # number, payload
+        self._results = {}  # number: its future
+        self._channel = None  # None: the worker has not begun, or the broker is gone
+        self._gone = False
+        self._networks = {"deny": {}, "allow": {}}  # version and length: networks
+        for name in self._networks:
+            self.shared(name).watch(b"", lambda key, value, n=name: self._note_network(n, key, value))
+
+    def shared(self, name):
+        self._used.add(name)
+        return self._table(name)
+
+    def _table(self, name):
+        if name not in self._tables:
+            self._tables[name] = Table(name, self._ask)
+        return self._tables[name]
+
+    def _forget_if_unused(self, name):
+        """Names are others' choice: what is left of them must not grow."""
+        if name not in self._used and not self._tables[name]:
+            del self._tables[name]
+
+    def begin(self, channel):
+        self._channel = channel
+        self._pump()
+
+    def abandon(self):
+        self._channel, self._gone = None, True
+        self._unsent.clear()
+        results, self._results = self._results, {}
+        for result in results.values():
+            if not result.done():
+                result.set_exception(TableError("unavailable"))
+
+    def on_tables(self, flags, body):
+        if flags & 1:
+            self._fresh = []
+        window, version = struct.unpack_from("<I4xQ", body)
+        self._fresh += read_changes(next(read_texts(body, 16)))
+        if not flags & 2:
+            return
+        self._window, self._version = window, version
+        tables = collections.defaultdict(dict)
+        for number, name, key, value in self._fresh:
+            tables[name][key] = value, number
+        self._fresh = []
+        for name in {*tables, *self._tables}:
+            self._table(name)._replace(tables[name])
+            self._forget_if_unused(name)
+        self._pump()
+
+    def on_changes(self, body):
+        for version, name, key, value in read_changes(next(read_texts(body))):
+            if version > self._version:
+                self._version = version
+                self._table(name)._apply(key, value, version)
+                self._forget_if_unused(name)
+
+    def on_results(self, body):
+        for number, version, total, outcome in struct.iter_unpack(
+            "<QQqB7x", next(read_texts(body))
+        ):
+            self._sent -= 1
+            result = self._results.pop(number, None)
+            if result is None or result.done():
+                continue
+            if outcome:
+                known = OUTCOMES[outcome] if outcome < 8 else f"outcome {outcome}"
+                result.set_exception(TableError(known, version))
+            else:
+                result.set_result((version, total))
+        self._pump()
+
+    async def _ask(self, name, kind, key, value=b"", ttl=0, expected=0, amount=0):
+        if self._gone or len(self._results) >= MAX_OPERATIONS:
+            raise TableError("unavailable" if self._gone else "busy")
+        if len(value) > 4_096:  # more than a message bears, perhaps
+            raise TableError("too-long")
+        ttl = min(int(ttl * 1000) or int(ttl > 0), 2**32 - 1)
+        head = struct.pack("<BxxxIQq", kind, ttl, expected, amount)
+        number, self._next = self._next, self._next + 1
+        result = self._results[number] = asyncio.get_running_loop().create_future()
+        self._unsent.append((number, head + text(name.encode()) + text(key) + text(value)))
+        self._pump()
+        return await result
+
+    def _pump(self):
+        while self._channel and self._unsent and self._sent < self._window:
+            self._sent += 1
+            self._channel.send(TABLE_OPERATION, *self._unsent.popleft())
+
+    def _note_network(self, name, key, value):
+        # "all" is everybody, of both kinds.
+        for one in ("0.0.0.0/0", "::/0") if key == b"all" else (key.decode(),):
+            self._note_one(name, ipaddress.ip_network(one), value)
+
+    def _note_one(self, name, network, value):
+        by_length = self._networks[name]
+        place = network.version, network.prefixlen
+        if value is not None:
+            by_length.setdefault(place, set()).add(network.network_address)
+        elif place in by_length:
+            by_length[place].discard(network.network_address)
+            if not by_length[place]:
+                del by_length[place]
+
+    def refuses(self, sock):
+        """Whether the tables `deny` and `allow` have it so."""
+        if not any(self._networks.values()) or sock.family == socket.AF_UNIX:
+            return False
+        try:
+            address = ipaddress.ip_address(sock.getpeername()[0].partition("%")[0])
+        except OSError:
+            return False  # it is gone
+        address = getattr(address, "ipv4_mapped", None) or address
+
+        def has(by_length):
+            return any(
+                version == address.version
+                and ipaddress.ip_network((address, length), strict=False).network_address in networks
+                for (version, length), networks in by_length.items()
+            )
+
+        deny, allow = self._networks["deny"], self._networks["allow"]
+        return has(deny) or (bool(allow) and not has(allow))
 
 
 class _ClientProtocol(asyncio.StreamReaderProtocol):
@@ -631,6 +867,7 @@ class Worker(Letters):
         self._acks = []
         self._tasks = set()
         self._told_load, self._load_due = None, None
+        self._tables = _Tables()
         self._draining = False
 
     def run(self):
@@ -645,6 +882,10 @@ class Worker(Letters):
 
         with asyncio.Runner(loop_factory=make_loop) as runner:
             runner.run(self._main())
+
+    def shared(self, name):
+        """The Table of this name that all workers have."""
+        return self._tables.shared(name)
 
     async def _main(self):
         self._loop = asyncio.get_running_loop()
@@ -667,6 +908,7 @@ class Worker(Letters):
             self._stop_accepting(struct.unpack_from("<H", body)[0])
         elif kind == START:
             self._channel.send(READY, payload=struct.pack("<IH", os.getpid(), VERSION))
+            self._tables.begin(self._channel)
         elif kind == DELIVER:
             self._on_deliver(ident, body, fd)
         elif kind == KEEP:
@@ -699,6 +941,12 @@ class Worker(Letters):
             self._take_credit(body)
         elif kind == EVENT:
             self._take_event(body)
+        elif kind == TABLES:
+            self._tables.on_tables(flags, body)
+        elif kind == TABLE_CHANGES:
+            self._tables.on_changes(body)
+        elif kind == TABLE_RESULTS:
+            self._tables.on_results(body)
         elif kind == QUERY:
             self._channel.send(ANSWER, ident, text(b"") * 2, flags=3)  # not known here (section 8)
         elif fd is not None:
@@ -782,6 +1030,7 @@ class Worker(Letters):
             self._take_answer(letter, OPERATOR, b"", NO_BROKER)
         if self._room:
             self._room.set()
+        self._tables.abandon()
         self._drain(None)
         for client in list(self._held):
             if client._waits and client._sent:
@@ -800,6 +1049,9 @@ class Worker(Letters):
                     self._loop.remove_reader(listening)
                     self._loop.call_later(ACCEPT_PAUSE, self._watch, listening, listener)
                 break  # if not so, another worker was faster
+            if self._tables.refuses(sock):
+                sock.close()
+                continue
             sock.setblocking(False)
             client = Client(sock, listener)
             self._held.add(client)

@@ -9,11 +9,12 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 COMMON = ["common/answers", "common/base", "common/io", "common/log", "common/asio", "common/process",
-          "common/config", "common/listen"]
+          "common/config", "common/listen", "common/tables"]
 # What the files of a room may include, besides their own: rooms, or single files of them. Rooms
 # that are missing may be included by nobody, and include nothing.
 NOTICE, CLASSIFIER = "mpbroker/notice.hpp", "mpbroker/classifier.hpp"
 BUS = "mpbroker/bus.hpp"
+SHARED = "mpbroker/shared.hpp"
 ALLOWED = {
     "mpbroker": [],
     "proto/base": [],
@@ -29,23 +30,27 @@ ALLOWED = {
     "common/process": ["common/base", "common/io", "common/log"],
     "common/config": ["common/base", "common/io", "common/log", "common/process", "proto",
                       "proto/channel"],
+    "common/tables": ["common/base", "common/config", "common/io", "proto/channel", SHARED],
     "common/listen": [*COMMON, "proto/channel"],
     "broker/dispatch": ["common/base", "common/config", "common/io", "proto/channel"],
     "broker/operator": [*COMMON, "broker/dispatch", "proto/channel", NOTICE, BUS],
     "broker/workers": [*COMMON, "broker/dispatch", "broker/operator", "proto/base",
                        "proto/channel", NOTICE],
     "broker/talk": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers", "proto/channel", BUS],
-    "broker": [*COMMON, "broker/dispatch", "broker/operator", "broker/talk", "broker/workers",
-               "proto/channel", BUS],
+    "broker/tables": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers",
+                      "proto/channel", SHARED],
+    "broker": [*COMMON, "broker/dispatch", "broker/operator", "broker/tables", "broker/talk",
+               "broker/workers", "proto/channel", BUS, SHARED],
     "worker/sandbox": [*COMMON, "mpbroker", "worker"],
     "worker/names": [*COMMON, "worker"],
     # A worker and its clients, and it and its link to the broker, know each other; the link knows
     # clients, and they do not know it.
     "worker/clients": [*COMMON, "mpbroker", "proto/channel", "worker"],
     "worker/link": [*COMMON, "mpbroker", "proto/channel", "worker", "worker/clients", "worker/talk"],
+    "worker/tables": [*COMMON, "mpbroker", "proto/channel"],
     "worker/talk": [*COMMON, "mpbroker", "proto/channel"],
     "worker": [*COMMON, "mpbroker", "proto/channel", "proto/control", "worker/clients",
-               "worker/link", "worker/sandbox", "worker/talk"],
+               "worker/link", "worker/sandbox", "worker/tables", "worker/talk"],
     "worker/rtmp/access": [*COMMON, "mpbroker", "proto/channel", "proto/rtmp", "worker",
                            "worker/names"],
     "worker/rtmp/forward": [*COMMON, "mpbroker", "proto/channel", "proto/rtmp", "worker", "worker/clients",

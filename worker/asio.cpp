@@ -68,7 +68,8 @@ struct LinkState final : ClientState {
 class CoroutineHandler final : public Handler {
  public:
   CoroutineHandler(Environment& environment, std::shared_ptr<const AsioService> service)
-      : context_(environment.asio()),
+      : environment_(environment),
+        context_(environment.asio()),
         service_(std::move(service)),
         failures_(std::make_shared<Failures>()) {}
 
@@ -81,7 +82,7 @@ class CoroutineHandler final : public Handler {
     auto ended = [service = service_, failures = failures_, link,
                   key](const std::exception_ptr& failure) { failures->note(failure, key); };
     boost::asio::co_spawn(
-        context_, service_->serve(AsioClient(AsioStream(link), key, client.hops)),
+        context_, service_->serve(AsioClient(AsioStream(link), key, client.hops, environment_)),
         boost::asio::bind_cancellation_slot(link->cancellation(), std::move(ended)));
   }
   Step on_bytes(Client& client, std::string_view bytes, std::string&) override {
@@ -99,6 +100,7 @@ class CoroutineHandler final : public Handler {
     return *static_cast<LinkState&>(*client.state).link;
   }
 
+  Environment& environment_;
   boost::asio::io_context& context_;
   std::shared_ptr<const AsioService> service_;
   std::shared_ptr<Failures> failures_;

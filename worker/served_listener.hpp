@@ -18,6 +18,7 @@ struct ServedListener {
   std::uint16_t space = 0;   // of its keys
   bool serve_local = false;  // clients are served where they were accepted
   bool spread = false;       // those without a key are offered: not all workers accept
+  bool prefixed = false;     // a proxy may tell a client's address
   std::string name;
   std::vector<Network> prefix_from;  // peers whose word on a client's address counts
   std::unique_ptr<Classifier> classifier;

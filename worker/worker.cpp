@@ -60,12 +60,14 @@ Status Worker::join_broker(UniqueFd socket) {
   context_.alone = false;
   context_.give_away = [this](HeldClient&& client) { link_->handoffs().offer(std::move(client)); };
   environment_.letters.go_by(*link_, 0);
+  environment_.tables.join_broker([this](std::string_view datagram) { link_->send(datagram); });
   environment_.notices.set_sink([this](const Notice& notice) { return link_->tell(notice); });
   return link_->open();
 }
 
 Status Worker::serve_alone(const Settings& settings, std::vector<InheritedSocket> inherited) {
   environment_.letters.be_alone();
+  environment_.tables.serve_alone();
   reconfigure(settings);
   auto given = distribute(std::move(inherited), socket_wishes(settings.listeners));
   for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
@@ -215,6 +217,8 @@ Status Worker::add_listener(const channel::Listen& message, UniqueFd socket) {
   served.space = message.space;
   served.serve_local = (message.flags & channel::Listen::kServeLocal) != 0;
   served.spread = (message.flags & channel::Listen::kSpread) != 0;
+  served.prefixed =
+      (message.flags & (channel::Listen::kProxyProtocol | channel::Listen::kSrsRealIp)) != 0;
   served.name = message.name;
   served.counters.listener = message.listener;
   served.prefix_from = unpack_networks(message.prefix_from);
@@ -277,6 +281,7 @@ void Worker::on_start() {
     return stop(ExitCode::kFailure);
   }
   link_->send_ready();
+  environment_.tables.begin();
 }
 
 ServedListener* Worker::find_listener(std::uint16_t listener) {
@@ -298,6 +303,10 @@ void Worker::read_counters(std::string& blocks) {
   worker.keys_owned = context_.keys.owned_count();
   worker.accept_pauses = context_.accept_pauses;
   worker.queue_high_water = link_ ? link_->channel().queue_high_water() : 0;
+  const OperationQueue& operations = environment_.tables.operations();
+  worker.table_operations = operations.asked();
+  worker.table_refusals = operations.refused();
+  worker.table_waiting = operations.without_result();
   const auto append = [&blocks]<class Counters>(channel::BlockKind kind, std::uint16_t number,
                                                 const Counters& counters) {
     channel::append_block(blocks, {kind, number, counter_values(counters)});
@@ -329,6 +338,7 @@ void Worker::become_orphan() {
   orphaned_ = true;
   stop_accepting();
   environment_.letters.on_broker_gone();
+  environment_.tables.abandon();
   link_->abandon();
 }
 
@@ -357,6 +367,7 @@ void Worker::drain(Duration deadline) {
 }
 
 void Worker::end_turn() {
+  environment_.tables.end_turn();
   memory_relief_.end_turn();
   waiting_.admit();
   expire_deadlines();

@@ -15,6 +15,7 @@
 #include "mpbroker/environment.hpp"
 #include "worker/clients/memory_budget.hpp"
 #include "worker/link/notices.hpp"
+#include "worker/tables/worker_tables.hpp"
 #include "worker/talk/worker_bus.hpp"
 
 namespace mpb {
@@ -25,9 +26,12 @@ struct AnswerContent;
 /// The only kind of Environment in a worker.
 class WorkerEnvironment final : public Environment {
  public:
-  explicit WorkerEnvironment(EventLoop& event_loop) : loop(event_loop), letters(event_loop) {}
+  explicit WorkerEnvironment(EventLoop& event_loop)
+      : loop(event_loop), letters(event_loop), tables(event_loop) {}
   WorkerEnvironment(const WorkerEnvironment&) = delete;
   WorkerEnvironment& operator=(const WorkerEnvironment&) = delete;
+  /// Coroutines that wait for the tables end while both Asio and the tables are there.
+  ~WorkerEnvironment() { tables.drop_callbacks(); }
 
   EventLoop& loop;
   VhostTable vhosts;
@@ -36,11 +40,13 @@ class WorkerEnvironment final : public Environment {
   Notices notices;               // see tell()
   MemoryBudget memory;           // of all that is held for clients (media-memory)
   WorkerBus letters;
+  WorkerTables tables;                        // see shared()
   std::vector<MemoryKeeper*> memory_keepers;  // they outlive the clients, or take themselves out
 
   [[nodiscard]] std::uint16_t slot() const override { return own_slot; }
   boost::asio::io_context& asio() override;
   Bus& bus() override { return letters; }
+  SharedTables& shared() override { return tables; }
   void tell(const Notice& notice, int socket = -1) override;
   /// Answers a question of the operator's ("streams", "kick"): see common/answers/record.hpp.
   using Responder = std::function<AnswerContent(std::string_view argument)>;

@@ -158,6 +158,9 @@ void ControlConnection::begin_request(std::string_view line) {
   const auto request = parse_request(line, limits_.json_depth);
   if (!request) return answer(failure(request.error().text));
   if (request->at("command").get_string() == "events") {
+    const json::value* table = request->if_contains("table");
+    if (table != nullptr && !table->is_string()) return answer(failure("'table' must be a text"));
+    topic_ = table == nullptr ? std::string() : std::string(table->get_string());
     answer({{"ok", true}});
     subscribed_ = true;
     return restart_idle_limit();

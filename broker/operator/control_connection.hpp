@@ -28,7 +28,10 @@ class ControlConnection final : private EventHandler,
   ~ControlConnection();
 
   Status start();
-  [[nodiscard]] bool subscribed() const { return subscribed_; }
+  /// Empty: to events; else to the changes of this shared table.
+  [[nodiscard]] bool subscribed_to(std::string_view topic) const {
+    return subscribed_ && topic_ == topic;
+  }
   /// `line` ends with a newline. May close the connection.
   void publish(std::string_view line);
   /// Without on_closed.
@@ -74,6 +77,7 @@ class ControlConnection final : private EventHandler,
   bool input_ended_ = false;
   bool ends_ = false;  // once its output is sent
   bool subscribed_ = false;
+  std::string topic_;  // see subscribed_to()
 };
 
 }  // namespace mpb

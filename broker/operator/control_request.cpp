@@ -55,6 +55,18 @@ class Members {
     return usage_error(fmt::format("'{}' must be a whole number from {} to {}", name, low, high));
   }
 
+  [[nodiscard]] bool has(std::string_view name) const { return request_.contains(name); }
+
+  /// 0: there is none.
+  Result<std::uint32_t> milliseconds(std::string_view name) const {
+    const json::value* member = request_.if_contains(name);
+    if (member == nullptr) return 0U;
+    if (member->is_int64() && member->get_int64() > 0 && member->get_int64() <= UINT32_MAX) {
+      return static_cast<std::uint32_t>(member->get_int64());
+    }
+    return usage_error(fmt::format("'{}' must be a whole number from 1 to {}", name, UINT32_MAX));
+  }
+
   /// Empty: there is none.
   Result<std::vector<std::string>> texts(std::string_view name, std::string_view of) const {
     std::vector<std::string> texts;
@@ -203,6 +215,32 @@ Result<ControlRequest> read_send(const Members& members, bool ask) {
   return ControlRequest(std::move(send));
 }
 
+Result<ControlRequest> read_table(const Members& members) {
+  using Action = TableRequest::Action;
+  if (!members.has("name")) return ControlRequest(TableListRequest{});
+  TableRequest table;
+  auto name = members.text("name");
+  if (!name) return name.error();
+  table.table = *std::move(name);
+  constexpr std::pair<std::string_view, Action> kActions[] = {
+      {"get", Action::kGet}, {"put", Action::kPut}, {"erase", Action::kErase}};
+  for (const auto& [member, action] : kActions) {
+    if (!members.has(member)) continue;
+    auto key = members.text(member);
+    if (!key) return key.error();
+    table.action = action;
+    table.key = *std::move(key);
+    break;
+  }
+  auto value = members.text("value");
+  if (!value) return value.error();
+  table.value = *std::move(value);
+  const auto ttl = members.milliseconds("ttl_ms");
+  if (!ttl) return ttl.error();
+  table.ttl_ms = *ttl;
+  return ControlRequest(std::move(table));
+}
+
 }  // namespace
 
 Result<ControlRequest> read_control_request(const json::object& request) {
@@ -219,9 +257,10 @@ Result<ControlRequest> read_control_request(const json::object& request) {
   if (*command == "workers") return read_workers(members);
   if (*command == "vhost") return read_vhost(members);
   if (*command == "send" || *command == "ask") return read_send(members, *command == "ask");
+  if (*command == "table") return read_table(members);
   return usage_error(
       fmt::format("unknown command '{}': expected status, events, streams, upstreams, hooks, "
-                  "kick, send, ask, drain, route, workers, vhost, reload or stop",
+                  "kick, send, ask, drain, route, workers, vhost, table, reload or stop",
                   *command));
 }
 

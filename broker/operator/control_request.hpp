@@ -60,9 +60,22 @@ struct SendRequest {
   std::optional<Duration> timeout;  // set: "ask"
 };
 
-using ControlRequest =
-    std::variant<StatusRequest, ReloadRequest, StopRequest, QuestionRequest, DrainRequest,
-                 PinRequest, WorkersRequest, VhostRequest, SendRequest>;
+/// "table" without a name.
+struct TableListRequest {};
+
+/// "table".
+struct TableRequest {
+  enum class Action : std::uint8_t { kShow, kGet, kPut, kErase };
+  std::string table;
+  Action action = Action::kShow;
+  std::string key;
+  std::string value;
+  std::uint32_t ttl_ms = 0;  // 0: for ever
+};
+
+using ControlRequest = std::variant<StatusRequest, ReloadRequest, StopRequest, QuestionRequest,
+                                    DrainRequest, PinRequest, WorkersRequest, VhostRequest,
+                                    SendRequest, TableListRequest, TableRequest>;
 
 /// A usage error names the member that is wrong and what it must be. Members that a request has no
 /// use for are ignored.

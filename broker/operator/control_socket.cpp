@@ -158,10 +158,15 @@ void ControlSocket::drop(const ControlConnection& connection) {
   std::erase_if(connections_, [&](const auto& held) { return held.get() == &connection; });
 }
 
-void ControlSocket::publish(const boost::json::object& event) {
+bool ControlSocket::has_subscriber(std::string_view topic) const {
+  return std::ranges::any_of(
+      connections_, [topic](const auto& connection) { return connection->subscribed_to(topic); });
+}
+
+void ControlSocket::publish(const boost::json::object& event, std::string_view topic) {
   std::vector<std::shared_ptr<ControlConnection>> subscribers;
   for (const auto& connection : connections_) {
-    if (connection->subscribed()) subscribers.push_back(connection);
+    if (connection->subscribed_to(topic)) subscribers.push_back(connection);
   }
   if (subscribers.empty()) return;
   const std::string line = json_line(event);

@@ -40,7 +40,8 @@ struct ControlLimits {
 
 class ControlConnection;
 
-/// Handles "events" itself: {"ok":true}, then each event as a line. All else goes to `on_request`.
+/// Handles "events" itself: {"ok":true}, then each event as a line, or with a member "table" each
+/// change of that shared table. All else goes to `on_request`.
 class ControlSocket final : private EventHandler {
  public:
   ControlSocket(EventLoop& loop, OnRequest on_request, ControlLimits limits = {});
@@ -61,7 +62,9 @@ class ControlSocket final : private EventHandler {
   void keep_up();
 
   /// To all subscribers; never blocks. A subscriber with too much unread is closed.
-  void publish(const boost::json::object& event);
+  void publish(const boost::json::object& event, std::string_view topic = {});
+  /// See ControlConnection::subscribed_to.
+  [[nodiscard]] bool has_subscriber(std::string_view topic) const;
 
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 

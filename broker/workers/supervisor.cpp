@@ -132,6 +132,7 @@ void Supervisor::on_started(Slot slot, Result<std::unique_ptr<WorkerProcess>> st
   tell(LogLevel::kInfo, "fork", slot, {{"pid", record.process->pid()}});
   record.process->introduce(owner_.worker_settings(slot), owner_.handoff_window(),
                             owner_.vhost_texts(), owner_.listeners_for(slot));
+  owner_.on_worker_introduced(slot, *record.process);
   await_ready(slot);
 }
 

@@ -27,6 +27,8 @@ class SupervisorOwner {
   virtual std::uint32_t handoff_window() = 0;
   virtual std::vector<std::string> vhost_texts() = 0;
   virtual std::vector<ToldListener> listeners_for(Slot slot) = 0;
+  /// It was told all but the shared tables and Start: that is the owner's to do.
+  virtual void on_worker_introduced(Slot slot, WorkerProcess& worker) = 0;
   /// See WorkerCgroups::enter.
   virtual UniqueFd enter_group(Slot slot) = 0;
   /// See Kinship::is_newborn.

@@ -73,8 +73,12 @@ WorkerProcess::~WorkerProcess() {
 }
 
 void WorkerProcess::send(Order order, int descriptor) {
+  send(scratch_, order, descriptor);
+}
+
+void WorkerProcess::send(std::string_view datagram, Order order, int descriptor) {
   if (!channel_.is_open() || ejected_) return;
-  const Status sent = channel_.send(scratch_, descriptor, order);
+  const Status sent = channel_.send(datagram, descriptor, order);
   if (sent) return;
   // A peer that is gone is told of by the end of the channel.
   const Error& error = sent.error();
@@ -90,9 +94,16 @@ void WorkerProcess::introduce(const WorkerSettings& settings, std::uint32_t wind
   configure(settings, window);
   set_vhosts(vhosts);
   for (const ToldListener& listener : listeners) listen(listener);
+}
+
+void WorkerProcess::start() {
   scratch_.clear();
   channel::encode(scratch_, channel::Start{});
   send(Order::kKept);
+}
+
+void WorkerProcess::say(std::string_view datagram) {
+  send(datagram, Order::kFree);
 }
 
 void WorkerProcess::configure(const WorkerSettings& settings, std::uint32_t window) {
@@ -276,9 +287,11 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   const bool with_client = (ack != nullptr && !ack->deliveries.empty()) ||
                            std::holds_alternative<channel::Handoff>(message);
   const std::uint32_t weight = std::holds_alternative<Notice>(message) ? kNoticeWeight : 1;
-  const bool letter = std::holds_alternative<channel::Post>(message);  // has credits of its own
   if (with_client) messages_ -= std::min(messages_, kMessagesPerClient);
-  if (!with_client && !letter && !spend(weight)) return "a flood of messages";
+  // Letters and operations on tables have windows of their own.
+  const bool counts = !with_client && !std::holds_alternative<channel::Post>(message) &&
+                      !std::holds_alternative<channel::TableOperation>(message);
+  if (counts && !spend(weight)) return "a flood of messages";
   if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
   if (!ready_) return "a message before Ready";
   if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);

@@ -69,10 +69,15 @@ class WorkerProcess final : private ChannelHandler {
                                                       const OnMessage& on_message,
                                                       const MakeChild& make_child);
 
-  /// Configure, Vhosts if there are any, all listeners, Start: what a new worker needs to say
-  /// Ready.
+  /// Configure, Vhosts if there are any, all listeners: what a new worker needs before start().
   void introduce(const WorkerSettings& settings, std::uint32_t window,
                  std::span<const std::string> vhosts, std::span<const ToldListener> listeners);
+  /// It may say Ready from now on.
+  void start();
+  /// Sends a datagram that is as the channel has it.
+  void say(std::string_view datagram);
+  /// Datagrams that wait until it reads.
+  [[nodiscard]] std::size_t unread() const { return channel_.queued(); }
   /// `window`: handoffs that may be without a verdict.
   void configure(const WorkerSettings& settings, std::uint32_t window);
   void change_vhosts(const VhostChange& change);
@@ -141,6 +146,7 @@ class WorkerProcess final : private ChannelHandler {
   void send_vhosts(std::vector<channel::Vhosts>& parts);
   /// What is in scratch_.
   void send(Order order, int descriptor = -1);
+  void send(std::string_view datagram, Order order, int descriptor = -1);
 
   EventLoop& loop_;
   Slot slot_;

@@ -28,14 +28,18 @@ namespace mpb {
   X(rejected_source, kCount, "rejected.source", "REJECTED", "Clients over clients-per-source.") \
   X(closed_idle, kCount, "closed.idle", "CLOSED", "Clients that sent nothing for idle-timeout.") \
   X(closed_slow, kCount, "closed.slow", "CLOSED", "Clients that did not read their answers.") \
-  X(closed_unsettled, kCount, "closed.unsettled", "CLOSED", "Clients offered without a verdict within route-timeout.")
+  X(closed_unsettled, kCount, "closed.unsettled", "CLOSED", "Clients offered without a verdict within route-timeout.") \
+  X(rejected_address, kCount, "rejected.address", "REJECTED", "Clients whose address the tables deny and allow refuse.")
 
 #define MPB_WORKER_COUNTERS(X) \
   X(clients, kNow, "clients", "CLIENTS", "Clients that are served.") \
   X(held, kNow, "held", "", "All client descriptors.") \
   X(keys_owned, kNow, "keys", "KEYS", "Keys that are owned.") \
   X(accept_pauses, kCount, "accept_pauses", "", "Stops of accepting for want of descriptors or memory.") \
-  X(queue_high_water, kPeak, "queue_high_water.worker", "", "Most datagrams that waited at the worker.")
+  X(queue_high_water, kPeak, "queue_high_water.worker", "", "Most datagrams that waited at the worker.") \
+  X(table_operations, kCount, "tables.operations", "", "Changes of the shared tables that were asked for.") \
+  X(table_refusals, kCount, "tables.refused", "", "Changes of the shared tables that were refused.") \
+  X(table_waiting, kNow, "tables.waiting", "", "Changes of the shared tables that have no result yet.")
 
 // --- of the broker
 
@@ -60,7 +64,14 @@ namespace mpb {
   X(forked, kCount, "forked", "", "Workers that a zygote has forked.") \
   X(turned_away, kCount, "turned_away", "", "Clients closed unheard while no worker accepted.") \
   X(descriptors_closing, kNow, "descriptors_closing", "", "Descriptors from workers that are being closed.") \
-  X(log_dropped, kCount, "log_dropped", "", "Lines of the log that nobody took.")
+  X(log_dropped, kCount, "log_dropped", "", "Lines of the log that nobody took.") \
+  X(tables, kNow, "tables.count", "", "Shared tables.") \
+  X(table_entries, kNow, "tables.entries", "", "Entries of the shared tables.") \
+  X(table_bytes, kNow, "tables.size_bytes", "", "Keys and values of the shared tables.") \
+  X(table_operations, kCount, "tables.operations", "", "Changes of the shared tables that were asked for.") \
+  X(table_refusals, kCount, "tables.refused", "", "Changes of the shared tables that were refused.") \
+  X(table_expiries, kCount, "tables.expired", "", "Entries of the shared tables whose time was over.") \
+  X(table_snapshots, kCount, "tables.snapshots", "", "Copies of all shared tables sent anew to workers that read too slowly.")
 
 #define MPB_CELL_COUNTERS(X) \
   X(running, kNow, "running", "", "Workers that serve one key or client, or wait for one.") \

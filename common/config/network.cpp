@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/config/vhost_values.hpp"
+#include "common/io/endpoint.hpp"
 #include "proto/channel/message.hpp"
 
 namespace mpb {
@@ -20,14 +22,7 @@ bool begins_with(const IpBytes& address, const std::array<std::uint8_t, 12>& pre
   return std::equal(prefix.begin(), prefix.end(), address.begin());
 }
 
-}  // namespace
-
-std::optional<IpBytes> peer_address(int socket) {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
-    return std::nullopt;
-  }
+std::optional<IpBytes> address_in(const sockaddr_storage& storage) {
   IpBytes address{};
   if (storage.ss_family == AF_INET) {
     std::copy(kMapped.begin(), kMapped.end(), address.begin());
@@ -39,6 +34,25 @@ std::optional<IpBytes> peer_address(int socket) {
   std::memcpy(address.data(), &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr,
               sizeof(in6_addr));
   return address;
+}
+
+}  // namespace
+
+std::optional<IpBytes> peer_address(int socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
+    return std::nullopt;
+  }
+  return address_in(storage);
+}
+
+std::optional<IpBytes> address_in(std::string_view text) {
+  if (const auto network = read_network(text); network && network->bits == kAddressBits) {
+    return network->address;
+  }
+  const auto endpoint = parse_endpoint(text);
+  return endpoint ? address_in(endpoint->address) : std::nullopt;
 }
 
 bool contains(const Network& network, const std::optional<IpBytes>& address) {

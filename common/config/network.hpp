@@ -22,6 +22,9 @@ inline constexpr Network kUnixPeers{{}, 0xff};
 /// The peer's address; nothing: a unix socket, or not connected.
 std::optional<IpBytes> peer_address(int socket);
 
+/// Of "192.0.2.1", "192.0.2.1:1234" or "[2001:db8::1]:1234"; nothing: it is none of them.
+std::optional<IpBytes> address_in(std::string_view text);
+
 /// Without an address, as peers of unix sockets are, only "all" and "unix:" have it.
 bool contains(const Network& network, const std::optional<IpBytes>& address);
 bool contains(std::span<const Network> networks, const std::optional<IpBytes>& address);

@@ -79,24 +79,6 @@ bool ends_with_its_bits(const Network& network) {
   return true;
 }
 
-Result<Network> read_network(std::string_view text) {
-  Network network;
-  if (text == kAll) return network;
-  const auto slash = text.find('/');
-  std::size_t before = 0;
-  if (!read_address(std::string(text.substr(0, slash)), network, before)) return networks_error();
-  const auto most = static_cast<std::int64_t>(128 - before);
-  std::int64_t bits = most;
-  if (slash != std::string_view::npos) {
-    const auto given = parse_integer(text.substr(slash + 1), 0, most);
-    if (!given) return networks_error();
-    bits = *given;
-  }
-  network.bits = static_cast<std::uint8_t>(before + static_cast<std::size_t>(bits));
-  if (!ends_with_its_bits(network)) return networks_error();
-  return network;
-}
-
 Result<std::vector<Network>> read_list(std::string_view text,
                                        Result<Network> (*read)(std::string_view)) {
   std::vector<Network> networks;
@@ -155,6 +137,24 @@ Result<std::optional<Duration>> read_publisher(std::string_view text) {
     if (time) return std::optional(*time);
   }
   return usage_error("expected first, last, or silent:TIME with a TIME above 0 such as silent:3s");
+}
+
+Result<Network> read_network(std::string_view text) {
+  Network network;
+  if (text == kAll) return network;
+  const auto slash = text.find('/');
+  std::size_t before = 0;
+  if (!read_address(std::string(text.substr(0, slash)), network, before)) return networks_error();
+  const auto most = static_cast<std::int64_t>(128 - before);
+  std::int64_t bits = most;
+  if (slash != std::string_view::npos) {
+    const auto given = parse_integer(text.substr(slash + 1), 0, most);
+    if (!given) return networks_error();
+    bits = *given;
+  }
+  network.bits = static_cast<std::uint8_t>(before + static_cast<std::size_t>(bits));
+  if (!ends_with_its_bits(network)) return networks_error();
+  return network;
 }
 
 Result<std::vector<Network>> read_networks(std::string_view text) {

@@ -29,6 +29,8 @@ Result<std::string> read_vhost_name(std::string_view text);
 Result<Duration> read_latency(std::string_view text);
 /// "first", "silent:TIME" or "last"; see VhostSettings::publisher_yields.
 Result<std::optional<Duration>> read_publisher(std::string_view text);
+/// "ADDRESS[/BITS]", or "all".
+Result<Network> read_network(std::string_view text);
 /// "ADDRESS[/BITS],...".
 Result<std::vector<Network>> read_networks(std::string_view text);
 /// The same, with "unix:" for peers of unix sockets (kUnixPeers).

@@ -33,12 +33,17 @@ namespace mpb {
 
 /// A client that is this worker's.
 struct AsioClient {
-  AsioClient(AsioStream its_stream, std::string its_key, std::uint16_t its_hops)
-      : stream(std::move(its_stream)), key(std::move(its_key)), hops(its_hops) {}
+  AsioClient(AsioStream its_stream, std::string its_key, std::uint16_t its_hops,
+             Environment& its_environment)
+      : stream(std::move(its_stream)),
+        key(std::move(its_key)),
+        hops(its_hops),
+        environment(&its_environment) {}
 
-  AsioStream stream;   // begins with the first byte that the classifier did not consume
-  std::string key;     // to whom the client belongs
-  std::uint16_t hops;  // how often it was handed over
+  AsioStream stream;         // begins with the first byte that the classifier did not consume
+  std::string key;           // to whom the client belongs
+  std::uint16_t hops;        // how often it was handed over
+  Environment* environment;  // the worker's
 };
 
 struct AsioService {

@@ -14,6 +14,8 @@ class io_context;
 
 namespace mpb {
 
+class SharedTables;
+
 /// What a listener says about how its clients are read.
 struct ListenerTraits {
   bool key_is_stream = false;   // key = vhost/app/stream
@@ -45,6 +47,9 @@ class Environment {
   T& shared() {
     return shared_by<T>(*this);
   }
+
+  /// The tables that all workers have: mpbroker/shared.hpp.
+  virtual SharedTables& shared() = 0;
 
   /// Tells the operator of a client: events `publish`, `unpublish` and `refused`, bounded in rate
   /// for each vhost and reason. Keys and other secrets are not among what is told. `socket`: the

@@ -11,16 +11,18 @@
 #include <variant>
 
 #include "proto/base/decode_result.hpp"
+#include "proto/channel/tables.hpp"
 #include "proto/channel/talk.hpp"
 #include "proto/channel/to_broker.hpp"
 #include "proto/channel/to_worker.hpp"
 
 namespace mpb::channel {
 
-using Message = std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own,
-                             Disown, Drain, Ping, Resync, Vhosts, Query, Fork, Ready, Handoff, Ack,
-                             Idle, Load, Pong, ResyncReport, Answer, Notice, CanFork, Forked, Post,
-                             Letter, Undeliverable, Credit, Join, Subscribe, Event>;
+using Message =
+    std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own, Disown,
+                 Drain, Ping, Resync, Vhosts, Query, Fork, Ready, Handoff, Ack, Idle, Load, Pong,
+                 ResyncReport, Answer, Notice, CanFork, Forked, Post, Letter, Undeliverable, Credit,
+                 Join, Subscribe, Event, Tables, TableChanges, TableResults, TableOperation>;
 
 template <class M>
 inline constexpr Type kTypeOf = M::kType;

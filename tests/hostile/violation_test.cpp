@@ -118,6 +118,11 @@ constexpr Violation kOrder[] = {
     {"nack-reason-busy", "Nack", Fate::kServed},
     {"nack-reason-loop", "Nack", Fate::kServed},
     {"nack-reason-8", "Nack", Fate::kServed},
+    {"operation-before-ready", "before Ready"},
+    {"operation-of-no-kind", "kind"},
+    {"says-tables", "only a broker"},
+    {"says-table-changes", "only a broker"},
+    {"operations-without-end", "window"},
 };
 
 class Hostile : public testing::TestWithParam<Violation> {};

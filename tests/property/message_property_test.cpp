@@ -120,6 +120,16 @@ class MessageProperty : public test::SeededTest {
     }
     return out;
   }
+  std::string changes(std::size_t longest) {
+    std::string some;
+    for (int left = number(0, 3); left > 0; --left) {
+      const std::string table(number(std::size_t{1}, kMaxTableName), 't');
+      const std::string key(number(std::size_t{1}, kMaxTableKey), 'k');
+      const std::string value = some_bytes(std::min(longest, kMaxTableValue));
+      append_change(some, {any<U64>(), one_in(2), table, key, value});
+    }
+    return some;
+  }
   std::string with_numbers(std::size_t longest) {
     const std::size_t most = std::min(longest, kMaxName);
     const std::string name = some_bytes(most);
@@ -172,6 +182,25 @@ class MessageProperty : public test::SeededTest {
         },
         [&] {
           encode(out, Load{any<U32>(), any<U32>()});
+        },
+        [&] {
+          const std::string some = changes(most);
+          encode(out, Tables{any<U16>(), any<U32>(), any<U64>(), some});
+        },
+        [&] {
+          const std::string some = changes(most);
+          encode(out, TableChanges{some});
+        },
+        [&] {
+          std::vector<TableResult> results(number(std::size_t{0}, std::size_t{5}));
+          for (TableResult& result : results) {
+            result = {any<U64>(), any<U64>(), any<U64>(), any<std::uint8_t>()};
+          }
+          encode(out, TableResults{results});
+        },
+        [&] {
+          encode(out, TableOperation{any<U64>(), static_cast<TableOperation::Kind>(number(1, 4)),
+                                     any<U32>(), any<U64>(), any<U64>(), name, protocol, handler});
         },
         [&] {
           Notice notice;

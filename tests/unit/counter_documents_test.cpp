@@ -57,11 +57,13 @@ TEST(CounterDocuments, CountersLieOnTheChannelAsTheyAlwaysDid) {
     for (const CounterInfo& counter : Block::counters()) all += fmt::format("{} ", counter.name);
     return all;
   };
-  EXPECT_EQ(names(WorkerCounters()), "clients held keys accept_pauses queue_high_water.worker ");
+  EXPECT_EQ(names(WorkerCounters()),
+            "clients held keys accept_pauses queue_high_water.worker "
+            "tables.operations tables.refused tables.waiting ");
   EXPECT_EQ(names(ListenerCounters()),
             "clients accepted handoffs.in handoffs.out handoffs.kept handoffs.nacked "
             "handoffs.retried rejected.busy rejected.input rejected.header rejected.source "
-            "closed.idle closed.slow closed.unsettled ");
+            "closed.idle closed.slow closed.unsettled rejected.address ");
 }
 
 TEST(MpctlDocuments, NameEachCommand) {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/config/network.hpp"
 #include "common/io/channel.hpp"
 #include "common/listen/listening_socket.hpp"
 #include "common/log/log.hpp"
@@ -95,14 +96,30 @@ void Acceptor::accept_clients() {
 
 void Acceptor::admit(UniqueFd socket) {
   ++listener_.counters.accepted;
+  if (is_refused(socket.get())) {
+    ++listener_.counters.rejected_address;
+    return tell_refused(Reason::kAddress, socket.get());
+  }
   HeldClient client(worker_, listener_, {std::move(socket), kind_});
   if (client.admit_source() || worker_.waiting->may_hold_back()) {
     return worker_.waiting->start(std::move(client));
   }
   ++listener_.counters.rejected_source;
+  tell_refused(Reason::kClientsPerSource, client.fd.get());
+}
+
+void Acceptor::tell_refused(Reason reason, int client) {
   Notice notice;
-  notice.reason = Reason::kClientsPerSource;
-  worker_.environment.tell(notice, client.fd.get());
+  notice.reason = reason;
+  worker_.environment.tell(notice, client);
+}
+
+/// Of clients that come through a proxy the address counts that it tells: Session asks.
+bool Acceptor::is_refused(int client) const {
+  const AddressLists& lists = worker_.environment.tables.addresses();
+  if (lists.empty()) return false;
+  const auto peer = peer_address(client);
+  return lists.refuses(peer) && !(listener_.prefixed && contains(listener_.prefix_from, peer));
 }
 
 bool Acceptor::is_full() const {

@@ -7,6 +7,7 @@
 #include "common/io/event_loop.hpp"
 #include "common/io/foreign_descriptor.hpp"
 #include "common/io/rate_bucket.hpp"
+#include "mpbroker/notice.hpp"
 #include "worker/served_listener.hpp"
 
 namespace mpb {
@@ -41,6 +42,8 @@ class Acceptor final : private EventHandler {
   void on_events(std::uint32_t events) override;
   void accept_clients();
   void admit(UniqueFd socket);
+  [[nodiscard]] bool is_refused(int client) const;
+  void tell_refused(Reason reason, int client);
   [[nodiscard]] bool is_full() const;
   void pause();
   void pause_again(Duration at_least);

@@ -50,6 +50,7 @@ void Session::begin(HeldClient client, State state) {
   client_.connection = this;
   so_far_.peer = this;
   silent_ = state == State::kClassifying;
+  address_due_ = silent_ && held_.listener->prefixed;
   if (silent_) since_ = held_.worker->loop.now();
 }
 
@@ -164,6 +165,9 @@ bool Session::classify(std::string_view& bytes) {
   Verdict verdict = held_.listener->classifier->go_on(bytes, so_far_);
   if (verdict.prefixed && !believes_peer()) return refuse_prefix();
   if (!verdict.state.empty()) held_.state = std::move(verdict.state);
+  if (address_due_ && verdict.kind != Verdict::Kind::kNeedMore && is_refused_by_address()) {
+    return refuse_address();
+  }
   switch (verdict.kind) {
     case Verdict::Kind::kNeedMore:
       return false;
@@ -192,6 +196,23 @@ std::string Session::address() const {
 
 bool Session::believes_peer() const {
   return contains(held_.listener->prefix_from, peer_address(held_.fd.get()));
+}
+
+bool Session::is_refused_by_address() {
+  address_due_ = false;
+  const AddressLists& lists = held_.worker->environment.tables.addresses();
+  if (lists.empty()) return false;
+  Notice told;
+  held_.listener->classifier->describe({}, held_.state, told);
+  return lists.refuses(told.address.empty() ? peer_address(held_.fd.get())
+                                            : address_in(told.address));
+}
+
+bool Session::refuse_address() {
+  ++held_.listener->counters.rejected_address;
+  tell_refused(Reason::kAddress, {});
+  close();
+  return false;
 }
 
 bool Session::refuse_prefix() {

@@ -103,6 +103,9 @@ class Session final : private EventHandler, public Deadline, private Connection,
   bool route(std::string key, std::string_view rest);
   bool write_reply(const Verdict& verdict);
   bool refuse_prefix();
+  /// Of the one that counts: what a proxy told, else the peer's. Looks once, when that is known.
+  [[nodiscard]] bool is_refused_by_address();
+  bool refuse_address();
 
   void begin(HeldClient client, State state);
   /// As turn_away().
@@ -171,7 +174,8 @@ class Session final : private EventHandler, public Deadline, private Connection,
   bool called_for_ = false;   // the handler is to be called, even if no bytes are there
   bool yielded_ = false;  // the handler has more to do with what was read, once output_ is written
   bool ended_ = false;    // the client sends no more, and is served on
-  bool header_due_ = false;  // the header deadline runs and must not be restarted
+  bool address_due_ = false;  // see is_refused_by_address()
+  bool header_due_ = false;   // the header deadline runs and must not be restarted
 };
 
 template <class F>

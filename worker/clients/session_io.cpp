@@ -334,7 +334,7 @@ void Session::forget() {
   since_ = TimePoint{};
   handler_bytes_ = 0;
   silent_ = mended_ = blocked_ = waiting_ = detached_ = idle_exempt_ = false;
-  called_for_ = yielded_ = ended_ = header_due_ = false;
+  called_for_ = yielded_ = ended_ = address_due_ = header_due_ = false;
   clients.give_back(*this);
 }
 

@@ -95,11 +95,31 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
           },
           [&](const channel::Credit& credit) { worker_.environment.letters.on_credit(credit); },
           [&](const channel::Event& event) { worker_.environment.letters.on_told(event); },
+          [&](const channel::Tables& part) {
+            take_tables([&](WorkerTables& tables) { tables.on_tables(part); });
+          },
+          [&](const channel::TableChanges& changes) {
+            take_tables([&](WorkerTables& tables) { tables.on_changes(changes); });
+          },
+          [&](const channel::TableResults& results) {
+            worker_.environment.tables.on_results(results);
+          },
           [&](const auto&) {  // what workers say
             log_warning("channel.unexpected")("type", static_cast<int>(datagram.bytes[1]));
           },
       },
       message);
+}
+
+/// A worker that lacks a change knows less than the others: without memory it is of no more use.
+template <class F>
+void BrokerLink::take_tables(F&& take) {
+  try {
+    take(worker_.environment.tables);
+  } catch (const std::bad_alloc&) {
+    channel_.close();
+    commands_.on_broker_gone(limit_error("no memory for the shared tables"));
+  }
 }
 
 void BrokerLink::handle(const channel::Deliver& message, Datagram& datagram) {

@@ -60,6 +60,8 @@ class BrokerLink final : private ChannelHandler, public PostOffice {
   void send_ready();
   /// This worker no longer has clients of the key and gives it up.
   void release(const KeyState& key);
+  /// Sends a datagram that is as the channel has it.
+  void send(std::string_view datagram);
   /// False: the broker cannot be told.
   bool tell(const Notice& notice);
   bool post(std::string_view datagram, int descriptor) override;
@@ -74,6 +76,8 @@ class BrokerLink final : private ChannelHandler, public PostOffice {
   void on_channel_broken(const Error& why) override;
 
   void on_message(const channel::Message& message, Datagram& datagram);
+  template <class F>
+  void take_tables(F&& take);
   void handle(const channel::Deliver& message, Datagram& datagram);
   /// False: there is no memory for it.
   bool adopt(const channel::Deliver& message, ServedListener& listener, UniqueFd fd);
@@ -88,7 +92,6 @@ class BrokerLink final : private ChannelHandler, public PostOffice {
   void refuse(const channel::Deliver& message, channel::NackReason reason);
   void remember_adoption(const channel::Deliver& message);
   void flush_acks();
-  void send(std::string_view datagram);
 
   WorkerContext& worker_;
   BrokerCommands& commands_;

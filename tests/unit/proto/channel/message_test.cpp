@@ -391,6 +391,78 @@ TEST(Message, AnswerHasWholeRecords) {
   EXPECT_EQ(why(datagram(0x19, text(""), 5)), "payload too short");
 }
 
+TEST(Message, TablesKeepEveryField) {
+  std::string changes;
+  append_change(changes, {7, false, "t", "key", "value"});
+  EXPECT_EQ(changes, "\7\0\0\0\0\0\0\0\0\1\3\0\5\0\0\0tkeyvalue"s);
+  append_change(changes, {8, true, "t", "k", ""});
+  const std::string bytes = encoded(Tables{Tables::kLast, 5, 9, changes});
+  EXPECT_EQ(bytes, datagram(0x30, "\5\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0"s + text(changes), 0, 2));
+  const auto got = expect<Tables>(bytes);
+  EXPECT_EQ(got.flags, Tables::kLast);
+  EXPECT_EQ(got.window, 5U);
+  EXPECT_EQ(got.version, 9U);
+  std::string_view rest = got.changes;
+  TableChange change;
+  ASSERT_TRUE(next_change(rest, change));
+  EXPECT_EQ(change.version, 7U);
+  EXPECT_FALSE(change.erased);
+  EXPECT_EQ(change.table, "t");
+  EXPECT_EQ(change.key, "key");
+  EXPECT_EQ(change.value, "value");
+  ASSERT_TRUE(next_change(rest, change));
+  EXPECT_TRUE(change.erased);
+  EXPECT_FALSE(next_change(rest, change));
+  EXPECT_EQ(expect<TableChanges>(datagram(0x31, text(changes))).changes, changes);
+}
+
+TEST(Message, ChangesOfTablesAreWholeAndWithinTheirBounds) {
+  const auto of = [](const TableChange& change) {
+    std::string changes;
+    append_change(changes, change);
+    return why(datagram(0x31, text(changes)));
+  };
+  const std::string_view broken = "TableChanges with a broken change";
+  const std::string longest(kMaxTableValue, 'v');
+  EXPECT_EQ(of({1, false, std::string(64, 't'), std::string(255, 'k'), longest}), "");
+  EXPECT_EQ(of({1, false, std::string(65, 't'), "k", ""}), broken);
+  EXPECT_EQ(of({1, false, "", "k", ""}), broken);
+  EXPECT_EQ(of({1, false, "t", "", ""}), broken);
+  EXPECT_EQ(of({1, false, "t", "k", longest + "v"}), broken);
+  EXPECT_EQ(why(datagram(0x31, text("\7\0\0\0\0\0\0\0\0\1\3\0\xff\xff\xff\xfftkeyvalue"s))),
+            broken);
+  EXPECT_EQ(why(datagram(0x31, text("short"))), broken);
+}
+
+TEST(Message, OperationsOnTablesAndTheirResultsKeepEveryField) {
+  const TableOperation sent{3, TableOperation::Kind::kAdd, 4, 5, 6, "t", "k", "v"};
+  const std::string wire = encoded(sent);
+  EXPECT_EQ(wire, datagram(0x38,
+                           "\4\0\0\0\4\0\0\0\5\0\0\0\0\0\0\0\6\0\0\0\0\0\0\0"s + text("t") +
+                               text("k") + text("v"),
+                           3));
+  const auto got = expect<TableOperation>(wire);
+  EXPECT_EQ(got.operation, 3U);
+  EXPECT_EQ(got.kind, TableOperation::Kind::kAdd);
+  EXPECT_EQ(got.ttl_ms, 4U);
+  EXPECT_EQ(got.expected, 5U);
+  EXPECT_EQ(got.amount, 6U);
+  EXPECT_EQ(got.table, "t");
+  EXPECT_EQ(got.key, "k");
+  EXPECT_EQ(got.value, "v");
+  for (const char kind : {'\0', '\5'}) {
+    std::string odd = wire;
+    odd[kHeaderSize] = kind;
+    EXPECT_EQ(why(odd), "unknown kind of a TableOperation");
+  }
+  const std::vector<TableResult> results{{1, 2, 3, 4, {}}};
+  const std::string bytes = encoded(TableResults{results});
+  EXPECT_EQ(
+      bytes,
+      datagram(0x32, text("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\4\0\0\0\0\0\0\0"s)));
+  EXPECT_EQ((*expect<TableResults>(bytes).results.begin()).outcome, 4);
+}
+
 // --- lists ---------------------------------------------------------------------------------------
 
 using Ids = std::vector<std::uint64_t>;

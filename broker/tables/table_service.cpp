@@ -1,0 +1,143 @@
+#include "broker/tables/table_service.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "proto/channel/encode.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr Duration kRetry{5};              // until a worker that is behind is looked at again
+constexpr Duration kSnapshotPause{1'000};  // between two that a worker is sent
+
+}  // namespace
+
+TableService::TableService(EventLoop& loop)
+    : loop_(loop), store_([this](const channel::TableChange& change) { on_change(change); }) {}
+
+void TableService::on_change(const channel::TableChange& change) {
+  channel::append_change(changes_, change);
+  if (observer_) observer_(change);
+}
+
+void TableService::introduce(Slot slot, WorkerProcess& worker) {
+  Member& member = members_[slot] = Member{};
+  member.worker = &worker;
+  member.reader.begin(snapshot());
+  member.reader.taken = changes_.size();
+  flush(member);
+  come_back(member.reader.is_waiting());
+}
+
+std::string_view TableService::on_operation(Slot slot, const channel::TableOperation& operation) {
+  const auto member = members_.find(slot);
+  if (member == members_.end()) return {};
+  due_ = true;
+  const TableResult done = store_.apply(operation, loop_.now());
+  const bool within = member->second.reader.add_result({operation.operation,
+                                                        done.version,
+                                                        static_cast<std::uint64_t>(done.sum),
+                                                        static_cast<std::uint8_t>(done.outcome),
+                                                        {}});
+  return within ? "" : "more operations on tables without a result than its window";
+}
+
+TableResult TableService::apply(const channel::TableOperation& operation) {
+  return store_.apply(operation, loop_.now());
+}
+
+void TableService::flush_to(Slot slot) {
+  const auto member = members_.find(slot);
+  if (member != members_.end() && member->second.reader.taken < changes_.size()) {
+    flush(member->second);
+  }
+}
+
+void TableService::end_turn() {
+  store_.expire(loop_.now());
+  arm_timer();
+  if (!std::exchange(due_, false) && changes_.empty()) return;
+  bool somebody_waits = false;
+  for (auto& [slot, member] : members_) {
+    flush(member);
+    send_results(member);
+    member.reader.taken = 0;
+    somebody_waits = somebody_waits || member.reader.is_waiting();
+  }
+  changes_.clear();
+  come_back(somebody_waits);
+}
+
+void TableService::flush(Member& member) {
+  TableReader& reader = member.reader;
+  const std::size_t taken = std::exchange(reader.taken, changes_.size());
+  const std::string_view fresh = std::string_view(changes_).substr(taken);
+  send_changes(member, reader.take(fresh, member.worker->unread()));
+  if (reader.wants_snapshot(member.worker->unread()) && loop_.now() >= member.next_snapshot) {
+    member.next_snapshot = loop_.now() + kSnapshotPause;
+    ++snapshots_;
+    reader.begin(snapshot());
+  }
+  send_parts(member);
+}
+
+void TableService::send_parts(Member& member) {
+  while (const auto part = member.reader.next_part(member.worker->unread())) {
+    scratch_.clear();
+    channel::encode(scratch_, *part);
+    member.worker->say(scratch_);
+    if ((part->flags & channel::Tables::kLast) == 0) continue;
+    const std::string held_back = member.reader.take_held_back();
+    send_changes(member, held_back);
+    if (!member.reader.is_waiting() && !std::exchange(member.started, true)) {
+      member.worker->start();
+    }
+  }
+}
+
+void TableService::send_changes(Member& member, std::string_view changes) {
+  while (!changes.empty()) {
+    scratch_.clear();
+    channel::encode(scratch_, channel::TableChanges{channel::take_change_batch(changes)});
+    member.worker->say(scratch_);
+  }
+}
+
+void TableService::send_results(Member& member) {
+  const auto results = member.reader.take_results();
+  channel::in_batches(std::span<const channel::TableResult>(results), [&](auto batch) {
+    scratch_.clear();
+    channel::encode(scratch_, channel::TableResults{batch});
+    member.worker->say(scratch_);
+  });
+}
+
+/// Workers that start together share one.
+std::shared_ptr<const TableSnapshot> TableService::snapshot() {
+  auto last = last_snapshot_.lock();
+  if (last && last->version == store_.version()) return last;
+  auto fresh = std::make_shared<TableSnapshot>();
+  fresh->version = store_.version();
+  fresh->changes = store_.snapshot();
+  last_snapshot_ = fresh;
+  return fresh;
+}
+
+void TableService::arm_timer() {
+  const auto next = store_.next_expiry();
+  if (!next || (timer_ && timer_->first <= *next)) return;
+  if (timer_) loop_.cancel(*timer_);
+  const auto wait = std::chrono::ceil<Duration>(*next - loop_.now());
+  timer_ = loop_.after(std::max(wait, Duration{0}), [this] { timer_.reset(); });
+}
+
+/// A turn's end goes on with it.
+void TableService::come_back(bool somebody_waits) {
+  due_ = due_ || somebody_waits;
+  if (!somebody_waits || std::exchange(retry_armed_, true)) return;
+  loop_.after(kRetry, [this] { retry_armed_ = false; });
+}
+
+}  // namespace mpb

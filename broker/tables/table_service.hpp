@@ -1,0 +1,79 @@
+// The shared tables in the broker: takes workers' and the operator's operations, and tells all
+// workers what has changed.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/dispatch/worker_table.hpp"
+#include "broker/tables/table_reader.hpp"
+#include "broker/workers/worker_process.hpp"
+#include "common/io/event_loop.hpp"
+#include "common/tables/table_store.hpp"
+
+namespace mpb {
+
+class TableService {
+ public:
+  explicit TableService(EventLoop& loop);
+  TableService(const TableService&) = delete;
+  TableService& operator=(const TableService&) = delete;
+
+  /// A worker was told all but this and Start: it gets all tables, then Start. It must be there
+  /// until on_gone().
+  void introduce(Slot slot, WorkerProcess& worker);
+  void on_gone(Slot slot) { members_.erase(slot); }
+
+  /// Why the worker must be ejected for it; empty: it need not.
+  std::string_view on_operation(Slot slot, const channel::TableOperation& operation);
+  /// The operator's.
+  TableResult apply(const channel::TableOperation& operation);
+
+  /// What has changed by now goes to this worker before what it is sent next.
+  void flush_to(Slot slot);
+  /// Sends to all what this turn has changed, then the results.
+  void end_turn();
+
+  /// Called for each change.
+  void set_observer(std::function<void(const channel::TableChange&)> observer) {
+    observer_ = std::move(observer);
+  }
+  [[nodiscard]] const TableStore& store() const { return store_; }
+  /// How often a worker was sent all tables again.
+  [[nodiscard]] std::uint64_t snapshots() const { return snapshots_; }
+
+ private:
+  struct Member {
+    WorkerProcess* worker = nullptr;
+    TableReader reader;
+    bool started = false;
+    TimePoint next_snapshot{};  // not before
+  };
+
+  void on_change(const channel::TableChange& change);
+  void flush(Member& member);
+  void send_parts(Member& member);
+  void send_changes(Member& member, std::string_view changes);
+  void send_results(Member& member);
+  std::shared_ptr<const TableSnapshot> snapshot();
+  void arm_timer();
+  void come_back(bool somebody_waits);
+
+  EventLoop& loop_;
+  TableStore store_;
+  std::function<void(const channel::TableChange&)> observer_;
+  std::map<Slot, Member> members_;
+  std::string changes_;  // of this turn
+  std::weak_ptr<const TableSnapshot> last_snapshot_;
+  std::optional<EventLoop::TimerId> timer_;  // for the next entry that ends
+  bool due_ = false;                         // something besides changes_ may be to be sent
+  bool retry_armed_ = false;
+  std::uint64_t snapshots_ = 0;
+  std::string scratch_;
+};
+
+}  // namespace mpb

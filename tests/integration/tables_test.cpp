@@ -1,0 +1,265 @@
+// Shared tables over real processes: tests/integration/tables_worker.cpp, and the same in Python.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "tests/integration/harness/broker_process.hpp"
+
+namespace mpb::test {
+namespace {
+
+/// A client of the worker in one slot: asks a line, and is answered a line.
+class Asker {
+ public:
+  Asker(std::uint16_t port, int slot) : client_(port) {
+    client_.send("k" + std::to_string(slot) + "\n");
+  }
+  void send(const std::string& line) { client_.send(line + "\n"); }
+  /// kEof, kTimeout.
+  std::string hear() {
+    while (true) {
+      const auto end = received_.find('\n');
+      if (end != std::string::npos) {
+        const std::string line = received_.substr(0, end);
+        received_.erase(0, end + 1);
+        return line;
+      }
+      pollfd readable{client_.fd(), POLLIN, 0};
+      if (::poll(&readable, 1, static_cast<int>(scaled(kPatience).count())) != 1) {
+        return std::string(kTimeout);
+      }
+      char bytes[4096];
+      const ssize_t count = ::recv(client_.fd(), bytes, sizeof bytes, 0);
+      if (count <= 0) return std::string(kEof);
+      received_.append(bytes, static_cast<std::size_t>(count));
+    }
+  }
+  std::string ask(const std::string& line) {
+    send(line);
+    return hear();
+  }
+
+ private:
+  Client client_;
+  std::string received_;
+};
+
+std::string python_worker() {
+  return MPB_SOURCE_DIR "/tests/integration/tables_worker.py";
+}
+
+/// The key "kN" is slot N's.
+BrokerSetup setup(int workers, const std::string& program) {
+  BrokerSetup setup;
+  setup.arguments = {"--protocol",       "tables", "--workers", std::to_string(workers),
+                     "--worker-program", program};
+  for (int slot = 0; slot < workers; ++slot) {
+    setup.arguments.insert(setup.arguments.end(), {"--route", fmt::format("k{}={}", slot, slot)});
+  }
+  return setup;
+}
+
+/// One for each slot.
+std::vector<std::unique_ptr<Asker>> askers(const BrokerProcess& broker, int workers) {
+  std::vector<std::unique_ptr<Asker>> all;
+  for (int slot = 0; slot < workers; ++slot) {
+    all.push_back(std::make_unique<Asker>(broker.port(), slot));
+  }
+  return all;
+}
+
+/// Of "done 3 4": what came of it, the version, the sum.
+std::string word(const std::string& line, int index) {
+  std::istringstream words(line);
+  std::string found;
+  for (int i = 0; i <= index; ++i) words >> found;
+  return found;
+}
+
+std::int64_t counter(const BrokerProcess& broker, const char* name) {
+  const auto status = broker.request({{"command", "status"}});
+  return status.at("broker").at("tables").at(name).to_number<std::int64_t>();
+}
+
+class Tables : public testing::TestWithParam<const char*> {
+ protected:
+  static std::string program() {
+    return std::string(GetParam()) == "Cpp" ? program_path("tables_worker") : python_worker();
+  }
+};
+
+TEST_P(Tables, WhatOneWorkerPutsAllHave) {
+  const BrokerProcess broker(setup(3, program()));
+  const auto worker = askers(broker, 3);
+  const std::string done = worker[0]->ask("put t a one");
+  EXPECT_EQ(word(done, 0), "done");
+  const std::string has = "one " + word(done, 1);
+  EXPECT_EQ(worker[0]->ask("get t a"), has) << "the asker has it with its result";
+  for (const auto& other : worker) {
+    EXPECT_TRUE(eventually([&] { return other->ask("get t a") == has; }));
+  }
+  EXPECT_EQ(worker[1]->ask("cap t a two 0"), "conflict " + word(done, 1) + " 0");
+  EXPECT_EQ(word(worker[1]->ask("cap t a two " + word(done, 1)), 0), "done");
+  EXPECT_EQ(word(worker[2]->ask("add t n 40"), 2), "40");
+  EXPECT_EQ(word(worker[0]->ask("add t n 2"), 2), "42");
+  EXPECT_EQ(word(worker[0]->ask("add t a 1"), 0), "no-number");
+  EXPECT_EQ(word(worker[0]->ask("del t a"), 0), "done");
+  EXPECT_EQ(word(worker[0]->ask("del t a"), 0), "not-found");
+  EXPECT_TRUE(eventually([&] { return worker[2]->ask("get t a") == "none"; }));
+  EXPECT_EQ(word(worker[0]->ask("put deny nonsense x"), 0), "bad-key");
+  EXPECT_EQ(counter(broker, "entries"), 1);
+}
+
+TEST_P(Tables, AnEntryGoesEverywhereWhenItsTimeIsOver) {
+  const BrokerProcess broker(setup(2, program()));
+  const auto worker = askers(broker, 2);
+  EXPECT_EQ(word(worker[0]->ask("put t a one 200"), 0), "done");
+  EXPECT_EQ(word(worker[0]->ask("put t b two 3600000"), 0), "done");
+  for (const auto& one : worker) {
+    EXPECT_TRUE(eventually([&] { return one->ask("get t a") == "none"; }));
+    EXPECT_NE(one->ask("get t b"), "none");
+  }
+  EXPECT_EQ(counter(broker, "expired"), 1);
+}
+
+TEST_P(Tables, ASuccessorHasAllSessionsBeforeItsFirstClient) {
+  constexpr int kSessions = 2000;
+  const BrokerProcess broker(setup(3, program()));
+  const auto worker = askers(broker, 3);
+  for (int i = 0; i < kSessions; ++i) worker[i % 3]->send(fmt::format("put sessions {} user", i));
+  for (int i = 0; i < kSessions; ++i) ASSERT_EQ(word(worker[i % 3]->hear(), 0), "done");
+  const pid_t victim = broker.worker_pid(1);
+  ASSERT_EQ(::kill(victim, SIGKILL), 0);
+  EXPECT_EQ(worker[1]->hear(), kEof);
+  ASSERT_TRUE(eventually([&] {
+    const pid_t now = broker.worker_pid(1);
+    return now > 0 && now != victim && broker.worker(1).state == "online";
+  }));
+  Asker first(broker.port(), 1);
+  EXPECT_EQ(first.ask("size sessions"), std::to_string(kSessions));
+  EXPECT_EQ(word(first.ask("get sessions 1999"), 0), "user");
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, Tables, testing::Values("Cpp", "Python"),
+                         [](const auto& parameter) { return std::string(parameter.param); });
+
+TEST(TablesOrder, EightWorkersSeeTheChangesOfThreeSendersInOneOrder) {
+  constexpr int kWorkers = 8;
+  constexpr int kSenders = 3;
+  constexpr int kEach = 5'000;
+  const BrokerProcess broker(setup(kWorkers, program_path("tables_worker")));
+  const auto worker = askers(broker, kWorkers);
+  for (const auto& one : worker) ASSERT_EQ(one->ask("record t"), "ok");
+  // All write the same keys: an order that differs shows.
+  for (int i = 0; i < kSenders; ++i) worker[i]->send(fmt::format("fill t key {}", kEach));
+  for (int i = 0; i < kSenders; ++i) {
+    EXPECT_EQ(worker[i]->hear(), fmt::format("done {} failed 0", kEach));
+  }
+  const std::string all = std::to_string(kSenders * kEach);
+  std::set<std::string> seen;
+  for (const auto& one : worker) {
+    EXPECT_TRUE(eventually([&] { return word(one->ask("recorded"), 0) == all; }));
+    seen.insert(one->ask("recorded"));
+  }
+  EXPECT_EQ(seen.size(), 1U);
+  EXPECT_EQ(counter(broker, "snapshots"), 0);
+}
+
+TEST(TablesCount, SumsAreExactThoughWorkersAreKilled) {
+  constexpr int kKills = 30;
+  const BrokerProcess broker(setup(2, program_path("tables_worker")));
+  Asker observer(broker.port(), 0);
+  std::int64_t acknowledged = 0;
+  for (int i = 0; i < kKills; ++i) {
+    Asker victim(broker.port(), 1);
+    for (int n = 0; n < 50; ++n) victim.send("add t n 1");
+    ASSERT_EQ(word(victim.hear(), 0), "done") << broker.log();
+    const pid_t pid = broker.worker_pid(1);
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
+    ++acknowledged;
+    for (std::string line = victim.hear(); line != kEof; line = victim.hear()) {
+      if (word(line, 0) == "done") ++acknowledged;
+    }
+    EXPECT_EQ(word(observer.ask("add t n 1"), 0), "done");
+    ++acknowledged;
+    ASSERT_TRUE(eventually(
+        [&] { return broker.worker_pid(1) != pid && broker.worker(1).state == "online"; }));
+  }
+  // Each that the broker has got is in the sum once.
+  const std::string sum = word(observer.ask("get t n"), 0);
+  EXPECT_EQ(sum, std::to_string(counter(broker, "operations")));
+  EXPECT_GE(std::stoll(sum), acknowledged);
+  EXPECT_LE(std::stoll(sum), kKills * 51);
+  Asker successor(broker.port(), 1);
+  EXPECT_EQ(word(successor.ask("get t n"), 0), sum);
+}
+
+TEST(TablesLag, AStoppedWorkerHoldsUpNobodyAndGetsACopyWhenItGoesOn) {
+  BrokerSetup three = setup(3, program_path("tables_worker"));
+  three.arguments.insert(three.arguments.end(), {"--ping-limit", "10m"});
+  const BrokerProcess broker(three);
+  const auto worker = askers(broker, 3);
+  for (const auto& one : worker) EXPECT_EQ(word(one->ask("put t before x"), 0), "done");
+  const pid_t stopped = broker.worker_pid(2);
+  ASSERT_EQ(::kill(stopped, SIGSTOP), 0);
+  // One after the other: each is a datagram of its own for the stopped worker.
+  int adds = 0;
+  const auto is_behind = [&] {
+    for (int i = 0; i < 500; ++i, ++adds) {
+      if (word(worker[adds % 2]->ask("add t n 1"), 0) != "done") return false;
+    }
+    const auto status = broker.request({{"command", "status"}});
+    for (const auto& one : status.at("workers").as_array()) {
+      if (one.at("slot").to_number<int>() != 2) continue;
+      return one.at("queue_high_water").at("broker").to_number<int>() >= 256;
+    }
+    return false;
+  };
+  ASSERT_TRUE(eventually(is_behind)) << broker.log();
+  for (int i = 0; i < 500; ++i, ++adds) {
+    ASSERT_EQ(word(worker[adds % 2]->ask("add t n 1"), 0), "done");
+  }
+  EXPECT_EQ(word(worker[0]->ask("del t before"), 0), "done");
+  EXPECT_EQ(counter(broker, "snapshots"), 0);
+  ASSERT_EQ(::kill(stopped, SIGCONT), 0);
+  const std::string sum = std::to_string(adds);
+  EXPECT_TRUE(eventually([&] { return word(worker[2]->ask("get t n"), 0) == sum; }));
+  EXPECT_EQ(worker[2]->ask("get t before"), "none");
+  EXPECT_EQ(counter(broker, "snapshots"), 1);
+  EXPECT_EQ(broker.worker_pid(2), stopped);
+  EXPECT_EQ(word(worker[2]->ask("add t n 1"), 2), std::to_string(adds + 1));
+}
+
+TEST(TablesAlone, ASingleProcessHasTablesOfItsOwn) {
+  BrokerSetup alone;
+  alone.arguments = {
+      "--workers", "0", "--protocol", "tables", "--worker-program", program_path("tables_worker")};
+  alone.await_ready = false;  // that would speak another protocol
+  const BrokerProcess process(alone);
+  ASSERT_TRUE(eventually([&] { return !is_refused(process.port()); }));
+  Asker asker(process.port(), 0);
+  EXPECT_EQ(asker.ask("put t a one"), "done 1 0");
+  EXPECT_EQ(asker.ask("get t a"), "one 1");
+  EXPECT_EQ(asker.ask("add t n 3"), "done 2 3");
+  EXPECT_EQ(asker.ask("put t short x 1"), "done 3 0");
+  EXPECT_TRUE(eventually([&] { return asker.ask("get t short") == "none"; }));
+  Asker before(process.port(), 1);
+  EXPECT_EQ(word(asker.ask("put deny 127.0.0.0/8 x"), 0), "done");
+  EXPECT_TRUE(eventually([&] { return Asker(process.port(), 0).ask("size t") == kEof; }));
+  EXPECT_EQ(before.ask("get t a"), "one 1") << "who is here stays";
+}
+
+}  // namespace
+}  // namespace mpb::test

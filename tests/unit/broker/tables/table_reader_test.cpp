@@ -1,0 +1,111 @@
+#include "broker/tables/table_reader.hpp"
+
+#include <gtest/gtest.h>
+
+namespace mpb {
+namespace {
+
+std::string changes(std::size_t count, std::uint64_t first = 1, std::size_t size = 10) {
+  std::string all;
+  const std::string value(size, 'v');
+  for (std::size_t i = 0; i < count; ++i) {
+    channel::append_change(all, {first + i, false, "t", std::to_string(first + i), value});
+  }
+  return all;
+}
+
+std::shared_ptr<const TableSnapshot> snapshot(std::size_t entries, std::size_t size = 10) {
+  auto made = std::make_shared<TableSnapshot>();
+  made->version = entries;
+  made->changes = changes(entries, 1, size);
+  return made;
+}
+
+/// One that has got an empty snapshot.
+TableReader begun() {
+  TableReader reader;
+  reader.begin(snapshot(0));
+  EXPECT_TRUE(reader.next_part(0));
+  EXPECT_EQ(reader.take_held_back(), "");
+  return reader;
+}
+
+TEST(TableReader, AnEmptySnapshotIsOnePart) {
+  TableReader reader;
+  reader.begin(snapshot(0));
+  const auto part = reader.next_part(0);
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->flags, channel::Tables::kFirst | channel::Tables::kLast);
+  EXPECT_EQ(part->window, TableReader::kWindow);
+  EXPECT_EQ(reader.take_held_back(), "");
+  EXPECT_FALSE(reader.is_waiting());
+}
+
+TEST(TableReader, ALargeSnapshotGoesOutAsItIsReadAndWhatChangesMeanwhileFollows) {
+  TableReader reader;
+  reader.begin(snapshot(500, 4000));
+  std::string got;
+  const auto first = reader.next_part(0);
+  ASSERT_TRUE(first);
+  got += first->changes;
+  EXPECT_EQ(first->flags, channel::Tables::kFirst);
+  EXPECT_FALSE(reader.next_part(TableReader::kPartsAhead)) << "it has to read first";
+  EXPECT_EQ(reader.take(changes(1, 501), 0), "") << "held back";
+  EXPECT_EQ(reader.take_held_back(), "");
+  std::uint16_t last = 0;
+  while (const auto part = reader.next_part(0)) {
+    got += part->changes;
+    last = part->flags;
+    if ((last & channel::Tables::kLast) != 0) break;
+  }
+  EXPECT_EQ(last, channel::Tables::kLast);
+  EXPECT_EQ(got, changes(500, 1, 4000));
+  EXPECT_EQ(reader.take_held_back(), changes(1, 501));
+  EXPECT_EQ(reader.take(changes(1, 502), 0), changes(1, 502));
+}
+
+TEST(TableReader, OneThatDoesNotReadIsBehindUntilItHasRead) {
+  TableReader reader = begun();
+  EXPECT_EQ(reader.take(changes(1), TableReader::kMostUnread - 1), changes(1));
+  EXPECT_EQ(reader.take(changes(1, 2), TableReader::kMostUnread), "");
+  EXPECT_EQ(reader.take(changes(1, 3), 0), "") << "after a gap no change may follow";
+  EXPECT_TRUE(reader.is_waiting());
+  EXPECT_FALSE(reader.wants_snapshot(1));
+  ASSERT_TRUE(reader.wants_snapshot(0));
+  reader.begin(snapshot(3));
+  EXPECT_EQ(reader.next_part(0)->version, 3U);
+  EXPECT_EQ(reader.take_held_back(), "");
+  EXPECT_EQ(reader.take(changes(1, 4), 0), changes(1, 4));
+}
+
+TEST(TableReader, ChangesDuringASnapshotAreBounded) {
+  TableReader reader;
+  reader.begin(snapshot(100, 4000));
+  ASSERT_TRUE(reader.next_part(0));
+  const std::string many = changes(1000, 101, 4000);
+  EXPECT_EQ(reader.take(many, 0), "");
+  EXPECT_EQ(reader.take(many, 0), "") << "beyond what is kept";
+  while (reader.next_part(0)) {
+    if (const std::string held = reader.take_held_back(); !held.empty()) ADD_FAILURE() << "a gap";
+  }
+  EXPECT_TRUE(reader.wants_snapshot(0));
+}
+
+TEST(TableReader, ResultsComeBehindTheChangesTheyAreAboutAndAreBounded) {
+  TableReader reader = begun();
+  EXPECT_TRUE(reader.add_result({1, 1, 0, 0, {}}));
+  EXPECT_EQ(reader.take_results().size(), 1U);
+  EXPECT_EQ(reader.take(changes(1), TableReader::kMostUnread), "");
+  for (std::uint32_t i = 0; i < TableReader::kWindow; ++i) {
+    ASSERT_TRUE(reader.add_result({i, 1, 0, 0, {}}));
+  }
+  EXPECT_EQ(reader.take_results().size(), 0U);
+  EXPECT_FALSE(reader.add_result({0, 1, 0, 0, {}}));
+  reader.begin(snapshot(1));
+  ASSERT_TRUE(reader.next_part(0));
+  EXPECT_EQ(reader.take_held_back(), "");
+  EXPECT_EQ(reader.take_results().size(), TableReader::kWindow);
+}
+
+}  // namespace
+}  // namespace mpb

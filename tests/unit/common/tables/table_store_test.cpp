@@ -1,0 +1,181 @@
+#include "common/tables/table_store.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace mpb {
+namespace {
+
+using Kind = channel::TableOperation::Kind;
+
+class TableStoreTest : public testing::Test {
+ protected:
+  TableStore make(const TableLimits& limits = {}) {
+    return TableStore(
+        [this](const channel::TableChange& change) {
+          told += std::to_string(change.version) + (change.erased ? "-" : "+");
+          told.append(change.table).append("/").append(change.key);
+          if (!change.erased) told.append("=").append(change.value);
+          told += ' ';
+        },
+        limits);
+  }
+  TableResult put(std::string_view key, std::string_view value, std::uint32_t ttl = 0,
+                  std::string_view table = "t") {
+    return store.apply({0, Kind::kPut, ttl, 0, 0, table, key, value}, now);
+  }
+  TableResult erase(std::string_view key, std::string_view table = "t") {
+    return store.apply({0, Kind::kErase, 0, 0, 0, table, key, {}}, now);
+  }
+  TableResult compare_and_put(std::string_view key, std::string_view value,
+                              std::uint64_t expected) {
+    return store.apply({0, Kind::kCompareAndPut, 0, expected, 0, "t", key, value}, now);
+  }
+  TableResult add(std::string_view key, std::int64_t amount, std::uint32_t ttl = 0) {
+    return store.apply({0, Kind::kAdd, ttl, 0, static_cast<std::uint64_t>(amount), "t", key, {}},
+                       now);
+  }
+  std::string value(std::string_view key) {
+    const auto table = store.tables().find("t");
+    if (table == store.tables().end()) return "(no table)";
+    const auto entry = table->second.entries.find(key);
+    return entry == table->second.entries.end() ? "(none)" : entry->second.value;
+  }
+
+  std::string told;
+  TimePoint now{};
+  TableStore store = make();
+};
+
+TEST_F(TableStoreTest, ChangesAreNumberedAcrossTablesAndToldInOrder) {
+  EXPECT_EQ(put("a", "1").version, 1U);
+  EXPECT_EQ(put("b", "2", 0, "u").version, 2U);
+  EXPECT_EQ(put("a", "3").version, 3U);
+  EXPECT_EQ(erase("b", "u").version, 4U);
+  EXPECT_EQ(told, "1+t/a=1 2+u/b=2 3+t/a=3 4-u/b ");
+  EXPECT_EQ(store.version(), 4U);
+  EXPECT_EQ(store.tables().size(), 1U) << "a table without entries is none";
+}
+
+TEST_F(TableStoreTest, AnEraseOfNothingIsRefusedAndTellsNothing) {
+  EXPECT_EQ(erase("a").outcome, TableOutcome::kNotFound);
+  put("b", "1");
+  EXPECT_EQ(erase("a").outcome, TableOutcome::kNotFound);
+  EXPECT_EQ(told, "1+t/b=1 ");
+  EXPECT_EQ(store.counters().refusals, 2U);
+}
+
+TEST_F(TableStoreTest, CompareAndPutGoesByTheVersion) {
+  EXPECT_EQ(compare_and_put("a", "1", 5).outcome, TableOutcome::kConflict);
+  EXPECT_EQ(compare_and_put("a", "1", 0).version, 1U);
+  const TableResult conflict = compare_and_put("a", "2", 0);
+  EXPECT_EQ(conflict.outcome, TableOutcome::kConflict);
+  EXPECT_EQ(conflict.version, 1U) << "what is there";
+  EXPECT_TRUE(compare_and_put("a", "2", 1));
+  EXPECT_EQ(value("a"), "2");
+}
+
+TEST_F(TableStoreTest, AddBeginsWithNothingAndRefusesWhatIsNoNumber) {
+  EXPECT_EQ(add("n", 5).sum, 5);
+  EXPECT_EQ(add("n", -7).sum, -2);
+  EXPECT_EQ(value("n"), "-2");
+  for (const char* text : {"", "1x", " 1", "1.5", "99999999999999999999"}) {
+    put("x", text);
+    EXPECT_EQ(add("x", 1).outcome, TableOutcome::kNoNumber) << text;
+    EXPECT_EQ(value("x"), text);
+  }
+  put("n", std::to_string(std::numeric_limits<std::int64_t>::max()));
+  EXPECT_EQ(add("n", 1).outcome, TableOutcome::kNoNumber);
+  EXPECT_EQ(add("n", -1).sum, std::numeric_limits<std::int64_t>::max() - 1);
+}
+
+TEST_F(TableStoreTest, EntriesEndAtTheirTimeAndThatIsTold) {
+  put("a", "1", 100);
+  put("b", "2", 50);
+  EXPECT_EQ(store.next_expiry(), now + Duration{50});
+  now += Duration{50};
+  store.expire(now);
+  EXPECT_EQ(told, "1+t/a=1 2+t/b=2 3-t/b ");
+  put("a", "again");  // for ever
+  now += Duration{1000};
+  store.expire(now);
+  EXPECT_EQ(value("a"), "again");
+  EXPECT_EQ(store.next_expiry(), std::nullopt);
+  EXPECT_EQ(store.counters().expiries, 1U);
+}
+
+TEST_F(TableStoreTest, AnEntryWhoseTimeIsOverIsNotThereForAnOperation) {
+  put("a", "1", 100);
+  now += Duration{100};
+  EXPECT_EQ(erase("a").outcome, TableOutcome::kNotFound);
+  put("b", "1", 100);
+  now += Duration{100};
+  EXPECT_TRUE(compare_and_put("b", "2", 0));
+}
+
+TEST_F(TableStoreTest, AddKeepsTheTimeThatAnEntryHas) {
+  add("n", 1, 100);
+  now += Duration{60};
+  add("n", 1, 100);
+  now += Duration{40};
+  store.expire(now);
+  EXPECT_EQ(value("n"), "(no table)");
+}
+
+TEST_F(TableStoreTest, WhatIsBeyondTheBoundsIsRefusedAlone) {
+  store = make({.tables = 2, .entries = 3, .bytes = 100});
+  for (const char* key : {"a", "b", "c"}) EXPECT_TRUE(put(key, ""));
+  EXPECT_EQ(put("d", "").outcome, TableOutcome::kFull);
+  EXPECT_TRUE(put("a", "changed")) << "an entry that is there may change";
+  EXPECT_TRUE(put("x", "", 0, "u"));
+  EXPECT_EQ(put("x", "", 0, "v").outcome, TableOutcome::kFull) << "a third table";
+  EXPECT_EQ(put("y", std::string(90, 'y'), 0, "u").outcome, TableOutcome::kFull) << "bytes";
+  EXPECT_TRUE(put("y", std::string(80, 'y'), 0, "u"));
+  EXPECT_EQ(put("y", std::string(95, 'y'), 0, "u").outcome, TableOutcome::kFull);
+  EXPECT_TRUE(put("192.0.2.1", "", 0, "deny")) << "whose room nobody else takes";
+  EXPECT_TRUE(erase("y", "u"));
+  EXPECT_TRUE(put("y", std::string(80, 'y'), 0, "u"));
+  EXPECT_EQ(store.entries(), 6U);
+}
+
+TEST_F(TableStoreTest, NamesKeysAndValuesHaveTheirBounds) {
+  for (const char* name : {"", "a b", "a/b", "\n", "ä"}) {
+    EXPECT_EQ(put("a", "", 0, name).outcome, TableOutcome::kBadName) << name;
+  }
+  EXPECT_EQ(put("a", "", 0, std::string(65, 'a')).outcome, TableOutcome::kBadName);
+  EXPECT_TRUE(put("a", "", 0, std::string(64, 'a')));
+  EXPECT_EQ(put("", "").outcome, TableOutcome::kBadKey);
+  EXPECT_EQ(put(std::string(256, 'k'), "").outcome, TableOutcome::kBadKey);
+  EXPECT_TRUE(put(std::string(255, '\0'), std::string(4096, '\xff')));
+  EXPECT_EQ(put("a", std::string(4097, 'v')).outcome, TableOutcome::kTooLong);
+}
+
+TEST_F(TableStoreTest, ANetworkHasOneKeyHoweverItIsWritten) {
+  EXPECT_TRUE(put("192.0.2.7/32", "", 0, "deny"));
+  EXPECT_TRUE(put("2001:DB8:0:0::/32", "", 0, "allow"));
+  EXPECT_EQ(told, "1+deny/192.0.2.7= 2+allow/2001:db8::/32= ");
+  EXPECT_TRUE(erase("192.0.2.7", "deny"));
+  for (const char* key :
+       {"x", "192.0.2.1/24", "192.0.2.0/33", "192.0.2.0/24,10.0.0.0/8", "unix:"}) {
+    EXPECT_EQ(put(key, "", 0, "deny").outcome, TableOutcome::kBadKey) << key;
+  }
+}
+
+TEST_F(TableStoreTest, ASnapshotHasAllEntries) {
+  put("a", "1");
+  put("b", "2", 0, "u");
+  put("gone", "3");
+  erase("gone");
+  const std::string snapshot = store.snapshot();
+  std::string_view rest = snapshot;
+  std::string found;
+  channel::TableChange change;
+  while (channel::next_change(rest, change)) {
+    found += std::to_string(change.version) + std::string(change.key) + std::string(change.value);
+  }
+  EXPECT_EQ(found, "1a12b2");
+}
+
+}  // namespace
+}  // namespace mpb
