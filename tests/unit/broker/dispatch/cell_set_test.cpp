@@ -36,9 +36,11 @@ class CellSetTest : public testing::Test {
     cells_.set_rules(rules_);
   }
   CellPlace key(const std::string& name, bool again = false) {
-    return cells_.place_key("\1\0" + name, again, now_);
+    return cells_.place_key(std::string("\1\0", 2) + name, again, now_);
   }
-  CellPlace client(bool again = false) { return cells_.place_client("\1\0", again, now_); }
+  CellPlace client(bool again = false) {
+    return cells_.place_client(std::string("\1\0", 2), again, now_);
+  }
   /// Starts what is to start; returns the slots.
   std::vector<Slot> start() {
     const std::vector<Slot> slots = cells_.to_start(now_);

@@ -255,12 +255,12 @@ TEST(Config, GoodValues) {
 }
 
 TEST(Config, BadValues) {
-  for (const char* line : {"workers = 1001",
+  for (const char* line : {"workers = 4001",
                            "workers = -1",
                            "workers = two",
                            "workers =",
                            "workers = 2 3",
-                           "max-workers = 1001",
+                           "max-workers = 4001",
                            "acceptors = x",
                            "grow-at = 0",
                            "grow-at = 101",
