@@ -157,8 +157,10 @@ void WorkerProcess::unlisten(std::uint16_t listener) {
 
 void WorkerProcess::drain(Duration deadline) {
   scratch_.clear();
-  channel::encode(scratch_, channel::Drain{static_cast<std::uint32_t>(deadline.count())});
-  send(Order::kFree);
+  channel::Drain message{static_cast<std::uint32_t>(deadline.count())};
+  channel::encode(scratch_, message);
+  // Where it ends with its client, that must be there before.
+  send(message.deadline_ms == channel::Drain::kNoDeadline ? Order::kKept : Order::kFree);
 }
 
 void WorkerProcess::ping() {

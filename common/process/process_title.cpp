@@ -22,9 +22,10 @@ struct TitleSpace {
   std::vector<char*> environment;
 };
 
+/// Never destroyed: the environment is in it until the very end.
 TitleSpace& space() {
-  static TitleSpace one;
-  return one;
+  static auto* const one = new TitleSpace;
+  return *one;
 }
 
 }  // namespace
