@@ -14,6 +14,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxAsks = 64;
+constexpr std::size_t kMostShown = 1024;             // bytes of a letter to the operator
 constexpr RateLimit kToOperator{20, Duration{100}};  // letters of one worker to the operator
 
 /// The events that workers are told, with the members that they are told of.
@@ -45,6 +46,14 @@ std::string_view text_of(const json::object& event, std::string_view member) {
   const json::value* value = event.if_contains(member);
   if (value == nullptr || !value->is_string()) return {};
   return value->get_string();
+}
+
+std::string encoded(const WorkerEvent& event) {
+  std::string datagram;
+  channel::encode(datagram, channel::Event{static_cast<std::uint8_t>(event.kind), event.worker.slot,
+                                           event.worker.generation, event.count,
+                                           utf8_prefix(event.detail, channel::kMaxName)});
+  return datagram;
 }
 
 json::object refusal(Loss why) {
@@ -162,23 +171,16 @@ std::string_view Talk::on_subscribe(Slot slot, const channel::Subscribe& message
   box.subscribed = (message.flags & channel::Subscribe::kStop) == 0;
   box.events_lost = false;
   if (!box.subscribed) return {};
+  std::uint32_t told = 0;
   for (const Slot other : hub_.all()) {
     if (!parts_.workers.online(other)) continue;
     const WorkerProcess* process = parts_.supervisor.process(other);
-    encode(WorkerEvent{WorkerEvent::Kind::kOnline, hub_.worker(other),
-                       static_cast<std::uint64_t>(process->pid())});
-    tell_subscriber(slot, scratch_);
+    tell_subscriber(slot, encoded({WorkerEvent::Kind::kOnline, hub_.worker(other),
+                                   static_cast<std::uint64_t>(process->pid())}));
+    ++told;
   }
-  encode(WorkerEvent{});
-  tell_subscriber(slot, scratch_);
-  return {};
-}
-
-void Talk::encode(const WorkerEvent& event) {
-  scratch_.clear();
-  channel::encode(scratch_, channel::Event{static_cast<std::uint8_t>(event.kind), event.worker.slot,
-                                           event.worker.generation, event.count,
-                                           utf8_prefix(event.detail, channel::kMaxName)});
+  tell_subscriber(slot, encoded({}));
+  return parts_.supervisor.process(slot)->spend(told) ? "" : "a flood of messages";
 }
 
 void Talk::tell_subscriber(Slot slot, std::string_view datagram) {
@@ -193,18 +195,19 @@ void Talk::on_event(const json::object& event) {
   const std::string_view name = text_of(event, "event");
   const auto told = std::ranges::find(kToldEvents, name, &ToldEvent::name);
   if (told == kToldEvents.end()) return;
-  bool encoded = false;
+  std::string datagram;
   for (const Slot slot : hub_.all()) {
     if (!hub_.mailbox(slot).subscribed) continue;
-    if (!std::exchange(encoded, true)) {
+    if (datagram.empty()) {
       WorkerId worker = kOperator;
       if (event.contains("slot")) {
         worker.slot = static_cast<Slot>(number_of(event, "slot"));
         worker.generation = parts_.workers.at(worker.slot).incarnation;
       }
-      encode({told->kind, worker, number_of(event, told->count), text_of(event, told->detail)});
+      datagram = encoded(
+          {told->kind, worker, number_of(event, told->count), text_of(event, told->detail)});
     }
-    tell_subscriber(slot, scratch_);
+    tell_subscriber(slot, datagram);
   }
 }
 
@@ -278,8 +281,10 @@ void Talk::take_for_operator(WorkerId sender, const channel::Content& content) {
   RateBucket& rate = operator_rates_[sender.slot];
   const TimePoint now = parts_.loop.now();
   if (!rate.ready(now, kToOperator)) return rate.hold_back();
-  std::vector<EventField> fields{
-      {"slot", sender.slot}, {"topic", as_utf8(content.topic)}, {"text", as_utf8(content.payload)}};
+  const std::string text = as_utf8(content.payload);
+  std::vector<EventField> fields{{"slot", sender.slot},
+                                 {"topic", as_utf8(content.topic)},
+                                 {"text", utf8_prefix(text, kMostShown)}};
   const std::uint32_t dropped = rate.take(now, kToOperator);
   if (dropped > 0) fields.emplace_back("dropped", dropped);
   parts_.events.emit(LogLevel::kInfo, "letter", fields);
@@ -297,8 +302,7 @@ void Talk::pump(Slot slot) {
     hub_.sent(slot);
   }
   if (!std::exchange(box.events_lost, false) || !box.subscribed) return;
-  encode(WorkerEvent{WorkerEvent::Kind::kLost});
-  tell_subscriber(slot, scratch_);
+  tell_subscriber(slot, encoded({WorkerEvent::Kind::kLost}));
 }
 
 bool Talk::report_to(Slot slot) {

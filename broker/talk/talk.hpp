@@ -88,7 +88,6 @@ class Talk {
 
   /// The owner of the key that the address names.
   [[nodiscard]] Slot owner_of(const channel::Address& to);
-  void encode(const channel::Letter& letter);
   /// Sends it, or lets it wait; or why neither.
   Loss bring(Slot to, Outgoing& letter);
   /// The same to all that the operator's letter is for; gives how many, and fills in `ask`.
@@ -100,7 +99,6 @@ class Talk {
   /// What became of its letters; false: later.
   bool report_to(Slot slot);
   void tell_subscriber(Slot slot, std::string_view datagram);
-  void encode(const WorkerEvent& event);
 
   Parts parts_;
   Hub hub_;

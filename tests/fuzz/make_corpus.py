@@ -93,7 +93,17 @@ STREAM = texts(b"a.test", b"live", b"s", b"192.0.2.1:5", b"avc1", b"mp4a") + str
     "<QQdddQQQQQQ", 1280, 720, 29.97, 2500.5, 5000, 2, 3, 1, 60, 70, 8)
 UPSTREAM = texts(b"a.test", b"192.0.2.1:1935", b"no") + numbers(4, 3, 5, 2) + b"\x01\x00"
 HOOK = texts(b"a:80", b"open") + numbers(1, 2, 3, 4, 5, 6, 7, 8)
+CONTENT = struct.pack("<B7xQ", 1, 9) + texts(b"topic", b"payload")
 MESSAGE = {
+    "post": datagram(0x20, struct.pack("<BxHIH2x", 0, 1, 2, 3) + text(b"") + CONTENT, 5),
+    "post_owner": datagram(0x20, struct.pack("<BxHIH2x", 3, 0, 0, 1) + text(b"key") + CONTENT, 6, 1),
+    "letter": datagram(0x21, struct.pack("<H2xI", 1, 2) + CONTENT + b"newer", 7, 1),
+    "undeliverable": datagram(0x22, text(struct.pack("<QIHBx", 5, 2, 1, 3) * 2)),
+    "credit": datagram(0x23, struct.pack("<III", 1024, 1 << 20, 1)),
+    "join": datagram(0x24, text(b"group")),
+    "leave": datagram(0x24, text(b"group"), flags=1),
+    "subscribe": datagram(0x25),
+    "event": datagram(0x26, struct.pack("<BxHIQ", 8, 1, 2, 3) + text(b"exit code 0")),
     "configure": datagram(0x01, struct.pack("<HHH2xI", 2, 2, 1, 64) + numbers(*range(11))),
     "listen": datagram(0x02, struct.pack("<HH", 7, 4) + texts(b"main", b"control", b"echo", b""), flags=1),
     "listen_networks": datagram(0x02, struct.pack("<HH", 7, 1) + texts(

@@ -28,6 +28,7 @@ std::span<const Attack> listener_attacks();    // on descriptors that others hav
 std::span<const Attack> load_attacks();        // too much of something
 std::span<const Attack> process_attacks();     // without a word on the channel
 std::span<const Attack> descent_attacks();     // through processes that it starts
+std::span<const Attack> letter_attacks();      // with letters to others
 std::span<const Attack> question_attacks();    // with answers to the operator's questions
 std::span<const Attack> table_attacks();       // on the shared tables
 

@@ -27,9 +27,10 @@ std::string variable(const char* name, const char* otherwise) {
 }
 
 const Attack* find_attack(std::string_view name) {
-  for (const auto attacks : {datagram_attacks(), descriptor_attacks(), order_attacks(),
-                             listener_attacks(), load_attacks(), process_attacks(),
-                             descent_attacks(), question_attacks(), table_attacks()}) {
+  for (const auto attacks :
+       {datagram_attacks(), descriptor_attacks(), order_attacks(), listener_attacks(),
+        load_attacks(), process_attacks(), descent_attacks(), letter_attacks(), question_attacks(),
+        table_attacks()}) {
     for (const Attack& attack : attacks) {
       if (attack.name == name) return &attack;
     }

@@ -125,6 +125,23 @@ constexpr Violation kOrder[] = {
     {"operations-without-end", "window"},
 };
 
+constexpr Violation kLetters[] = {
+    {"post-before-ready", "before Ready"},
+    {"post-beyond-window", "credit"},
+    {"post-beyond-window-in-bytes", "credit"},
+    {"post-topic-too-long", "topic too long"},
+    {"post-payload-too-long", "too long"},
+    {"post-content-too-long", "too long"},
+    {"post-forged-sender", "only a broker"},
+    {"post-regular-file", "something else than a socket"},
+    {"post-epoll", "something else than a socket"},
+    {"post-device", "something else than a socket"},
+    {"post-without-its-descriptor", "without its descriptor"},
+    {"post-with-a-descriptor-untold", "has none"},
+    {"join-without-end", "too many groups"},
+    {"subscribe-without-end", "flood"},
+};
+
 class Hostile : public testing::TestWithParam<Violation> {};
 
 TEST_P(Hostile, IsEjected) {
@@ -163,6 +180,7 @@ std::string name_of(const testing::TestParamInfo<Violation>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Datagram, Hostile, testing::ValuesIn(kDatagrams), name_of);
 INSTANTIATE_TEST_SUITE_P(Descriptor, Hostile, testing::ValuesIn(kDescriptors), name_of);
+INSTANTIATE_TEST_SUITE_P(Letters, Hostile, testing::ValuesIn(kLetters), name_of);
 INSTANTIATE_TEST_SUITE_P(Order, Hostile, testing::ValuesIn(kOrder), name_of);
 
 }  // namespace

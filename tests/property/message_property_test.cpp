@@ -136,7 +136,34 @@ class MessageProperty : public test::SeededTest {
     const std::string protocol = some_bytes(most);
     const std::string handler = some_bytes(most);
     std::string out;
-    const std::array<std::function<void()>, 16> kinds{
+    const std::string topic = name.substr(0, kMaxTopic);
+    const Content content{static_cast<Content::Kind>(number(0, 3)), any<U64>(), topic,
+                          std::string_view(protocol)};
+    const std::array<std::function<void()>, 27> kinds{
+        [&] {
+          const Address to{static_cast<To::Kind>(number(0, 5)), any<U16>(), any<U32>(), any<U16>(),
+                           name};
+          encode(out, Post{any<U64>(), any<U16>(), to, content});
+        },
+        [&] {
+          encode(out, Letter{any<U64>(), any<U16>(), any<U16>(), any<U32>(), content});
+        },
+        [&] {
+          std::vector<LossEntry> entries(number(std::size_t{0}, std::size_t{5}));
+          for (LossEntry& entry : entries) entry = {any<U64>(), any<U32>(), any<U16>()};
+          encode(out, Undeliverable{entries});
+        },
+        [&] {
+          encode(out, Credit{any<U32>(), any<U32>(), any<U32>()});
+        },
+        [&] {
+          const std::string group = "g" + topic.substr(0, kMaxTopic - 1);
+          encode(out, Join{any<U16>(), group});
+        },
+        [&] { encode(out, Subscribe{any<U16>()}); },
+        [&] {
+          encode(out, Event{any<std::uint8_t>(), any<U16>(), any<U32>(), any<U64>(), name});
+        },
         [&] {
           const std::vector<U64> settings = ids();
           Configure configure;

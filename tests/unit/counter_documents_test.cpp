@@ -49,6 +49,7 @@ TEST(CounterDocuments, SayWhatEachCounterMeans) {
   expect_described<BrokerCounters>(counters, page);
   expect_described<DispatchCounters>(counters, page);
   expect_described<CellCounters>(counters, page);
+  expect_described<TalkCounters>(counters, page);
 }
 
 TEST(CounterDocuments, CountersLieOnTheChannelAsTheyAlwaysDid) {

@@ -152,8 +152,10 @@ Sent WorkerBus::post(const To& to, const channel::Content& content, int descript
   const auto size = static_cast<std::uint32_t>(datagram.size());
   const bool to_one = to.kind == To::Kind::kSlot || to.kind == To::Kind::kWorker;
   const std::uint16_t slot = to_one ? to.id.slot : channel::kOperatorSlot;
-  wants_room_ = !credit_.covers(slot, size);
-  if (wants_room_) return {};
+  if (!credit_.covers(slot, size)) {
+    wants_room_ = true;
+    return {};
+  }
   if (alone_) {
     UniqueFd copy(descriptor >= 0 ? ::fcntl(descriptor, F_DUPFD_CLOEXEC, 3) : -1);
     post_to_self(post, datagram.size(), std::move(copy));

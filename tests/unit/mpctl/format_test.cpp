@@ -12,6 +12,7 @@
 #include "common/base/utf8.hpp"
 #include "common/config/option_values.hpp"
 #include "mpctl/answer.hpp"
+#include "mpctl/answers_text.hpp"
 #include "mpctl/event_text.hpp"
 #include "mpctl/hooks_text.hpp"
 #include "mpctl/options_list.hpp"
@@ -83,6 +84,42 @@ TEST(MpctlOptions, BuildsTheRequestOfEachCommand) {
             object(R"({"command":"vhost","name":"a.test","unset":["play-key"]})"));
   EXPECT_EQ(request_of({"vhost", "--remove", "a.test"}),
             object(R"({"command":"vhost","name":"a.test","remove":true})"));
+}
+
+TEST(MpctlOptions, BuildsLetters) {
+  EXPECT_EQ(request_of({"send", "3", "t", "x y"}),
+            object(R"({"command":"send","slot":3,"topic":"t","text":"x y"})"));
+  EXPECT_EQ(request_of({"send", "3.2", "t", ""}),
+            object(R"({"command":"send","slot":3,"generation":2,"topic":"t","text":""})"));
+  EXPECT_EQ(request_of({"send", "all", "t", "x"}),
+            object(R"({"command":"send","all":true,"topic":"t","text":"x"})"));
+  EXPECT_EQ(request_of({"send", "group:g", "t", "x"}),
+            object(R"({"command":"send","group":"g","topic":"t","text":"x"})"));
+  EXPECT_EQ(request_of({"send", "kitchen", "t", "x", "--listener", "l"}),
+            object(R"({"command":"send","key":"kitchen","listener":"l","topic":"t","text":"x"})"));
+  EXPECT_EQ(request_of({"send", "key:3", "t", "x"}),
+            object(R"({"command":"send","key":"3","topic":"t","text":"x"})"));
+  EXPECT_EQ(request_of({"ask", "all", "t", "x", "--timeout", "2s"}),
+            object(R"({"command":"ask","all":true,"topic":"t","text":"x","timeout_ms":2000})"));
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"send", "all", "t"},
+                                             {"send", "all", "", "x"},
+                                             {"send", "", "t", "x"},
+                                             {"ask", "all", "t", "x", "--timeout", "0"},
+                                             {"ask", "all", "t", "x", "--timeout", "61s"},
+                                             {"send", "all", "t", "x", "--timeout", "1s"},
+                                             {"ask", "all", "t", "x", "--remove", "k"}}) {
+    EXPECT_FALSE(read_options(wrong, nullptr)) << wrong.size();
+  }
+}
+
+TEST(MpctlAnswers, AreALineForEachAndTheMissingAreNamed) {
+  const auto answer = object(R"({"ok":true,"answers":[{"slot":0,"generation":2,"text":"a\u001bb"}],
+      "missing":[{"slot":1,"generation":1,"why":"it is gone"}],"truncated":true})");
+  EXPECT_EQ(answers_text(answer), "0.2: a\\x1bb\n");
+  EXPECT_EQ(missing_answers_text(answer),
+            "no answer from worker 1.1: it is gone\nthe answers are longer than what is shown\n");
+  EXPECT_EQ(missing_answers_text(object(R"({"ok":true})")), "");
 }
 
 TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {

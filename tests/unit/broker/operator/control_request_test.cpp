@@ -53,6 +53,38 @@ TEST(ControlRequest, WithMembers) {
   EXPECT_EQ(vhost.unset, std::vector<std::string>{"d"});
 }
 
+TEST(ControlRequest, Letters) {
+  const auto send =
+      read_as<SendRequest>(R"({"command":"send","slot":3,"generation":2,"topic":"t","text":"x"})");
+  EXPECT_EQ(send.to, To::Kind::kWorker);
+  EXPECT_EQ(send.slot, 3);
+  EXPECT_EQ(send.generation, 2U);
+  EXPECT_EQ(send.topic, "t");
+  EXPECT_EQ(send.text, "x");
+  EXPECT_FALSE(send.timeout);
+  EXPECT_EQ(read_as<SendRequest>(R"({"command":"send","slot":3,"topic":"t"})").to, To::Kind::kSlot);
+  EXPECT_EQ(read_as<SendRequest>(R"({"command":"send","all":true,"topic":"t"})").to,
+            To::Kind::kAll);
+  const auto key =
+      read_as<SendRequest>(R"({"command":"send","key":"k","listener":"l","topic":"t"})");
+  EXPECT_EQ(key.to, To::Kind::kOwner);
+  EXPECT_EQ(key.name, "k");
+  EXPECT_EQ(key.listener, "l");
+  EXPECT_EQ(read_as<SendRequest>(R"({"command":"send","group":"g","topic":"t"})").to,
+            To::Kind::kGroup);
+  EXPECT_EQ(read_as<SendRequest>(R"({"command":"ask","all":true,"topic":"t"})").timeout,
+            Duration{1'000});
+  EXPECT_EQ(
+      read_as<SendRequest>(R"({"command":"ask","all":true,"topic":"t","timeout_ms":5})").timeout,
+      Duration{5});
+  EXPECT_NE(error_of(R"({"command":"send","topic":"t"})"), "");
+  EXPECT_NE(error_of(R"({"command":"send","all":true})"), "");
+  EXPECT_NE(error_of(R"({"command":"send","all":"yes","topic":"t"})"), "");
+  EXPECT_NE(error_of(R"({"command":"ask","all":true,"topic":"t","timeout_ms":60001})"), "");
+  EXPECT_NE(error_of(R"({"command":"send","all":true,"topic":")" + std::string(65, 't') + R"("})"),
+            "");
+}
+
 TEST(ControlRequest, WhatIsToBeRemovedNeedsNoMore) {
   const auto route = read_as<PinRequest>(R"({"command":"route","key":"k","remove":true})");
   EXPECT_EQ(route.pin, (Pin{"k", {}}));

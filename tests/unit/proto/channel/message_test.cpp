@@ -577,7 +577,91 @@ TEST(Message, ResyncReportKeepsEveryField) {
   EXPECT_EQ(got.owned, owned);
 }
 
-TEST(Message, OnlyClientsChannelsAndAcceptingListenersCarryADescriptor) {
+std::string content(std::uint8_t kind, std::string_view topic, std::string_view payload) {
+  std::string out;
+  append_le(out, kind);
+  out.append(7, '\0');
+  append_le(out, std::uint64_t{9});
+  return out + text(topic) + text(payload);
+}
+
+TEST(Message, PostKeepsEveryField) {
+  const Post sent{5,
+                  kWithDescriptor,
+                  {To::Kind::kOwner, 1, 2, 3, "key"},
+                  {Content::Kind::kRequest, 9, "topic", "payload"}};
+  const std::string bytes = encoded(sent);
+  EXPECT_EQ(
+      bytes,
+      datagram(0x20, "\3\0\1\0\2\0\0\0\3\0\0\0"s + text("key") + content(1, "topic", "payload"), 5,
+               1));
+  const auto got = expect<Post>(bytes);
+  EXPECT_EQ(got.id, 5U);
+  EXPECT_EQ(got.flags, kWithDescriptor);
+  EXPECT_EQ(got.to.kind, To::Kind::kOwner);
+  EXPECT_EQ(got.to.slot, 1);
+  EXPECT_EQ(got.to.generation, 2U);
+  EXPECT_EQ(got.to.space, 3);
+  EXPECT_EQ(got.to.name, "key");
+  EXPECT_EQ(got.content.kind, Content::Kind::kRequest);
+  EXPECT_EQ(got.content.correlation, 9U);
+  EXPECT_EQ(got.content.topic, "topic");
+  EXPECT_EQ(got.content.payload, "payload");
+  EXPECT_EQ(posted_bytes(got), bytes.size());
+}
+
+TEST(Message, LetterKeepsEveryFieldAndItsContentAsItCame) {
+  const std::string newer = content(2, "", "yes") + "newer";
+  const std::string bytes = datagram(0x21, "\1\0\0\0\7\0\0\0"s + newer, 12);
+  const auto got = expect<Letter>(bytes);
+  EXPECT_EQ(got.number, 12U);
+  EXPECT_EQ(got.slot, 1);
+  EXPECT_EQ(got.generation, 7U);
+  EXPECT_EQ(got.content.payload, "yes");
+  EXPECT_EQ(got.content.wire, newer);
+  EXPECT_EQ(encoded(got), bytes);
+}
+
+TEST(Message, LettersAtAndOverTheirBounds) {
+  const auto post = [](std::uint8_t to, std::size_t name, const std::string& what) {
+    std::string address;
+    append_le(address, to);
+    address.append(11, '\0');
+    return datagram(0x20, address + text(std::string(name, 'n')) + what);
+  };
+  const std::string longest = content(0, std::string(64, 't'), std::string(32768, 'p'));
+  EXPECT_TRUE(decode(post(5, kMaxKey, longest)));
+  EXPECT_EQ(why(post(6, 0, longest)), "unknown address of a Post");
+  EXPECT_EQ(why(post(0, kMaxKey + 1, longest)), "name too long");
+  EXPECT_EQ(why(post(0, 0, content(4, "", ""))), "unknown kind of a letter");
+  EXPECT_EQ(why(post(0, 0, content(0, std::string(65, 't'), ""))), "topic too long");
+  EXPECT_EQ(why(post(0, 0, content(0, "", std::string(32769, 'p')))),
+            "payload of a letter too long");
+  EXPECT_EQ(why(post(0, 0, longest + std::string(1000, 'x'))), "content of a letter too long");
+}
+
+TEST(Message, WhatBelongsToLettersKeepsEveryField) {
+  const LossEntry lost{5, 7, 1, Loss::kFull};
+  const std::string undeliverable = encoded(Undeliverable{std::span(&lost, 1)});
+  EXPECT_EQ(undeliverable, datagram(0x22, text("\5\0\0\0\0\0\0\0\7\0\0\0\1\0\3\0"s)));
+  EXPECT_EQ((*expect<Undeliverable>(undeliverable).entries.begin()).why, Loss::kFull);
+  EXPECT_EQ(encoded(Credit{1, 2, 3}), datagram(0x23, "\1\0\0\0\2\0\0\0\3\0\0\0"s));
+  EXPECT_EQ(expect<Credit>(encoded(Credit{1, 2, 3})).generation, 3U);
+  EXPECT_EQ(encoded(Join{Join::kLeave, "g"}), datagram(0x24, text("g"), 0, 1));
+  EXPECT_EQ(why(datagram(0x24, text(""))), "name of a group empty");
+  EXPECT_EQ(why(datagram(0x24, text(std::string(65, 'g')))), "name of a group too long");
+  EXPECT_EQ(encoded(Subscribe{}), datagram(0x25, ""));
+  const Event event{8, 1, 2, 3, "why"};
+  EXPECT_EQ(encoded(event), datagram(0x26, "\x08\0\1\0\2\0\0\0\3\0\0\0\0\0\0\0"s + text("why")));
+  EXPECT_EQ(expect<Event>(datagram(0x26, "\xff\0"s + std::string(14, '\0') + text(""))).kind, 255)
+      << "a newer one";
+}
+
+TEST(Message, OnlyClientsLettersChannelsAndAcceptingListenersCarryADescriptor) {
+  EXPECT_TRUE(carries_descriptor(Post{1, kWithDescriptor, {}, {}}));
+  EXPECT_FALSE(carries_descriptor(Post{}));
+  EXPECT_TRUE(carries_descriptor(Letter{1, kWithDescriptor, 0, 0, {}}));
+  EXPECT_FALSE(carries_descriptor(Letter{}));
   EXPECT_TRUE(carries_descriptor(Fork{}));
   EXPECT_FALSE(carries_descriptor(Forked{}));
   EXPECT_TRUE(carries_descriptor(Handoff{}));
