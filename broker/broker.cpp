@@ -75,6 +75,7 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
   loop_.after(kTick, [this] { tick(); });
   control_.admit_by([this](int client) { return trespass_.refuse_peer(client); });
   events_.set_publisher([this](const boost::json::object& event) { publish(event); });
+  tables_.set_workers_deny(settings_.workers_deny);
   tables_.set_observer([this](const channel::TableChange& change) {
     if (!control_.has_subscriber(change.table)) return;
     control_.publish(event_of(change), change.table);

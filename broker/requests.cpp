@@ -288,6 +288,7 @@ Status Broker::apply(Settings fresh) {
   run_workers_as(std::move(*accounts));
   settings_ = std::move(fresh);
   inquiries_.set_limit(settings_.answer_timeout);
+  tables_.set_workers_deny(settings_.workers_deny);
   configured_limit_ = settings_.worker_limit();
   set_log_level(settings_.log_level);
   apply_client_limit();

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "common/base/units.hpp"
 #include "mpctl/answer.hpp"
+#include "mpctl/status_text.hpp"
 #include "mpctl/table.hpp"
 
 namespace mpb::ctl {
@@ -11,7 +11,8 @@ namespace {
 
 std::string time_left(const boost::json::object& entry) {
   if (entry.if_contains("ttl_ms") == nullptr) return "-";
-  return format_duration(Duration{number(entry, "ttl_ms")});
+  constexpr std::uint64_t kSecond = 1000;
+  return short_time(number(entry, "ttl_ms") + kSecond - 1);
 }
 
 std::string entries_text(const boost::json::object& answer) {

@@ -110,6 +110,13 @@ std::string dispatch_text(const json::object& status) {
   text +=
       fmt::format("broker:   {} keys, {} descriptors, RSS {}, {:.1f} s of CPU\n", n("keys"),
                   n("fds"), short_size(n("rss_bytes")), static_cast<double>(n("cpu_ms")) / 1000);
+  const json::object& tables = member_object(broker, "tables");
+  if (number(tables, "count") > 0) {
+    text += fmt::format("tables:   {} with {} entries, {} bytes; {} operations, {} refused\n",
+                        number(tables, "count"), number(tables, "entries"),
+                        number(tables, "size_bytes"), number(tables, "operations"),
+                        number(tables, "refused"));
+  }
   return text;
 }
 

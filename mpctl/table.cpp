@@ -45,17 +45,23 @@ Column count_column(std::string_view title, std::string_view member) {
 }
 
 void append_counters(Columns& columns, const std::vector<CounterInfo>& counters) {
-  for (auto first = counters.begin(); first != counters.end();) {
-    const auto last = std::find_if(first, counters.end(), [first](const CounterInfo& counter) {
-      return counter.column != first->column;
-    });
-    const auto sum = [group = std::vector(first, last)](const object& entry) {
+  std::vector<std::vector<CounterInfo>> groups;
+  for (const CounterInfo& counter : counters) {
+    const auto known = std::ranges::find_if(
+        groups, [&counter](const auto& group) { return group.front().column == counter.column; });
+    if (known == groups.end()) {
+      groups.push_back({counter});
+    } else {
+      known->push_back(counter);
+    }
+  }
+  for (const std::vector<CounterInfo>& group : groups) {
+    const auto sum = [group](const object& entry) {
       std::uint64_t total = 0;
       for (const CounterInfo& counter : group) total += number_at(entry, counter.name).value_or(0);
       return with_unit(total, group.front().unit());
     };
-    columns.push_back({first->column, sum});
-    first = last;
+    columns.push_back({group.front().column, sum});
   }
 }
 

@@ -27,7 +27,7 @@ Column text_column(std::string_view title, std::string_view member);
 Column flag_column(std::string_view title, std::string_view member);
 Column count_column(std::string_view title, std::string_view member);
 
-/// A column for each title; counters of one title in a row are added up.
+/// A column for each title; counters of one title are added up.
 void append_counters(Columns& columns, const std::vector<CounterInfo>& counters);
 /// Of those that have a title and of which `wanted(CounterInfo)` is true.
 template <class Block, class Wanted = bool (*)(const CounterInfo&)>

@@ -75,7 +75,7 @@ FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY = range(1, 6)
 # Operations on shared tables, and what becomes of them (section 13).
 PUT, ERASE, COMPARE_AND_PUT, ADD = range(1, 5)
 OUTCOMES = ["done", "conflict", "not-found", "full", "no-number", "bad-name", "bad-key", "too-long"]
-OUTCOMES += ["unavailable", "busy"]  # said here
+OUTCOMES += ["forbidden"]
 MAX_OPERATIONS = 65_536  # that have no result yet
 
 # Of settings that Configure does not say (section 4).
@@ -184,7 +184,7 @@ class Client:
 
 
 class TableError(Exception):
-    """Why a change of a shared table was not made: `outcome`, one of OUTCOMES; `version`: of the
+    """Why a change of a shared table was not made: `outcome`, one of OUTCOMES, "unavailable" or "busy"; `version`: of the
     entry that is there in the way. Of one that is "unavailable" nobody knows whether it was made."""
 
     def __init__(self, outcome, version=0):
@@ -351,7 +351,7 @@ class _Tables:
             if result is None or result.done():
                 continue
             if outcome:
-                known = OUTCOMES[outcome] if outcome < 8 else f"outcome {outcome}"
+                known = OUTCOMES[outcome] if outcome < len(OUTCOMES) else f"outcome {outcome}"
                 result.set_exception(TableError(known, version))
             else:
                 result.set_result((version, total))
@@ -847,7 +847,7 @@ class Worker(Letters):
     ValueError: the client is refused, and told the error's text. An empty key: it is nobody's.
 
     `await serve(client)` serves one, and ends it by returning, or moves it (Move). `busy` is what a
-    client is told that no worker can take.
+    client is told that no worker can take. `shared(name)` is a table that all workers have.
     """
 
     def __init__(self, key_of, serve, busy=b""):

@@ -35,7 +35,9 @@ std::string_view TableService::on_operation(Slot slot, const channel::TableOpera
   const auto member = members_.find(slot);
   if (member == members_.end()) return {};
   due_ = true;
-  const TableResult done = store_.apply(operation, loop_.now());
+  const bool forbidden = has_networks(operation.table) && !workers_deny_;
+  const TableResult done =
+      forbidden ? store_.refuse(TableOutcome::kForbidden) : store_.apply(operation, loop_.now());
   const bool within = member->second.reader.add_result({operation.operation,
                                                         done.version,
                                                         static_cast<std::uint64_t>(done.sum),

@@ -28,6 +28,8 @@ class TableService {
   void introduce(Slot slot, WorkerProcess& worker);
   void on_gone(Slot slot) { members_.erase(slot); }
 
+  /// Whether workers may change the tables with networks.
+  void set_workers_deny(bool may) { workers_deny_ = may; }
   /// Why the worker must be ejected for it; empty: it need not.
   std::string_view on_operation(Slot slot, const channel::TableOperation& operation);
   /// The operator's.
@@ -71,6 +73,7 @@ class TableService {
   std::weak_ptr<const TableSnapshot> last_snapshot_;
   std::optional<EventLoop::TimerId> timer_;  // for the next entry that ends
   bool due_ = false;                         // something besides changes_ may be to be sent
+  bool workers_deny_ = false;
   bool retry_armed_ = false;
   std::uint64_t snapshots_ = 0;
   std::string scratch_;

@@ -359,6 +359,7 @@ constexpr Rule kRules[] = {
     {"ping-limit", single, kSingle},
     {"answer-timeout", single, kSingle},
     {"worker-environment", single, kSingle},
+    {"workers-deny", single, kSingle},
     {"answer-timeout", nobody_asks, {kIdle, "without control-socket nobody can ask workers"}},
     {"gop-memory", keeps_no_streams, {kIdle, "no listener relays RTMP streams"}},
     {"gop-memory",

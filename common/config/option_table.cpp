@@ -258,6 +258,10 @@ constexpr OptionSpec kTable[] = {
      "Where it cannot be had, workers are started by exec: with a user for each slot, by worker "
      "programs that do not know it (auto tries them once), and while the zygote is not there. "
      "Workers that are forked have the same addresses in memory (docs/security.md)."},
+    {{"workers-deny", kWorkers, "yes|no", "no", "",
+      "workers may change the shared tables deny and allow, as mpctl may"},
+     to<YesNo, &S::workers_deny>,
+     "A worker that a client has taken over could then keep everybody away."},
     {{"max-keys", kWorkers, "N", "4000000", "", "keys with an owner at once"},
      to<Whole<1, kMaxKeys>, &S::max_keys>,
      "1 to 100000000."},

@@ -117,6 +117,7 @@ struct Settings : WorkerSettings {
 
   Sandbox sandbox = Sandbox::kStrict;
   Spawn spawn = Spawn::kAuto;
+  bool workers_deny = false;  // workers may change the tables deny and allow
 
   // operation
   std::string control_socket;  // path of the control socket; empty: none

@@ -15,9 +15,9 @@ bool is_name(std::string_view name) {
              std::string_view::npos;
 }
 
-constexpr std::array<std::string_view, 10> kOutcomeNames{
-    "done",     "conflict", "not-found", "full",        "no-number",
-    "bad-name", "bad-key",  "too-long",  "unavailable", "busy"};
+constexpr std::array<std::string_view, 11> kOutcomeNames{
+    "done",    "conflict", "not-found", "full",        "no-number", "bad-name",
+    "bad-key", "too-long", "forbidden", "unavailable", "busy"};
 
 }  // namespace
 

@@ -42,6 +42,12 @@ TableResult TableStore::apply(const TableOperation& operation, TimePoint now) {
   return result;
 }
 
+TableResult TableStore::refuse(TableOutcome why) {
+  ++counters_.operations;
+  ++counters_.refusals;
+  return refusal(why);
+}
+
 TableResult TableStore::carry_out(const TableOperation& operation, std::string_view key,
                                   TimePoint now) {
   const Entry* entry = find(operation.table, key);

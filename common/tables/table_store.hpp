@@ -42,6 +42,8 @@ class TableStore {
 
   /// What was asked for is done, or nothing is.
   TableResult apply(const channel::TableOperation& operation, TimePoint now);
+  /// Counts an operation that is not to be applied.
+  TableResult refuse(TableOutcome why);
   /// Erases the entries whose time is over.
   void expire(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> next_expiry() const;

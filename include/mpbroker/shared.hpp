@@ -37,8 +37,9 @@ enum class TableOutcome : std::uint8_t {
   kBadName = 5,      // of the table: 1 to 64 letters, digits, '.', '_' or '-'
   kBadKey = 6,       // not 1 to 255 bytes; of "deny" and "allow": no address or network
   kTooLong = 7,      // the value has more than 4,096 bytes
-  kUnavailable = 8,  // the broker is gone
-  kBusy = 9,         // too many operations of this worker wait for their result
+  kForbidden = 8,    // "deny" and "allow" are the operator's, unless workers-deny = yes
+  kUnavailable = 9,  // the broker is gone
+  kBusy = 10,        // too many operations of this worker wait for their result
 };
 
 /// "done", "conflict", "not-found", ...
@@ -85,8 +86,7 @@ class SharedMap {
       std::string_view prefix,
       const std::function<void(std::string_view key, const TableValue& value)>& visit) const = 0;
   /// Calls `changed` for each change of such an entry, in order, when it has been applied here; of
-  /// changes that this worker was too slow for, what came of them is told. A watch must not end its
-  /// own.
+  /// changes that this worker was too slow for, what came of them is told.
   [[nodiscard]] virtual TableWatch watch(std::string_view prefix,
                                          std::function<void(const TableEvent&)> changed) = 0;
 

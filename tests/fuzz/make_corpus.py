@@ -73,6 +73,13 @@ def rtmp_message(kind, payload, chunk_stream=3, chunk_size=128):
     return header + bytes([0xC0 | chunk_stream]).join(chunks)
 
 
+def change(version, table, name, value=None):
+    head = struct.pack("<QBBBxI", version, value is None, len(table), len(name), len(value or b""))
+    return head + table + name + (value or b"")
+
+
+CHANGES = change(6, b"deny", b"192.0.2.0/24", b"") + change(7, b"sessions", b"id")
+
 CONTROL = {
     "claim": claim(7),
     "claim_negative": claim(-1),
@@ -142,6 +149,13 @@ MESSAGE = {
     "answer": datagram(0x19, numbers(9) + text(texts(STREAM, STREAM + b"newer", STREAM[:18])), 5),
     "answer_upstreams": datagram(0x19, numbers(4, 1) + text(texts(UPSTREAM, b"")), 5, 1),
     "answer_hooks": datagram(0x19, numbers() + text(texts(HOOK)), 5, 1),
+    "tables": datagram(0x30, struct.pack("<I4xQ", 1024, 7) + text(CHANGES), 0, 3),
+    "tables_empty": datagram(0x30, struct.pack("<I4xQ", 1024, 0) + text(b""), 0, 3),
+    "table_changes": datagram(0x31, text(CHANGES)),
+    "table_changes_cut": datagram(0x31, text(CHANGES[:-1])),
+    "table_results": datagram(0x32, text(struct.pack("<QQqB7x", 3, 7, -2, 1))),
+    "table_operation": datagram(
+        0x38, struct.pack("<B3xIQq", 4, 1000, 6, -5) + texts(b"sessions", b"id", b"user"), 3),
     "answer_unknown": datagram(0x19, texts(b"", b""), 5, 3),
     "version": b"\x03" + datagram(0x0C)[1:],
     "cut": datagram(0x11, b"ab"),

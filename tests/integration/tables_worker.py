@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""The commands of tables_worker.cpp, without `record`, in Python."""
+"""The commands of tables_worker.cpp, without `record` and `fill`, in Python; and:
+
+    go TABLE KEY VALUE WHOSE    puts, and before the result comes moves to WHOSE: no answer
+"""
+import asyncio
 import pathlib
 import sys
 
@@ -37,7 +41,17 @@ async def answer(line):
 
 async def serve(client):
     async for line in client.reader:
+        if line.startswith(b"go "):
+            name, key, value, whose = line.split()[1:]
+            put = asyncio.ensure_future(worker.shared(name.decode()).put(key, value))
+            puts.add(put)
+            put.add_done_callback(puts.discard)
+            await asyncio.sleep(0)  # it is asked for now
+            raise mpbroker.Move(whose)
         client.send(await answer(line) + b"\n")
+
+
+puts = set()
 
 
 if __name__ == "__main__":
