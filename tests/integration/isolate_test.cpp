@@ -165,7 +165,7 @@ TEST(Isolate, AKeyWhoseProcessCrashesAgainAndAgainBacksOffAlone) {
   Client before(broker.port());
   const pid_t pid = before.join(1).pid;
   std::vector<std::string> answers;
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 50; ++i) {
     answers.push_back(Client(broker.port()).claim(13));
     EXPECT_EQ(Client(broker.port()).claim(100 + i), kHello) << "others start and stop";
   }
@@ -324,6 +324,32 @@ TEST(Isolate, WorksForWorkersInPython) {
       EXPECT_NE(one.join(1).pid, other.join(2).pid) << by;
       EXPECT_EQ(one.message(), kHello);
     }
+    EXPECT_TRUE(eventually([&] { return only_base_workers(broker); })) << by;
+  }
+}
+
+TEST(Isolate, OneThatDoesNotEndWhenToldIsKilled) {
+  const TempFolder folder;
+  const std::string program = folder.write("worker",
+                                           "#!/usr/bin/env python3\n"
+                                           "import sys\n"
+                                           "sys.path.append('" MPB_SOURCE_DIR
+                                           "/tests/integration')\n"
+                                           "import control_worker as its\n"
+                                           "its.mpbroker.Worker._drain = lambda self, time: None\n"
+                                           "its.mpbroker.Worker(its.whose, its.serve).run()\n",
+                                           0755);
+  for (const std::string by : {"key", "client"}) {
+    const BrokerProcess broker(
+        isolated(by, {"--worker-program", program, "--drain-timeout", "200ms"}));
+    pid_t pid = 0;
+    {
+      Client client(broker.port());
+      pid = client.join(1).pid;
+      EXPECT_TRUE(throughout(1'500ms, [&] { return is_running(pid); }))
+          << by << ": it has a client";
+    }
+    EXPECT_TRUE(eventually([&] { return !is_running(pid); })) << by;
     EXPECT_TRUE(eventually([&] { return only_base_workers(broker); })) << by;
   }
 }

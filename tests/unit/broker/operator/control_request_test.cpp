@@ -108,17 +108,17 @@ TEST(ControlRequest, AMemberOfTheWrongTypeIsNotTakenForOneThatIsNotThere) {
 }
 
 TEST(ControlRequest, NumbersAreWholeAndWithinTheirBounds) {
-  for (const char* slot : {"-1", "1000", "1.0", "\"1\"", "null", "18446744073709551615"}) {
+  for (const char* slot : {"-1", "4000", "1.0", "\"1\"", "null", "18446744073709551615"}) {
     SCOPED_TRACE(slot);
     const std::string value(slot);
     EXPECT_EQ(error_of(R"({"command":"drain","slot":)" + value + "}"),
-              "'slot' must be a whole number from 0 to 999");
+              "'slot' must be a whole number from 0 to 3999");
     EXPECT_EQ(error_of(R"({"command":"route","key":"k","slots":[0,)" + value + "]}"),
-              "a slot must be a number from 0 to 999");
+              "a slot must be a number from 0 to 3999");
   }
-  EXPECT_EQ(error_of(R"({"command":"drain"})"), "'slot' must be a whole number from 0 to 999");
+  EXPECT_EQ(error_of(R"({"command":"drain"})"), "'slot' must be a whole number from 0 to 3999");
   EXPECT_EQ(error_of(R"({"command":"workers","count":0})"),
-            "'count' must be a whole number from 1 to 1000");
+            "'count' must be a whole number from 1 to 4000");
 }
 
 TEST(ControlRequest, ThatAskForNothing) {
