@@ -13,6 +13,7 @@ void WorkerStarter::use_zygote(const Settings& settings, bool grows,
   const bool persist = settings.spawn == Spawn::kZygote;
   const bool wanted = persist || (settings.spawn == Spawn::kAuto && grows);
   if (!wanted || accounts.separate()) return zygote_.stop();
+  if (!std::exchange(zygote_is_old_, false) && zygote_.state() != ZygoteState::kOff) return;
   ChildOptions program = program_;
   program.run_as = accounts.of(0);
   program.environment.emplace_back("MPBROKER_ZYGOTE=3");
@@ -21,7 +22,7 @@ void WorkerStarter::use_zygote(const Settings& settings, bool grows,
     if (!confinement) return zygote_.stop();
     program.confinement = *std::move(confinement);
   }
-  zygote_.run(program, settings.start_timeout, persist);
+  zygote_.run({std::move(program), settings.start_timeout, persist});
 }
 
 void WorkerStarter::start(Slot slot, std::optional<Credentials> run_as, UniqueFd group,

@@ -28,8 +28,12 @@ class WorkerStarter {
   WorkerStarter& operator=(const WorkerStarter&) = delete;
 
   /// How workers that are started from now on are run.
-  void set_program(ChildOptions program) { program_ = std::move(program); }
-  /// As the settings say. `grows`: there may be extra workers.
+  void set_program(ChildOptions program) {
+    program_ = std::move(program);
+    zygote_is_old_ = true;
+  }
+  /// Runs one, or ends it, as the settings say; one of this program goes on. `grows`: there may be
+  /// extra workers.
   void use_zygote(const Settings& settings, bool grows, const WorkerAccounts& accounts);
   /// No worker is started any more: whoever waits for one is told nothing.
   void stop() { zygote_.stop(); }
@@ -53,6 +57,7 @@ class WorkerStarter {
   WorkerProcessOwner& owner_;
   const WorkerProcess::OnMessage& on_message_;
   ChildOptions program_;
+  bool zygote_is_old_ = false;  // of another program, or as it was read before
   Zygote zygote_;
 };
 

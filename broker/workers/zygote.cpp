@@ -41,16 +41,11 @@ Zygote::~Zygote() {
   disarm(overdue_timer_);
 }
 
-void Zygote::run(const ChildOptions& program, Duration start_limit, bool persist) {
-  start_limit_ = start_limit;
-  persist_ = persist;
-  const bool same = program == program_;
-  const bool runs = state_ == ZygoteState::kStarting || state_ == ZygoteState::kReady;
-  if (same && runs) return;
-  if (!same) can_fork_ = false;
-  program_ = program;
+void Zygote::run(Plan plan) {
+  plan_ = std::move(plan);
+  can_fork_ = false;
   restart_.forgive();
-  if (runs) end("its program, user or environment has changed");
+  end("the configuration was read again");
   state_ = ZygoteState::kBackoff;
   start_again_ = child_ != nullptr;
   if (!child_) start();
@@ -77,15 +72,15 @@ void Zygote::start() {
   ChannelHandler& handler = *this;
   channel_ = std::make_unique<Channel>(loop_, std::move(pair->first), handler, kMaxQueued);
   if (const Status opened = channel_->open(); !opened) return restart_later(opened.error().text);
-  auto child = Child::spawn(loop_, program_, pair->second,
+  auto child = Child::spawn(loop_, plan_.program, pair->second,
                             [this](const ExitStatus& status) { on_exited(status); });
   if (!child) return restart_later(child.error().text);
   child_ = std::move(*child);
-  arm(timer_, start_limit_, [this] { end("it has not said that it can fork"); });
+  arm(timer_, plan_.start_limit, [this] { end("it has not said that it can fork"); });
 }
 
 bool Zygote::can_fork(const std::optional<Credentials>& credentials) const {
-  return state_ == ZygoteState::kReady && !requests_.full() && credentials == program_.run_as;
+  return state_ == ZygoteState::kReady && !requests_.full() && credentials == plan_.program.run_as;
 }
 
 void Zygote::fork(Slot slot, const UniqueFd& channel, ForkDone done) {
@@ -127,7 +122,7 @@ void Zygote::on_exited(const ExitStatus& status) {
   child_.reset();
   if (state_ == ZygoteState::kOff) return;
   if (std::exchange(start_again_, false)) return start();
-  if (can_fork_ || persist_ || !spoke) return restart_later(why);
+  if (can_fork_ || plan_.persist || !spoke) return restart_later(why);
   disarm(timer_);
   state_ = ZygoteState::kDeclined;
   events_.emit(LogLevel::kInfo, "zygote",

@@ -37,9 +37,13 @@ class Zygote final : private ChannelHandler {
   Zygote& operator=(const Zygote&) = delete;
   ~Zygote();
 
-  /// Runs as `program` says, which is that of the workers, and says what it can within
-  /// `start_limit`. `persist`: a program that does not say it is tried again, too.
-  void run(const ChildOptions& program, Duration start_limit, bool persist);
+  struct Plan {
+    ChildOptions program;     // that of the workers
+    Duration start_limit{0};  // until it says that it can fork
+    bool persist = false;     // a program that does not say so is tried again, too
+  };
+  /// Runs it so. One that runs already is ended before.
+  void run(Plan plan);
   /// Ends it. Whoever waits for a fork is told nothing.
   void stop();
 
@@ -75,9 +79,7 @@ class Zygote final : private ChannelHandler {
   EventLoop& loop_;
   EventLog& events_;
   const std::function<bool(pid_t)> is_newborn_;
-  ChildOptions program_;
-  Duration start_limit_{0};
-  bool persist_ = false;
+  Plan plan_;
   ZygoteState state_ = ZygoteState::kOff;
   bool can_fork_ = false;     // its program has said so, this time or before
   bool was_ready_ = false;    // this time

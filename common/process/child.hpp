@@ -51,7 +51,6 @@ struct ChildOptions {
   int cgroup = -1;              // open for writing on cgroup.procs: it begins in that group
   std::shared_ptr<Confinement> confinement;  // null: it keeps what its user may do
   bool holds_requests = false;  // it calls prepare_signals: none is lost before it does
-  friend bool operator==(const ChildOptions&, const ChildOptions&) = default;
 };
 
 /// A child process; killed and reaped when destroyed.

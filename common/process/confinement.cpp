@@ -118,40 +118,43 @@ bool install_filter(const std::vector<sock_filter>& filter) {
   return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kFlags, &program) == 0;
 }
 
-Result<std::shared_ptr<Confinement>> Confinement::make(SignalRule without_landlock) {
+Result<std::shared_ptr<Confinement>> Confinement::make() {
   std::shared_ptr<Confinement> made(new Confinement);
   if (kSanitized) return made;
   if (landlock::version() > 0) {
     auto apart = landlock::Ruleset::make({.files = landlock::Files::kWriting, .signals = true});
     if (!apart) return apart.error();
     allow_writing_but_to_kernel(*apart);
-    made->apart_ = *std::move(apart);
+    made->apart_ = std::make_shared<landlock::Ruleset>(*std::move(apart));
   }
-  if (can_filter_calls()) {
-    const bool scoped = landlock::version() >= landlock::kScopesSignals;
-    CallRules rules;
-    forbid_reaching_out(rules, kOwnPid, scoped ? SignalRule::kLeftToOthers : without_landlock);
-    made->filter_ = rules.compile(let_pass());
-  }
+  made->filter_ = filter(SignalRule::kItself);
   return made;
 }
 
-Result<std::shared_ptr<Confinement>> Confinement::make_once(std::shared_ptr<Confinement>& only,
-                                                            SignalRule without_landlock) {
-  if (only) return only;
-  auto made = make(without_landlock);
-  if (made) only = *made;
-  return made;
+std::vector<sock_filter> Confinement::filter(SignalRule without_landlock) {
+  if (!can_filter_calls()) return {};
+  const bool scoped = landlock::version() >= landlock::kScopesSignals;
+  CallRules rules;
+  forbid_reaching_out(rules, kOwnPid, scoped ? SignalRule::kLeftToOthers : without_landlock);
+  return rules.compile(let_pass());
 }
 
 Result<std::shared_ptr<Confinement>> Confinement::get() {
   static std::shared_ptr<Confinement> only;
-  return make_once(only, SignalRule::kItself);
+  if (only) return only;
+  auto made = make();
+  if (made) only = *made;
+  return made;
 }
 
 Result<std::shared_ptr<Confinement>> Confinement::of_zygote() {
   static std::shared_ptr<Confinement> only;
-  return make_once(only, SignalRule::kLeftToOthers);
+  if (only) return only;
+  auto whole = get();
+  if (!whole) return whole.error();
+  only.reset(new Confinement(**whole));
+  only->filter_ = filter(SignalRule::kLeftToOthers);
+  return only;
 }
 
 bool Confinement::apply() {

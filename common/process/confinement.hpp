@@ -4,7 +4,6 @@
 #include <linux/filter.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,11 +44,10 @@ class Confinement {
 
  private:
   Confinement() = default;
-  static Result<std::shared_ptr<Confinement>> make(SignalRule without_landlock);
-  static Result<std::shared_ptr<Confinement>> make_once(std::shared_ptr<Confinement>& only,
-                                                        SignalRule without_landlock);
+  static Result<std::shared_ptr<Confinement>> make();
+  static std::vector<sock_filter> filter(SignalRule without_landlock);
 
-  std::optional<landlock::Ruleset> apart_;
+  std::shared_ptr<const landlock::Ruleset> apart_;
   std::vector<sock_filter> filter_;  // with a mark for the child's pid
 };
 

@@ -37,8 +37,8 @@ bool ok(const boost::json::object& answer) {
 TEST(OwnWorker, AnExtraWorkerThatCrashesAtItsStartIsNotForkedWithoutEnd) {
   const TempFolder folder;
   BrokerProcess broker({"--workers", "1", "--max-workers", "2", "--max-clients", "1",
-                        "--route-timeout", "500ms", "--worker-program",
-                        fails_on_demand(folder, 1)});
+                        "--route-timeout", "500ms", "--worker-program", fails_on_demand(folder, 1),
+                        "--spawn", "exec"});
   Client first(broker.port());
   ASSERT_EQ(first.claim(1), kHello);
   folder.write("fail", "");
@@ -58,7 +58,7 @@ TEST(OwnWorker, AnExtraWorkerThatCrashesAtItsStartIsNotForkedWithoutEnd) {
 TEST(OwnWorker, AParkedSlotThatIsExtraNowDoesNotBlockGrowth) {
   const TempFolder folder;
   const BrokerProcess broker({"--workers", "2", "--max-workers", "2", "--max-clients", "1",
-                              "--worker-program", fails_on_demand(folder, 2)});
+                              "--worker-program", fails_on_demand(folder, 2), "--spawn", "exec"});
   folder.write("fail", "");
   ::kill(broker.worker_pid(1), SIGKILL);
   ASSERT_TRUE(broker.await_workers(1, "parked"));
@@ -75,7 +75,7 @@ TEST(OwnWorker, AParkedExtraWorkerIsForgivenByAReload) {
   const TempFolder folder;
   const BrokerProcess broker({"--workers", "1", "--max-workers", "2", "--max-clients", "1",
                               "--route-timeout", "1s", "--worker-program",
-                              fails_on_demand(folder, 2)});
+                              fails_on_demand(folder, 2), "--spawn", "exec"});
   Client first(broker.port());
   ASSERT_EQ(first.claim(1), kHello);
   folder.write("fail", "");

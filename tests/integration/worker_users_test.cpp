@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uid_t kFirst = 60600;
+constexpr uid_t kNobody = 65534;
 
 /// The programs where every user may execute them.
 class Programs {
@@ -133,11 +134,11 @@ TEST_F(WorkerUsers, EachOfARangeIsItsOwnAndHasNoWayToTheOthers) {
 }
 
 TEST_F(WorkerUsers, AForkedWorkerRunsAsTheUserOfAll) {
-  BrokerSetup wanted = setup("60600");
+  BrokerSetup wanted = setup("nobody");
   wanted.arguments.insert(wanted.arguments.end(), {"--workers", "1", "--spawn", "zygote"});
   const BrokerProcess broker(wanted);
-  EXPECT_EQ(user_of(broker.status().zygote.pid), kFirst);
-  EXPECT_EQ(user_of(forked_anew(broker)), kFirst);
+  EXPECT_EQ(user_of(broker.status().zygote.pid), kNobody);
+  EXPECT_EQ(user_of(forked_anew(broker)), kNobody);
 }
 
 TEST_F(WorkerUsers, MoreWorkersThanUsersAreRefused) {
@@ -257,7 +258,7 @@ TEST_F(WorkerUsers, WhereGroupsMayBeMadeEachProcessHasOneThatGoesWithIt) {
 TEST_F(WorkerUsers, AForkedWorkerHasAGroupToo) {
   const Delegated delegated;
   if (delegated.path().empty()) GTEST_SKIP() << "no control groups of version 2 to give away";
-  BrokerSetup wanted = setup("60600");
+  BrokerSetup wanted = setup("nobody");
   wanted.arguments.insert(wanted.arguments.end(), {"--workers", "1", "--spawn", "zygote"});
   wanted.before_exec = [&] { std::ofstream(delegated.path() + "/cgroup.procs") << 0; };
   {
