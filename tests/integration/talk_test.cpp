@@ -1,5 +1,6 @@
 // Letters between workers, by real processes: workers do what the test says by letters to them.
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <csignal>
@@ -291,6 +292,8 @@ TEST_P(RingExample, TheMemoryOfAllIsAddedUpAndToldToAll) {
     std::string heard;
     while (count(heard, "\n") < 2) {
       char bytes[512];
+      pollfd readable{client.fd(), POLLIN, 0};
+      if (::poll(&readable, 1, static_cast<int>(scaled(kPatience).count())) != 1) break;
       const ssize_t size = ::recv(client.fd(), bytes, sizeof bytes, 0);
       if (size <= 0) break;
       heard.append(bytes, static_cast<std::size_t>(size));

@@ -39,7 +39,8 @@ TEST_F(HubTest, AWorkerIsNamedByItsGenerationASlotIsWhoeverHasIt) {
   EXPECT_EQ(receivers(Kind::kWorker, 1, 2), Slots{});
   EXPECT_EQ(why, Loss::kNoWorker);
   EXPECT_EQ(receivers(Kind::kSlot, 1), Slots{1});
-  for (const Slot slot : {3, 1000, 65534, 65535}) {
+  for (const int number : {3, 1000, 65534, 65535}) {
+    const auto slot = static_cast<Slot>(number);
     EXPECT_EQ(receivers(Kind::kSlot, slot), Slots{}) << slot;
     EXPECT_EQ(receivers(Kind::kWorker, slot, 1), Slots{}) << slot;
   }

@@ -15,7 +15,7 @@ channel::Content reply(std::string_view text, Kind kind = Kind::kReply) {
 
 TEST(OperatorAsk, WhoAnsweredWhatAndWhoIsMissing) {
   OperatorAsk ask;
-  for (const Slot slot : {0, 1, 2, 3}) ask.expect({slot, 1});
+  for (std::uint16_t slot = 0; slot < 4; ++slot) ask.expect({slot, 1});
   ask.answer({1, 1}, reply("one"));
   ask.answer({1, 1}, reply("again"));
   ask.answer({0, 2}, reply("a successor was not asked"));
@@ -33,7 +33,7 @@ TEST(OperatorAsk, WhoAnsweredWhatAndWhoIsMissing) {
 
 TEST(OperatorAsk, WhatIsShownIsBoundedAndUtf8) {
   OperatorAsk ask;
-  for (Slot slot = 0; slot < 100; ++slot) {
+  for (std::uint16_t slot = 0; slot < 100; ++slot) {
     ask.expect({slot, 1});
     ask.answer({slot, 1}, reply(std::string(Bus::kMaxPayload, 'x')));
   }
