@@ -18,22 +18,24 @@ std::string post(const channel::Address& to, Content content = {}, std::uint16_t
 }
 
 channel::Address to_slot(std::uint16_t slot) {
-  return {To::Kind::kSlot, slot};
+  return {To::Kind::kSlot, slot, 0, 0, {}};
 }
 
-const channel::Address kAll{To::Kind::kAll};
+const channel::Address kAll{To::Kind::kAll, 0, 0, 0, {}};
+const channel::Address kOperators{To::Kind::kOperators, 0, 0, 0, {}};
+constexpr std::uint16_t kItself = 1;
 
-/// Never waits for its credit.
+/// To itself, and it reads none of them, nor what it is told of them.
 void post_beyond_window(Rogue& rogue) {
   for (int i = 0; i < 200'000; ++i) {
-    if (!rogue.send(post(to_slot(0)))) return;
+    if (!rogue.send(post(to_slot(kItself)))) return;
   }
 }
 
 void post_beyond_window_in_bytes(Rogue& rogue) {
   const std::string payload(Bus::kMaxPayload, 'x');
   for (int i = 0; i < 10'000; ++i) {
-    if (!rogue.send(post(to_slot(0), {Content::Kind::kNews, 0, "t", payload}))) return;
+    if (!rogue.send(post(to_slot(kItself), {Content::Kind::kNews, 0, "t", payload}))) return;
   }
 }
 
@@ -41,7 +43,7 @@ void post_beyond_window_in_bytes(Rogue& rogue) {
 void post_to_nobody(Rogue& rogue) {
   for (std::uint32_t i = 0; i < 500; ++i) {
     rogue.send(post(to_slot(static_cast<std::uint16_t>(65'535 - i))));
-    rogue.send(post({To::Kind::kWorker, 0, 4'000'000'000U + i}));
+    rogue.send(post({To::Kind::kWorker, 0, 4'000'000'000U + i, 0, {}}));
   }
 }
 
@@ -57,14 +59,14 @@ void reply_to_what_nobody_asked(Rogue& rogue) {
   for (std::uint64_t correlation = 0; correlation < 100; ++correlation) {
     for (const auto kind : {Content::Kind::kReply, Content::Kind::kRefusal}) {
       rogue.send(post(to_slot(0), {kind, correlation, {}, "lie"}));
-      rogue.send(post({To::Kind::kOperators}, {kind, correlation, {}, "lie"}));
+      rogue.send(post(kOperators, {kind, correlation, {}, "lie"}));
     }
   }
 }
 
 void shout_at_the_operator(Rogue& rogue) {
   for (int i = 0; i < 1'000; ++i) {
-    rogue.send(post({To::Kind::kOperators}, {Content::Kind::kNews, 0, "\x1b[2J", "\n\xff\"}"}));
+    rogue.send(post(kOperators, {Content::Kind::kNews, 0, "\x1b[2J", "\n\xff\"}"}));
   }
 }
 
