@@ -1,3 +1,4 @@
+// The operations of a SharedMap for coroutines.
 #include <memory>
 #include <utility>
 

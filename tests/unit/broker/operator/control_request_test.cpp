@@ -85,6 +85,31 @@ TEST(ControlRequest, Letters) {
             "");
 }
 
+TEST(ControlRequest, OfTables) {
+  using Action = TableRequest::Action;
+  read_as<TableListRequest>(R"({"command":"table"})");
+  const auto show = read_as<TableRequest>(R"({"command":"table","name":"deny"})");
+  EXPECT_EQ(show.table, "deny");
+  EXPECT_EQ(show.action, Action::kShow);
+  const auto get = read_as<TableRequest>(R"({"command":"table","name":"t","get":""})");
+  EXPECT_EQ(get.action, Action::kGet) << "an empty key is not one that is not there";
+  const auto put = read_as<TableRequest>(
+      R"({"command":"table","name":"t","put":"k","value":"v","ttl_ms":4294967295})");
+  EXPECT_EQ(put.action, Action::kPut);
+  EXPECT_EQ(put.key, "k");
+  EXPECT_EQ(put.value, "v");
+  EXPECT_EQ(put.ttl_ms, 4294967295U);
+  EXPECT_EQ(read_as<TableRequest>(R"({"command":"table","name":"t","erase":"k"})").action,
+            Action::kErase);
+  EXPECT_EQ(error_of(R"({"command":"table","name":7})"), "'name' must be a text");
+  EXPECT_EQ(error_of(R"({"command":"table","name":"t","put":7})"), "'put' must be a text");
+  for (const char* ttl : {"0", "-1", "1.5", "4294967296", "null"}) {
+    EXPECT_EQ(
+        error_of(std::string(R"({"command":"table","name":"t","put":"k","ttl_ms":)") + ttl + "}"),
+        "'ttl_ms' must be a whole number from 1 to 4294967295");
+  }
+}
+
 TEST(ControlRequest, WhatIsToBeRemovedNeedsNoMore) {
   const auto route = read_as<PinRequest>(R"({"command":"route","key":"k","remove":true})");
   EXPECT_EQ(route.pin, (Pin{"k", {}}));
