@@ -139,6 +139,16 @@ Status open_listeners(Worker& worker, Settings settings) {
   return worker.serve_alone(settings, *std::move(inherited));
 }
 
+/// Confined, or forked by what this process was: returns in each worker.
+Status become_worker(const Registry& registry) {
+  const auto prepare = [&registry]() -> Result<WorkerConfinement> {
+    return has_sandbox() ? WorkerConfinement::make(all_needs(registry)) : WorkerConfinement{};
+  };
+  if (is_zygote_wanted()) return be_zygote(prepare);
+  const auto confinement = prepare();
+  return confinement ? confinement->apply() : confinement.error();
+}
+
 Status confine(const Registry& registry, const Settings& settings) {
   log_missing_sandbox();
   Needs needs = needs_of_single_process();
@@ -204,11 +214,10 @@ int confirm(const Registry& registry, const ParsedOptions& options) {
 
 int worker_main(int argc, char** argv, const Registry& registry) {
   begin_service();
-  if (is_zygote_wanted() && has_broker()) be_zygote(has_sandbox());  // returns in each worker
   if (has_broker()) {
     keep_title_space(argc, argv);
     // Before a thread is started, which would be left out, and the first line may start one.
-    const Status confined = has_sandbox() ? confine_worker(all_needs(registry)) : Status{};
+    const Status confined = become_worker(registry);
     init_log("mpworker", broker_log_level(), who_of_many());
     if (!confined) return fail(confined.error());
     raise_descriptor_limit();

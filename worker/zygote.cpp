@@ -20,7 +20,6 @@
 #include "common/base/unique_fd.hpp"
 #include "common/io/descriptor_passing.hpp"
 #include "common/log/log.hpp"
-#include "common/process/landlock.hpp"
 #include "proto/channel/encode.hpp"
 
 namespace mpb {
@@ -54,6 +53,11 @@ std::string_view why_not(const pid_t* thread) {
   if (!__libc_single_threaded) return "the program has started threads before worker_main";
   if (has_other_descriptors()) return "the program has opened files or sockets before worker_main";
   return {};
+}
+
+[[noreturn]] void decline(std::string_view why) {
+  tell(fmt::format("worker program: cannot be a zygote: {}", why));
+  ::_exit(0);
 }
 
 /// fork(2), but that the child is the parent's: the broker waits for it. Handlers of
@@ -107,14 +111,12 @@ bool is_zygote_wanted() {
   return std::getenv("MPBROKER_ZYGOTE") != nullptr;
 }
 
-void be_zygote(bool confined) {
+Status be_zygote(const std::function<Result<WorkerConfinement>()>& prepare) {
   ::unsetenv("MPBROKER_ZYGOTE");
   pid_t* const thread = thread_number();
-  if (const auto why = why_not(thread); !why.empty()) {
-    tell(fmt::format("worker program: cannot be a zygote: {}", why));
-    ::_exit(0);
-  }
-  if (confined && landlock::version() == 0) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (const auto why = why_not(thread); !why.empty()) decline(why);
+  const auto confinement = prepare();
+  if (!confinement) decline(confinement.error().text);
   void* robust_list = nullptr;
   std::size_t robust_size = 0;
   ::syscall(SYS_get_robust_list, 0, &robust_list, &robust_size);
@@ -134,7 +136,9 @@ void be_zygote(bool confined) {
     if (!channel) {
       answer.error = EMFILE;
     } else if (const pid_t pid = fork_for_parent(thread); pid == 0) {
-      return become_worker(channel.release(), request->slot, robust_list, robust_size);
+      const Status confined = confinement->apply();
+      become_worker(channel.release(), request->slot, robust_list, robust_size);
+      return confined;
     } else {
       pid > 0 ? answer.pid = static_cast<std::uint32_t>(pid)
               : answer.error = static_cast<std::uint32_t>(errno);

@@ -3,6 +3,11 @@
 // say.
 #pragma once
 
+#include <functional>
+
+#include "common/base/error.hpp"
+#include "worker/sandbox/confine.hpp"
+
 namespace mpb {
 
 /// Whether the broker asks this process to be one (MPBROKER_ZYGOTE).
@@ -10,8 +15,8 @@ bool is_zygote_wanted();
 
 /// Returns in each worker that it forks, which then is as one that was begun by itself: its channel
 /// is descriptor 3, no other is open, and MPBROKER_SLOT is its own. Does not return in the zygote,
-/// which ends with the broker; nor where the process cannot be one, which ends at once. `confined`:
-/// workers are, and must not look into it either.
-void be_zygote(bool confined);
+/// which ends with the broker; nor where the process cannot be one, which ends at once. `prepare`
+/// is called in the zygote once, and what it makes applied in each worker: whether that went well.
+Status be_zygote(const std::function<Result<WorkerConfinement>()>& prepare);
 
 }  // namespace mpb

@@ -91,10 +91,11 @@ std::vector<std::string> paths_of_names(const std::filesystem::path& etc) {
   return paths;
 }
 
-Status confine_worker(const Needs& needs) {
-  if (missing_all_of_sandbox()) return {};
-  if (const Status given_up = give_up_what_is_not_needed(); !given_up) return given_up;
-  if (landlock::version() == 0) return {};
+Result<WorkerConfinement> WorkerConfinement::make(const Needs& needs) {
+  WorkerConfinement made;
+  if (missing_all_of_sandbox()) return made;
+  if (const Status given_up = give_up_what_is_not_needed(); !given_up) return given_up.error();
+  if (landlock::version() == 0) return made;
   auto rules = landlock::Ruleset::make({.files = landlock::Files::kAll,
                                         .tcp_bind = !needs.listen,
                                         .tcp_connect = !needs.connect,
@@ -108,7 +109,12 @@ Status confine_worker(const Needs& needs) {
   }
   allow_standard_error(*rules);
   allow_declared(*rules, needs);
-  return restrict(*rules);
+  made.rules_ = *std::move(rules);
+  return made;
+}
+
+Status WorkerConfinement::apply() const {
+  return rules_ ? restrict(*rules_) : Status{};
 }
 
 Status confine_single_process(const Needs& needs, std::span<const ListenerSettings> listeners) {

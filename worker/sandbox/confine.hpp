@@ -5,18 +5,30 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "common/base/error.hpp"
 #include "common/config/settings.hpp"
+#include "common/process/landlock.hpp"
 #include "mpbroker/needs.hpp"
 
 namespace mpb {
 
-/// Of a worker under a broker. `needs`: of all that its program has handlers for.
-Status confine_worker(const Needs& needs);
+/// Of a worker under a broker, in two steps: a zygote takes the first for all its workers.
+class WorkerConfinement {
+ public:
+  /// This process gives up its rights over others. `needs`: of all that its program has handlers
+  /// for; what they name must be there.
+  static Result<WorkerConfinement> make(const Needs& needs);
+  /// This process gives up its files.
+  [[nodiscard]] Status apply() const;
+
+ private:
+  std::optional<landlock::Ruleset> rules_;  // unset: the kernel has none
+};
 /// Of a single process that has opened its listeners, which takes looking at others where one
 /// cannot be had. A thread that the log has by then is left out. It reads its configuration again,
 /// opens the paths of its unix listeners again and tells the service manager of both.
