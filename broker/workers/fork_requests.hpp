@@ -21,7 +21,7 @@ using ForkDone = std::function<void(Result<pid_t>)>;
 class ForkRequests {
  public:
   /// A zygote that owes answers and gave none for so long is hung.
-  static constexpr Duration kLimit{1'000};
+  static constexpr Duration kLimit{3'000};
   /// So many may be without an answer: as many as there are workers at most.
   static constexpr std::size_t kMost = 1'000;
 
