@@ -189,7 +189,7 @@ Result<json::object> letter(const RequestWords& words) {
   request["topic"] = words.arguments[1];
   request["text"] = words.arguments[2];
   if (words.listener) request["listener"] = *words.listener;
-  if (words.timeout) request["timeout_ms"] = words.timeout->count();
+  if (command == "ask" && words.timeout) request["timeout_ms"] = words.timeout->count();
   return request;
 }
 
