@@ -46,7 +46,7 @@ const Hub::Receivers& Hub::receivers(const channel::Address& to, Slot owner) {
       break;
     case Kind::kAll:
     case Kind::kGroup:
-      receivers_.why_none = Loss::kNobody;
+      if (to.kind == Kind::kGroup) receivers_.why_none = Loss::kNobody;
       for (std::size_t slot = 0; slot < mailboxes_.size(); ++slot) {
         const Mailbox& box = mailboxes_[slot];
         if (!box.is_open() || (to.kind == Kind::kGroup && !box.groups.contains(to.name))) continue;

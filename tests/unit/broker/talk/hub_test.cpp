@@ -54,6 +54,8 @@ TEST_F(HubTest, AllAreThoseThatAreOpen) {
   hub.open({1, 4});
   EXPECT_EQ(receivers(Kind::kWorker, 1, 3), Slots{}) << "its successor is another";
   EXPECT_EQ(receivers(Kind::kWorker, 1, 4), Slots{1});
+  Hub nobody;
+  EXPECT_EQ(nobody.receivers({Kind::kAll, 0, 0, 0, {}}, kNoSlot).why_none, Loss::kNoWorker);
 }
 
 TEST_F(HubTest, AnOwnerIsWhomTheRouterNames) {
