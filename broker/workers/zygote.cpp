@@ -13,6 +13,7 @@ namespace mpb {
 namespace {
 
 constexpr std::size_t kMaxQueued = 2 * ForkRequests::kMost;
+constexpr Duration kSecondLook{100};  // after an answer was overdue
 constexpr Duration kEndGrace{1'000};  // from the end of the channel to that of the process
 
 }  // namespace
@@ -95,9 +96,12 @@ void Zygote::watch_for_overdue() {
   if (!due || overdue_timer_) return;
   const Duration left = std::chrono::ceil<Duration>(*due - Clock::now());
   arm(overdue_timer_, std::max(left, Duration{0}), [this] {
-    const auto oldest = requests_.due();
-    if (oldest && *oldest <= Clock::now()) return end("hung: it has not answered in time");
-    watch_for_overdue();
+    // A broker that was held up itself reads first what has come meanwhile.
+    arm(overdue_timer_, kSecondLook, [this] {
+      const auto oldest = requests_.due();
+      if (oldest && *oldest <= Clock::now()) return end("hung: it has not answered in time");
+      watch_for_overdue();
+    });
   });
 }
 
