@@ -424,7 +424,9 @@ TEST(Message, ChangesOfTablesAreWholeAndWithinTheirBounds) {
   };
   const std::string_view broken = "TableChanges with a broken change";
   const std::string longest(kMaxTableValue, 'v');
-  EXPECT_EQ(of({1, false, std::string(64, 't'), std::string(255, 'k'), longest}), "");
+  std::string bounds;
+  append_change(bounds, {1, false, std::string(64, 't'), std::string(255, 'k'), longest});
+  EXPECT_EQ(expect<TableChanges>(datagram(0x31, text(bounds))).changes, bounds);
   EXPECT_EQ(of({1, false, std::string(65, 't'), "k", ""}), broken);
   EXPECT_EQ(of({1, false, "", "k", ""}), broken);
   EXPECT_EQ(of({1, false, "t", "", ""}), broken);
