@@ -10,10 +10,10 @@
 #include <string>
 #include <string_view>
 
+#include "broker/dispatch/restart_policy.hpp"
 #include "broker/dispatch/worker_table.hpp"
 #include "broker/operator/event_log.hpp"
 #include "broker/workers/fork_requests.hpp"
-#include "broker/dispatch/restart_policy.hpp"
 #include "common/io/channel.hpp"
 #include "common/process/child.hpp"
 #include "proto/channel/message.hpp"
