@@ -26,7 +26,6 @@
 #include "mpbroker/asio_stream.hpp"
 #include "mpbroker/bus.hpp"
 #include "mpbroker/classifier.hpp"
-#include "mpbroker/needs.hpp"
 #include "mpbroker/worker.hpp"
 
 namespace mpb {

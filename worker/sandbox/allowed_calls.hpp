@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/process/syscall_filter.hpp"
-#include "mpbroker/needs.hpp"
+#include "mpbroker/worker.hpp"
 
 namespace mpb {
 

@@ -13,7 +13,7 @@
 #include "common/base/error.hpp"
 #include "common/config/settings.hpp"
 #include "common/process/landlock.hpp"
-#include "mpbroker/needs.hpp"
+#include "mpbroker/worker.hpp"
 
 namespace mpb {
 
