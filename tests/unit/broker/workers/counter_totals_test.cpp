@@ -41,13 +41,9 @@ TEST(CounterJson, PutsWhatHasADotIntoAnObject) {
   boost::json::object report;
   put(report, WorkerCounters{.keys_owned = 2, .queue_high_water = 3});
   put(report, ProcessCounters{.queue_high_water = 4}, &CounterInfo::is_gauge);
-  EXPECT_EQ(report, (boost::json::object{{"clients", 0},
-                                         {"fds", 0},
-                                         {"rss_bytes", 0},
-                                         {"held", 0},
-                                         {"keys", 2},
-                                         {"accept_pauses", 0},
-                                         {"queue_high_water", {{"worker", 3}, {"broker", 4}}}}));
+  EXPECT_EQ(report.at("keys"), 2);
+  EXPECT_EQ(report.at("queue_high_water"), (boost::json::object{{"worker", 3}, {"broker", 4}}));
+  EXPECT_FALSE(report.contains("queue_high_water.worker"));
 }
 
 }  // namespace
