@@ -26,8 +26,9 @@ Arguments isolated(const std::string& by, const Arguments& more = {},
 
 bool only_base_workers(const BrokerProcess& broker) {
   const BrokerStatus status = broker.status();
+  const std::size_t zygotes = status.zygote.pid > 0 ? 1 : 0;
   return status.workers.size() == status.of_role("base").size() &&
-         broker.processes().size() == status.workers.size();
+         broker.processes().size() == status.workers.size() + zygotes;
 }
 
 std::set<pid_t> pids_of_role(const BrokerProcess& broker, const std::string& role) {

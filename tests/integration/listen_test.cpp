@@ -242,7 +242,7 @@ TEST(AddressInUse, ByAnOrphanedWorkerSaysSo) {
   EXPECT_EQ(next.exit, "exit 1");
   ::kill(worker, SIGCONT);
   const std::string pid = std::to_string(worker);
-  for (const std::string& part : {"mpworker (pid " + pid + ")", "kill " + pid}) {
+  for (const std::string& part : {"mpworker: 0 (pid " + pid + ")", "kill " + pid}) {
     EXPECT_NE(next.err.find(part), std::string::npos) << part << " in " << next.err;
   }
 }
