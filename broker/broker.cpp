@@ -108,10 +108,10 @@ CellRules Broker::cell_rules() const {
 }
 
 void Broker::tell_cells() {
-  for (const Slot slot : cells_.take_given()) {
-    const KeyName name = parse_key_name(cells_.name(slot));
+  for (const CellSet::Given& given : cells_.take_given()) {
+    const KeyName name = parse_key_name(given.name);
     events_.emit(LogLevel::kInfo, "cell",
-                 {{"slot", slot},
+                 {{"slot", given.slot},
                   {"protocol", listeners_.protocol_of(name.space)},
                   {"key", shown_key_of(name.key)}});
   }
@@ -481,8 +481,9 @@ void Broker::end_turn() {
   } else if (settings_.grow_at < 100) {
     supervisor_.grow(scaler_.wanted(workers_, 0));
   }
-  tell_cells();
+  tell_cells();  // before their slots are others'
   supervisor_.tend_cells();
+  tell_cells();
   flush_outboxes();
   talk_.end_turn();
   if (!stopping_) look_at_service();

@@ -151,6 +151,7 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
   settings_.max_workers = fresh.max_workers;
   scaler_.set_rules(scaler_rules());
   cells_.set_rules(cell_rules());
+  dispatcher_.decide_anew();
   widen_window();
   apply_client_limit();
   supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {
@@ -294,6 +295,7 @@ Status Broker::apply(Settings fresh) {
   apply_client_limit();
   scaler_.set_rules(scaler_rules());
   cells_.set_rules(cell_rules());
+  dispatcher_.decide_anew();
   apply_acceptor_rules();
   dispatcher_.set_wait_limit(wait_limit(settings_));
   supervisor_.for_each_process([&](Slot slot, WorkerProcess& worker) {

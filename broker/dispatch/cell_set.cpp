@@ -10,6 +10,7 @@ namespace {
 constexpr Duration kClaim{2'000};   // for the first client of a key, once its cell is ready
 constexpr Duration kPromise{500};   // for a client that was told to come again
 constexpr Duration kMargin{1'000};  // beyond a client's wait
+constexpr Duration kEnd{2'000};  // for a cell without clients: its place is not counted on longer
 
 }  // namespace
 
@@ -46,10 +47,44 @@ std::optional<Slot> CellSet::occupy(CellRole role) {
   return std::nullopt;
 }
 
-void CellSet::vacate(Slot slot) {
-  cell(slot) = Cell();
-  workers_.set_state(slot, WorkerState::kStopped);
+CellSet::Cell CellSet::forget(Slot slot) {
+  const Cell known = cell(slot);
+  if (known.starting) --starting_;
+  if (known.unacked) --unacked_;
+  if (known.idle) --idle_;
+  forget_key(slot);
+  remove_spare(slot);
+  std::erase(queue_, slot);
+  std::erase(ending_now_, slot);
+  cells_[slot] = Cell();
   workers_.set_cell(slot, false);
+  return known;
+}
+
+void CellSet::vacate(Slot slot) {
+  workers_.set_state(slot, WorkerState::kStopped);
+  forget(slot);
+  std::erase_if(given_, [slot](const Given& given) { return given.slot == slot && given.waits; });
+}
+
+void CellSet::vacate_queue() {
+  while (!queue_.empty()) vacate(queue_.front());
+}
+
+void CellSet::set_rules(const CellRules& rules) {
+  rules_ = rules;
+  const std::deque<Slot> queued = queue_;
+  for (const Slot slot : queued) {
+    if (!rules.wanted || slot < rules.base || slot >= rules.maximum) vacate(slot);
+  }
+}
+
+bool CellSet::hopeless(TimePoint now) const {
+  return now < process_due_ || (now < starts_due_ && spare_ones_.hopeless());
+}
+
+std::size_t CellSet::places(TimePoint now) const {
+  return coming_.size() + idle_ + (hopeless(now) ? 0 : free_slots());
 }
 
 void CellSet::give(Slot slot, CellRole role, const std::string& name, TimePoint now) {
@@ -64,7 +99,17 @@ void CellSet::give(Slot slot, CellRole role, const std::string& name, TimePoint 
   } else {
     ++counters_.clients;
   }
-  given_.push_back(slot);
+  given_.push_back({slot, name, false});
+}
+
+std::vector<CellSet::Given> CellSet::take_given() {
+  std::vector<Given> taken;
+  std::erase_if(given_, [&taken](Given& given) {
+    if (given.waits) return false;
+    taken.push_back(std::move(given));
+    return true;
+  });
+  return taken;
 }
 
 /// One that is ready, unless others have come before.
@@ -100,13 +145,15 @@ CellPlace CellSet::place_key(const std::string& name, bool again, TimePoint now)
     give(slot, CellRole::kKey, name, now);
     return {Kind::kComing, slot};
   }
-  if (const auto slot = occupy(CellRole::kKey)) {
+  const auto slot = hopeless(now) ? std::nullopt : occupy(CellRole::kKey);
+  if (slot) {
     give(*slot, CellRole::kKey, name, now);
+    given_.back().waits = true;
     cell(*slot).queued = true;
     queue_.push_back(*slot);
     return {Kind::kComing, *slot};
   }
-  if (idle_ > 0) return {Kind::kWait};
+  if (waiting_ < places(now)) return {Kind::kWait};
   ++counters_.overflowed;
   return {Kind::kNone};
 }
@@ -117,7 +164,7 @@ CellPlace CellSet::place_client(const std::string& name, bool again, TimePoint n
     give(*spare, CellRole::kClient, name, now);
     return {Kind::kTo, *spare};
   }
-  if (waiting_ < coming_.size() + free_slots() + idle_) return {Kind::kWait};
+  if (waiting_ < places(now)) return {Kind::kWait};
   ++counters_.overflowed;
   return {Kind::kNone};
 }
@@ -131,7 +178,9 @@ void CellSet::on_route_gone(Slot slot, bool idle) {
 }
 
 void CellSet::on_taken(Slot slot) {
-  if (slot < cells_.size()) count_taken(cells_[slot]);
+  if (role(slot) == CellRole::kNone) return;
+  count_taken(cells_[slot]);
+  spare_ones_.forgive();
 }
 
 void CellSet::count_taken(Cell& cell) {
@@ -185,12 +234,13 @@ std::size_t CellSet::missing_spares() const {
 
 std::vector<Slot> CellSet::to_start(TimePoint now) {
   std::vector<Slot> slots;
-  if (now < starts_due_) return slots;
+  if (now < starts_due_ || now < process_due_) return slots;
   const auto start = [&](Slot slot) {
     cell(slot).starting = true;
     cell(slot).queued = false;
     ++starting_;
     ++counters_.started;
+    for (Given& given : given_) given.waits = given.waits && given.slot != slot;
     slots.push_back(slot);
   };
   while (starting_ < rules_.at_once && !queue_.empty()) {
@@ -206,19 +256,11 @@ std::vector<Slot> CellSet::to_start(TimePoint now) {
   return slots;
 }
 
-/// What the system does not give now it may give later: all that is to start waits.
 void CellSet::on_start_failed(Slot slot, TimePoint now, std::mt19937_64& random) {
-  Cell& failed = cell(slot);
-  if (std::exchange(failed.starting, false)) --starting_;
-  starts_due_ = now + starts_.on_exit({}, random).delay;
-  if (failed.role == CellRole::kKey) {
-    failed.queued = true;
-    queue_.push_front(slot);
-    workers_.set_state(slot, WorkerState::kStarting);
-  } else {
-    remove_spare(slot);
-    vacate(slot);
-  }
+  process_due_ = now + processes_.on_exit({}, random).delay;
+  std::erase_if(given_, [slot](const Given& given) { return given.slot == slot; });
+  vacate(slot);
+  vacate_queue();
 }
 
 void CellSet::on_online(Slot slot, TimePoint now) {
@@ -226,7 +268,8 @@ void CellSet::on_online(Slot slot, TimePoint now) {
   Cell& ready = cells_[slot];
   if (std::exchange(ready.starting, false)) --starting_;
   ready.since = now;
-  starts_.forgive();
+  processes_.forgive();
+  process_due_ = {};
   if (ready.role != CellRole::kSpare || ready.ended) return;
   std::erase(coming_, slot);
   ready_.push_back(slot);
@@ -234,20 +277,14 @@ void CellSet::on_online(Slot slot, TimePoint now) {
 
 std::optional<Duration> CellSet::on_gone(Slot slot, const Gone& gone, TimePoint now,
                                          std::mt19937_64& random) {
-  const Cell ended = std::exchange(cell(slot), Cell());
-  workers_.set_cell(slot, false);
+  const Cell ended = forget(slot);
   if (ended.role == CellRole::kNone) return std::nullopt;
-  if (ended.starting) --starting_;
-  if (ended.unacked) --unacked_;
-  if (ended.idle) --idle_;
-  std::erase(ending_now_, slot);
-  remove_spare(slot);
-  const auto known = keys_.find(ended.name);
-  if (known != keys_.end() && known->second == slot) keys_.erase(known);
-  if (gone.as_told || ended.ended) return std::nullopt;
+  process_due_ = {};  // what it had the system may give another
+  if (gone.as_told) return std::nullopt;
   ++counters_.crashed;
   if (ended.role == CellRole::kSpare) {
-    starts_due_ = now + starts_.on_exit({gone.was_ready, false, gone.ran}, random).delay;
+    starts_due_ = now + spare_ones_.on_exit({gone.was_ready, false, gone.ran}, random).delay;
+    if (hopeless(now)) vacate_queue();
     return std::nullopt;
   }
   if (ended.role != CellRole::kKey) return std::nullopt;
@@ -268,14 +305,17 @@ void CellSet::tick(TimePoint now) {
   crashes_.forget_settled(now);
   if (now - promised_at_ >= kPromise) promised_ = 0;
   retire_spares(now);
-  if (keys_.empty()) return;
+  if (keys_.empty() && idle_ == 0) return;
   for (Slot slot = 0; slot < cells_.size(); ++slot) {
-    const Cell& one = cells_[slot];
+    Cell& one = cells_[slot];
+    if (one.idle && !one.idle_since) one.idle_since = now;
+    if (one.idle && now - *one.idle_since >= kEnd) {
+      one.idle = false;
+      --idle_;
+    }
     if (one.role != CellRole::kKey || one.ended || one.routed) continue;
     const Duration asked = std::chrono::duration_cast<Duration>(now - one.since);
     if (one.queued && asked >= rules_.client_wait + kMargin) {
-      forget_key(slot);
-      std::erase(queue_, slot);
       vacate(slot);
     } else if (workers_.online(slot) && asked >= kClaim) {
       end(slot, true);

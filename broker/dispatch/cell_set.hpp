@@ -55,7 +55,8 @@ enum class CellRole : std::uint8_t { kNone, kSpare, kKey, kClient };
 class CellSet {
  public:
   explicit CellSet(WorkerTable& workers) : workers_(workers) {}
-  void set_rules(const CellRules& rules) { rules_ = rules; }
+  /// What was to be started and has no place under them is given up.
+  void set_rules(const CellRules& rules);
 
   // --- clients; `name`: of a key, by space (2 bytes) and key
 
@@ -71,6 +72,8 @@ class CellSet {
   void on_taken(Slot slot);
   /// How many clients wait for a cell that is nobody's.
   void set_waiting(std::size_t count) { waiting_ = count; }
+  /// For so many clients that wait a cell that is nobody's can still come.
+  [[nodiscard]] std::size_t places(TimePoint now) const;
   /// Cells that are ready and nobody's, those not counted whose client was told to come again.
   [[nodiscard]] std::size_t unpromised() const;
   /// A client that waited was told to come again.
@@ -84,12 +87,14 @@ class CellSet {
   std::vector<Slot> take_ending() { return std::exchange(ending_now_, {}); }
   /// Time passes: what nobody asked for lately is given up. Call it now and then.
   void tick(TimePoint now);
+  /// The system gives no process now: all that was to start is given up, and its clients are to be
+  /// placed anew.
   void on_start_failed(Slot slot, TimePoint now, std::mt19937_64& random);
   void on_online(Slot slot, TimePoint now);
   /// It takes no more clients, by somebody else's word.
   void on_draining(Slot slot);
   struct Gone {
-    bool as_told = false;
+    bool as_told = false;  // somebody told it to end, and it did; else it has failed
     bool was_ready = false;
     Duration ran{0};
   };
@@ -106,8 +111,13 @@ class CellSet {
   [[nodiscard]] std::string_view name(Slot slot) const {
     return slot < cells_.size() ? std::string_view(cells_[slot].name) : std::string_view();
   }
-  /// Those that were given a key or client since the last call.
-  std::vector<Slot> take_given() { return std::exchange(given_, {}); }
+  struct Given {
+    Slot slot = kNoSlot;
+    std::string name;    // of the key or client
+    bool waits = false;  // its process is yet to be started
+  };
+  /// Those that were given a key or client since the last call and have, or had, a process.
+  std::vector<Given> take_given();
   [[nodiscard]] const CrashRecords& crashes() const { return crashes_; }
   [[nodiscard]] CellCounters counters() const;
 
@@ -117,19 +127,25 @@ class CellSet {
     bool starting = false;  // its process is, and not ready
     bool queued = false;    // waits to be started
     bool ended = false;     // gets no more clients
-    bool idle = false;      // and has none
+    bool idle = false;      // and has none, and is about to end
     bool routed = false;    // owned its key
     bool unacked = false;   // was spare, and has not acknowledged its client
     std::string name;
-    TimePoint since{};  // it became ready, or was asked for last
-    TimePoint given{};  // it got its key
+    TimePoint since{};                    // it became ready, or was asked for last
+    TimePoint given{};                    // it got its key
+    std::optional<TimePoint> idle_since{};  // seen so first
   };
 
   Cell& cell(Slot slot);
   /// A slot for another one.
   std::optional<Slot> occupy(CellRole role);
+  /// Takes it off all books.
+  Cell forget(Slot slot);
   /// Makes a slot that has no process nobody's.
   void vacate(Slot slot);
+  void vacate_queue();
+  /// Nothing is started for so long that nobody should wait for it.
+  [[nodiscard]] bool hopeless(TimePoint now) const;
   std::optional<Slot> take_spare(bool again);
   void give(Slot slot, CellRole role, const std::string& name, TimePoint now);
   void end(Slot slot, bool idle);
@@ -149,15 +165,17 @@ class CellSet {
   std::vector<Slot> coming_;          // those that will be
   std::deque<Slot> queue_;            // to be started for their keys
   std::vector<Slot> ending_now_;
-  std::vector<Slot> given_;
+  std::vector<Given> given_;
   std::size_t waiting_ = 0;   // clients
   std::size_t promised_ = 0;  // spare cells, to clients that were told to come again
   TimePoint promised_at_{};   // the last time
   std::size_t starting_ = 0;
   std::size_t unacked_ = 0;
-  std::size_t idle_ = 0;  // cells that are about to end
-  RestartPolicy starts_;  // of cells that failed before they got a key
-  TimePoint starts_due_{};
+  std::size_t idle_ = 0;      // cells that are about to end
+  RestartPolicy spare_ones_;  // that failed before they got a key
+  TimePoint starts_due_{};    // after them
+  RestartPolicy processes_;   // that the system did not give
+  TimePoint process_due_{};   // it is asked again
   CrashRecords crashes_;
   CellCounters counters_;
 };

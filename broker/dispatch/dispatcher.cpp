@@ -132,14 +132,14 @@ void Dispatcher::count_waiting(const Waiting& waiting, bool in) {
   if (!waiting.places.empty()) change(placed_);
   if (!waiting.for_cell) return;
   change(for_cell_);
-  if (waiting.target != kNoSlot) return;
+  if (waiting.target != kNoSlot || waiting.anew) return;
   change(for_any_cell_);
   if (cells_ != nullptr) cells_->set_waiting(for_any_cell_);
 }
 
 void Dispatcher::forget_target(Waiting& waiting) {
   waiting.target = kNoSlot;
-  waiting.for_cell = false;
+  waiting.anew = waiting.for_cell;
 }
 
 TimePoint Dispatcher::due(const Waiting& waiting) const {
@@ -251,6 +251,16 @@ void Dispatcher::forget_target_of_waiting(Slot slot) {
     if (waiting.target != slot) continue;
     count_waiting(waiting, false);
     forget_target(waiting);
+    some_anew_ = some_anew_ || waiting.anew;
+    count_waiting(waiting, true);
+  }
+}
+
+void Dispatcher::decide_anew() {
+  for (Waiting& waiting : waiting_) {
+    if (!waiting.for_cell) continue;
+    count_waiting(waiting, false);
+    waiting.anew = some_anew_ = true;
     count_waiting(waiting, true);
   }
 }
@@ -261,8 +271,11 @@ void Dispatcher::wake_waiting(TimePoint now) {
   const bool hope = scaler_.room_may_come(workers_);
   const bool changed = hope != hope_ || workers_.changes() != workers_seen_;
   free_cells_ = cells_ != nullptr ? cells_->unpromised() : 0;
+  cells_to_come_ = cells_ != nullptr ? cells_->places(now) : 0;
   const bool by_room = room > 0 && for_cell_ < waiting_.size();
-  if (!by_room && free_cells_ == 0 && !changed && now < next_due_) return;
+  const bool by_cells = free_cells_ > 0 || for_any_cell_ > cells_to_come_ || some_anew_;
+  if (!by_room && !by_cells && !changed && now < next_due_) return;
+  some_anew_ = false;
   hope_ = hope;
   workers_seen_ = workers_.changes();
   count_places();
@@ -305,16 +318,22 @@ void Dispatcher::count_places() {
 
 /// Not more than find a place: those that come in vain use up their attempts.
 bool Dispatcher::may_come(const Waiting& waiting, std::uint64_t& room, TimePoint now) {
+  if (waiting.anew) return true;
   if (waiting.target != kNoSlot) {
     if (!workers_.known(waiting.target) || credit_[waiting.target] == 0) return false;
     --credit_[waiting.target];
     return true;
   }
   if (waiting.for_cell) {
-    if (free_cells_ == 0) return false;
-    --free_cells_;
-    cells_->promise(now);
-    return true;
+    if (free_cells_ > 0) {
+      --free_cells_;
+      cells_->promise(now);
+      return true;
+    }
+    // Beyond those that will come it is placed otherwise.
+    if (cells_to_come_ == 0) return true;
+    --cells_to_come_;
+    return false;
   }
   if (room == 0) return false;
   if (!waiting.places.empty()) {

@@ -77,6 +77,8 @@ class Dispatcher {
   void worker_gone(Slot slot);
   /// The worker takes no more clients; those on their way may still be taken.
   void worker_drains(Slot slot);
+  /// Other rules apply: who waits for a cell is to come again.
+  void decide_anew();
   /// Clients that wait and may be taken now are told to come again: at the end of each turn.
   void wake_waiting(TimePoint now);
 
@@ -139,6 +141,7 @@ class Dispatcher {
     Slot target = kNoSlot;     // waits for it to be online with credit; kNoSlot: for room
     std::vector<Slot> places;  // in one of these; empty: anywhere
     bool for_cell = false;     // waits for one: `target`, or one that is nobody's
+    bool anew = false;         // not any more: it is told to come again
   };
 
   [[nodiscard]] bool alive(const Party& party) const;
@@ -153,7 +156,7 @@ class Dispatcher {
   void end_wait(const Waiting& waiting, channel::NackReason reason, TimePoint now);
   /// Of a client among those that wait, or not any more.
   void count_waiting(const Waiting& waiting, bool in);
-  /// Its target takes nobody: any other will do.
+  /// Its target takes nobody: any other will do. A cell's client is to come again.
   static void forget_target(Waiting& waiting);
   void forget_target_of_waiting(Slot slot);
   /// What the workers have left, for may_come().
@@ -179,7 +182,9 @@ class Dispatcher {
   std::size_t placed_ = 0;                // those of them with places
   std::size_t for_cell_ = 0;              // those that wait for a cell
   std::size_t for_any_cell_ = 0;          // and it may be any that is nobody's
+  bool some_anew_ = false;                // are to come again
   std::size_t free_cells_ = 0;            // scratch: those that are nobody's
+  std::size_t cells_to_come_ = 0;         // scratch: those that will be
   bool hope_ = false;                     // room may come, as of the last look at them
   std::uint64_t workers_seen_ = 0;        // WorkerTable::changes then
   TimePoint next_due_{};                  // before that nobody is refused, unless those change

@@ -196,7 +196,9 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   on_pong(slot);  // none comes any more
   workers_.set_state(slot, WorkerState::kStopped);
   const bool was_cell = workers_.is_cell(slot);
-  if (was_cell) cell_gone(slot, exit, record.ends_when_empty ? expected : drained);
+  // A cell that ends unasked has failed, whatever it says.
+  const bool as_told = record.ends_when_empty ? expected : drained && record.told_to_drain;
+  if (was_cell) cell_gone(slot, exit, as_told);
   // Whose program could not be run has done nothing.
   owner_.on_worker_gone(slot, !status.not_begun.empty() || (record.told_to_drain && expected));
   record.process.reset();

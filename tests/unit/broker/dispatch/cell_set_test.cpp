@@ -189,14 +189,107 @@ TEST_F(CellSetTest, SparesThatFailPutOffOtherStarts) {
   EXPECT_EQ(start().size(), 1U);
 }
 
-TEST_F(CellSetTest, AFailedStartIsTriedAgainForItsKey) {
-  const Slot slot = key("a").slot;
-  EXPECT_EQ(start(), std::vector<Slot>{slot});
-  cells_.on_start_failed(slot, now_, random_);
+TEST_F(CellSetTest, SparesThatCrashOnceTheyAreReadyPutOffOtherStartsToo) {
+  spares(1);
+  gone(start_to_the_end().at(0), false);
+  gone(start_to_the_end().at(0), false);
+  EXPECT_TRUE(start().empty()) << "that one came online is no sign that it is well";
+  pass(milliseconds(300));
+  const Slot spare = start_to_the_end().at(0);
+  key("a");
+  cells_.on_taken(spare);
+  gone(start_to_the_end().at(0), false);
+  EXPECT_EQ(start().size(), 1U) << "one has served since";
+}
+
+TEST_F(CellSetTest, ACellThatEndsUnaskedHasFailed) {
+  spares(1);
+  for (int i = 0; i < 2; ++i) {
+    const Slot spare = start_to_the_end().at(0);
+    workers_.set_state(spare, WorkerState::kDraining);
+    cells_.on_draining(spare);
+    gone(spare, false);
+  }
   EXPECT_TRUE(start().empty());
-  EXPECT_EQ(key("a").kind, Kind::kComing);
+  EXPECT_EQ(cells_.counters().crashed, 2U);
+}
+
+TEST_F(CellSetTest, OneThatCrashesAfterItWasToldToEndIsCounted) {
+  const Slot slot = key("a").slot;
+  start_to_the_end();
+  cells_.on_route(slot);
+  cells_.on_route_gone(slot, true);
+  gone(slot, false);
+  EXPECT_EQ(cells_.counters().crashed, 1U);
+}
+
+TEST_F(CellSetTest, WithoutAProcessNoKeyKeepsASlotNorWaits) {
+  rules_.at_once = 1;
+  cells_.set_rules(rules_);
+  const Slot first = key("a").slot;
+  const Slot second = key("b").slot;
+  EXPECT_EQ(start(), std::vector<Slot>{first});
+  cells_.on_start_failed(first, now_, random_);
+  for (const Slot slot : {first, second}) {
+    EXPECT_FALSE(workers_.is_cell(slot)) << slot;
+    EXPECT_EQ(workers_.at(slot).state, WorkerState::kStopped) << slot;
+  }
+  EXPECT_EQ(key("a").kind, Kind::kNone) << "others may serve it";
+  EXPECT_EQ(client().kind, Kind::kNone);
+  EXPECT_EQ(cells_.places(now_), 0U);
+  EXPECT_TRUE(cells_.take_given().empty()) << "nobody got one";
   pass(milliseconds(200));
-  EXPECT_EQ(start(), std::vector<Slot>{slot});
+  EXPECT_EQ(key("a").kind, Kind::kComing);
+  EXPECT_EQ(start().size(), 1U);
+}
+
+TEST_F(CellSetTest, ACellThatEndsLetsAnotherStartWhereTheSystemGaveNone) {
+  spares(1);
+  const Slot slot = start_to_the_end().at(0);
+  key("a");
+  cells_.on_taken(slot);
+  cells_.on_start_failed(start().at(0), now_, random_);
+  EXPECT_TRUE(start().empty());
+  gone(slot, true);
+  EXPECT_EQ(start().size(), 1U);
+}
+
+TEST_F(CellSetTest, WhatIsQueuedAndHasNoPlaceUnderOtherRulesIsGivenUp) {
+  rules_.at_once = 0;
+  cells_.set_rules(rules_);
+  const Slot highest = key("a").slot;
+  const Slot next = key("b").slot;
+  rules_.maximum = highest;
+  cells_.set_rules(rules_);
+  EXPECT_FALSE(workers_.is_cell(highest));
+  EXPECT_TRUE(workers_.is_cell(next));
+  EXPECT_EQ(key("a").slot, next - 1);
+  rules_.wanted = false;
+  cells_.set_rules(rules_);
+  EXPECT_EQ(workers_.cells(), 0U);
+}
+
+TEST_F(CellSetTest, AsManyWaitAsCellsAreAboutToEndAndNotForLong) {
+  for (int i = 0; i < kMost - kBase; ++i) {
+    key(std::to_string(i));
+    start_to_the_end();
+  }
+  const Slot slot = key("0").slot;
+  cells_.on_route(slot);
+  cells_.on_route_gone(slot, true);
+  for (int i = 1; i < kMost - kBase; ++i) cells_.on_route(key(std::to_string(i)).slot);
+  EXPECT_EQ(key("more").kind, Kind::kWait);
+  cells_.set_waiting(1);
+  EXPECT_EQ(key("others").kind, Kind::kNone) << "there is one place";
+  EXPECT_EQ(cells_.places(now_), 1U);
+  pass(milliseconds(100));
+  pass(milliseconds(1'900));
+  EXPECT_EQ(cells_.places(now_), 1U);
+  pass(milliseconds(100));
+  EXPECT_EQ(cells_.places(now_), 0U) << "it does not end";
+  EXPECT_EQ(key("more").kind, Kind::kNone);
+  gone(slot, true);
+  EXPECT_EQ(key("more").kind, Kind::kComing);
 }
 
 TEST_F(CellSetTest, ClientsWhoWaitGetWhatWasStartedForThem) {
@@ -252,8 +345,13 @@ TEST_F(CellSetTest, AKeyWhoseCellDrainsGetsAnotherOne) {
 
 TEST_F(CellSetTest, WhoGotWhatIsToldOnce) {
   const Slot slot = key("a").slot;
-  EXPECT_EQ(cells_.take_given(), std::vector<Slot>{slot});
-  key("a");
+  EXPECT_TRUE(cells_.take_given().empty()) << "it has no process";
+  start();
+  gone(slot, false);
+  const auto given = cells_.take_given();
+  ASSERT_EQ(given.size(), 1U);
+  EXPECT_EQ(given[0].slot, slot);
+  EXPECT_EQ(parse_key_name(given[0].name).key, "a") << "though it is gone";
   EXPECT_TRUE(cells_.take_given().empty());
 }
 

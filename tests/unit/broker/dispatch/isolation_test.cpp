@@ -113,6 +113,46 @@ TEST_F(IsolationTest, WhoseCellDiesBeforeItIsOnlineAsksAgain) {
   EXPECT_EQ(woken(), std::vector<std::uint64_t>{1});
 }
 
+TEST_F(IsolationTest, WhoseCellHasNoPlaceIsDecidedAnew) {
+  offer(1, "a");
+  offer(2, "a");
+  std::mt19937_64 random{1};
+  cells_.on_start_failed(cells_.to_start(now_).at(0), now_, random);
+  EXPECT_EQ(woken(), (std::vector<std::uint64_t>{1, 2}));
+  offer(3, "a", 1);
+  EXPECT_EQ(router_.key_count(), 1U) << "others serve it";
+}
+
+TEST_F(IsolationTest, WhoWaitsForACellThatDoesNotEndIsDecidedAnew) {
+  cell_rules_.maximum = kBase + 1;
+  cells_.set_rules(cell_rules_);
+  offer(1, "a");
+  const Slot slot = start().at(0);
+  woken();
+  ASSERT_EQ(offer(2, "a", 1).slot, slot);
+  router_.release(slot, 0, "a", 1);
+  router_.forget_owner(slot);
+  offer(3, "b");
+  EXPECT_EQ(dispatcher_.waiting(), 1U);
+  EXPECT_TRUE(woken().empty());
+  cells_.tick(now_);
+  now_ += Duration{2'000};
+  cells_.tick(now_);
+  EXPECT_EQ(woken(), std::vector<std::uint64_t>{3}) << "not busy at the end of its wait";
+}
+
+TEST_F(IsolationTest, UnderOtherRulesWhoWaitsComesAgain) {
+  rules_.isolate = Isolation::kClient;
+  offer(1, "");
+  rules_.isolate = Isolation::kKey;
+  offer(2, "a");
+  EXPECT_TRUE(woken().empty());
+  dispatcher_.decide_anew();
+  EXPECT_EQ(woken(), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(dispatcher_.waiting(), 0U);
+  EXPECT_TRUE(woken().empty());
+}
+
 TEST_F(IsolationTest, ARefusedClientLeavesNoCellBehind) {
   offer(1, "a");
   const Slot slot = start().at(0);
