@@ -40,6 +40,7 @@ bool Supervisor::wanted(Slot slot) const {
 
 void Supervisor::apply_rules() {
   if (shutting_down_) return;
+  starter_.end_old_zygote();
   const std::size_t slots = std::max<std::size_t>(scaler_.rules().maximum, records_.size());
   records_.resize(slots);
   workers_.resize(slots);
@@ -66,7 +67,7 @@ void Supervisor::look_after_zygote() {
     if (!workers_.online(slot)) return;
   }
   zygote_due_ = false;
-  starter_.use_zygote(settings_, rules.maximum > rules.base, accounts_);
+  starter_.use_zygote(settings_, rules.maximum > rules.base);
 }
 
 void Supervisor::grow(std::size_t count) {
@@ -120,8 +121,7 @@ void Supervisor::start(Slot slot) {
   record.disconnect_told = false;
   record.told_to_drain = false;
   record.ends_when_empty = false;
-  if (!accounts_.cover(slot)) return fail_start(slot, "user has no account for this slot");
-  starter_.start(slot, accounts_.of(slot), owner_.enter_group(slot),
+  starter_.start(slot, owner_.enter_group(slot),
                  [this, slot](auto started) { on_started(slot, std::move(started)); });
 }
 
@@ -341,6 +341,11 @@ void Supervisor::kill_hung(Slot slot, const std::string& why) {
 }
 
 void Supervisor::eject(pid_t pid, const std::string& why) {
+  if (pid > 0 && pid == zygote().pid()) {
+    events_.emit(LogLevel::kError, "zygote", {{"state", "ejected"}, {"pid", pid}, {"why", why}});
+    ::kill(pid, SIGKILL);  // not waited for: the number is still its own
+    return;
+  }
   for_each_process([&](Slot, WorkerProcess& worker) {
     if (worker.pid() == pid) worker.eject(why);
   });

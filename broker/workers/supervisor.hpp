@@ -57,7 +57,7 @@ class Supervisor final : private WorkerProcessOwner {
 
   /// How workers that are started from now on are run.
   void set_program(ChildOptions program) { starter_.set_program(std::move(program)); }
-  void set_accounts(WorkerAccounts accounts) { accounts_ = std::move(accounts); }
+  void set_accounts(WorkerAccounts accounts) { starter_.set_accounts(std::move(accounts)); }
   /// Brings the slots in line with the scaler's rules: base workers run, the table has room for
   /// the maximum. Also after the rules were changed; those that failed get another try at once.
   void apply_rules();
@@ -166,7 +166,6 @@ class Supervisor final : private WorkerProcessOwner {
   SupervisorOwner& owner_;
   const WorkerProcess::OnMessage on_message_;
   WorkerStarter starter_;
-  WorkerAccounts accounts_;
   std::vector<Record> records_;
   std::mt19937_64 random_{std::random_device{}()};
   Refresh refresh_;

@@ -8,14 +8,22 @@
 
 namespace mpb {
 
-void WorkerStarter::use_zygote(const Settings& settings, bool grows,
-                               const WorkerAccounts& accounts) {
+void WorkerStarter::set_accounts(WorkerAccounts accounts) {
+  if (accounts.of(0) != accounts_.of(0)) zygote_is_old_ = true;
+  accounts_ = std::move(accounts);
+}
+
+void WorkerStarter::end_old_zygote() {
+  if (std::exchange(zygote_is_old_, false)) zygote_.stop();
+}
+
+void WorkerStarter::use_zygote(const Settings& settings, bool grows) {
   const bool persist = settings.spawn == Spawn::kZygote;
   const bool wanted = persist || (settings.spawn == Spawn::kAuto && grows);
-  if (!wanted || accounts.separate()) return zygote_.stop();
-  if (!std::exchange(zygote_is_old_, false) && zygote_.state() != ZygoteState::kOff) return;
+  if (!wanted || accounts_.separate()) return zygote_.stop();
+  if (zygote_.state() != ZygoteState::kOff) return;
   ChildOptions program = program_;
-  program.run_as = accounts.of(0);
+  program.run_as = accounts_.of(0);
   program.environment.emplace_back("MPBROKER_ZYGOTE=3");
   if (program.confinement) {
     auto confinement = Confinement::of_zygote();
@@ -25,16 +33,19 @@ void WorkerStarter::use_zygote(const Settings& settings, bool grows,
   zygote_.run({std::move(program), settings.start_timeout, persist});
 }
 
-void WorkerStarter::start(Slot slot, std::optional<Credentials> run_as, UniqueFd group,
-                          Started started) {
-  const auto wanted = std::make_shared<Wanted>(
-      Wanted{slot, std::move(run_as), std::move(group), std::move(started)});
-  zygote_.can_fork(wanted->run_as) ? fork(wanted) : exec(*wanted);
+void WorkerStarter::start(Slot slot, UniqueFd group, Started started) {
+  const auto wanted = std::make_shared<Wanted>(Wanted{slot, std::move(group), std::move(started)});
+  const bool covered = accounts_.cover(slot);
+  covered&& zygote_.can_fork(accounts_.of(slot)) ? fork(wanted) : exec(*wanted);
 }
 
+/// As program and accounts are by then, whatever they were when it was wanted.
 void WorkerStarter::exec(const Wanted& wanted) {
+  if (!accounts_.cover(wanted.slot)) {
+    return wanted.started(unavailable_error("user has no account for this slot"));
+  }
   ChildOptions program = program_;
-  program.run_as = wanted.run_as;
+  program.run_as = accounts_.of(wanted.slot);
   program.cgroup = wanted.group.get();
   auto ends = WorkerProcess::make_ends();
   if (!ends) return wanted.started(ends.error());

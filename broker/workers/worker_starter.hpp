@@ -27,26 +27,29 @@ class WorkerStarter {
   WorkerStarter(const WorkerStarter&) = delete;
   WorkerStarter& operator=(const WorkerStarter&) = delete;
 
-  /// How workers that are started from now on are run.
+  /// How workers that are started from now on are run. Follow it by end_old_zygote().
   void set_program(ChildOptions program) {
     program_ = std::move(program);
     zygote_is_old_ = true;
   }
-  /// Runs one, or ends it, as the settings say; one of this program goes on. `grows`: there may be
-  /// extra workers.
-  void use_zygote(const Settings& settings, bool grows, const WorkerAccounts& accounts);
+  /// As whom; the same goes for it.
+  void set_accounts(WorkerAccounts accounts);
+  /// One of another program or account forks no more: who waits for it is exec'd.
+  void end_old_zygote();
+  /// Runs one, or ends it, as the settings say; one that runs goes on. `grows`: there may be extra
+  /// workers.
+  void use_zygote(const Settings& settings, bool grows);
   /// No worker is started any more: whoever waits for one is told nothing.
-  void stop() { zygote_.stop(); }
+  void stop() { zygote_.abandon(); }
 
   /// `group`: open on cgroup.procs, or invalid. `started` is called at once or later.
-  void start(Slot slot, std::optional<Credentials> run_as, UniqueFd group, Started started);
+  void start(Slot slot, UniqueFd group, Started started);
 
   [[nodiscard]] const Zygote& zygote() const { return zygote_; }
 
  private:
   struct Wanted {
     Slot slot;
-    std::optional<Credentials> run_as;
     UniqueFd group;
     Started started;
   };
@@ -57,7 +60,8 @@ class WorkerStarter {
   WorkerProcessOwner& owner_;
   const WorkerProcess::OnMessage& on_message_;
   ChildOptions program_;
-  bool zygote_is_old_ = false;  // of another program, or as it was read before
+  WorkerAccounts accounts_;
+  bool zygote_is_old_ = false;  // of another program or account, or as they were read before
   Zygote zygote_;
 };
 

@@ -13,7 +13,7 @@ namespace mpb {
 namespace {
 
 constexpr std::size_t kMaxQueued = 2 * ForkRequests::kMost;
-constexpr Duration kSecondLook{100};  // after an answer was overdue
+constexpr Duration kReadFirst{100};   // see watch_for_overdue
 constexpr Duration kEndGrace{1'000};  // from the end of the channel to that of the process
 
 }  // namespace
@@ -53,10 +53,15 @@ void Zygote::run(Plan plan) {
 }
 
 void Zygote::stop() {
-  (void)requests_.take_all();
-  end("it is not wanted");
-  disarm(timer_);
   state_ = ZygoteState::kOff;
+  start_again_ = false;
+  disarm(timer_);
+  end("it is not wanted");
+}
+
+void Zygote::abandon() {
+  (void)requests_.take_all();
+  stop();
 }
 
 void Zygote::start() {
@@ -77,7 +82,8 @@ void Zygote::start() {
                             [this](const ExitStatus& status) { on_exited(status); });
   if (!child) return restart_later(child.error().text);
   child_ = std::move(*child);
-  arm(timer_, plan_.start_limit, [this] { end("it has not said that it can fork"); });
+  arm(timer_, plan_.start_limit,
+      [this] { arm(timer_, kReadFirst, [this] { end("it has not said that it can fork"); }); });
 }
 
 bool Zygote::can_fork(const std::optional<Credentials>& credentials) const {
@@ -96,8 +102,8 @@ void Zygote::watch_for_overdue() {
   if (!due || overdue_timer_) return;
   const Duration left = std::chrono::ceil<Duration>(*due - Clock::now());
   arm(overdue_timer_, std::max(left, Duration{0}), [this] {
-    // A broker that was held up itself reads first what has come meanwhile.
-    arm(overdue_timer_, kSecondLook, [this] {
+    // After a pause of this process the answer may be there, and is read before.
+    arm(overdue_timer_, kReadFirst, [this] {
       const auto oldest = requests_.due();
       if (oldest && *oldest <= Clock::now()) return end("hung: it has not answered in time");
       watch_for_overdue();

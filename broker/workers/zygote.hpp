@@ -44,8 +44,10 @@ class Zygote final : private ChannelHandler {
   };
   /// Runs it so. One that runs already is ended before.
   void run(Plan plan);
-  /// Ends it. Whoever waits for a fork is told nothing.
+  /// Ends it. Whoever waits for a fork is told that there is none.
   void stop();
+  /// The same, and whoever waits is told nothing.
+  void abandon();
 
   /// Whether it can be asked for a worker that runs as `credentials`.
   [[nodiscard]] bool can_fork(const std::optional<Credentials>& credentials) const;

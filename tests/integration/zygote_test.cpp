@@ -237,6 +237,33 @@ TEST(ZygoteTest, AReloadRenewsIt) {
   EXPECT_TRUE(eventually([&] { return broker.status().zygote.pid == 0; }));
 }
 
+/// A worker that its zygote was asked for, and a reload after which that is not there any more.
+TEST(ZygoteTest, WhoWaitsForOneThatAReloadEndsIsExeced) {
+  BrokerSetup setup;
+  const std::string config = "workers = 1\nmax-workers = 4\nmax-clients = 2\nacceptors = 1\n";
+  const std::string listener = "[listener main]\nlisten = 127.0.0.1:PORT\n";
+  for (const std::string change : {"spawn = exec\n", "worker-environment = HUE=blue\n"}) {
+    setup.config = config + listener;
+    const BrokerProcess broker(setup);
+    ASSERT_TRUE(has_zygote(broker));
+    ::kill(broker.status().zygote.pid, SIGSTOP);
+    Clients clients;
+    fill(clients, broker, 0);
+    Client third(broker.port());
+    third.send(claim_bytes(9));
+    ASSERT_TRUE(eventually([&] { return broker.worker(1).state == "starting"; }));
+    EventStream events(broker.control_path());
+    broker.write_config(config + change + listener);
+    broker.signal(SIGHUP);
+    ASSERT_TRUE(events.await("reload").at("ok").as_bool());
+    ASSERT_TRUE(eventually([&] { return broker.worker(1).state == "online"; })) << change;
+    const auto environment =
+        read_file("/proc/" + std::to_string(broker.worker_pid(1)) + "/environ");
+    EXPECT_EQ(environment.find("HUE=blue") != std::string::npos, change.starts_with("worker"));
+    EXPECT_EQ(broker.status().zygote.forked, 0);
+  }
+}
+
 /// A worker program that does `trial` when it is asked to be a zygote, and else is mpworker.
 std::string program_that(const TempFolder& folder, const std::string& trial) {
   return folder.write("worker",
