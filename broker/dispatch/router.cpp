@@ -64,6 +64,11 @@ RouteDecision Router::decide(const RouteRequest& request) {
   if (isolate == Isolation::kClient) {
     if (const auto isolated = isolate_client(request)) return *isolated;
   }
+  // As policy local has it: nobody else serves such clients better, and a cell is no candidate.
+  const bool stays = request.rules->policy == Policy::kLocal && !request.rules->sticky;
+  if (stays && isolate == Isolation::kNo && workers_.is_cell(request.origin)) {
+    return {Kind::kTo, request.origin};
+  }
   const bool owned = request.rules->sticky && !request.key.empty() && isolate != Isolation::kClient;
   if (owned) {
     const auto known = routes_.find(name_);

@@ -659,6 +659,13 @@ TEST_F(IsolatingRouterTest, APinnedKeyIsNotIsolatedAndOneThatIsPinnedAwayLeavesI
   EXPECT_EQ(decide("a").slot, 0);
 }
 
+TEST_F(IsolatingRouterTest, WhoseListenerIsWithdrawnStaysInItsCell) {
+  const Slot cell = settle("a").slot;
+  rules_ = {UINT16_MAX, Policy::kLocal, Overflow::kSpill, false};
+  EXPECT_EQ(decide("b", cell).slot, cell);
+  EXPECT_EQ(decide("b", 1).slot, 1);
+}
+
 TEST_F(IsolatingRouterTest, EachClientGetsACellAndStaysThereWhenItMoves) {
   rules_.isolate = Isolation::kClient;
   const RouteDecision waits = decide("a");
