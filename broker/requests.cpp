@@ -143,6 +143,12 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
   Settings fresh = settings_;
   fresh.workers = request.count;
   fresh.max_workers = std::max(configured_limit_, fresh.workers);
+  if (fresh.isolates() && fresh.worker_limit() <= fresh.workers) {
+    return refusal(usage_error(fmt::format(
+        "workers = {}: a listener isolates, and no process could be started: expected fewer than "
+        "max-workers = {}",
+        fresh.workers, configured_limit_)));
+  }
   auto accounts = worker_accounts(fresh);
   if (!accounts) return refusal(accounts.error());
   run_workers_as(std::move(*accounts));
