@@ -575,20 +575,19 @@ class Letters:
 
     # What the broker says.
 
-    def _take_letter(self, number, body, fd):
+    def _take_letter(self, number, body, passed):
         sender = Id(*struct.unpack_from("<HxxI", body))
         kind, correlation = struct.unpack_from("<B7xQ", body, 8)
         topic, payload = itertools.islice(read_texts(body, 24), 2)
-        letter = Letter(sender, number, kind, correlation, topic.decode(), payload, fd)
+        topic = topic.decode(errors="replace")  # the sender's choice: any bytes
+        letter = Letter(sender, number, kind, correlation, topic, payload, passed.take())
+        if kind not in (REPLY, REFUSAL) and topic in self._handlers:
+            return self._start(self._handle(letter))
+        self._close_fd(letter)
         if kind in (REPLY, REFUSAL):
             self._take_answer(correlation, sender, payload, REFUSED if kind == REFUSAL else None)
-            self._close_fd(letter)
-        elif letter.topic in self._handlers:
-            self._start(self._handle(letter))
-        else:
-            self._close_fd(letter)
-            if kind == REQUEST:
-                self._post(sender, REFUSAL, correlation, "", b"")
+        elif kind == REQUEST:
+            self._post(sender, REFUSAL, correlation, "", b"")
 
     async def _handle(self, letter):
         try:
@@ -755,6 +754,21 @@ def read_sealed(fd, most):
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
+class _Passed:
+    """The descriptor that came with a message: whoever does not take it leaves it to be closed."""
+
+    def __init__(self, fd):
+        self._fd = fd
+
+    def take(self):
+        fd, self._fd = self._fd, None
+        return fd
+
+    def close(self):
+        if self._fd is not None:
+            os.close(self.take())
+
+
 class _Channel:
     """The socket to the broker (section 2): whole messages, in order, without waiting."""
 
@@ -819,7 +833,11 @@ class _Channel:
             if not data:
                 return self.close()
             _, kind, flags, _, ident = HEADER.unpack_from(data)
-            self._on_message(kind, flags, ident, data[HEADER.size :], fds[0] if fds else None)
+            passed = _Passed(fds[0] if fds else None)
+            try:
+                self._on_message(kind, flags, ident, data[HEADER.size :], passed)
+            finally:
+                passed.close()
 
     def close(self):
         if not self.is_open:
@@ -899,18 +917,18 @@ class Worker(Letters):
 
     # --- what the broker says ---------------------------------------------------------------------
 
-    def _on_message(self, kind, flags, ident, body, fd):
+    def _on_message(self, kind, flags, ident, body, passed):
         if kind == CONFIGURE:
             self._config = read_configure(body)
         elif kind == LISTEN:
-            self._on_listen(flags, body, fd)
+            self._on_listen(flags, body, passed)
         elif kind == UNLISTEN:
             self._stop_accepting(struct.unpack_from("<H", body)[0])
         elif kind == START:
             self._channel.send(READY, payload=struct.pack("<IH", os.getpid(), VERSION))
             self._tables.begin(self._channel)
         elif kind == DELIVER:
-            self._on_deliver(ident, body, fd)
+            self._on_deliver(ident, body, passed)
         elif kind == KEEP:
             for handoff, delivery, epoch in struct.iter_unpack("<QQI4x", next(read_texts(body))):
                 self._on_keep(handoff, delivery, epoch)
@@ -934,7 +952,7 @@ class Worker(Letters):
             block = struct.pack("<HHIQQQ", 1, 0, 24, *counters)
             self._channel.send(PONG, ident, text(block))
         elif kind == LETTER:
-            self._take_letter(ident, body, fd)
+            self._take_letter(ident, body, passed)
         elif kind == UNDELIVERABLE:
             self._take_losses(body)
         elif kind == CREDIT:
@@ -949,15 +967,14 @@ class Worker(Letters):
             self._tables.on_results(body)
         elif kind == QUERY:
             self._channel.send(ANSWER, ident, text(b"") * 2, flags=3)  # not known here (section 8)
-        elif fd is not None:
-            os.close(fd)
 
-    def _on_listen(self, flags, body, fd):
+    def _on_listen(self, flags, body, passed):
         listener, space = struct.unpack_from("<HH", body)
         self._spaces[listener] = space
         (self._local.add if flags & 2 else self._local.discard)(listener)
         if not flags & 32:
             self._stop_accepting(listener)
+        fd = passed.take()
         if fd is None:
             return
         sock = socket.socket(fileno=fd)
@@ -976,9 +993,10 @@ class Worker(Letters):
             self._loop.remove_reader(sock)
             sock.close()
 
-    def _on_deliver(self, delivery, body, fd):
+    def _on_deliver(self, delivery, body, passed):
         epoch, listener, hops = struct.unpack_from("<8xI4xHH", body)
         key, _, unconsumed = itertools.islice(read_texts(body, 24), 3)
+        fd = passed.take()
         refused = (
             NO_DESCRIPTOR if fd is None
             else UNKNOWN if listener not in self._spaces
