@@ -85,7 +85,9 @@ DEFAULTS = [0, 0, 60_000, 10_000, 0, 10_000, 10_000, 1_000, 30_000]
 NEWS, REQUEST, REPLY, REFUSAL = range(4)
 TO_WORKER, TO_SLOT, TO_ALL, TO_OWNER, TO_GROUP, TO_OPERATORS = range(6)
 MAX_TOPIC, MAX_PAYLOAD = 64, 32 * 1024
+MAX_GROUPS = 64  # that a worker is in; a name has as many bytes as a topic
 SHARE_LETTERS, SHARE_BYTES = 512, 512 * 1024  # that may wait for one receiver
+MAX_ANSWERS, MAX_ANSWERS_BYTES = 1_024, 4 * 1024 * 1024  # that wait for room
 
 Id = collections.namedtuple("Id", "slot generation")  # a worker; its successor is another
 Owner = collections.namedtuple("Owner", "key listener", defaults=[None])  # of a key
@@ -360,7 +362,12 @@ class _Tables:
     async def _ask(self, name, kind, key, value=b"", ttl=0, expected=0, amount=0):
         if self._gone or len(self._results) >= MAX_OPERATIONS:
             raise TableError("unavailable" if self._gone else "busy")
-        if len(value) > 4_096:  # more than a message bears, perhaps
+        # The broker says so, too, but of what a message bears.
+        if not 1 <= len(name.encode()) <= 64:
+            raise TableError("bad-name")
+        if not 1 <= len(key) <= 255:
+            raise TableError("bad-key")
+        if len(value) > 4_096:
             raise TableError("too-long")
         ttl = min(int(ttl * 1000) or int(ttl > 0), 2**32 - 1)
         head = struct.pack("<BxxxIQq", kind, ttl, expected, amount)
@@ -461,16 +468,20 @@ class Letters:
     def __init__(self):
         self.id = Id(0, 0)
         self._handlers = {}  # topic: function
-        self._next_letter = 1
+        self._next_letter = int.from_bytes(os.urandom(8)) >> 1  # not to be guessed by who answers
         self._letters_left, self._bytes_left = 0, 0
         self._posted = collections.deque()  # receiver and size, without credit for them again
         self._share = collections.Counter()  # letters of _posted, by receiver
         self._share_bytes = collections.Counter()
+        self._answers = collections.deque()  # that found no room: what _post takes
+        self._answers_bytes = 0
         self._asked = {}  # letter: whose answer counts, if not anybody's; what takes it
         self._groups = set()
         self._can_say = False  # the broker has given credit
-        self._online, self._roster, self._subscribed = set(), None, False
-        self._room, self._wants_room = None, False
+        self._orphaned = False  # the broker is gone
+        self._online, self._subscribed = set(), False
+        self._known = asyncio.Event()  # _online has all, or the broker is gone
+        self._room, self._wants_room = asyncio.Event(), False
         self._on_room = self._on_loss = self._on_event = None
 
     def on(self, topic):
@@ -498,7 +509,8 @@ class Letters:
 
     def send(self, to, topic, payload=b"", fd=None):
         """To a slot, an Id, ALL, an Owner, a Group or OPERATOR. The letter's number; None: there is
-        no room for it now."""
+        no room for it now. ValueError: the topic has more than 64 bytes, the payload more than
+        32,768, or the key or group more than 1,024."""
         return self._post(to, NEWS, 0, topic, payload, fd)
 
     async def request(self, to, topic, payload=b"", timeout=1.0):
@@ -512,7 +524,7 @@ class Letters:
         letter = self._post(to, REQUEST, self._next_letter, topic, payload)
         if letter is None:
             raise Lost(NO_BROKER if not self._channel.is_open else FULL_MAILBOX)
-        self._asked[letter] = (to if isinstance(to, Id) else None), take
+        self._asked[letter] = (to if isinstance(to, (Id, int)) else None), take
         try:
             async with asyncio.timeout(timeout):
                 return await answer
@@ -522,37 +534,56 @@ class Letters:
             self._asked.pop(letter, None)
 
     async def gather(self, topic, payload=b"", timeout=1.0):
-        """Asks all workers at once, this one too: their answers, and why others have none, by Id."""
-        await self._know_all()
-        answers, missing, waiting = {}, {}, set(self._online)
+        """Asks all workers at once, this one too: their answers, and why others have none, by Id;
+        OPERATOR: it is not known who there is. All of it takes `timeout` at most."""
+        answers, missing, waiting, letter = {}, {}, set(), None
         complete = asyncio.Event()
 
         def take(sender, payload, why):
-            if sender in waiting:
-                waiting.discard(sender)
-                if why:
-                    missing[sender] = why
-                else:
-                    answers[sender] = payload
+            if why == NO_BROKER:
+                give_up(why)
+            elif not why and sender not in missing:  # perhaps one that came meanwhile
+                answers[sender] = payload
+            elif sender in waiting:
+                missing[sender] = why
+            waiting.discard(sender)
             if not waiting:
                 complete.set()
 
-        letter = await self._post_when_room(ALL, REQUEST, topic, payload)
-        self._asked[letter] = ALL, take
+        def give_up(why):
+            missing.update(dict.fromkeys(waiting or ([] if answers else [OPERATOR]), why))
+            waiting.clear()
+
         try:
             async with asyncio.timeout(timeout):
+                try:
+                    await self._know_all()
+                finally:
+                    waiting |= self._online
+                letter = await self._post_when_room(ALL, REQUEST, topic, payload)
+                self._asked[letter] = ALL, take
                 await complete.wait()
         except TimeoutError:
-            missing.update(dict.fromkeys(waiting, TIMEOUT))
+            give_up(TIMEOUT)
+        except Lost as lost:
+            give_up(lost.why)
         finally:
             self._asked.pop(letter, None)
         return answers, missing
 
     async def ring(self, topic, payload=b"", timeout=1.0):
         """Asks one worker after the other, by slot, this one last: each gets what the one before has
-        answered. What the last one answered, who was asked, and who was skipped and why."""
-        await self._know_all()
+        answered. What the last one answered, who was asked, and who was skipped and why; OPERATOR: it
+        is not known who there is. `timeout` is for each of them."""
         visited, skipped = [], {}
+        try:
+            async with asyncio.timeout(timeout):
+                await self._know_all()
+        except TimeoutError:
+            return payload, visited, {OPERATOR: TIMEOUT}
+        except Lost as lost:
+            if not self._online:
+                return payload, visited, {OPERATOR: lost.why}
         ahead = sorted(self._online, key=lambda one: (one <= self.id, one))
         for worker in ahead:
             try:
@@ -563,13 +594,22 @@ class Letters:
         return payload, visited, skipped
 
     def join(self, group):
-        """From now on letters to the group come here, too."""
+        """From now on letters to the group come here, too. A name has 1 to 64 bytes, and a worker
+        is in at most 64 groups: else ValueError."""
+        if not 1 <= len(group.encode()) <= MAX_TOPIC:
+            raise ValueError("the name of a group has 1 to 64 bytes")
+        if group in self._groups:
+            return
+        if len(self._groups) == MAX_GROUPS:
+            raise ValueError("a worker is in at most 64 groups")
         self._groups.add(group)
         if self._can_say:
             self._channel.send(JOIN, payload=text(group.encode()))
 
     def leave(self, group):
-        self._groups.discard(group)
+        if group not in self._groups:
+            return
+        self._groups.remove(group)
         if self._can_say:
             self._channel.send(JOIN, payload=text(group.encode()), flags=1)
 
@@ -587,7 +627,7 @@ class Letters:
         if kind in (REPLY, REFUSAL):
             self._take_answer(correlation, sender, payload, REFUSED if kind == REFUSAL else None)
         elif kind == REQUEST:
-            self._post(sender, REFUSAL, correlation, "", b"")
+            self._post_answer(sender, REFUSAL, correlation, b"")
 
     async def _handle(self, letter):
         try:
@@ -595,7 +635,7 @@ class Letters:
             if asyncio.iscoroutine(answer):
                 answer = await answer
             if letter._kind == REQUEST:
-                self._post(letter.sender, REPLY, letter._correlation, "", answer or b"")
+                self._post_answer(letter.sender, REPLY, letter._correlation, answer or b"")
         except Exception:
             log.exception("letter topic=%r", letter.topic)
         finally:
@@ -608,7 +648,7 @@ class Letters:
 
     def _take_answer(self, letter, sender, payload, why):
         of, take = self._asked.get(letter, (None, None))
-        if take and (of in (None, ALL, sender) or why not in (None, REFUSED)):
+        if take and (of in (None, ALL, sender, sender.slot) or why not in (None, REFUSED)):
             take(sender, payload, why)
 
     def _take_losses(self, body):
@@ -634,8 +674,8 @@ class Letters:
                 self._channel.send(JOIN, payload=text(group.encode()))
             if self._subscribed:
                 self._subscribe()
-        if self._room:
-            self._room.set()
+        self._post_answers()
+        self._room.set()
         if self._wants_room:
             self._wants_room = False
             if self._on_room:
@@ -654,27 +694,43 @@ class Letters:
             for of, take in list(self._asked.values()):
                 if of in (ALL, event.worker):
                     take(event.worker, b"", LOSSES[2])
-        elif event.kind == "current" and self._roster:
-            self._roster.set()
+        elif event.kind == "current":
+            self._known.set()
         elif event.kind == "lost":
             self._subscribe()
         if self._on_event:
             self._on_event(event)
 
+    def _abandon(self):
+        """The broker is gone: nobody answers any more."""
+        self._orphaned = True
+        for letter in list(self._asked):
+            self._take_answer(letter, OPERATOR, b"", NO_BROKER)
+        if self._answers:
+            log.warning("%d answers are dropped: the broker is gone", len(self._answers))
+            self._answers.clear()
+        self._room.set()
+        self._known.set()
+
     # Sending.
 
     def _subscribe(self):
         self._subscribed = True
+        if self._orphaned:
+            return
         self._online.clear()
+        self._known.clear()
         if self._can_say:
             self._channel.send(SUBSCRIBE)
 
     async def _know_all(self):
-        """Until it is known who is online."""
-        if self._roster is None:
-            self._roster = asyncio.Event()
+        """Until it is known who is online; raises Lost."""
+        if not self._subscribed:
             self._subscribe()
-        await self._roster.wait()
+        while not self._known.is_set():  # it may be told anew meanwhile
+            await self._known.wait()
+        if self._orphaned:
+            raise Lost(NO_BROKER)
 
     async def _post_when_room(self, to, kind, topic, payload):
         while True:
@@ -683,13 +739,16 @@ class Letters:
                 return letter
             if not self._channel.is_open:
                 raise Lost(NO_BROKER)
-            self._room = asyncio.Event()
+            self._room.clear()
             await self._room.wait()
 
     def _post(self, to, kind, correlation, topic, payload, fd=None):
         topic = topic.encode()
         if len(topic) > MAX_TOPIC or len(payload) > MAX_PAYLOAD:
             raise ValueError("topic or payload of a letter too long")
+        name = to.key if isinstance(to, Owner) else to.name.encode() if isinstance(to, Group) else b""
+        if len(name) > MAX_KEY:
+            raise ValueError("name of a letter's receiver too long")
         content = struct.pack("<B7xQ", kind, correlation) + text(topic) + text(payload)
         body = self._address(to) + content
         size = HEADER.size + len(body)
@@ -712,6 +771,27 @@ class Letters:
             self._share_bytes[one] += size
         self._posted.append((one, size))
         return letter
+
+    def _post_answer(self, to, kind, correlation, payload):
+        """Who asked waits for it: where there is no room, it is posted when there is."""
+        if self._post(to, kind, correlation, "", payload) is not None:
+            return
+        if len(payload) > MAX_PAYLOAD:
+            raise ValueError("an answer too long")
+        size = self._answers_bytes + len(payload)
+        if self._orphaned or len(self._answers) == MAX_ANSWERS or size > MAX_ANSWERS_BYTES:
+            return log.warning("an answer to worker %s is dropped: there is no room for it", to)
+        self._answers.append((to, kind, correlation, payload))
+        self._answers_bytes = size
+        return None
+
+    def _post_answers(self):
+        for _ in range(len(self._answers)):  # one that waits for its receiver holds up no other
+            answer = to, kind, correlation, payload = self._answers.popleft()
+            if self._post(to, kind, correlation, "", payload) is None:
+                self._answers.append(answer)
+            else:
+                self._answers_bytes -= len(payload)
 
     def _address(self, to):
         kind, slot, generation, space, name = TO_SLOT, 0, 0, 0, b""
@@ -1044,10 +1124,7 @@ class Worker(Letters):
     def _on_broker_gone(self):
         """Section 10: goes on with the clients that it has."""
         self._config = self._config._replace(soft_limit=0)
-        for letter in list(self._asked):
-            self._take_answer(letter, OPERATOR, b"", NO_BROKER)
-        if self._room:
-            self._room.set()
+        self._abandon()
         self._tables.abandon()
         self._drain(None)
         for client in list(self._held):
