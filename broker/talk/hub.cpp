@@ -76,19 +76,27 @@ bool Hub::push(Slot to, WaitingLetter letter) {
   const WorkerId sender = letter.sender;
   const std::uint64_t id = letter.letter;
   const Amount amount{1, static_cast<std::uint32_t>(letter.parcel->datagram.size())};
+  if (mailboxes_[to].has_stopped()) give_back(sender, std::exchange(letter.retained, {}));
   const Amount retained = letter.retained;
   if (mailboxes_[to].push(std::move(letter))) {
     waiting_ += amount;
     return true;
   }
-  if (is(sender)) mailboxes_[sender.slot].give_back(retained);
+  give_back(sender, retained);
   lose(sender, id, worker(to), Loss::kFull);
   return false;
 }
 
 void Hub::settle(const WaitingLetter& letter) {
   waiting_ -= {1, static_cast<std::uint32_t>(letter.parcel->datagram.size())};
-  if (is(letter.sender)) mailboxes_[letter.sender.slot].give_back(letter.retained);
+  give_back(letter.sender, letter.retained);
+}
+
+void Hub::release_stopped() {
+  for (Mailbox& box : mailboxes_) {
+    if (!box.is_open() || !box.note_stop()) continue;
+    for (const auto& [sender, amount] : box.release()) give_back(sender, amount);
+  }
 }
 
 void Hub::lose(WorkerId sender, std::uint64_t letter, WorkerId receiver, Loss why) {

@@ -44,6 +44,10 @@ class Hub {
   void sent(Slot to) { settle(mailboxes_[to].pop()); }
   /// What its sender retains it gets back.
   void settle(const WaitingLetter& letter);
+  /// Called at intervals. What waits for a worker that has read none of its letters since the last
+  /// time holds up its senders no more: they get their credit back, and keep it for what they post
+  /// to it.
+  void release_stopped();
   /// The sender is to be told that its letter does not arrive at `receiver`.
   void lose(WorkerId sender, std::uint64_t letter, WorkerId receiver, Loss why);
 
@@ -51,6 +55,9 @@ class Hub {
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
  private:
+  void give_back(WorkerId sender, const Amount& amount) {
+    if (is(sender)) mailboxes_[sender.slot].give_back(amount);
+  }
   [[nodiscard]] bool is(WorkerId worker) const {
     return is_open(worker.slot) && mailboxes_[worker.slot].generation() == worker.generation;
   }

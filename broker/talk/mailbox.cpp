@@ -14,9 +14,11 @@ bool Mailbox::push(WaitingLetter letter) {
   if (!(amount_ + amount).within(kMostWaiting)) return false;
   const bool descriptor = letter.parcel->descriptor.valid();
   if (descriptor && descriptors_ == kMostDescriptorsWaiting) return false;
-  Amount& share = shares_[letter.sender.slot];
-  if (letter.sender.slot != kNoSlot && !(share + amount).within(kMostWaitingOfOne)) return false;
-  share += amount;
+  const auto share = shares_.find(letter.sender);
+  const Amount of_sender = share == shares_.end() ? amount : share->second + amount;
+  if (letter.sender != kOperator && !of_sender.within(kMostWaitingOfOne)) return false;
+  shares_[letter.sender] = of_sender;
+  if (waiting_.empty()) moved_ = true;  // it has waited for no time
   amount_ += amount;
   descriptors_ += descriptor ? 1 : 0;
   waiting_.push_back(std::move(letter));
@@ -26,13 +28,29 @@ bool Mailbox::push(WaitingLetter letter) {
 WaitingLetter Mailbox::pop() {
   WaitingLetter letter = std::move(waiting_.front());
   waiting_.pop_front();
+  moved_ = true;
+  stopped_ = false;
   const Amount amount = amount_of(letter);
   amount_ -= amount;
   descriptors_ -= letter.parcel->descriptor.valid() ? 1 : 0;
-  const auto share = shares_.find(letter.sender.slot);
+  const auto share = shares_.find(letter.sender);
   share->second -= amount;
   if (share->second.letters == 0) shares_.erase(share);
   return letter;
+}
+
+bool Mailbox::note_stop() {
+  if (!waiting_.empty() && !std::exchange(moved_, false)) stopped_ = true;
+  return stopped_;
+}
+
+std::vector<std::pair<WorkerId, Amount>> Mailbox::release() {
+  std::vector<std::pair<WorkerId, Amount>> released;
+  for (WaitingLetter& letter : waiting_) {
+    if (letter.retained == Amount{}) continue;
+    released.emplace_back(letter.sender, std::exchange(letter.retained, {}));
+  }
+  return released;
 }
 
 bool Mailbox::spend(const Amount& amount) {

@@ -84,6 +84,12 @@ class Mailbox {
   /// False: too much waits already.
   bool push(WaitingLetter letter);
   WaitingLetter pop();
+  /// Called at intervals: whether nothing has gone out since the last time, though something waits.
+  /// It has stopped then, until pop() is called.
+  bool note_stop();
+  [[nodiscard]] bool has_stopped() const { return stopped_; }
+  /// All that its senders do not have yet of what they may post, by sender; they have it then.
+  [[nodiscard]] std::vector<std::pair<WorkerId, Amount>> release();
 
   // What it posts.
   /// False: it had no credit for that.
@@ -109,11 +115,13 @@ class Mailbox {
   std::uint32_t generation_ = 0;
   bool open_ = false;
   std::deque<WaitingLetter> waiting_;
-  Amount amount_;                  // of waiting_
-  std::map<Slot, Amount> shares_;  // the same, by sender
-  std::size_t descriptors_ = 0;    // among waiting_
-  Amount used_;                    // posted, and no credit told for it
-  Amount returned_;                // of used_: may be told
+  Amount amount_;                      // of waiting_
+  std::map<WorkerId, Amount> shares_;  // the same, by sender
+  std::size_t descriptors_ = 0;        // among waiting_
+  bool moved_ = true;                  // something has gone out, or nothing waited
+  bool stopped_ = false;
+  Amount used_;      // posted, and no credit told for it
+  Amount returned_;  // of used_: may be told
   std::vector<channel::LossEntry> losses_;
 };
 

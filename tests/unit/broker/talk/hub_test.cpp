@@ -141,6 +141,42 @@ TEST_F(HubTest, AMailboxIsBoundedInLettersAndBytes) {
   EXPECT_GT(bytes + 30'000, kMostWaiting.bytes);
 }
 
+TEST_F(HubTest, ReceiversThatHaveStoppedHoldUpTheirSenderForNobodyElse) {
+  const Amount amount{1, 100};
+  for (Slot slot = 1; slot <= 3; ++slot) {
+    hub.open({slot, 1});
+    for (std::uint64_t id = 1; id <= 300; ++id) {
+      ASSERT_TRUE(hub.mailbox(0).spend(amount));
+      ASSERT_TRUE(hub.push(slot, letter(id, 100, kSender, amount)));
+    }
+  }
+  hub.release_stopped();
+  EXPECT_EQ(hub.mailbox(0).credit(), Amount{}) << "they may have had no time to read";
+  hub.sent(3);
+  hub.release_stopped();
+  EXPECT_EQ(hub.mailbox(0).credit(), (Amount{601, 60'100})) << "the third one reads";
+  hub.mailbox(0).credit_told();
+  hub.release_stopped();
+  EXPECT_EQ(hub.mailbox(0).credit(), (Amount{299, 29'900})) << "each is released once";
+  hub.mailbox(0).credit_told();
+  ASSERT_TRUE(hub.mailbox(0).spend(amount));
+  EXPECT_TRUE(hub.push(1, letter(301, 100, kSender, amount)));
+  EXPECT_EQ(hub.mailbox(0).credit(), amount) << "at once, of one that has stopped";
+  hub.mailbox(0).credit_told();
+  while (!hub.mailbox(1).empty()) hub.sent(1);
+  EXPECT_EQ(hub.mailbox(0).credit(), Amount{}) << "no credit comes twice";
+  ASSERT_TRUE(hub.mailbox(0).spend(amount));
+  EXPECT_TRUE(hub.push(1, letter(302, 100, kSender, amount)));
+  EXPECT_EQ(hub.mailbox(0).credit(), Amount{}) << "it reads again";
+}
+
+TEST_F(HubTest, ASuccessorDoesNotPayForItsPredecessor) {
+  while (hub.push(1, letter(1, 10))) continue;
+  hub.close(0);
+  hub.open({0, 8});
+  EXPECT_TRUE(hub.push(1, letter(1, 10, {0, 8})));
+}
+
 TEST_F(HubTest, WhatWaitsGoesOutInItsOrder) {
   for (const std::uint64_t id : {5, 6, 7}) ASSERT_TRUE(hub.push(1, letter(id)));
   for (const std::uint64_t id : {5, 6, 7}) {
