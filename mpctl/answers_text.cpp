@@ -23,8 +23,10 @@ std::string answers_text(const boost::json::object& answer) {
 
 std::string missing_answers_text(const boost::json::object& answer) {
   std::string lines;
-  for_each_object(member_array(answer, "missing"), [&lines](const boost::json::object& one) {
-    lines += fmt::format("no answer from worker {}: {}\n", worker_text(one), text(one, "why"));
+  const bool asked = answer.contains("answers");
+  for_each_object(member_array(answer, "missing"), [&lines, asked](const auto& one) {
+    lines += fmt::format("{} worker {}: {}\n", asked ? "no answer from" : "not sent to",
+                         worker_text(one), text(one, "why"));
   });
   if (flag(answer, "truncated")) lines += "the answers are longer than what is shown\n";
   return lines;

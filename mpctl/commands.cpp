@@ -170,7 +170,8 @@ Result<int> run_health(const Options& options) {
   return health.exit_status;
 }
 
-/// Who answered what; those that are missing are named, and make it a failure.
+/// Who answered what, if answers are wanted; those that are missing are named, and make it a
+/// failure.
 Result<int> run_ask(const Options& options) {
   const auto answer = ask(options);
   if (!answer) return answer.error();
@@ -200,6 +201,7 @@ Result<int> run_command(const Options& options) {
     case Mode::kHealth:
       return run_health(options);
     case Mode::kAnswers:
+    case Mode::kSend:
       return run_ask(options);
     case Mode::kWatch:
       return exit_status_of(run_watch(options));

@@ -19,6 +19,7 @@ Mode mode_of(const std::string& command, const boost::json::object& request) {
   if (command == "upstreams") return Mode::kUpstreams;
   if (command == "hooks") return Mode::kHooks;
   if (command == "ask") return Mode::kAnswers;
+  if (command == "send") return Mode::kSend;
   if (command == "watch") return Mode::kWatch;
   return Mode::kAsk;
 }

@@ -24,6 +24,7 @@ enum class Mode : std::uint8_t {
   kUpstreams,
   kHooks,
   kAnswers,  // of workers, to a letter
+  kSend,     // a letter; who does not get it
   kTable,
   kWatch,
   kEvents

@@ -1,6 +1,7 @@
 #include "broker/talk/operator_ask.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 
 #include "common/base/utf8.hpp"
@@ -14,6 +15,19 @@ constexpr std::size_t kMostShown = 2 * 1024 * 1024;
 
 json::object object_of(WorkerId worker) {
   return {{"slot", worker.slot}, {"generation", worker.generation}};
+}
+
+void add_missing(json::object& report,
+                 std::initializer_list<const std::map<WorkerId, Loss>*> losses) {
+  json::array missing;
+  for (const auto* lost : losses) {
+    for (const auto& [worker, why] : *lost) {
+      json::object one = object_of(worker);
+      one["why"] = to_string(why);
+      missing.push_back(std::move(one));
+    }
+  }
+  if (!missing.empty()) report["missing"] = std::move(missing);
 }
 
 }  // namespace
@@ -38,17 +52,18 @@ json::object OperatorAsk::report() const {
     answer["text"] = text;
     answers.push_back(std::move(answer));
   }
-  json::array missing;
-  for (const auto* lost : {&missing_, &waiting_}) {
-    for (const auto& [worker, why] : *lost) {
-      json::object one = object_of(worker);
-      one["why"] = to_string(why);
-      missing.push_back(std::move(one));
-    }
-  }
   json::object report{{"ok", true}, {"answers", std::move(answers)}};
-  if (!missing.empty()) report["missing"] = std::move(missing);
+  add_missing(report, {&missing_, &waiting_});
   if (truncated_) report["truncated"] = true;
+  return report;
+}
+
+json::object OperatorAsk::report_sent() const {
+  if (waiting_.empty() && !missing_.empty()) {
+    return {{"ok", false}, {"error", to_string(missing_.begin()->second)}};
+  }
+  json::object report{{"ok", true}, {"sent", waiting_.size()}};
+  add_missing(report, {&missing_});
   return report;
 }
 

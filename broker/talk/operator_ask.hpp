@@ -25,6 +25,9 @@ class OperatorAsk {
   /// "missing":[{"slot":1,"generation":1,"why":...}] and "truncated":true when the answers were
   /// longer than what an operator is shown. Those that are waited for still are missing.
   [[nodiscard]] boost::json::object report() const;
+  /// Of a letter that wants no answer: {"ok":true,"sent":N} and, if so, "missing" as above, of
+  /// those that did not get it. Nobody got it: {"ok":false,"error":why}.
+  [[nodiscard]] boost::json::object report_sent() const;
 
  private:
   std::map<WorkerId, Loss> waiting_;

@@ -173,10 +173,14 @@ std::string_view Talk::on_subscribe(Slot slot, const channel::Subscribe& message
   if (!box.subscribed) return {};
   std::uint32_t told = 0;
   for (const Slot other : hub_.all()) {
-    if (!parts_.workers.online(other)) continue;
     const WorkerProcess* process = parts_.supervisor.process(other);
-    tell_subscriber(slot, encoded({WorkerEvent::Kind::kOnline, hub_.worker(other),
+    if (process == nullptr) continue;
+    const WorkerId worker = hub_.worker(other);
+    tell_subscriber(slot, encoded({WorkerEvent::Kind::kOnline, worker,
                                    static_cast<std::uint64_t>(process->pid())}));
+    ++told;
+    if (parts_.workers.at(other).state != WorkerState::kDraining) continue;
+    tell_subscriber(slot, encoded({WorkerEvent::Kind::kDrain, worker}));
     ++told;
   }
   tell_subscriber(slot, encoded({}));
@@ -211,8 +215,8 @@ void Talk::on_event(const json::object& event) {
   }
 }
 
-std::size_t Talk::bring_of_operator(const OperatorLetter& letter, channel::Content content,
-                                    OperatorAsk& ask) {
+Loss Talk::bring_of_operator(const OperatorLetter& letter, channel::Content content,
+                             OperatorAsk& ask) {
   content.topic = letter.topic;
   content.payload = letter.text;
   const Hub::Receivers& receivers = hub_.receivers(letter.to, owner_of(letter.to));
@@ -221,24 +225,18 @@ std::size_t Talk::bring_of_operator(const OperatorLetter& letter, channel::Conte
                                             kOperator.slot, kOperator.generation, content});
   Outgoing outgoing{scratch_};
   ++counters_.posted;
-  std::size_t sent = 0;
   for (const Slot to : receivers.slots) {
     ask.expect(hub_.worker(to));
     const Loss loss = bring(to, outgoing);
-    if (loss == Loss::kNone) {
-      ++sent;
-    } else {
-      ask.give_up(hub_.worker(to), loss);
-    }
+    if (loss != Loss::kNone) ask.give_up(hub_.worker(to), loss);
   }
-  return sent;
+  return receivers.slots.empty() ? receivers.why_none : Loss::kNone;
 }
 
 json::object Talk::send(const OperatorLetter& letter) {
   OperatorAsk receivers;
-  const std::size_t sent = bring_of_operator(letter, {}, receivers);
-  if (sent == 0) return refusal(hub_.receivers(letter.to, owner_of(letter.to)).why_none);
-  return {{"ok", true}, {"sent", sent}};
+  const Loss nobody = bring_of_operator(letter, {}, receivers);
+  return nobody == Loss::kNone ? receivers.report_sent() : refusal(nobody);
 }
 
 void Talk::ask(const OperatorLetter& letter, Duration limit, Done done) {
@@ -249,13 +247,13 @@ void Talk::ask(const OperatorLetter& letter, Duration limit, Done done) {
   Ask& ask = asks_[correlation];
   ask.done = std::move(done);
   ask.timer = parts_.loop.after(limit, [this, correlation] { finish(correlation); });
-  bring_of_operator(letter, {channel::Content::Kind::kRequest, correlation, {}, {}}, ask.ask);
-  const Hub::Receivers& receivers = hub_.receivers(letter.to, owner_of(letter.to));
-  if (receivers.slots.empty()) {
+  const Loss nobody =
+      bring_of_operator(letter, {channel::Content::Kind::kRequest, correlation, {}, {}}, ask.ask);
+  if (nobody != Loss::kNone) {
     parts_.loop.cancel(ask.timer);
-    const Done nobody = std::move(ask.done);
+    const Done told = std::move(ask.done);
     asks_.erase(correlation);
-    return nobody(refusal(receivers.why_none));
+    return told(refusal(nobody));
   }
   if (ask.ask.complete()) finish(correlation);
 }
@@ -337,6 +335,7 @@ void Talk::end_turn() {
 /// What came since the last time, of each worker, once a second.
 void Talk::tick() {
   if (++ticks_ % 2 != 0) return;
+  hub_.release_stopped();
   for (const Slot slot : hub_.all()) {
     const std::uint64_t letters = std::exchange(hub_.mailbox(slot).posted_lately, 0);
     if (letters == 0) continue;

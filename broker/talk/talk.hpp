@@ -90,9 +90,8 @@ class Talk {
   [[nodiscard]] Slot owner_of(const channel::Address& to);
   /// Sends it, or lets it wait; or why neither.
   Loss bring(Slot to, Outgoing& letter);
-  /// The same to all that the operator's letter is for; gives how many, and fills in `ask`.
-  std::size_t bring_of_operator(const OperatorLetter& letter, channel::Content content,
-                                OperatorAsk& ask);
+  /// The same to all that the operator's letter is for, who are told to `ask`; why there are none.
+  Loss bring_of_operator(const OperatorLetter& letter, channel::Content content, OperatorAsk& ask);
   void take_for_operator(WorkerId sender, const channel::Content& content);
   void finish(std::uint64_t correlation);
   void pump(Slot slot);

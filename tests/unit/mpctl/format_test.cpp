@@ -120,6 +120,9 @@ TEST(MpctlAnswers, AreALineForEachAndTheMissingAreNamed) {
   EXPECT_EQ(missing_answers_text(answer),
             "no answer from worker 1.1: it is gone\nthe answers are longer than what is shown\n");
   EXPECT_EQ(missing_answers_text(object(R"({"ok":true})")), "");
+  const auto sent =
+      object(R"({"ok":true,"sent":1,"missing":[{"slot":1,"generation":1,"why":"it is gone"}]})");
+  EXPECT_EQ(missing_answers_text(sent), "not sent to worker 1.1: it is gone\n");
 }
 
 TEST(MpctlOptions, RefusesWhatNoBrokerCouldTake) {

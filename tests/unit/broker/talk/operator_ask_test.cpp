@@ -31,6 +31,22 @@ TEST(OperatorAsk, WhoAnsweredWhatAndWhoIsMissing) {
   EXPECT_TRUE(ask.complete());
 }
 
+TEST(OperatorAsk, WhoGotALetterAndWhoDidNot) {
+  OperatorAsk sent;
+  sent.expect({0, 1});
+  EXPECT_EQ(boost::json::serialize(sent.report_sent()), R"({"ok":true,"sent":1})");
+  sent.expect({1, 3});
+  sent.give_up({1, 3}, Loss::kFull);
+  EXPECT_EQ(boost::json::serialize(sent.report_sent()),
+            R"({"ok":true,"sent":1,"missing":[)"
+            R"({"slot":1,"generation":3,"why":"too much waits for it"}]})");
+  OperatorAsk nobody;
+  nobody.expect({1, 3});
+  nobody.give_up({1, 3}, Loss::kFull);
+  EXPECT_EQ(boost::json::serialize(nobody.report_sent()),
+            R"({"ok":false,"error":"too much waits for it"})");
+}
+
 TEST(OperatorAsk, WhatIsShownIsBoundedAndUtf8) {
   OperatorAsk ask;
   for (std::uint16_t slot = 0; slot < 100; ++slot) {
