@@ -3,6 +3,11 @@
 #include <utility>
 
 namespace mpb {
+namespace {
+
+constexpr std::size_t kFullDatagram = 64UL * 1024;  // what channel::take_change_batch() fills
+
+}  // namespace
 
 void TableReader::begin(std::shared_ptr<const TableSnapshot> snapshot) {
   snapshot_ = std::move(snapshot);
@@ -25,7 +30,7 @@ std::optional<channel::Tables> TableReader::next_part(std::size_t unread) {
 
 std::string_view TableReader::take(std::string_view changes, std::size_t unread) {
   if (behind_ || changes.empty()) return {};
-  if (!snapshot_ && unread < kMostUnread) return changes;
+  if (!snapshot_ && unread + changes.size() / kFullDatagram < kMostUnread) return changes;
   if (!snapshot_ || since_.size() + changes.size() > kMostSince) {
     behind_ = true;
     since_ = std::string();

@@ -26,7 +26,6 @@ std::uint64_t version_of(const TableStore::Entry* entry) {
 }  // namespace
 
 TableResult TableStore::apply(const TableOperation& operation, TimePoint now) {
-  expire(now);
   ++counters_.operations;
   TableResult result;
   if (const auto why = objection_to(operation)) {
@@ -51,6 +50,10 @@ TableResult TableStore::refuse(TableOutcome why) {
 TableResult TableStore::carry_out(const TableOperation& operation, std::string_view key,
                                   TimePoint now) {
   const Entry* entry = find(operation.table, key);
+  if (entry != nullptr && entry->end && *entry->end <= now) {
+    expire_one(operation.table, key);
+    entry = nullptr;
+  }
   std::optional<TimePoint> end;
   if (operation.ttl_ms != 0) end = now + Duration{operation.ttl_ms};
   switch (operation.kind) {
@@ -102,13 +105,9 @@ TableResult TableStore::put(const TableOperation& operation, std::string_view ke
   entry.value = value;
   entry.version = ++version_;
   entry.end = end;
-  note_end(table->first, place->first, entry);
+  if (end) ends_.insert_or_assign({*end, entry.version}, std::pair(&table->first, &place->first));
   on_change_({version_, false, table->first, place->first, entry.value});
   return {TableOutcome::kDone, version_, 0};
-}
-
-void TableStore::note_end(const std::string& table, const std::string& key, const Entry& entry) {
-  if (entry.end) ends_.insert_or_assign({*entry.end, entry.version}, std::pair(table, key));
 }
 
 void TableStore::erase(std::string_view table_name, std::string_view key) {
@@ -123,11 +122,16 @@ void TableStore::erase(std::string_view table_name, std::string_view key) {
   if (table->second.entries.empty()) tables_.erase(table);
 }
 
+void TableStore::expire_one(std::string_view table, std::string_view key) {
+  erase(table, key);
+  ++counters_.expiries;
+}
+
 void TableStore::expire(TimePoint now) {
-  while (!ends_.empty() && ends_.begin()->first.first <= now) {
+  for (std::size_t i = 0; i < kMostExpiries; ++i) {
+    if (ends_.empty() || ends_.begin()->first.first > now) return;
     const auto [table, key] = ends_.begin()->second;
-    erase(table, key);
-    ++counters_.expiries;
+    expire_one(*table, *key);
   }
 }
 

@@ -44,7 +44,9 @@ class TableStore {
   TableResult apply(const channel::TableOperation& operation, TimePoint now);
   /// Counts an operation that is not to be applied.
   TableResult refuse(TableOutcome why);
-  /// Erases the entries whose time is over.
+  /// Erases entries whose time is over, so many at most that a call is short. Others are due
+  /// still, as next_expiry() says; no operation finds them.
+  static constexpr std::size_t kMostExpiries = 1'000;
   void expire(TimePoint now);
   [[nodiscard]] std::optional<TimePoint> next_expiry() const;
 
@@ -70,13 +72,14 @@ class TableStore {
   [[nodiscard]] bool has_room(std::string_view table, std::string_view key,
                               std::size_t value) const;
   void erase(std::string_view table, std::string_view key);
-  void note_end(const std::string& table, const std::string& key, const Entry& entry);
+  void expire_one(std::string_view table, std::string_view key);
 
   OnChange on_change_;
   TableLimits limits_;
   TableMap tables_;
-  // Of entries that end: when, and their version; which they are.
-  std::map<std::pair<TimePoint, std::uint64_t>, std::pair<std::string, std::string>> ends_;
+  // Of entries that end: when, and their version; which they are: texts of tables_.
+  std::map<std::pair<TimePoint, std::uint64_t>, std::pair<const std::string*, const std::string*>>
+      ends_;
   std::size_t bytes_ = 0;  // of the tables without networks
   std::uint64_t version_ = 0;
   Counters counters_;

@@ -78,6 +78,17 @@ TEST(TableReader, OneThatDoesNotReadIsBehindUntilItHasRead) {
   EXPECT_EQ(reader.take(changes(1, 4), 0), changes(1, 4));
 }
 
+TEST(TableReader, OneThatHasReadAllIsBehindWhereMoreIsMadeInATurnThanItMayLeaveUnread) {
+  const std::string many = changes(TableReader::kMostUnread * 16 + 16, 1, 4096);
+  TableReader reader = begun();
+  EXPECT_EQ(reader.take(many, 0), "") << "as many datagrams as none may leave unread";
+  EXPECT_TRUE(reader.wants_snapshot(0));
+  TableReader another = begun();
+  const std::string half = many.substr(0, many.size() / 2);
+  EXPECT_EQ(another.take(half, 0).size(), half.size());
+  EXPECT_EQ(another.take(half, TableReader::kMostUnread / 2 + 2), "");
+}
+
 TEST(TableReader, ChangesDuringASnapshotAreBounded) {
   TableReader reader;
   reader.begin(snapshot(100, 4000));

@@ -114,6 +114,20 @@ TEST_F(TableStoreTest, AnEntryWhoseTimeIsOverIsNotThereForAnOperation) {
   EXPECT_TRUE(compare_and_put("b", "2", 0));
 }
 
+TEST_F(TableStoreTest, WhatEndsTogetherEndsInPartsAndNobodyFindsIt) {
+  const std::size_t all = 2 * TableStore::kMostExpiries + 1;
+  for (std::size_t i = 0; i < all; ++i) ASSERT_TRUE(put(std::to_string(i), "", 100));
+  now += Duration{100};
+  EXPECT_EQ(erase(std::to_string(all - 1)).outcome, TableOutcome::kNotFound) << "though in no turn";
+  EXPECT_EQ(store.counters().expiries, 1U);
+  store.expire(now);
+  EXPECT_EQ(store.counters().expiries, 1 + TableStore::kMostExpiries);
+  EXPECT_EQ(store.next_expiry(), now) << "it goes on at once";
+  store.expire(now);
+  EXPECT_EQ(store.entries(), 0U);
+  EXPECT_EQ(store.next_expiry(), std::nullopt);
+}
+
 TEST_F(TableStoreTest, AddKeepsTheTimeThatAnEntryHas) {
   add("n", 1, 100);
   now += Duration{60};
