@@ -55,10 +55,14 @@ std::optional<IpBytes> address_in(std::string_view text) {
   return endpoint ? address_in(endpoint->address) : std::nullopt;
 }
 
+bool is_ipv4(const IpBytes& address) {
+  return begins_with(address, kMapped);
+}
+
 bool contains(const Network& network, const std::optional<IpBytes>& address) {
   if (network.bits == 0) return true;
   if (network == kUnixPeers) return !address;
-  if (!address) return false;
+  if (!address || !may_have(network.bits, is_ipv4(*address))) return false;
   const std::size_t bits = std::min<std::size_t>(network.bits, kAddressBits);
   for (std::size_t i = 0; 8 * i < bits; ++i) {
     const unsigned differs = (*address)[i] ^ network.address[i];
@@ -77,7 +81,7 @@ IpBytes source_of(const IpBytes& address) {
   IpBytes source = address;
   if (begins_with(address, kTranslated)) {
     std::copy(kMapped.begin(), kMapped.end(), source.begin());
-  } else if (!begins_with(address, kMapped)) {
+  } else if (!is_ipv4(address)) {
     std::fill(source.begin() + kNetworkPart, source.end(), std::uint8_t{0});
   }
   return source;

@@ -30,8 +30,10 @@ void NetworkSet::remove(const Network& network) {
 }
 
 bool NetworkSet::contains(const IpBytes& address) const {
-  return std::ranges::any_of(by_bits_, [&address](const auto& of_bits) {
-    return of_bits.second.contains(masked(address, of_bits.first));
+  const bool v4 = is_ipv4(address);
+  return std::ranges::any_of(by_bits_, [&](const auto& of_bits) {
+    const auto& [bits, networks] = of_bits;
+    return may_have(bits, v4) && networks.contains(masked(address, bits));
   });
 }
 

@@ -52,6 +52,16 @@ TEST(Networks, HaveTheirAddresses) {
   EXPECT_FALSE(contains(std::vector<Network>(), bytes_of("10.1.2.3")));
 }
 
+TEST(Networks, OfIpv6HaveNoIpv4Address) {
+  const auto v6 = read_networks("::/8, ::/80, ::fffe:0:0/95").value();
+  EXPECT_FALSE(contains(v6, bytes_of("192.0.2.7")));
+  EXPECT_TRUE(contains(v6, bytes_of("::1")));
+  const auto v4 = read_networks("0.0.0.0/0").value();
+  EXPECT_TRUE(contains(v4, bytes_of("192.0.2.7")));
+  EXPECT_FALSE(contains(v4, bytes_of("::1")));
+  EXPECT_TRUE(contains(read_networks("::/0").value(), bytes_of("192.0.2.7"))) << "all";
+}
+
 TEST(Networks, PeersOfUnixSocketsAreThoseOfUnixAndAll) {
   const auto local = read_prefix_from("unix:").value();
   EXPECT_TRUE(contains(local, std::nullopt));

@@ -40,6 +40,15 @@ TEST(NetworkSet, EveryIpv4AddressIsNoIpv6Address) {
   EXPECT_TRUE(has(set_of({"all"}), "::1"));
 }
 
+TEST(NetworkSet, ANetworkOfIpv6HasNoIpv4Address) {
+  for (const char* network : {"::/8", "::/1", "::/80", "::fffe:0:0/95"}) {
+    EXPECT_FALSE(has(set_of({network}), "192.0.2.7")) << network;
+    EXPECT_TRUE(has(set_of({network, "192.0.2.0/24"}), "192.0.2.7")) << network;
+  }
+  EXPECT_TRUE(has(set_of({"::/8"}), "::1"));
+  EXPECT_TRUE(has(set_of({"::/0"}), "192.0.2.7")) << "which is written for \"all\"";
+}
+
 TEST(NetworkSet, WhatIsTakenOutIsNotThere) {
   NetworkSet set = set_of({"192.0.2.0/24", "192.0.2.0/25"});
   set.remove(read_network("192.0.2.0/24").value());
