@@ -67,14 +67,23 @@ void WorkerTables::drop_callbacks() {
 void WorkerTables::ask(const channel::TableOperation& operation, TableDone done) {
   if (!store_) {
     queue_.add(operation, std::move(done));
-    if (queue_.has_ended()) loop_.skip_wait();
-    return;
+    return tell_soon();
   }
   asked_.emplace_back([this, kept = KeptOperation(operation), done = std::move(done)] {
     const TableResult result = store_->apply(kept.get(), loop_.now());
     if (done) done(result);
   });
   loop_.skip_wait();
+}
+
+void WorkerTables::abandon() {
+  queue_.close();
+  tell_soon();
+}
+
+/// The end of this turn may have been: the next one tells what has ended.
+void WorkerTables::tell_soon() {
+  if (queue_.has_ended()) loop_.skip_wait();
 }
 
 void WorkerTables::on_tables(const channel::Tables& part) {
@@ -125,6 +134,7 @@ void WorkerTables::apply(const channel::TableChange& change) {
 
 void WorkerTables::end_turn() {
   queue_.tell_ended();
+  tell_soon();
   if (!store_) return;
   store_->expire(loop_.now());
   for (const auto& operation : std::exchange(asked_, {})) operation();

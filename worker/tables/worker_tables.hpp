@@ -37,7 +37,7 @@ class WorkerTables final : public SharedTables {
   /// Nobody is told of a result any more.
   void drop_callbacks();
   /// The broker is gone.
-  void abandon() { queue_.close(); }
+  void abandon();
 
   void on_tables(const channel::Tables& part);
   void on_changes(const channel::TableChanges& message);
@@ -55,6 +55,7 @@ class WorkerTables final : public SharedTables {
   LocalTable& table(std::string_view name);
   void ask(const channel::TableOperation& operation, TableDone done);
   void apply(const channel::TableChange& change);
+  void tell_soon();
   void replace_all(std::uint64_t version);
   void arm_timer();
 

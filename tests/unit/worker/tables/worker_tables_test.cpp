@@ -121,6 +121,18 @@ TEST_F(WorkerTablesTest, WithoutABrokerNothingIsAppliedAndThatIsSaid) {
   EXPECT_EQ(results, "unavailable0 unavailable0 ");
 }
 
+TEST_F(WorkerTablesTest, WithoutABrokerResultsDoNotWaitForAnotherEvent) {
+  join();
+  tables.map("t").put("a", "1", SharedMap::kForEver, noting());
+  loop.at_turn_end([this] { tables.end_turn(); });
+  loop.turn(Duration{0});
+  tables.abandon();
+  const TimePoint begin = Clock::now();
+  loop.turn(Duration{60'000});
+  EXPECT_EQ(results, "unavailable0 ");
+  EXPECT_LT(Clock::now() - begin, Duration{50'000});
+}
+
 TEST_F(WorkerTablesTest, WhatNoTableTakesIsNotAskedFor) {
   join();
   tables.map("bad name").put("a", "1", SharedMap::kForEver, noting());
