@@ -41,6 +41,7 @@ import ipaddress
 import itertools
 import logging
 import os
+import re
 import select
 import selectors
 import signal
@@ -362,8 +363,8 @@ class _Tables:
     async def _ask(self, name, kind, key, value=b"", ttl=0, expected=0, amount=0):
         if self._gone or len(self._results) >= MAX_OPERATIONS:
             raise TableError("unavailable" if self._gone else "busy")
-        # The broker says so, too, but of what a message bears.
-        if not 1 <= len(name.encode()) <= 64:
+        # The broker refuses it, too, if a message bears it.
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
             raise TableError("bad-name")
         if not 1 <= len(key) <= 255:
             raise TableError("bad-key")

@@ -131,8 +131,8 @@ class CellSet {
     bool routed = false;    // owned its key
     bool unacked = false;   // was spare, and has not acknowledged its client
     std::string name;
-    TimePoint since{};                    // it became ready, or was asked for last
-    TimePoint given{};                    // it got its key
+    TimePoint since{};                      // it became ready, or was asked for last
+    TimePoint given{};                      // it got its key
     std::optional<TimePoint> idle_since{};  // seen so first
   };
 

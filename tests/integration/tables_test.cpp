@@ -118,6 +118,8 @@ TEST_P(Tables, WhatOneWorkerPutsAllHave) {
   EXPECT_EQ(word(worker[0]->ask("del t a"), 0), "not-found");
   EXPECT_TRUE(eventually([&] { return worker[2]->ask("get t a") == "none"; }));
   EXPECT_EQ(word(worker[0]->ask("put deny 192.0.2.1 x"), 0), "forbidden");
+  EXPECT_EQ(word(worker[0]->ask("put t " + std::string(256, 'k') + " x"), 0), "bad-key");
+  EXPECT_EQ(word(worker[0]->ask("put " + std::string(65, 't') + " a x"), 0), "bad-name");
   EXPECT_EQ(counter(broker, "entries"), 1);
 }
 
@@ -153,6 +155,13 @@ TEST_P(Tables, ASuccessorHasAllSessionsBeforeItsFirstClient) {
 
 INSTANTIATE_TEST_SUITE_P(Workers, Tables, testing::Values("Cpp", "Python"),
                          [](const auto& parameter) { return std::string(parameter.param); });
+
+TEST(TablesBounds, AKeyThatNoMessageBearsIsRefusedAlone) {
+  const BrokerProcess broker(setup(1, python_worker()));
+  Asker asker(broker.port(), 0);
+  EXPECT_EQ(asker.ask("long t 1000000"), "bad-key 0 0");
+  EXPECT_EQ(asker.ask("long t 255"), "done 1 0") << broker.log();
+}
 
 TEST(TablesOrder, WhatWasPutBeforeAHandOverIsThereBeforeTheClient) {
   const BrokerProcess broker(setup(2, python_worker()));

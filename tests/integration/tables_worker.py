@@ -2,6 +2,7 @@
 """The commands of tables_worker.cpp, without `record` and `fill`, in Python; and:
 
     go TABLE KEY VALUE WHOSE    puts, and before the result comes moves to WHOSE: no answer
+    long TABLE N                puts under a key of N bytes
 """
 import asyncio
 import pathlib
@@ -26,7 +27,9 @@ async def answer(line):
         return b"%s %d" % (table[key], table.version(key)) if key in table else b"none"
     version, total = 0, 0
     try:
-        if command == b"put":
+        if command == b"long":
+            version = await table.put(bytes(int(words[0])), b"")
+        elif command == b"put":
             version = await table.put(words[0], words[1], int(words[2]) / 1000 if words[2:] else 0)
         elif command == b"del":
             version = await table.erase(words[0])
