@@ -23,10 +23,17 @@ constexpr bool has_networks(std::string_view table) {
 struct TableLimits {
   std::size_t tables = 64;
   std::size_t entries = 100'000;  // of one table
-  /// Keys and values of all tables; each of those with networks has half as much of its own, so
-  /// that an operator can always deny.
-  std::size_t bytes = 16UL * 1024 * 1024;
+  /// That all tables may cost, by cost_of(); each of those with networks has as much of its own,
+  /// so that an operator can always deny.
+  std::size_t bytes = 32UL * 1024 * 1024;
 };
+
+/// What an entry takes in memory: no less than it does in the broker, and about what it does in
+/// each worker. A snapshot needs no more either.
+inline constexpr std::size_t kEntryCost = 256;  // besides its texts
+constexpr std::size_t cost_of(std::string_view table, std::string_view key, std::size_t value) {
+  return kEntryCost + table.size() + key.size() + value;
+}
 
 /// Why it cannot be applied to any table; nothing: it can.
 std::optional<TableOutcome> objection_to(const channel::TableOperation& operation);

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "common/base/shrink.hpp"
+
 namespace mpb {
 namespace {
 
@@ -98,11 +100,10 @@ TableResult TableStore::put(const TableOperation& operation, std::string_view ke
   const auto [place, is_new] = table->second.entries.try_emplace(std::string(key));
   Entry& entry = place->second;
   if (entry.end) ends_.erase({*entry.end, entry.version});
-  const std::size_t before = is_new ? 0 : place->first.size() + entry.value.size();
-  const std::size_t after = key.size() + value.size();
-  table->second.bytes += after - before;
-  if (!has_networks(table->first)) bytes_ += after - before;
-  entry.value = value;
+  if (!is_new) uncount(*table, place->first, entry);
+  // By swap: an assignment would keep the room of a longer value.
+  std::string(value).swap(entry.value);
+  count(*table, place->first, entry);
   entry.version = ++version_;
   entry.end = end;
   if (end) ends_.insert_or_assign({*end, entry.version}, std::pair(&table->first, &place->first));
@@ -110,16 +111,32 @@ TableResult TableStore::put(const TableOperation& operation, std::string_view ke
   return {TableOutcome::kDone, version_, 0};
 }
 
+void TableStore::count(TableMap::value_type& table, std::string_view key, const Entry& entry) {
+  const std::size_t cost = cost_of(table.first, key, entry.value.size());
+  table.second.bytes += key.size() + entry.value.size();
+  table.second.cost += cost;
+  if (!has_networks(table.first)) cost_ += cost;
+}
+
+void TableStore::uncount(TableMap::value_type& table, std::string_view key, const Entry& entry) {
+  const std::size_t cost = cost_of(table.first, key, entry.value.size());
+  table.second.bytes -= key.size() + entry.value.size();
+  table.second.cost -= cost;
+  if (!has_networks(table.first)) cost_ -= cost;
+}
+
 void TableStore::erase(std::string_view table_name, std::string_view key) {
   const auto table = tables_.find(table_name);
   const auto place = table->second.entries.find(key);
   if (place->second.end) ends_.erase({*place->second.end, place->second.version});
-  const std::size_t size = place->first.size() + place->second.value.size();
-  table->second.bytes -= size;
-  if (!has_networks(table_name)) bytes_ -= size;
+  uncount(*table, place->first, place->second);
   on_change_({++version_, true, table->first, place->first, {}});
   table->second.entries.erase(place);
-  if (table->second.entries.empty()) tables_.erase(table);
+  if (table->second.entries.empty()) {
+    tables_.erase(table);
+  } else {
+    shrink_if_sparse(table->second.entries);
+  }
 }
 
 void TableStore::expire_one(std::string_view table, std::string_view key) {
@@ -157,10 +174,10 @@ bool TableStore::has_room(std::string_view table_name, std::string_view key,
       table->second.entries.size() >= limits_.entries) {
     return false;
   }
-  const std::size_t own = table == tables_.end() ? 0 : table->second.bytes;
-  const std::size_t before = entry == nullptr ? 0 : key.size() + entry->value.size();
-  const std::size_t used = (networks ? own : bytes_) - before;
-  return used + key.size() + value <= (networks ? limits_.bytes / 2 : limits_.bytes);
+  const std::size_t own = table == tables_.end() ? 0 : table->second.cost;
+  const std::size_t before = entry == nullptr ? 0 : cost_of(table_name, key, entry->value.size());
+  const std::size_t others = (networks ? own : cost_) - before;
+  return others + cost_of(table_name, key, value) <= limits_.bytes;
 }
 
 std::string TableStore::snapshot() const {

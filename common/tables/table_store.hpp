@@ -27,6 +27,7 @@ class TableStore {
   struct Table {
     KeyedMap<std::string, Entry> entries;
     std::size_t bytes = 0;  // of keys and values
+    std::size_t cost = 0;
   };
   using TableMap = std::map<std::string, Table, std::less<>>;
   struct Counters {
@@ -71,6 +72,8 @@ class TableStore {
   /// Whether an entry may become this one.
   [[nodiscard]] bool has_room(std::string_view table, std::string_view key,
                               std::size_t value) const;
+  void count(TableMap::value_type& table, std::string_view key, const Entry& entry);
+  void uncount(TableMap::value_type& table, std::string_view key, const Entry& entry);
   void erase(std::string_view table, std::string_view key);
   void expire_one(std::string_view table, std::string_view key);
 
@@ -80,7 +83,7 @@ class TableStore {
   // Of entries that end: when, and their version; which they are: texts of tables_.
   std::map<std::pair<TimePoint, std::uint64_t>, std::pair<const std::string*, const std::string*>>
       ends_;
-  std::size_t bytes_ = 0;  // of the tables without networks
+  std::size_t cost_ = 0;  // of the tables without networks
   std::uint64_t version_ = 0;
   Counters counters_;
 };

@@ -62,7 +62,7 @@ void ask_for_nonsense(Rogue& rogue) {
 void fill_tables(Rogue& rogue) {
   const std::string value(4096, 'v');
   for (std::uint64_t i = 1; i < 10'000; ++i) {
-    if (!rogue.send(operation(i, "t" + std::to_string(i % 100), std::to_string(i), value))) return;
+    if (!rogue.send(operation(i, "t" + std::to_string(i % 70), std::to_string(i), value))) return;
     if (i % 100 != 0) continue;
     while (rogue.handle_one(0)) continue;
   }

@@ -79,7 +79,7 @@ class TablesProperty : public SeededTest {
   std::string changes_;
   TableStore store_{
       [this](const channel::TableChange& change) { channel::append_change(changes_, change); },
-      {.tables = 3, .entries = 30, .bytes = 5'000}};
+      {.tables = 3, .entries = 30, .bytes = 30 * kEntryCost + 5'000}};
 
  private:
   std::string table_, key_, value_;

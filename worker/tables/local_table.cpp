@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "common/base/shrink.hpp"
+
 namespace mpb {
 namespace {
 
@@ -71,11 +73,13 @@ void LocalTable::apply(const channel::TableChange& change) {
     const auto found = entries_.find(change.key);
     if (found == entries_.end()) return;
     entries_.erase(found);
+    shrink_if_sparse(entries_);
     return tell({change.key, std::nullopt, change.version});
   }
   auto found = entries_.find(change.key);
   if (found == entries_.end()) found = entries_.try_emplace(std::string(change.key)).first;
-  found->second.value = change.value;
+  // By swap: an assignment would keep the room of a longer value.
+  std::string(change.value).swap(found->second.value);
   found->second.version = change.version;
   tell({change.key, TableValue{change.value, change.version}, change.version});
 }

@@ -1,6 +1,7 @@
 #include "common/tables/table_store.hpp"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <limits>
 
@@ -8,6 +9,61 @@ namespace mpb {
 namespace {
 
 using Kind = channel::TableOperation::Kind;
+
+std::size_t bytes_in_use() {
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+/// Of this shape as many entries as go in: takes no more memory than it may.
+void expect_within_bound(std::size_t name, std::size_t key, std::size_t value,
+                         std::uint32_t ttl = 100) {
+  const TableLimits limits{.bytes = 4UL << 20};
+  std::size_t told = 0;
+  const std::size_t before = bytes_in_use();
+  if (before == 0) GTEST_SKIP() << "another allocator, which does not tell";
+  TableStore store([&](const channel::TableChange&) { ++told; }, limits);
+  const std::string text(std::max(name, std::max(key, value)), 'x');
+  std::size_t entries = 0;
+  for (TableResult done; done; entries += done ? 1 : 0) {
+    const std::string table = std::to_string(10 + entries % 50) + text.substr(0, name - 2);
+    std::string own = std::to_string(100'000 + entries) + text;
+    own.resize(key);
+    // First with a longer value, whose room must not stay.
+    for (const std::size_t size : {std::min<std::size_t>(value + 500, 4096), value}) {
+      done = store.apply({0, Kind::kPut, ttl, 0, 0, table, own, text.substr(0, size)}, {});
+    }
+  }
+  const std::size_t used = bytes_in_use() - before;
+  EXPECT_GT(entries, 500U);
+  EXPECT_LE(used, limits.bytes) << entries << " entries, keys of " << key;
+  EXPECT_LE(store.snapshot().size(), limits.bytes);
+}
+
+TEST(TableStoreMemory, IsWithinItsBoundWhateverTheEntriesAre) {
+  expect_within_bound(2, 6, 0);
+  expect_within_bound(64, 6, 0);
+  expect_within_bound(2, 16, 16);
+  expect_within_bound(2, 255, 0);
+  expect_within_bound(2, 6, 4096);
+  expect_within_bound(2, 16, 16, 0);
+}
+
+TEST(TableStoreMemory, TablesOutOfWhichMostWasTakenGiveItBack) {
+  const std::size_t before = bytes_in_use();
+  if (before == 0) GTEST_SKIP() << "another allocator, which does not tell";
+  TableStore store([](const channel::TableChange&) {});
+  for (int table = 0; table < 20; ++table) {
+    const std::string name = "t" + std::to_string(table);
+    for (int i = 0; i < 20'000; ++i) {
+      ASSERT_TRUE(store.apply({0, Kind::kPut, 0, 0, 0, name, std::to_string(i), ""}, {}));
+    }
+    for (int i = 1; i < 20'000; ++i) {
+      ASSERT_TRUE(store.apply({0, Kind::kErase, 0, 0, 0, name, std::to_string(i), ""}, {}));
+    }
+  }
+  EXPECT_LT(bytes_in_use() - before, 200'000U);
+}
 
 class TableStoreTest : public testing::Test {
  protected:
@@ -138,7 +194,7 @@ TEST_F(TableStoreTest, AddKeepsTheTimeThatAnEntryHas) {
 }
 
 TEST_F(TableStoreTest, WhatIsBeyondTheBoundsIsRefusedAlone) {
-  store = make({.tables = 2, .entries = 3, .bytes = 100});
+  store = make({.tables = 2, .entries = 3, .bytes = 5 * kEntryCost + 100});
   for (const char* key : {"a", "b", "c"}) EXPECT_TRUE(put(key, ""));
   EXPECT_EQ(put("d", "").outcome, TableOutcome::kFull);
   EXPECT_TRUE(put("a", "changed")) << "an entry that is there may change";
