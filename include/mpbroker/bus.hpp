@@ -47,7 +47,7 @@ enum class Loss : std::uint8_t {
   kNoDescriptor = 6,  // the descriptor was lost on its way to the broker
   kRefused = 7,       // of a request: nobody there takes requests of its topic
   kTimeout = 8,       // of a request: no answer came in time
-  kNoBroker = 9,      // of a request: the broker is gone
+  kNoBroker = 9,      // of a request, gather() and ring(): the broker is gone
 };
 inline constexpr std::array<std::string_view, 10> kLossNames{"none",
                                                              "no such worker",
@@ -131,7 +131,7 @@ struct LostLetter {
 
 struct WorkerEvent {
   enum class Kind : std::uint8_t {
-    kCurrent = 0,     // all that are online were told
+    kCurrent = 0,     // all that letters to all go to were told
     kSetup = 1,       // the broker has its configuration; count: workers
     kFork = 2,        // count: process id
     kOnline = 3,      // the same
@@ -158,7 +158,7 @@ struct Sent {
 
 /// One for each worker (Environment::bus()); for its thread alone. A single process has one as
 /// well: it is worker 0 and everybody. Callbacks never come from within the call that they are
-/// about. Texts that are too long are an error of the caller: std::length_error.
+/// about. Texts that are too long, an owner's key beyond 1,024 bytes too: std::length_error.
 class Bus {
  public:
   static constexpr std::size_t kMaxTopic = 64;  // also of a group's name
@@ -183,7 +183,7 @@ class Bus {
   virtual void on_room(std::function<void()> told) = 0;
   virtual void on_loss(std::function<void(const LostLetter& lost)> told) = 0;
 
-  /// Asks all workers at once, this one too; those that do not answer are named.
+  /// Asks all workers at once, this one too; who is missing is named (kOperator: nobody is known).
   virtual void gather(std::string_view topic, std::string_view payload, Time timeout,
                       std::function<void(const Gathered& gathered)> done) = 0;
   /// Asks one worker after the other, by slot, this one last: each gets what the one before has
@@ -191,7 +191,7 @@ class Bus {
   virtual void ring(std::string_view topic, std::string_view payload, Time timeout,
                     std::function<void(const Ring& ring)> done) = 0;
 
-  /// From now on letters to the group come here, too.
+  /// Letters to the group come here, too: 1 to 64 bytes; a worker is in at most 64 groups.
   virtual void join(const std::string& group) = 0;
   virtual void leave(const std::string& group) = 0;
 

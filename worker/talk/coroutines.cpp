@@ -38,7 +38,10 @@ boost::asio::awaitable<T> await(std::function<std::optional<T>(Done<T>)> start) 
   auto at_once = start(std::move(done));
   if (at_once) co_return *std::move(at_once);
   boost::system::error_code woken;
-  co_await awaited->come.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
+  while (!awaited->value && !woken) {
+    co_await awaited->come.async_wait(
+        boost::asio::redirect_error(boost::asio::use_awaitable, woken));
+  }
   if (!awaited->value) throw boost::system::system_error(boost::asio::error::operation_aborted);
   co_return *std::move(awaited->value);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -15,6 +16,10 @@
 namespace mpb {
 namespace {
 
+/// What else the broker would eject the worker for.
+constexpr std::size_t kMostGroups = 64;
+constexpr std::size_t kMostRefusals = 1024;  // that wait for room
+
 void check_length(std::string_view what, std::size_t size, std::size_t most) {
   if (size > most) throw std::length_error(std::string(what) + " too long");
 }
@@ -23,6 +28,14 @@ void check_length(std::string_view what, std::size_t size, std::size_t most) {
 
 WorkerBus::~WorkerBus() {
   for (const auto& [letter, pending] : pending_) loop_.cancel(pending.timer);
+  for (const Waits* waits : {&for_roster_, &for_room_}) {
+    for (const auto& [id, wait] : *waits) loop_.cancel(wait.timer);
+  }
+}
+
+std::uint64_t WorkerBus::random_number() {
+  std::random_device dice;
+  return (std::uint64_t{dice()} << 31U) | dice();  // far from where it would begin again
 }
 
 void WorkerBus::go_by(PostOffice& office, std::uint16_t slot) {
@@ -52,9 +65,7 @@ void WorkerBus::on_letter(const channel::Letter& message, UniqueFd descriptor) {
   const auto taker = takers_.find(content.topic);
   if (taker == takers_.end()) {
     close_foreign(std::move(descriptor));
-    if (!letter.asked) return;
-    const To to = from == kOperator ? To::operators() : To::worker(from);
-    post(to, {Kind::kRefusal, content.correlation, {}, {}}, -1);
+    if (letter.asked) refuse({from, content.correlation});
     return;
   }
   letter.descriptor = descriptor.release();
@@ -87,11 +98,14 @@ void WorkerBus::on_told(const channel::Event& message) {
 
 void WorkerBus::on_broker_gone() {
   office_ = nullptr;
+  orphaned_ = true;
   credit_ = {};
-  while (!pending_.empty()) answer(pending_.begin()->first, {Loss::kNoBroker});
-  auto waiting = std::exchange(for_room_, {});
-  for (auto& action : std::exchange(for_roster_, {})) waiting.push_back(std::move(action));
-  for (const auto& action : waiting) action();
+  refusals_.clear();
+  std::vector<std::uint64_t> asked;  // whoever is told may ask again
+  for (const auto& [letter, pending] : pending_) asked.push_back(letter);
+  for (const std::uint64_t letter : asked) answer(letter, {Loss::kNoBroker});
+  end_waits(for_room_, Loss::kNoBroker);
+  end_waits(for_roster_, Loss::kNoBroker);
 }
 
 // --- letters
@@ -123,20 +137,20 @@ Sent WorkerBus::request(const To& to, std::string_view topic, std::string_view p
 
 Sent WorkerBus::ask(const To& to, std::string_view topic, std::string_view payload, Time timeout,
                     std::function<bool(const Reply&)> take) {
-  const Sent sent = post(to, {Kind::kRequest, next_letter_, topic, payload}, -1);
+  check(to, topic, payload);
+  const Sent sent = orphaned_ ? Sent{true, next_letter_++}
+                              : post(to, {Kind::kRequest, next_letter_, topic, payload}, -1);
   if (!sent) return sent;
-  Pending pending{std::move(take), std::nullopt};
-  if (to.kind == To::Kind::kWorker) pending.of = to.id;
-  pending.timer =
-      loop_.after(timeout, [this, letter = sent.letter] { answer(letter, {Loss::kTimeout}); });
+  Pending pending{std::move(take), to.kind, to.id};
+  const Loss why = orphaned_ ? Loss::kNoBroker : Loss::kTimeout;
+  pending.timer = loop_.after(orphaned_ ? Time{0} : timeout,
+                              [this, letter = sent.letter, why] { answer(letter, {why}); });
   pending_.emplace(sent.letter, std::move(pending));
   return sent;
 }
 
 Sent WorkerBus::post(const To& to, const channel::Content& content, int descriptor) {
-  check_length("topic", content.topic.size(), kMaxTopic);
-  check_length("payload", content.payload.size(), kMaxPayload);
-  check_length("name", to.name.size(), channel::kMaxKey);
+  check(to, content.topic, content.payload);
   channel::Post post;
   post.id = next_letter_;
   post.flags = descriptor >= 0 ? channel::kWithDescriptor : std::uint16_t{0};
@@ -164,6 +178,29 @@ Sent WorkerBus::post(const To& to, const channel::Content& content, int descript
   }
   credit_.use(slot, size);
   return {true, next_letter_++};
+}
+
+void WorkerBus::check(const To& to, std::string_view topic, std::string_view payload) {
+  check_length("topic", topic.size(), kMaxTopic);
+  check_length("payload", payload.size(), kMaxPayload);
+  check_length("name", to.name.size(), channel::kMaxKey);
+}
+
+bool WorkerBus::post(const Refusal& refusal) {
+  const To to = refusal.to == kOperator ? To::operators() : To::worker(refusal.to);
+  return bool(post(to, {Kind::kRefusal, refusal.correlation, {}, {}}, -1));
+}
+
+void WorkerBus::refuse(const Refusal& refusal) {
+  if (orphaned_ || post(refusal)) return;
+  if (refusals_.size() < kMostRefusals) return refusals_.push_back(refusal);
+  log_warning("letter.dropped")("slot", refusal.to.slot)("why",
+                                                         "no room for the refusal of a request");
+}
+
+/// One that waits for its receiver holds up no other.
+void WorkerBus::post_refusals() {
+  std::erase_if(refusals_, [this](const Refusal& refusal) { return post(refusal); });
 }
 
 void WorkerBus::post_to_self(const channel::Post& post, std::size_t size, UniqueFd descriptor) {
@@ -198,7 +235,10 @@ void WorkerBus::answer(std::uint64_t correlation, const Reply& reply) {
   const auto found = pending_.find(correlation);
   if (found == pending_.end()) return;
   Pending& pending = found->second;
-  const bool from_another = pending.of && reply.from != *pending.of;
+  const bool from_another =
+      pending.kind == To::Kind::kWorker
+          ? reply.from != pending.id
+          : pending.kind == To::Kind::kSlot && reply.from.slot != pending.id.slot;
   if (from_another && (reply.loss == Loss::kNone || reply.loss == Loss::kRefused)) return;
   auto last = pending_.extract(found);
   if (last.mapped().take(reply) || reply.loss == Loss::kTimeout || reply.loss == Loss::kNoBroker) {
@@ -214,21 +254,38 @@ void WorkerBus::lose(const LostLetter& lost) {
 
 void WorkerBus::give_credit(std::uint32_t letters, std::uint32_t bytes) {
   credit_.add(letters, bytes);
-  auto waiting = std::exchange(for_room_, {});
-  for (const auto& action : waiting) action();
+  post_refusals();
+  end_waits(for_room_, Loss::kNone);
   if (std::exchange(wants_room_, false) && on_room_) on_room_();
 }
 
-void WorkerBus::with_room(std::function<void()> action) {
-  for_room_.push_back(std::move(action));
+void WorkerBus::wait(Waits& waits, Time timeout, std::function<void(Loss)> action) {
+  const std::uint64_t id = next_wait_++;
+  const Loss why = orphaned_ ? Loss::kNoBroker : Loss::kTimeout;
+  const Time time = orphaned_ ? Time{0} : std::max(timeout, Time{0});
+  const auto timer = loop_.after(time, [&waits, id, why] {
+    const auto ended = waits.extract(id);
+    if (!ended.empty()) ended.mapped().action(why);
+  });
+  waits.emplace(id, Wait{std::move(action), timer});
+}
+
+void WorkerBus::end_waits(Waits& waits, Loss why) {
+  const Waits ended = std::exchange(waits, {});
+  for (const auto& [id, wait] : ended) loop_.cancel(wait.timer);
+  for (const auto& [id, wait] : ended) wait.action(why);
 }
 
 // --- groups and events
 // -----------------------------------------------------------------------------
 
 void WorkerBus::join(const std::string& group) {
+  if (group.empty()) throw std::length_error("name of a group empty");
   check_length("name of a group", group.size(), kMaxTopic);
-  if (groups_.insert(group).second && online_) send_join(group, 0);
+  if (groups_.contains(group)) return;
+  if (groups_.size() == kMostGroups) throw std::length_error("too many groups");
+  groups_.insert(group);
+  if (online_) send_join(group, 0);
 }
 
 void WorkerBus::leave(const std::string& group) {
@@ -248,6 +305,7 @@ void WorkerBus::on_event(std::function<void(const WorkerEvent&)> told) {
 
 void WorkerBus::subscribe() {
   subscribed_ = true;
+  if (orphaned_) return;
   roster_.forget();
   if (alone_) {
     loop_.after(Duration{0}, [this, alive = std::weak_ptr<int>(alive_)] {
@@ -265,17 +323,14 @@ void WorkerBus::subscribe() {
 void WorkerBus::tell(const WorkerEvent& event) {
   roster_.take(event);
   if (event.kind == WorkerEvent::Kind::kLost) subscribe();
-  if (roster_.current()) {
-    const auto waiting = std::exchange(for_roster_, {});
-    for (const auto& action : waiting) action();
-  }
+  if (roster_.current()) end_waits(for_roster_, Loss::kNone);
   if (on_event_) on_event_(event);
   note_gone(event);
 }
 
-void WorkerBus::with_roster(std::function<void()> action) {
-  if (roster_.current() || orphaned()) return action();
-  for_roster_.push_back(std::move(action));
+void WorkerBus::with_roster(Time timeout, std::function<void(Loss)> action) {
+  if (roster_.current() && !orphaned_) return action(Loss::kNone);
+  wait(for_roster_, timeout, std::move(action));
   if (!subscribed_) subscribe();
 }
 

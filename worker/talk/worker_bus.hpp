@@ -1,6 +1,7 @@
 // The Bus of a worker: through its broker, or, in a single process, to itself.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,7 +34,10 @@ class PostOffice {
 
 class WorkerBus final : public Bus {
  public:
-  explicit WorkerBus(EventLoop& loop) : loop_(loop) {}
+  /// Letters count up from `first_letter`: nobody whom a worker has not asked is to guess the
+  /// number of its request.
+  explicit WorkerBus(EventLoop& loop, std::uint64_t first_letter = random_number())
+      : loop_(loop), next_letter_(first_letter) {}
   WorkerBus(const WorkerBus&) = delete;
   WorkerBus& operator=(const WorkerBus&) = delete;
   ~WorkerBus();
@@ -74,17 +78,33 @@ class WorkerBus final : public Bus {
   struct Pending {
     /// True: nothing more is wanted.
     std::function<bool(const Reply&)> take;
-    std::optional<WorkerId> of;  // whose answer counts; unset: everybody's
+    To::Kind kind;  // whom it asked: one worker's or slot's answer alone counts
+    WorkerId id{};
     EventLoop::TimerId timer{};
+  };
+  /// Something to be done when what it waits for is there, or with why it does not come.
+  struct Wait {
+    std::function<void(Loss)> action;
+    EventLoop::TimerId timer{};
+  };
+  using Waits = std::map<std::uint64_t, Wait>;
+  struct Refusal {
+    WorkerId to{};
+    std::uint64_t correlation = 0;
   };
   struct Gathering;
   struct Round;
 
-  /// The broker is gone.
-  [[nodiscard]] bool orphaned() const { return online_ && !alone_ && office_ == nullptr; }
+  static std::uint64_t random_number();
+  /// Throws std::length_error.
+  static void check(const To& to, std::string_view topic, std::string_view payload);
   Sent post(const To& to, const channel::Content& content, int descriptor);
   Sent ask(const To& to, std::string_view topic, std::string_view payload, Time timeout,
            std::function<bool(const Reply&)> take);
+  bool post(const Refusal& refusal);
+  /// When there is room.
+  void refuse(const Refusal& refusal);
+  void post_refusals();
   /// Of a single process.
   void post_to_self(const channel::Post& post, std::size_t size, UniqueFd descriptor);
   void answer(std::uint64_t correlation, const Reply& reply);
@@ -92,23 +112,27 @@ class WorkerBus final : public Bus {
   void give_credit(std::uint32_t letters, std::uint32_t bytes);
   void tell(const WorkerEvent& event);
   void subscribe();
-  /// Calls it when all workers are known.
-  void with_roster(std::function<void()> action);
-  /// Calls it when there is room.
-  void with_room(std::function<void()> action);
+  /// Calls it when all workers are known, kNone; at once, if they are.
+  void with_roster(Time timeout, std::function<void(Loss)> action);
+  /// Never from within, kNoBroker if the broker is gone.
+  void wait(Waits& waits, Time timeout, std::function<void(Loss)> action);
+  void end_waits(Waits& waits, Loss why);
   void begin(const std::shared_ptr<Gathering>& gathering);
+  void ask_all(const std::shared_ptr<Gathering>& gathering);
   void finish(const std::shared_ptr<Gathering>& gathering);
   /// Nobody waits for the answer of one that has ended.
   void note_gone(const WorkerEvent& event);
   void go_on(const std::shared_ptr<Round>& round);
+  void step(const std::shared_ptr<Round>& round, WorkerId next, const Reply& reply);
   void send_join(const std::string& group, std::uint16_t flags);
 
   EventLoop& loop_;
   PostOffice* office_ = nullptr;
   bool alone_ = false;
-  bool online_ = false;  // the broker has given credit
+  bool online_ = false;    // the broker has given credit
+  bool orphaned_ = false;  // the broker is gone
   WorkerId self_{0, 0};
-  std::uint64_t next_letter_ = 1;
+  std::uint64_t next_letter_;
   std::uint64_t next_number_ = 1;  // of a single process
   PostCredit credit_;
   bool wants_room_ = false;
@@ -118,8 +142,10 @@ class WorkerBus final : public Bus {
   Roster roster_;
   bool subscribed_ = false;
   std::vector<std::shared_ptr<Gathering>> gatherings_;
-  std::vector<std::function<void()>> for_roster_;
-  std::vector<std::function<void()>> for_room_;
+  Waits for_roster_;
+  Waits for_room_;
+  std::uint64_t next_wait_ = 0;
+  std::deque<Refusal> refusals_;  // that found no room
   std::function<void()> on_room_;
   std::function<void(const LostLetter&)> on_loss_;
   std::function<void(const WorkerEvent&)> on_event_;

@@ -113,6 +113,7 @@ TEST_F(WorkerBusTest, AnAddressLiesInThePost) {
   EXPECT_EQ(office.last<channel::Post>().to.space, 7);
   EXPECT_EQ(office.last<channel::Post>().to.name, "key");
   EXPECT_THROW(bus.send(To::owner("key", "none"), "t", "p"), std::invalid_argument);
+  EXPECT_THROW(bus.send(To::owner(std::string(1025, 'k')), "t", "p"), std::length_error);
   EXPECT_THROW(bus.send(To::all(), std::string(65, 't'), "p"), std::length_error);
   EXPECT_THROW(bus.send(To::all(), "t", std::string(32769, 'p')), std::length_error);
 }
@@ -204,7 +205,8 @@ TEST_F(WorkerBusTest, GatherNamesWhoIsMissing) {
   ASSERT_EQ(times, 1);
   using Answers = std::vector<std::pair<WorkerId, std::string>>;
   using Missing = std::vector<std::pair<WorkerId, Loss>>;
-  EXPECT_EQ(all.answers, (Answers{{{0, 1}, "zero"}, {{2, 5}, "two"}}));
+  EXPECT_EQ(all.answers,
+            (Answers{{{0, 1}, "zero"}, {{2, 5}, "two"}, {{9, 1}, "one that came later"}}));
   EXPECT_EQ(all.missing, (Missing{{{1, 1}, Loss::kRefused}, {{3, 1}, Loss::kGone}}));
 }
 
@@ -219,6 +221,107 @@ TEST_F(WorkerBusTest, GatherEndsInTime) {
   EXPECT_EQ(all.answers.size(), 1U);
   ASSERT_EQ(all.missing.size(), 1U);
   EXPECT_EQ(all.missing[0].second, Loss::kTimeout);
+}
+
+TEST_F(WorkerBusTest, WhatIsTooLongIsAnErrorOfTheCallWhatsoeverItWaitsFor) {
+  EXPECT_THROW(bus.gather(std::string(65, 't'), "p", 1s, {}), std::length_error);
+  EXPECT_THROW(bus.ring("t", std::string(32769, 'p'), 1s, {}), std::length_error);
+}
+
+TEST_F(WorkerBusTest, GroupsThatTheBrokerWouldNotTakeAreNotJoined) {
+  go_online();
+  EXPECT_THROW(bus.join(""), std::length_error);
+  EXPECT_THROW(bus.join(std::string(65, 'g')), std::length_error);
+  for (int i = 0; i < 64; ++i) bus.join(std::to_string(i));
+  bus.join("0");
+  EXPECT_THROW(bus.join("more"), std::length_error);
+  EXPECT_EQ(office.posted.size(), 64U);
+  bus.leave("0");
+  bus.join("more");
+  EXPECT_EQ(office.posted.size(), 66U);
+}
+
+TEST_F(WorkerBusTest, TimeCountsFromTheCallOn) {
+  std::vector<Gathered> gathered;
+  std::vector<Ring> rings;
+  const auto note = [&](const Gathered& all) { gathered.push_back(all); };
+  bus.gather("t", "p", 1ms, note);
+  bus.ring("t", "p", 1ms, [&](const Ring& ring) { rings.push_back(ring); });
+  EXPECT_TRUE(gathered.empty());
+  run_for(Duration{5});
+  ASSERT_EQ(gathered.size(), 1U);
+  ASSERT_EQ(rings.size(), 1U);
+  using Missing = std::vector<std::pair<WorkerId, Loss>>;
+  EXPECT_EQ(gathered[0].missing, (Missing{{kOperator, Loss::kTimeout}}));
+  EXPECT_EQ(rings[0].skipped, (Missing{{kOperator, Loss::kTimeout}}));
+  know({{2, 5}});
+  bus.gather("t", "p", 1ms, note);  // there is no room
+  run_for(Duration{5});
+  ASSERT_EQ(gathered.size(), 2U);
+  EXPECT_EQ(gathered[1].missing, (Missing{{{2, 5}, Loss::kTimeout}}));
+}
+
+TEST_F(WorkerBusTest, AnOrphanIsToldThatTheBrokerIsGoneAndNotFromWithin) {
+  go_online();
+  std::vector<Loss> losses;
+  const auto gathered = [&](const Gathered& all) {
+    for (const auto& [worker, why] : all.missing) losses.push_back(why);
+  };
+  const auto rang = [&](const Ring& ring) {
+    for (const auto& [worker, why] : ring.skipped) losses.push_back(why);
+  };
+  bus.gather("t", "p", 60s, gathered);
+  bus.ring("t", "p", 60s, rang);
+  int asked = 0;
+  std::function<void(const Reply&)> ask_again = [&](const Reply&) {
+    if (++asked < 100) bus.request(To::slot(1), "t", "p", 60s, ask_again);
+  };
+  bus.request(To::slot(1), "t", "p", 60s, ask_again);
+  bus.on_broker_gone();
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(losses, (std::vector<Loss>{Loss::kNoBroker, Loss::kNoBroker}));
+  losses.clear();
+  bus.gather("t", "p", 60s, gathered);
+  bus.ring("t", "p", 60s, rang);
+  EXPECT_TRUE(bus.request(To::slot(1), "t", "p", 60s,
+                          [&](const Reply& reply) { losses.push_back(reply.loss); }));
+  EXPECT_TRUE(losses.empty());
+  run_for(Duration{5});
+  EXPECT_EQ(losses, std::vector<Loss>(3, Loss::kNoBroker));
+}
+
+TEST_F(WorkerBusTest, AnOrphanOfABrokerThatNeverGaveCreditIsToldToo) {
+  bool told = false;
+  bus.gather("t", "p", 60s, [&](const Gathered&) { told = true; });
+  bus.on_broker_gone();
+  EXPECT_TRUE(told);
+}
+
+TEST_F(WorkerBusTest, ARefusalThatFindsNoRoomIsPostedWhenThereIs) {
+  go_online(1);
+  for (std::uint64_t correlation = 1; correlation <= 5; ++correlation) {
+    arrive({1, 3}, Kind::kRequest, correlation, "nobody takes it", "");
+  }
+  EXPECT_EQ(office.posted.size(), 1U);
+  bus.on_credit({10, 10'000, 5});
+  ASSERT_EQ(office.posted.size(), 5U);
+  EXPECT_EQ(office.last<channel::Post>().content.correlation, 5U);
+}
+
+TEST_F(WorkerBusTest, NobodyAnswersForTheSlotThatWasAsked) {
+  go_online();
+  std::string answer;
+  bus.request(To::slot(3), "t", "p", 60s, [&](const Reply& reply) { answer = reply.payload; });
+  const auto correlation = office.last<channel::Post>().content.correlation;
+  arrive({4, 1}, Kind::kReply, correlation, "", "a lie");
+  EXPECT_EQ(answer, "");
+  arrive({3, 9}, Kind::kReply, correlation, "", "yes");
+  EXPECT_EQ(answer, "yes");
+  WorkerBus other(loop);
+  other.go_by(office, 2);
+  other.on_credit({10, 10'000, 5});
+  EXPECT_LT(bus.send(To::all(), "t", "").letter - correlation, 10U);
+  EXPECT_GT(other.send(To::all(), "t", "").letter - correlation, 10U) << "not to be guessed";
 }
 
 TEST_F(WorkerBusTest, TheRingGoesOnFromWhatTheOneBeforeAnsweredAndSkipsTheDead) {
@@ -257,6 +360,7 @@ TEST_F(WorkerBusTest, TheRingWaitsForRoomAndEndsWithItsBroker) {
   bus.on_credit({1, 100, 5});
   EXPECT_EQ(office.posted.size(), before + 1);
   bus.on_broker_gone();
+  run_for(Duration{5});
   EXPECT_EQ(done.skipped.size(), 2U);
 }
 
