@@ -102,7 +102,7 @@ void BrokerProcess::start(const BrokerSetup& setup) {
            setup.arguments.end();
   };
   // A busy machine makes no worker a hung one, nor an answer a missing one; tests of those say so.
-  for (const char* option : {"ping-limit", "answer-timeout"}) {
+  for (const char* option : {"start-timeout", "ping-limit", "answer-timeout"}) {
     if (has(("--" + std::string(option)).c_str())) continue;
     if (setup.config.find(std::string(option) + " =") != std::string::npos) continue;
     program.arguments.insert(program.arguments.end(), {"--" + std::string(option), "60s"});
