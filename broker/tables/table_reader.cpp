@@ -9,12 +9,17 @@ constexpr std::size_t kFullDatagram = 64UL * 1024;  // what channel::take_change
 
 }  // namespace
 
+void TableSnapshot::add(const channel::TableChange& change) {
+  if (!complete) return;
+  channel::append_change(since, change);
+  if (since.size() > kMostSince) complete = false;
+}
+
 void TableReader::begin(std::shared_ptr<const TableSnapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   rest_ = snapshot_->changes;
   first_ = true;
   behind_ = false;
-  since_.clear();
 }
 
 std::optional<channel::Tables> TableReader::next_part(std::size_t unread) {
@@ -24,25 +29,24 @@ std::optional<channel::Tables> TableReader::next_part(std::size_t unread) {
   part.version = snapshot_->version;
   part.changes = channel::take_change_batch(rest_);
   if (std::exchange(first_, false)) part.flags |= channel::Tables::kFirst;
-  if (rest_.empty()) part.flags |= channel::Tables::kLast;
+  if (rest_.empty()) {
+    part.flags |= channel::Tables::kLast;
+    has_tables_ = true;
+  }
   return part;
 }
 
 std::string_view TableReader::take(std::string_view changes, std::size_t unread) {
-  if (behind_ || changes.empty()) return {};
-  if (!snapshot_ && unread + changes.size() / kFullDatagram < kMostUnread) return changes;
-  if (!snapshot_ || since_.size() + changes.size() > kMostSince) {
-    behind_ = true;
-    since_ = std::string();
-    return {};
-  }
-  since_ += changes;
-  return {};
+  if (snapshot_ || behind_ || changes.empty()) return {};
+  behind_ = unread + changes.size() / kFullDatagram >= kMostUnread;
+  return behind_ ? std::string_view() : changes;
 }
 
-std::string TableReader::take_held_back() {
-  if (snapshot_ && rest_.empty() && !first_) snapshot_.reset();
-  return snapshot_ ? std::string() : std::exchange(since_, {});
+std::string TableReader::end_snapshot() {
+  if (!snapshot_ || !rest_.empty() || first_) return {};
+  const auto ended = std::exchange(snapshot_, nullptr);
+  behind_ = !ended->complete;
+  return ended->since;
 }
 
 bool TableReader::add_result(const channel::TableResult& result) {

@@ -15,18 +15,24 @@
 
 namespace mpb {
 
-/// All tables at a time; shared by those that are sent it.
+/// All tables at a time, and what has changed since; shared by those that are sent it.
 struct TableSnapshot {
-  std::uint64_t version = 0;
+  static constexpr std::size_t kMostSince = 4UL << 20;  // bytes
+
+  std::uint64_t version = 0;  // of `changes`
   std::string changes;
+  std::string since;
+  bool complete = true;  // nothing has changed that is not in `since`
+
+  /// Called for each change; beyond its bound it is not complete any more.
+  void add(const channel::TableChange& change);
 };
 
 class TableReader {
  public:
-  static constexpr std::uint32_t kWindow = 1024;        // operations without a result
-  static constexpr std::size_t kMostUnread = 256;       // datagrams, before it is behind
-  static constexpr std::size_t kPartsAhead = 8;         // of a snapshot, that it has not read
-  static constexpr std::size_t kMostSince = 4UL << 20;  // bytes of changes during a snapshot
+  static constexpr std::uint32_t kWindow = 1024;   // operations without a result
+  static constexpr std::size_t kMostUnread = 256;  // datagrams, before it is behind
+  static constexpr std::size_t kPartsAhead = 8;    // of a snapshot, that it has not read
 
   /// It is sent all of it, and what has changed since.
   void begin(std::shared_ptr<const TableSnapshot> snapshot);
@@ -34,15 +40,20 @@ class TableReader {
   [[nodiscard]] bool wants_snapshot(std::size_t unread) const {
     return behind_ && !snapshot_ && unread == 0;
   }
+  /// It was sent all of a snapshot, and may start. What has changed since may be missing, if that
+  /// is more than is kept for it: then it is behind, as others may be that run.
+  [[nodiscard]] bool has_tables() const { return has_tables_; }
   /// Something is to be sent when it has read more.
   [[nodiscard]] bool is_waiting() const { return behind_ || snapshot_ != nullptr; }
 
   /// The next part of its snapshot; nothing: there is none, or it has to read first.
   std::optional<channel::Tables> next_part(std::size_t unread);
-  /// Takes changes that were made since the last call, and gives those that are to be sent now.
+  /// Takes changes that were made since the last call, and gives those that are to be sent now;
+  /// during a snapshot they are in its `since`.
   [[nodiscard]] std::string_view take(std::string_view changes, std::size_t unread);
-  /// What was held back during a snapshot and is due; empty: nothing.
-  [[nodiscard]] std::string take_held_back();
+  /// Behind the last part: ends the snapshot, and gives what has changed since, as far as it is
+  /// known; it is behind if that is not all.
+  [[nodiscard]] std::string end_snapshot();
 
   /// False: it has more operations without a result than it may have.
   bool add_result(const channel::TableResult& result);
@@ -55,9 +66,9 @@ class TableReader {
   std::shared_ptr<const TableSnapshot> snapshot_;  // that is being sent
   std::string_view rest_;                          // of it
   bool first_ = true;                              // no part of it was sent
-  std::string since_;
   std::vector<channel::TableResult> results_;
   bool behind_ = false;
+  bool has_tables_ = false;
 };
 
 }  // namespace mpb

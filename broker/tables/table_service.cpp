@@ -11,6 +11,11 @@ namespace {
 
 constexpr Duration kRetry{5};              // until a worker that is behind is looked at again
 constexpr Duration kSnapshotPause{1'000};  // between two that a worker is sent
+// A snapshot is made at most so often, and for a tenth of the time: who starts meanwhile gets the
+// last one, and is behind then if that is not complete any more.
+constexpr Duration kSnapshotInterval{100};
+constexpr int kSnapshotShare = 10;
+constexpr std::size_t kMostSnapshots = 8;  // in memory, where workers are slow to read them
 
 }  // namespace
 
@@ -19,13 +24,15 @@ TableService::TableService(EventLoop& loop)
 
 void TableService::on_change(const channel::TableChange& change) {
   channel::append_change(changes_, change);
+  if (snapshot_) snapshot_->add(change);
   if (observer_) observer_(change);
 }
 
 void TableService::introduce(Slot slot, WorkerProcess& worker) {
   Member& member = members_[slot] = Member{};
   member.worker = &worker;
-  member.reader.begin(snapshot());
+  if (!snapshot_ || (!snapshot_->complete && may_make_snapshot())) make_snapshot();
+  member.reader.begin(snapshot_);
   member.reader.taken = changes_.size();
   flush(member);
   come_back(member.reader.is_waiting());
@@ -60,6 +67,7 @@ void TableService::flush_to(Slot slot) {
 void TableService::end_turn() {
   store_.expire(loop_.now());
   arm_timer();
+  drop_snapshot();
   if (!std::exchange(due_, false) && changes_.empty()) return;
   bool somebody_waits = false;
   for (auto& [slot, member] : members_) {
@@ -76,11 +84,14 @@ void TableService::flush(Member& member) {
   TableReader& reader = member.reader;
   const std::size_t taken = std::exchange(reader.taken, changes_.size());
   const std::string_view fresh = std::string_view(changes_).substr(taken);
+  if (!reader.is_waiting()) member.least = store_.version();
   send_changes(member, reader.take(fresh, member.worker->unread()));
-  if (reader.wants_snapshot(member.worker->unread()) && loop_.now() >= member.next_snapshot) {
+  if (reader.wants_snapshot(member.worker->unread()) && loop_.now() >= member.next_snapshot &&
+      (is_complete_for(member) || may_make_snapshot())) {
     member.next_snapshot = loop_.now() + kSnapshotPause;
     ++snapshots_;
-    reader.begin(snapshot());
+    if (!is_complete_for(member)) make_snapshot();
+    reader.begin(snapshot_);
   }
   send_parts(member);
 }
@@ -91,9 +102,9 @@ void TableService::send_parts(Member& member) {
     channel::encode(scratch_, *part);
     member.worker->say(scratch_);
     if ((part->flags & channel::Tables::kLast) == 0) continue;
-    const std::string held_back = member.reader.take_held_back();
-    send_changes(member, held_back);
-    if (!member.reader.is_waiting() && !std::exchange(member.started, true)) {
+    send_changes(member, member.reader.end_snapshot());
+    member.least = store_.version();
+    if (member.reader.has_tables() && !std::exchange(member.started, true)) {
       member.worker->start();
     }
   }
@@ -116,15 +127,32 @@ void TableService::send_results(Member& member) {
   });
 }
 
-/// Workers that start together share one.
-std::shared_ptr<const TableSnapshot> TableService::snapshot() {
-  auto last = last_snapshot_.lock();
-  if (last && last->version == store_.version()) return last;
-  auto fresh = std::make_shared<TableSnapshot>();
-  fresh->version = store_.version();
-  fresh->changes = store_.snapshot();
-  last_snapshot_ = fresh;
-  return fresh;
+bool TableService::may_make_snapshot() const {
+  const auto alive =
+      std::ranges::count_if(being_sent_, [](const auto& snapshot) { return !snapshot.expired(); });
+  return loop_.now() >= next_snapshot_ && static_cast<std::size_t>(alive) < kMostSnapshots;
+}
+
+/// What a worker has must not become older.
+bool TableService::is_complete_for(const Member& member) const {
+  return snapshot_ && snapshot_->complete && snapshot_->version >= member.least;
+}
+
+void TableService::make_snapshot() {
+  const TimePoint begin = Clock::now();
+  if (snapshot_) snapshot_->complete = false;  // it is told of no further changes
+  snapshot_ = std::make_shared<TableSnapshot>();
+  snapshot_->version = store_.version();
+  snapshot_->changes = store_.snapshot();
+  std::erase_if(being_sent_, [](const auto& snapshot) { return snapshot.expired(); });
+  being_sent_.push_back(snapshot_);
+  const TimePoint end = Clock::now();
+  next_snapshot_ =
+      end + std::max<Clock::duration>(kSnapshotInterval, (end - begin) * kSnapshotShare);
+}
+
+void TableService::drop_snapshot() {
+  if (snapshot_ && snapshot_.use_count() == 1 && loop_.now() >= next_snapshot_) snapshot_.reset();
 }
 
 void TableService::arm_timer() {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/dispatch/worker_table.hpp"
 #include "broker/tables/table_reader.hpp"
@@ -53,6 +54,7 @@ class TableService {
     WorkerProcess* worker = nullptr;
     TableReader reader;
     bool started = false;
+    std::uint64_t least = 0;    // version of a snapshot that is not older than what it has
     TimePoint next_snapshot{};  // not before
   };
 
@@ -61,7 +63,10 @@ class TableService {
   void send_parts(Member& member);
   void send_changes(Member& member, std::string_view changes);
   void send_results(Member& member);
-  std::shared_ptr<const TableSnapshot> snapshot();
+  [[nodiscard]] bool may_make_snapshot() const;
+  [[nodiscard]] bool is_complete_for(const Member& member) const;
+  void make_snapshot();
+  void drop_snapshot();
   void arm_timer();
   void come_back(bool somebody_waits);
 
@@ -69,10 +74,12 @@ class TableService {
   TableStore store_;
   std::function<void(const channel::TableChange&)> observer_;
   std::map<Slot, Member> members_;
-  std::string changes_;  // of this turn
-  std::weak_ptr<const TableSnapshot> last_snapshot_;
-  std::optional<EventLoop::TimerId> timer_;  // for the next entry that ends
-  bool due_ = false;                         // something besides changes_ may be to be sent
+  std::string changes_;                                         // of this turn
+  std::shared_ptr<TableSnapshot> snapshot_;                     // the last; null: nobody needs it
+  std::vector<std::weak_ptr<const TableSnapshot>> being_sent_;  // and earlier ones
+  TimePoint next_snapshot_{};                                   // is not made before
+  std::optional<EventLoop::TimerId> timer_;                     // for the next entry that ends
+  bool due_ = false;  // something besides changes_ may be to be sent
   bool workers_deny_ = false;
   bool retry_armed_ = false;
   std::uint64_t snapshots_ = 0;
