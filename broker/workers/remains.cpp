@@ -7,6 +7,7 @@
 
 #include "common/log/log.hpp"
 #include "common/process/descent.hpp"
+#include "common/process/newborns.hpp"
 
 namespace mpb {
 namespace {
@@ -33,6 +34,7 @@ bool Remains::sweep_once(TimePoint until) {
     // Nobody else waits for it in this turn: until here the number is its own.
     if (::waitpid(pid, nullptr, WNOHANG) != 0) {
       killed_.erase(pid);
+      forget_newborn(pid);
       continue;
     }
     all_gone = false;

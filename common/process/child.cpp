@@ -19,6 +19,7 @@
 #include "common/base/units.hpp"
 #include "common/io/signals.hpp"
 #include "common/process/descent.hpp"
+#include "common/process/newborns.hpp"
 #include "common/process/program.hpp"
 
 namespace mpb {
@@ -211,6 +212,7 @@ Result<std::unique_ptr<Child>> Child::watch(EventLoop& loop, pid_t pid,
   ::fcntl(pidfd.get(), F_SETFD, FD_CLOEXEC);
   std::unique_ptr<Child> child(new Child(loop, pid, std::move(pidfd), std::move(on_exit)));
   living().insert(pid);
+  forget_newborn(pid);
   auto watch = loop.add(child->pidfd_.get(), EPOLLIN, *child);
   if (!watch) return watch.error();
   child->watch_ = *watch;

@@ -40,4 +40,8 @@ bool may_be_newborn(pid_t pid) {
   return entry->second >= *all.numbers.begin();
 }
 
+void forget_newborn(pid_t pid) {
+  awaited().seen.erase(pid);
+}
+
 }  // namespace mpb

@@ -24,5 +24,7 @@ class AwaitedNewborn {
 /// alone until that is known. One that was seen before a fork was asked for is not of that fork, so
 /// that nobody is left alone for long.
 bool may_be_newborn(pid_t pid);
+/// It has a Child, or was waited for: another process may have its number next.
+void forget_newborn(pid_t pid);
 
 }  // namespace mpb

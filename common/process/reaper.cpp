@@ -35,6 +35,7 @@ void Reaper::reap() {
     // It may hide others, but not for long.
     if (Child::is_one(pid) || may_be_newborn(pid)) return look_soon();
     if (::waitpid(pid, nullptr, WNOHANG) != pid) return look_soon();
+    forget_newborn(pid);
   }
 }
 

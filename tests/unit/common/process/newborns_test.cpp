@@ -39,5 +39,15 @@ TEST(Newborns, WhatWasSeenIsForgottenWhenNoneIsAwaited) {
   EXPECT_TRUE(may_be_newborn(100)) << "another process may have that number";
 }
 
+TEST(Newborns, WhoTakesTheNumberOfOneThatIsKnownMayBeOne) {
+  std::optional<AwaitedNewborn> first(std::in_place);
+  EXPECT_TRUE(may_be_newborn(100));
+  const AwaitedNewborn second;
+  first.reset();
+  EXPECT_FALSE(may_be_newborn(100));
+  forget_newborn(100);
+  EXPECT_TRUE(may_be_newborn(100));
+}
+
 }  // namespace
 }  // namespace mpb
