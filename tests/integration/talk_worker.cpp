@@ -6,6 +6,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/use_awaitable.hpp>
@@ -51,7 +52,10 @@ class Talker {
       losses_ += text_of(lost.to) + " " + std::string(mpb::to_string(lost.why)) + "\n";
       ++lost_[std::string(mpb::to_string(lost.why))];
     });
-    bus_.on_room([this] { ++rooms_; });
+    bus_.on_room([this] {
+      ++rooms_;
+      for (const auto& [asked, text] : std::exchange(unsent_, {})) answer(asked, text);
+    });
   }
 
  private:
@@ -66,10 +70,14 @@ class Talker {
     heard_ += "\n";
   }
 
+  void answer(mpb::Asked asked, const std::string& text) {
+    if (!bus_.reply(asked, text)) unsent_.emplace_back(asked, text);
+  }
+
   void obey(std::istringstream& words, mpb::Asked asked) {
     std::string verb;
     words >> verb;
-    const auto answer = [this, asked](const std::string& text) { bus_.reply(asked, text); };
+    const auto answer = [this, asked](const std::string& text) { this->answer(asked, text); };
     const auto rest = [&words] {
       std::string text;
       std::getline(words >> std::ws, text);
@@ -165,6 +173,7 @@ class Talker {
   std::map<std::string, std::size_t> lost_;
   std::size_t bursts_ = 0;
   std::size_t rooms_ = 0;
+  std::vector<std::pair<mpb::Asked, std::string>> unsent_;  // answers that found no room
 };
 
 mpb::Verdict key_of(std::string_view bytes) {
