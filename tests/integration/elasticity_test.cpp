@@ -73,7 +73,8 @@ TEST(Elasticity, ClientsDoNotWaitLongerThanTheRouteTimeForAWorker) {
   const TempFolder folder;
   const std::string program = script_for_extras(folder, 1, "exec sleep 1000");
   const BrokerProcess broker({"--workers", "1", "--max-workers", "2", "--max-clients", "1",
-                              "--worker-program", program, "--route-timeout", "1s"});
+                              "--worker-program", program, "--route-timeout", "1s", "--spawn",
+                              "exec"});
   Client first(broker.port());
   ASSERT_EQ(first.claim(1), kHello);
   const Stopwatch watch;

@@ -1,5 +1,8 @@
 #include "tests/integration/harness/resting.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include "tests/integration/harness/processes.hpp"
 
 namespace mpb::test {
@@ -12,9 +15,14 @@ std::size_t processes_of(const BrokerStatus& status) {
          (status.zygote.pid > 0 ? 1 : 0);
 }
 
-/// Of listeners.
-std::size_t sockets_of(const WorkerStatus& worker, std::size_t listeners) {
-  return worker.accepts ? listeners : 0;
+/// Listening sockets: the only ones that a worker and the broker both have. A worker that was told
+/// to accept, or to do so no more, may not have heard it yet.
+std::size_t shared_sockets(pid_t worker, pid_t broker) {
+  const std::vector<std::string> theirs = descriptor_names_of(broker);
+  const std::vector<std::string> its = descriptor_names_of(worker);
+  return static_cast<std::size_t>(std::ranges::count_if(its, [&](const std::string& name) {
+    return name.starts_with("socket:") && std::ranges::find(theirs, name) != theirs.end();
+  }));
 }
 
 std::string open_too(pid_t pid, std::size_t expected) {
@@ -36,7 +44,7 @@ Resting::Resting(pid_t broker, const BrokerStatus& status)
   for (const WorkerStatus& worker : status.workers) {
     if (worker.pid > 0)
       worker_descriptors_[worker.slot] =
-          descriptors_of(worker.pid) - sockets_of(worker, listeners_);
+          descriptors_of(worker.pid) - shared_sockets(worker.pid, broker);
   }
 }
 
@@ -56,7 +64,7 @@ std::string Resting::left_over(const BrokerStatus& status) const {
       text += "worker " + std::to_string(slot) + " is " + worker.state + "\n";
       continue;
     }
-    text += open_too(worker.pid, descriptors + sockets_of(worker, status.listeners));
+    text += open_too(worker.pid, descriptors + shared_sockets(worker.pid, broker_));
   }
   for (const pid_t zombie : zombies_of(broker_)) {
     text += "process " + std::to_string(zombie) + " was not reaped\n";
