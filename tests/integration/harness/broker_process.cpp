@@ -255,7 +255,7 @@ std::map<pid_t, std::size_t> BrokerProcess::fd_counts() const {
 
 std::map<pid_t, std::size_t> BrokerProcess::count_fds() const {
   std::map<pid_t, std::size_t> counts{{pid(), descriptors_of(pid())}};
-  for (const pid_t worker : processes()) counts[worker] = descriptors_of(worker);
+  for (const pid_t worker : processes()) counts[worker] = own_descriptors_of(worker, pid());
   return counts;
 }
 

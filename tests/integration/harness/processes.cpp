@@ -89,6 +89,14 @@ std::vector<std::string> descriptor_names_of(pid_t pid) {
   return names;
 }
 
+std::size_t own_descriptors_of(pid_t worker, pid_t broker) {
+  const std::vector<std::string> theirs = descriptor_names_of(broker);
+  const std::vector<std::string> its = descriptor_names_of(worker);
+  return static_cast<std::size_t>(std::ranges::count_if(its, [&](const std::string& name) {
+    return !name.starts_with("socket:") || std::ranges::find(theirs, name) == theirs.end();
+  }));
+}
+
 void forbid_descriptors(pid_t pid) {
   // The limit is on numbers, and those below are in use; what is open above stays open.
   constexpr rlim_t kStandardStreams = 3;

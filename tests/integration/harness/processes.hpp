@@ -25,6 +25,10 @@ std::vector<pid_t> zombies_of(pid_t pid);
 std::size_t descriptors_of(pid_t pid);
 /// What they are: "socket:[123]", "/dev/null", "anon_inode:[eventpoll]", ... in order.
 std::vector<std::string> descriptor_names_of(pid_t pid);
+/// How many a worker has, its listening sockets not counted, which are the only sockets that its
+/// broker has as well: which workers accept changes, and one that was told so may not have heard
+/// it.
+std::size_t own_descriptors_of(pid_t worker, pid_t broker);
 
 /// The process can open no further descriptor, nor be sent one (prlimit(2)): EMFILE.
 void forbid_descriptors(pid_t pid);

@@ -1,8 +1,5 @@
 #include "tests/integration/harness/resting.hpp"
 
-#include <algorithm>
-#include <vector>
-
 #include "tests/integration/harness/processes.hpp"
 
 namespace mpb::test {
@@ -15,18 +12,7 @@ std::size_t processes_of(const BrokerStatus& status) {
          (status.zygote.pid > 0 ? 1 : 0);
 }
 
-/// Listening sockets: the only ones that a worker and the broker both have. A worker that was told
-/// to accept, or to do so no more, may not have heard it yet.
-std::size_t shared_sockets(pid_t worker, pid_t broker) {
-  const std::vector<std::string> theirs = descriptor_names_of(broker);
-  const std::vector<std::string> its = descriptor_names_of(worker);
-  return static_cast<std::size_t>(std::ranges::count_if(its, [&](const std::string& name) {
-    return name.starts_with("socket:") && std::ranges::find(theirs, name) != theirs.end();
-  }));
-}
-
-std::string open_too(pid_t pid, std::size_t expected) {
-  const std::size_t now = descriptors_of(pid);
+std::string open_too(pid_t pid, std::size_t now, std::size_t expected) {
   if (now == expected) return {};
   std::string text = "process " + std::to_string(pid) + " has " + std::to_string(now) +
                      " descriptors, not " + std::to_string(expected) + ":";
@@ -42,9 +28,7 @@ Resting::Resting(pid_t broker, const BrokerStatus& status)
       processes_(processes_of(status)),
       listeners_(status.listeners) {
   for (const WorkerStatus& worker : status.workers) {
-    if (worker.pid > 0)
-      worker_descriptors_[worker.slot] =
-          descriptors_of(worker.pid) - shared_sockets(worker.pid, broker);
+    if (worker.pid > 0) worker_descriptors_[worker.slot] = own_descriptors_of(worker.pid, broker);
   }
 }
 
@@ -55,7 +39,7 @@ std::string Resting::left_over(const BrokerStatus& status) const {
   if (status.waiting != 0) text += std::to_string(status.waiting) + " wait\n";
   const std::size_t broker = broker_descriptors_ + kPerWorker * processes_of(status) +
                              status.listeners - kPerWorker * processes_ - listeners_;
-  text += open_too(broker_, broker);
+  text += open_too(broker_, descriptors_of(broker_), broker);
   for (const auto& [slot, descriptors] : worker_descriptors_) {
     if (!status.has(slot)) continue;  // retired
     const WorkerStatus worker = status.worker(slot);
@@ -64,7 +48,7 @@ std::string Resting::left_over(const BrokerStatus& status) const {
       text += "worker " + std::to_string(slot) + " is " + worker.state + "\n";
       continue;
     }
-    text += open_too(worker.pid, descriptors + shared_sockets(worker.pid, broker_));
+    text += open_too(worker.pid, own_descriptors_of(worker.pid, broker_), descriptors);
   }
   for (const pid_t zombie : zombies_of(broker_)) {
     text += "process " + std::to_string(zombie) + " was not reaped\n";
