@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include "bench/floors/control_coroutine.hpp"
+#include "mpbroker/asio.hpp"
 #include "proto/control/classifier.hpp"
 #include "proto/control/control.hpp"
-#include "mpbroker/asio.hpp"
 
 static mpb::Verdict key_of(std::string_view bytes) {
   mpb::Classification so_far;
