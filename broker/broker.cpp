@@ -488,10 +488,7 @@ void Broker::end_turn() {
   talk_.end_turn();
   if (!stopping_) look_at_service();
   tell_refusals();
-  if (dispatcher_.waiting() > 0 && !wait_timer_armed_) {
-    wait_timer_armed_ = true;
-    loop_.after(kWaitTick, [this] { wait_timer_armed_ = false; });
-  }
+  if (dispatcher_.waiting() > 0) wait_deadlines_.by(loop_.now() + kWaitTick);
 }
 
 }  // namespace mpb

@@ -36,6 +36,7 @@
 #include "common/config/settings.hpp"
 #include "common/io/event_loop.hpp"
 #include "common/io/signals.hpp"
+#include "common/io/wake_up.hpp"
 #include "common/process/worker_accounts.hpp"
 
 namespace mpb {
@@ -176,7 +177,7 @@ class Broker final : private SupervisorOwner {
   TimePoint started_ = Clock::now();
   PinSet pins_;
   std::uint64_t ticks_ = 0;
-  bool wait_timer_armed_ = false;
+  WakeUp wait_deadlines_{loop_};
   bool flush_timer_armed_ = false;
   bool stopping_ = false;
 };

@@ -377,7 +377,7 @@ void Worker::end_turn() {
     if (acceptor.paused()) acceptor.resume_if_possible();
   });
   if ((context_.draining || orphaned_) && context_.clients.held() == 0) stop(ExitCode::kOk);
-  arm_deadline_timer();
+  await_deadlines();
 }
 
 void Worker::expire_deadlines() {
@@ -395,7 +395,7 @@ void Worker::expire_deadlines() {
 }
 
 /// One timer, for the earliest of all deadlines.
-void Worker::arm_deadline_timer() {
+void Worker::await_deadlines() {
   std::optional<TimePoint> next = waiting_.next_expiry();
   const auto consider = [&next](std::optional<TimePoint> other) {
     if (other && (!next || *other < *next)) next = other;
@@ -403,13 +403,7 @@ void Worker::arm_deadline_timer() {
   if (gives_up_keys()) consider(context_.keys.next_expiry());
   if (link_) consider(link_->handoffs().next_expiry());
   for (const DeadlineList<Session>* list : context_.deadlines.all()) consider(list->next());
-  if (!next) return;
-  if (deadline_timer_) {
-    if (deadline_timer_->first <= *next) return;
-    loop_.cancel(*deadline_timer_);
-  }
-  const auto wait = std::chrono::ceil<Duration>(*next - loop_.now());
-  deadline_timer_ = loop_.after(std::max(wait, Duration{0}), [this] { deadline_timer_.reset(); });
+  if (next) wake_up_.by(*next);
 }
 
 void Worker::sweep() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/config/settings.hpp"
+#include "common/io/wake_up.hpp"
 #include "common/listen/listener_sockets.hpp"
 #include "mpbroker/worker.hpp"
 #include "worker/clients/acceptor.hpp"
@@ -97,7 +98,7 @@ class Worker final : private BrokerCommands {
   [[nodiscard]] bool gives_up_keys() const { return !link_ || link_->is_open(); }
   void become_orphan();
   void expire_deadlines();
-  void arm_deadline_timer();
+  void await_deadlines();
   void sweep();
   void stop(ExitCode code);
   void close_clients();
@@ -112,7 +113,7 @@ class Worker final : private BrokerCommands {
   WaitingClients waiting_;  // behind the services of its clients
   std::unique_ptr<BrokerLink> link_;
   VhostCollector vhosts_;
-  std::optional<EventLoop::TimerId> deadline_timer_;
+  WakeUp wake_up_{loop_};
   std::optional<Needs> needs_;  // unset: it is not confined
   bool started_ = false;
   bool has_deadline_ = false;  // of draining

@@ -66,7 +66,7 @@ void TableService::flush_to(Slot slot) {
 
 void TableService::end_turn() {
   store_.expire(loop_.now());
-  arm_timer();
+  if (const auto next = store_.next_expiry()) expiry_.by(*next);
   drop_snapshot();
   if (!std::exchange(due_, false) && changes_.empty()) return;
   bool somebody_waits = false;
@@ -155,19 +155,10 @@ void TableService::drop_snapshot() {
   if (snapshot_ && snapshot_.use_count() == 1 && loop_.now() >= next_snapshot_) snapshot_.reset();
 }
 
-void TableService::arm_timer() {
-  const auto next = store_.next_expiry();
-  if (!next || (timer_ && timer_->first <= *next)) return;
-  if (timer_) loop_.cancel(*timer_);
-  const auto wait = std::chrono::ceil<Duration>(*next - loop_.now());
-  timer_ = loop_.after(std::max(wait, Duration{0}), [this] { timer_.reset(); });
-}
-
 /// A turn's end goes on with it.
 void TableService::come_back(bool somebody_waits) {
   due_ = due_ || somebody_waits;
-  if (!somebody_waits || std::exchange(retry_armed_, true)) return;
-  loop_.after(kRetry, [this] { retry_armed_ = false; });
+  if (somebody_waits) retry_.by(loop_.now() + kRetry);
 }
 
 }  // namespace mpb

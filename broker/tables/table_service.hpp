@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "broker/tables/table_reader.hpp"
 #include "broker/workers/worker_process.hpp"
 #include "common/io/event_loop.hpp"
+#include "common/io/wake_up.hpp"
 #include "common/tables/table_store.hpp"
 
 namespace mpb {
@@ -67,7 +67,6 @@ class TableService {
   [[nodiscard]] bool is_complete_for(const Member& member) const;
   void make_snapshot();
   void drop_snapshot();
-  void arm_timer();
   void come_back(bool somebody_waits);
 
   EventLoop& loop_;
@@ -78,10 +77,10 @@ class TableService {
   std::shared_ptr<TableSnapshot> snapshot_;                     // the last; null: nobody needs it
   std::vector<std::weak_ptr<const TableSnapshot>> being_sent_;  // and earlier ones
   TimePoint next_snapshot_{};                                   // is not made before
-  std::optional<EventLoop::TimerId> timer_;                     // for the next entry that ends
+  WakeUp expiry_{loop_};                                        // of the next entry that ends
+  WakeUp retry_{loop_};                                         // with workers that are behind
   bool due_ = false;  // something besides changes_ may be to be sent
   bool workers_deny_ = false;
-  bool retry_armed_ = false;
   std::uint64_t snapshots_ = 0;
   std::string scratch_;
 };

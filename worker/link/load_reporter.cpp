@@ -1,7 +1,5 @@
 #include "worker/link/load_reporter.hpp"
 
-#include <utility>
-
 #include "proto/channel/encode.hpp"
 #include "worker/worker_context.hpp"
 
@@ -16,6 +14,9 @@ channel::Load load_of(const WorkerContext& worker) {
 }
 
 }  // namespace
+
+LoadReporter::LoadReporter(WorkerContext& worker, Channel& channel)
+    : worker_(worker), channel_(channel), interval_end_(worker.loop) {}
 
 bool LoadReporter::changed() const {
   return load_of(worker_) != told_;
@@ -51,10 +52,8 @@ void LoadReporter::tell_when_due() {
   if (!channel_.is_open() || channel_.queued() > 0) return;
   if (taken_for_full_ && has_room()) return tell();
   if (!changed()) return;
-  const auto wait = told_at_ + kInterval - worker_.loop.now();
-  if (wait <= Clock::duration::zero()) return tell();
-  if (std::exchange(timer_armed_, true)) return;
-  worker_.loop.after(std::chrono::ceil<Duration>(wait), [this] { timer_armed_ = false; });
+  const TimePoint due = told_at_ + kInterval;
+  due <= worker_.loop.now() ? tell() : interval_end_.by(due);
 }
 
 }  // namespace mpb

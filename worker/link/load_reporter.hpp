@@ -5,6 +5,7 @@
 
 #include "common/io/channel.hpp"
 #include "common/io/event_loop.hpp"
+#include "common/io/wake_up.hpp"
 #include "proto/channel/message.hpp"
 
 namespace mpb {
@@ -13,7 +14,7 @@ struct WorkerContext;
 
 class LoadReporter {
  public:
-  LoadReporter(WorkerContext& worker, Channel& channel) : worker_(worker), channel_(channel) {}
+  LoadReporter(WorkerContext& worker, Channel& channel);
 
   /// The load now, which the caller is about to tell in an Ack.
   channel::Load tell_with_ack();
@@ -36,7 +37,7 @@ class LoadReporter {
   channel::Load told_;
   TimePoint told_at_{};
   bool taken_for_full_ = false;  // by the broker, as far as is known here
-  bool timer_armed_ = false;
+  WakeUp interval_end_;
 };
 
 }  // namespace mpb

@@ -138,15 +138,7 @@ void WorkerTables::end_turn() {
   if (!store_) return;
   store_->expire(loop_.now());
   for (const auto& operation : std::exchange(asked_, {})) operation();
-  arm_timer();
-}
-
-void WorkerTables::arm_timer() {
-  const auto next = store_->next_expiry();
-  if (!next || (timer_ && timer_->first <= *next)) return;
-  if (timer_) loop_.cancel(*timer_);
-  const auto wait = std::chrono::ceil<Duration>(*next - loop_.now());
-  timer_ = loop_.after(std::max(wait, Duration{0}), [this] { timer_.reset(); });
+  if (const auto next = store_->next_expiry()) expiry_.by(*next);
 }
 
 }  // namespace mpb

@@ -7,11 +7,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/io/event_loop.hpp"
+#include "common/io/wake_up.hpp"
 #include "common/tables/table_store.hpp"
 #include "mpbroker/shared.hpp"
 #include "worker/tables/address_lists.hpp"
@@ -57,7 +57,6 @@ class WorkerTables final : public SharedTables {
   void apply(const channel::TableChange& change);
   void tell_soon();
   void replace_all(std::uint64_t version);
-  void arm_timer();
 
   EventLoop& loop_;
   LocalTable::Ask ask_;
@@ -66,8 +65,8 @@ class WorkerTables final : public SharedTables {
   AddressLists addresses_;
   std::unique_ptr<TableStore> store_;        // of a single process
   std::deque<std::function<void()>> asked_;  // in a single process, in this turn
-  std::optional<EventLoop::TimerId> timer_;
-  Fresh fresh_;  // parts of a copy that is not complete
+  WakeUp expiry_{loop_};                     // of a single process
+  Fresh fresh_;                              // parts of a copy that is not complete
   std::uint32_t window_ = 0;
   std::uint64_t version_ = 0;  // of the last change that was applied
   bool begun_ = false;
