@@ -10,6 +10,7 @@
 #include "broker/operator/shown_key.hpp"
 #include "broker/workers/counter_totals.hpp"
 #include "common/base/counter_json.hpp"
+#include "common/config/routing_words.hpp"
 #include "common/io/foreign_descriptor.hpp"
 #include "common/log/log.hpp"
 #include "common/process/process.hpp"
@@ -20,36 +21,6 @@ namespace {
 using boost::json::object;
 
 constexpr std::string_view kHandoffs = "handoffs.";
-
-std::string_view to_string(Policy policy) {
-  switch (policy) {
-    case Policy::kLeast:
-      return "least";
-    case Policy::kHash:
-      return "hash";
-    case Policy::kP2c:
-      return "p2c";
-    case Policy::kLocal:
-      return "local";
-  }
-  return "?";
-}
-
-std::string_view to_string(Isolation isolate) {
-  switch (isolate) {
-    case Isolation::kNo:
-      return "no";
-    case Isolation::kKey:
-      return "key";
-    case Isolation::kClient:
-      return "client";
-  }
-  return "?";
-}
-
-std::string_view to_string(IsolateOverflow overflow) {
-  return overflow == IsolateOverflow::kShare ? "share" : "refuse";
-}
 
 /// All reasons, those that did not occur too.
 object refused(const ReasonCounts& counts) {
@@ -110,11 +81,11 @@ object StatusReport::listener(const ListenerSet::Listener& entry,
                 {"address", entry.address},
                 {"protocol", settings.protocol},
                 {"handler", settings.handler},
-                {"policy", to_string(settings.policy)},
+                {"policy", word_for(settings.policy, kPolicies)},
                 {"sticky", settings.sticky},
-                {"overflow", settings.overflow_rule() == Overflow::kSpill ? "spill" : "refuse"},
-                {"isolate", to_string(settings.isolate)},
-                {"isolate_overflow", to_string(settings.isolate_overflow)}};
+                {"overflow", word_for(settings.overflow_rule(), kOverflows)},
+                {"isolate", word_for(settings.isolate, kIsolations)},
+                {"isolate_overflow", word_for(settings.isolate_overflow, kIsolateOverflows)}};
   put(report, sum, std::not_fn(&CounterInfo::of_handoffs));
   return report;
 }

@@ -7,21 +7,12 @@
 
 #include "common/config/listen_names.hpp"
 #include "common/config/option_values.hpp"
+#include "common/config/routing_words.hpp"
 #include "common/config/vhost_values.hpp"
 
 namespace mpb {
 namespace {
 
-constexpr std::array<Choice<Policy>, 4> kPolicies{{{"least", Policy::kLeast},
-                                                   {"hash", Policy::kHash},
-                                                   {"p2c", Policy::kP2c},
-                                                   {"local", Policy::kLocal}}};
-constexpr std::array<Choice<Overflow>, 2> kOverflows{
-    {{"spill", Overflow::kSpill}, {"refuse", Overflow::kRefuse}}};
-constexpr std::array<Choice<Isolation>, 3> kIsolations{
-    {{"no", Isolation::kNo}, {"key", Isolation::kKey}, {"client", Isolation::kClient}}};
-constexpr std::array<Choice<IsolateOverflow>, 2> kIsolateOverflows{
-    {{"share", IsolateOverflow::kShare}, {"refuse", IsolateOverflow::kRefuse}}};
 constexpr std::array<Choice<bool>, 2> kGranularities{
     {{"vhost", false}, {"vhost/app/stream", true}}};
 constexpr std::array<Choice<ClientPrefix>, 3> kClientPrefixes{
