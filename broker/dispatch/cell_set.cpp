@@ -41,7 +41,8 @@ std::optional<Slot> CellSet::occupy(CellRole role) {
     if (workers_.at(slot).state != WorkerState::kStopped) continue;
     workers_.set_cell(slot, true);
     workers_.set_state(slot, WorkerState::kStarting);
-    cell(slot) = Cell{.role = role};
+    cell(slot) = Cell();
+    cells_[slot].role = role;
     return slot;
   }
   return std::nullopt;

@@ -39,8 +39,8 @@ void WorkerTable::count(Slot slot, bool in) {
   const auto is_shared = [this](Slot one) {
     return !workers_[one].cell && workers_[one].state != WorkerState::kStopped;
   };
-  if (in && is_shared(slot)) shared_end_ = std::max<Slot>(shared_end_, slot + 1U);
-  while (in && shared_end_ > 0 && !is_shared(shared_end_ - 1U)) --shared_end_;
+  if (in && is_shared(slot)) shared_end_ = std::max(shared_end_, static_cast<Slot>(slot + 1U));
+  while (in && shared_end_ > 0 && !is_shared(static_cast<Slot>(shared_end_ - 1U))) --shared_end_;
 }
 
 void WorkerTable::set_state(Slot slot, WorkerState state) {

@@ -67,7 +67,7 @@ std::string_view Hub::join(Slot slot, const channel::Join& message) {
     if (found != groups.end()) groups.erase(found);
     return {};
   }
-  if (groups.size() == kMostGroups && !groups.contains(message.group)) return "too many groups";
+  if (groups.size() == Bus::kMaxGroups && !groups.contains(message.group)) return "too many groups";
   groups.emplace(message.group);
   return {};
 }
@@ -75,7 +75,7 @@ std::string_view Hub::join(Slot slot, const channel::Join& message) {
 bool Hub::push(Slot to, WaitingLetter letter) {
   const WorkerId sender = letter.sender;
   const std::uint64_t id = letter.letter;
-  const Amount amount{1, static_cast<std::uint32_t>(letter.parcel->datagram.size())};
+  const Amount amount = letter.amount();
   if (mailboxes_[to].has_stopped()) give_back(sender, std::exchange(letter.retained, {}));
   const Amount retained = letter.retained;
   if (mailboxes_[to].push(std::move(letter))) {
@@ -88,7 +88,7 @@ bool Hub::push(Slot to, WaitingLetter letter) {
 }
 
 void Hub::settle(const WaitingLetter& letter) {
-  waiting_ -= {1, static_cast<std::uint32_t>(letter.parcel->datagram.size())};
+  waiting_ -= letter.amount();
   give_back(letter.sender, letter.retained);
 }
 

@@ -1,16 +1,9 @@
 #include "broker/talk/mailbox.hpp"
 
 namespace mpb {
-namespace {
-
-Amount amount_of(const WaitingLetter& letter) {
-  return {1, static_cast<std::uint32_t>(letter.parcel->datagram.size())};
-}
-
-}  // namespace
 
 bool Mailbox::push(WaitingLetter letter) {
-  const Amount amount = amount_of(letter);
+  const Amount amount = letter.amount();
   if (!(amount_ + amount).within(kMostWaiting)) return false;
   const bool descriptor = letter.parcel->descriptor.valid();
   if (descriptor && descriptors_ == kMostDescriptorsWaiting) return false;
@@ -30,7 +23,7 @@ WaitingLetter Mailbox::pop() {
   waiting_.pop_front();
   moved_ = true;
   stopped_ = false;
-  const Amount amount = amount_of(letter);
+  const Amount amount = letter.amount();
   amount_ -= amount;
   descriptors_ -= letter.parcel->descriptor.valid() ? 1 : 0;
   const auto share = shares_.find(letter.sender);

@@ -49,7 +49,6 @@ inline constexpr Amount kMostWaitingOfOne{channel::kShareLetters, channel::kShar
 inline constexpr std::size_t kMostDescriptorsWaiting = 64;
 /// Credit is given in steps of at least so much: one datagram for many letters.
 inline constexpr Amount kCreditStep{kLetterWindow.letters / 4, kLetterWindow.bytes / 4};
-inline constexpr std::size_t kMostGroups = 64;
 
 /// A whole datagram with its descriptor: the receivers of a letter to many share it.
 struct Parcel {
@@ -67,6 +66,10 @@ struct WaitingLetter {
   WorkerId sender;           // kOperator: an Event as well
   std::uint64_t letter = 0;  // the sender's id of it
   Amount retained;           // the sender gets it back when the letter has gone
+
+  [[nodiscard]] Amount amount() const {
+    return {1, static_cast<std::uint32_t>(parcel->datagram.size())};
+  }
 };
 
 class Mailbox {

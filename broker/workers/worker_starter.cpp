@@ -35,8 +35,8 @@ void WorkerStarter::use_zygote(const Settings& settings, bool grows) {
 
 void WorkerStarter::start(Slot slot, UniqueFd group, Started started) {
   const auto wanted = std::make_shared<Wanted>(Wanted{slot, std::move(group), std::move(started)});
-  const bool covered = accounts_.cover(slot);
-  covered&& zygote_.can_fork(accounts_.of(slot)) ? fork(wanted) : exec(*wanted);
+  if (accounts_.cover(slot) && zygote_.can_fork(accounts_.of(slot))) return fork(wanted);
+  exec(*wanted);
 }
 
 /// As program and accounts are by then, whatever they were when it was wanted.

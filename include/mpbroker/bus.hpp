@@ -163,6 +163,7 @@ class Bus {
  public:
   static constexpr std::size_t kMaxTopic = 64;  // also of a group's name
   static constexpr std::size_t kMaxPayload = 32 * 1024;
+  static constexpr std::size_t kMaxGroups = 64;  // that a worker is in
   using Time = std::chrono::milliseconds;
 
   [[nodiscard]] virtual WorkerId self() const = 0;
@@ -191,7 +192,7 @@ class Bus {
   virtual void ring(std::string_view topic, std::string_view payload, Time timeout,
                     std::function<void(const Ring& ring)> done) = 0;
 
-  /// Letters to the group come here, too: 1 to 64 bytes; a worker is in at most 64 groups.
+  /// Letters to the group come here, too: 1 to 64 bytes; a worker is in at most kMaxGroups.
   virtual void join(const std::string& group) = 0;
   virtual void leave(const std::string& group) = 0;
 

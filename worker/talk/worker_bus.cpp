@@ -16,8 +16,6 @@
 namespace mpb {
 namespace {
 
-/// What else the broker would eject the worker for.
-constexpr std::size_t kMostGroups = 64;
 constexpr std::size_t kMostRefusals = 1024;  // that wait for room
 
 void check_length(std::string_view what, std::size_t size, std::size_t most) {
@@ -283,7 +281,7 @@ void WorkerBus::join(const std::string& group) {
   if (group.empty()) throw std::length_error("name of a group empty");
   check_length("name of a group", group.size(), kMaxTopic);
   if (groups_.contains(group)) return;
-  if (groups_.size() == kMostGroups) throw std::length_error("too many groups");
+  if (groups_.size() == kMaxGroups) throw std::length_error("too many groups");
   groups_.insert(group);
   if (online_) send_join(group, 0);
 }

@@ -80,7 +80,7 @@ TEST_F(HubTest, AGroupIsWhoHasJoined) {
 }
 
 TEST_F(HubTest, GroupsOfOneWorkerAreBounded) {
-  for (std::size_t i = 0; i < kMostGroups; ++i) {
+  for (std::size_t i = 0; i < Bus::kMaxGroups; ++i) {
     EXPECT_EQ(hub.join(1, {0, std::to_string(i)}), "");
   }
   EXPECT_EQ(hub.join(1, {0, "1"}), "");
