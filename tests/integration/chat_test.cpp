@@ -1,7 +1,5 @@
 // The chat of the examples, with real processes: members of a room meet in one worker.
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <sys/socket.h>
 
 #include <csignal>
 #include <deque>
@@ -9,39 +7,12 @@
 #include <vector>
 
 #include "tests/integration/harness/broker_process.hpp"
+#include "tests/integration/harness/line_client.hpp"
 
 namespace mpb::test {
 namespace {
 
-class Member {
- public:
-  Member(std::uint16_t port, const std::string& room) : client_(port) { client_.send(room + "\n"); }
-  void say(const std::string& line) { client_.send(line + "\n"); }
-  void finish_sending() { client_.finish_sending(); }
-  /// The next line; or kEof, kTimeout.
-  std::string hear() {
-    while (true) {
-      const auto end = received_.find('\n');
-      if (end != std::string::npos) {
-        const std::string line = received_.substr(0, end);
-        received_.erase(0, end + 1);
-        return line;
-      }
-      pollfd readable{client_.fd(), POLLIN, 0};
-      if (::poll(&readable, 1, static_cast<int>(scaled(kPatience).count())) != 1) {
-        return std::string(kTimeout);
-      }
-      char bytes[4096];
-      const ssize_t count = ::recv(client_.fd(), bytes, sizeof bytes, 0);
-      if (count <= 0) return std::string(kEof);
-      received_.append(bytes, static_cast<std::size_t>(count));
-    }
-  }
-
- private:
-  Client client_;
-  std::string received_;
-};
+using Member = LineClient;
 
 std::string welcome(const std::string& room, std::size_t number) {
   return "welcome to " + room + ", " + std::to_string(number) + " here";

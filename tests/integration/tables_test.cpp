@@ -1,8 +1,6 @@
 // Shared tables over real processes: tests/integration/tables_worker.cpp, and the same in Python.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <csignal>
@@ -16,43 +14,20 @@
 #include <boost/json/serialize.hpp>
 
 #include "tests/integration/harness/broker_process.hpp"
+#include "tests/integration/harness/line_client.hpp"
 
 namespace mpb::test {
 namespace {
 
 /// A client of one key's worker, or of that in one slot: asks a line, and is answered a line.
-class Asker {
+class Asker : public LineClient {
  public:
   Asker(std::uint16_t port, int slot) : Asker(port, "k" + std::to_string(slot)) {}
-  Asker(std::uint16_t port, const std::string& key) : client_(port) { client_.send(key + "\n"); }
-  void send(const std::string& line) { client_.send(line + "\n"); }
-  /// kEof, kTimeout.
-  std::string hear() {
-    while (true) {
-      const auto end = received_.find('\n');
-      if (end != std::string::npos) {
-        const std::string line = received_.substr(0, end);
-        received_.erase(0, end + 1);
-        return line;
-      }
-      pollfd readable{client_.fd(), POLLIN, 0};
-      if (::poll(&readable, 1, static_cast<int>(scaled(kPatience).count())) != 1) {
-        return std::string(kTimeout);
-      }
-      char bytes[4096];
-      const ssize_t count = ::recv(client_.fd(), bytes, sizeof bytes, 0);
-      if (count <= 0) return std::string(kEof);
-      received_.append(bytes, static_cast<std::size_t>(count));
-    }
-  }
+  Asker(std::uint16_t port, const std::string& key) : LineClient(port, key) {}
   std::string ask(const std::string& line) {
-    send(line);
+    say(line);
     return hear();
   }
-
- private:
-  Client client_;
-  std::string received_;
 };
 
 std::string python_worker() {
@@ -139,7 +114,7 @@ TEST_P(Tables, ASuccessorHasAllSessionsBeforeItsFirstClient) {
   constexpr int kSessions = 2000;
   const BrokerProcess broker(setup(3, program()));
   const auto worker = askers(broker, 3);
-  for (int i = 0; i < kSessions; ++i) worker[i % 3]->send(fmt::format("put sessions {} user", i));
+  for (int i = 0; i < kSessions; ++i) worker[i % 3]->say(fmt::format("put sessions {} user", i));
   for (int i = 0; i < kSessions; ++i) ASSERT_EQ(word(worker[i % 3]->hear(), 0), "done");
   const pid_t victim = broker.worker_pid(1);
   ASSERT_EQ(::kill(victim, SIGKILL), 0);
@@ -167,7 +142,7 @@ TEST(TablesOrder, WhatWasPutBeforeAHandOverIsThereBeforeTheClient) {
   const BrokerProcess broker(setup(2, python_worker()));
   for (int i = 0; i < 200; ++i) {
     Asker client(broker.port(), i % 2);
-    client.send(fmt::format("go t key{} value k{}\nget t key{}", i, (i + 1) % 2, i));
+    client.say(fmt::format("go t key{} value k{}\nget t key{}", i, (i + 1) % 2, i));
     ASSERT_EQ(word(client.hear(), 0), "value") << i << "\n" << broker.log();
   }
 }
@@ -210,7 +185,7 @@ TEST(TablesOrder, EightWorkersSeeTheChangesOfThreeSendersInOneOrder) {
   const auto worker = askers(broker, kWorkers);
   for (const auto& one : worker) ASSERT_EQ(one->ask("record t"), "ok");
   // All write the same keys: an order that differs shows.
-  for (int i = 0; i < kSenders; ++i) worker[i]->send(fmt::format("fill t key {}", kEach));
+  for (int i = 0; i < kSenders; ++i) worker[i]->say(fmt::format("fill t key {}", kEach));
   for (int i = 0; i < kSenders; ++i) {
     EXPECT_EQ(worker[i]->hear(), fmt::format("done {} failed 0", kEach));
   }
@@ -234,7 +209,7 @@ TEST(TablesCount, SumsAreExactThoughWorkersAreKilled) {
     const int slot = 1 + i % kVictims;
     ASSERT_TRUE(eventually([&] { return broker.worker(slot).state == "online"; }));
     Asker victim(broker.port(), slot);
-    for (int n = 0; n < 50; ++n) victim.send("add t n 1");
+    for (int n = 0; n < 50; ++n) victim.say("add t n 1");
     ASSERT_EQ(word(victim.hear(), 0), "done") << broker.log();
     ASSERT_EQ(::kill(broker.worker_pid(slot), SIGKILL), 0);
     ++acknowledged;

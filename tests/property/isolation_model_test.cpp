@@ -9,15 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "broker/dispatch/cell_set.hpp"
-#include "broker/dispatch/dispatcher.hpp"
-#include "broker/dispatch/router.hpp"
-#include "broker/dispatch/scaler.hpp"
+#include "tests/support/isolating_parts.hpp"
 
 namespace mpb {
 namespace {
 
-constexpr Slot kBase = 2;
 constexpr Slot kMost = 9;
 constexpr std::uint16_t kSpace = 0;
 
@@ -45,21 +41,13 @@ struct Model {
   std::size_t delivered = 0;                   // clients, ever
 };
 
-class IsolationModel {
+class IsolationModel : test::IsolatingParts {
  public:
-  explicit IsolationModel(std::uint64_t seed) : random_(seed) {
-    workers_.resize(kMost);
-    for (Slot slot = 0; slot < kBase; ++slot) {
-      workers_.begin_incarnation(slot);
-      workers_.set_state(slot, WorkerState::kOnline);
-      models_[slot].online = true;
-    }
+  explicit IsolationModel(std::uint64_t seed) : IsolatingParts(kMost), random_(seed) {
+    for (Slot slot = 0; slot < kBase; ++slot) models_[slot].online = true;
     rules_.isolate = below(2) == 0 ? Isolation::kKey : Isolation::kClient;
     rules_.isolate_overflow = below(2) == 0 ? IsolateOverflow::kShare : IsolateOverflow::kRefuse;
-    cell_rules_.wanted = true;
     cell_rules_.spares = below(3);
-    cell_rules_.base = kBase;
-    cell_rules_.maximum = kMost;
     cell_rules_.at_once = 1 + below(4);
     cell_rules_.linger = Duration{3'000};
     cells_.set_rules(cell_rules_);
@@ -271,14 +259,6 @@ class IsolationModel {
   }
 
   std::mt19937_64 random_;
-  WorkerTable workers_{0, 16};
-  CellRules cell_rules_;
-  CellSet cells_{workers_};
-  Router router_{workers_, 1000, 42, &cells_};
-  Scaler scaler_{{kBase, kMost, 100, Duration{1'000}}};
-  Dispatcher dispatcher_{workers_, router_, scaler_, 1, &cells_};
-  RoutingRules rules_;
-  TimePoint now_{std::chrono::hours(1)};
   std::map<Slot, Model> models_;  // with a process
   std::map<std::uint64_t, Offered> open_;
   std::uint64_t next_handoff_ = 1;

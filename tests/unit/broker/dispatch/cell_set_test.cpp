@@ -7,33 +7,26 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/isolating_parts.hpp"
+
 namespace mpb {
 namespace {
 
 using Kind = CellPlace::Kind;
 using std::chrono::milliseconds;
 
-constexpr Slot kBase = 2;
 constexpr Slot kMost = 8;
 
-class CellSetTest : public testing::Test {
+class CellSetTest : public testing::Test, protected test::CellParts {
  protected:
-  CellSetTest() {
-    workers_.resize(kMost);
-    for (Slot slot = 0; slot < kBase; ++slot) {
-      workers_.begin_incarnation(slot);
-      workers_.set_state(slot, WorkerState::kOnline);
-    }
-    rules_.wanted = true;
-    rules_.base = kBase;
-    rules_.maximum = kMost;
-    rules_.linger = Duration{5'000};
-    cells_.set_rules(rules_);
+  CellSetTest() : CellParts(kMost) {
+    cell_rules_.linger = Duration{5'000};
+    cells_.set_rules(cell_rules_);
   }
 
   void spares(std::size_t count) {
-    rules_.spares = count;
-    cells_.set_rules(rules_);
+    cell_rules_.spares = count;
+    cells_.set_rules(cell_rules_);
   }
   CellPlace key(const std::string& name, bool again = false) {
     return cells_.place_key(std::string("\1\0", 2) + name, again, now_);
@@ -65,10 +58,6 @@ class CellSetTest : public testing::Test {
     cells_.tick(now_);
   }
 
-  WorkerTable workers_{0, 16};
-  CellRules rules_;
-  CellSet cells_{workers_};
-  TimePoint now_{std::chrono::hours(1)};
   std::mt19937_64 random_{1};
 };
 
@@ -102,8 +91,8 @@ TEST_F(CellSetTest, ASpareOneIsTakenAtOnceAndReplacedOnceItHasItsClient) {
 }
 
 TEST_F(CellSetTest, NotMoreStartAtOnceThanTheRulesSay) {
-  rules_.at_once = 2;
-  cells_.set_rules(rules_);
+  cell_rules_.at_once = 2;
+  cells_.set_rules(cell_rules_);
   for (const char* name : {"a", "b", "c", "d"}) EXPECT_EQ(key(name).kind, Kind::kComing);
   const auto first = start();
   EXPECT_EQ(first.size(), 2U);
@@ -149,9 +138,9 @@ TEST_F(CellSetTest, ACellThatNobodyComesToEnds) {
 }
 
 TEST_F(CellSetTest, OneThatWaitsForItsStartInVainIsGivenUp) {
-  rules_.at_once = 0;
-  rules_.client_wait = Duration{8'000};
-  cells_.set_rules(rules_);
+  cell_rules_.at_once = 0;
+  cell_rules_.client_wait = Duration{8'000};
+  cells_.set_rules(cell_rules_);
   const Slot slot = key("a").slot;
   pass(milliseconds(8'500));
   EXPECT_TRUE(workers_.is_cell(slot));
@@ -224,8 +213,8 @@ TEST_F(CellSetTest, OneThatCrashesAfterItWasToldToEndIsCounted) {
 }
 
 TEST_F(CellSetTest, WithoutAProcessNoKeyKeepsASlotNorWaits) {
-  rules_.at_once = 1;
-  cells_.set_rules(rules_);
+  cell_rules_.at_once = 1;
+  cells_.set_rules(cell_rules_);
   const Slot first = key("a").slot;
   const Slot second = key("b").slot;
   EXPECT_EQ(start(), std::vector<Slot>{first});
@@ -255,17 +244,17 @@ TEST_F(CellSetTest, ACellThatEndsLetsAnotherStartWhereTheSystemGaveNone) {
 }
 
 TEST_F(CellSetTest, WhatIsQueuedAndHasNoPlaceUnderOtherRulesIsGivenUp) {
-  rules_.at_once = 0;
-  cells_.set_rules(rules_);
+  cell_rules_.at_once = 0;
+  cells_.set_rules(cell_rules_);
   const Slot highest = key("a").slot;
   const Slot next = key("b").slot;
-  rules_.maximum = highest;
-  cells_.set_rules(rules_);
+  cell_rules_.maximum = highest;
+  cells_.set_rules(cell_rules_);
   EXPECT_FALSE(workers_.is_cell(highest));
   EXPECT_TRUE(workers_.is_cell(next));
   EXPECT_EQ(key("a").slot, next - 1);
-  rules_.wanted = false;
-  cells_.set_rules(rules_);
+  cell_rules_.wanted = false;
+  cells_.set_rules(cell_rules_);
   EXPECT_EQ(workers_.cells(), 0U);
 }
 
@@ -323,10 +312,10 @@ TEST_F(CellSetTest, SparesBeyondTheRulesEndAfterAWhile) {
   spares(1);
   pass(milliseconds(100));
   EXPECT_TRUE(cells_.take_ending().empty());
-  pass(rules_.linger);
+  pass(cell_rules_.linger);
   EXPECT_EQ(cells_.take_ending().size(), 2U);
-  rules_.wanted = false;
-  cells_.set_rules(rules_);
+  cell_rules_.wanted = false;
+  cells_.set_rules(cell_rules_);
   pass(milliseconds(100));
   EXPECT_EQ(cells_.take_ending().size(), 1U) << "nobody isolates";
 }

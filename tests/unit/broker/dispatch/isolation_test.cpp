@@ -4,33 +4,18 @@
 #include <string>
 #include <vector>
 
-#include "broker/dispatch/cell_set.hpp"
-#include "broker/dispatch/dispatcher.hpp"
-#include "broker/dispatch/router.hpp"
-#include "broker/dispatch/scaler.hpp"
+#include "tests/support/isolating_parts.hpp"
 
 namespace mpb {
 namespace {
 
 using channel::NackReason;
 
-constexpr Slot kBase = 2;
 constexpr Slot kMost = 8;
 
-class IsolationTest : public testing::Test {
+class IsolationTest : public testing::Test, protected test::IsolatingParts {
  protected:
-  IsolationTest() {
-    workers_.resize(kMost);
-    for (Slot slot = 0; slot < kBase; ++slot) {
-      workers_.begin_incarnation(slot);
-      workers_.set_state(slot, WorkerState::kOnline);
-    }
-    cell_rules_.wanted = true;
-    cell_rules_.base = kBase;
-    cell_rules_.maximum = kMost;
-    cells_.set_rules(cell_rules_);
-    rules_.isolate = Isolation::kKey;
-  }
+  IsolationTest() : IsolatingParts(kMost) { rules_.isolate = Isolation::kKey; }
 
   Dispatch offer(std::uint64_t handoff, const std::string& key, std::uint8_t attempts = 0) {
     channel::Handoff message;
@@ -60,15 +45,6 @@ class IsolationTest : public testing::Test {
     });
     return again;
   }
-
-  WorkerTable workers_{0, 16};
-  CellRules cell_rules_;
-  CellSet cells_{workers_};
-  Router router_{workers_, 1000, 42, &cells_};
-  Scaler scaler_{{kBase, kMost, 100, Duration{1'000}}};
-  Dispatcher dispatcher_{workers_, router_, scaler_, 1, &cells_};
-  RoutingRules rules_;
-  TimePoint now_{std::chrono::hours(1)};
 };
 
 TEST_F(IsolationTest, AKeysClientsComeAgainOnceItsCellIsOnline) {
