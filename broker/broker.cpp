@@ -38,6 +38,11 @@ std::uint32_t generation() {
                                         .count());
 }
 
+std::uint64_t monotonic_ms(TimePoint time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<Duration>(time.time_since_epoch()).count());
+}
+
 }  // namespace
 
 Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
@@ -109,6 +114,7 @@ CellRules Broker::cell_rules() const {
 
 void Broker::tell_cells() {
   for (const CellSet::Given& given : cells_.take_given()) {
+    succession_.note_change();
     const KeyName name = parse_key_name(given.name);
     events_.emit(LogLevel::kInfo, "cell",
                  {{"slot", given.slot},
@@ -134,26 +140,31 @@ Status Broker::start() {
   if (program->confinement) log_missing_sandbox();
   supervisor_.set_program(std::move(*program));
   run_workers_as(std::move(*accounts));
+  auto passed = succession_.begin(take_passed_descriptors());
+  resume_books();
   UniqueFd control;
-  if (const Status taken = take_sockets(control); !taken) return taken;
+  if (const Status taken = take_sockets(std::move(passed), control); !taken) return taken;
   const auto opened = listeners_.apply(settings_);
   if (!opened) return opened.error();
   if (const Status open = open_control(std::move(control)); !open) return open;
   for (const std::uint16_t number : opened->opened) tell_listening(number);
   vhosts_.replace(std::move(settings_.vhosts));
   apply_pins(pins_.configure(configured_pins()));
+  if (const BrokerState* left = succession_.predecessor()) resume_changes(*left);
+  keep_sockets();
   apply_client_limit();
   warn_of_descriptors();
   tell_setup();
-  supervisor_.apply_rules();
+  resume_workers();
+  supervisor_.apply_rules(succession_.predecessor() == nullptr);
   if (const auto interval = watchdog_interval()) feed_watchdog(*interval);
   return {};
 }
 
 /// What the service manager has passed, for the listeners and, in `control`, the control socket.
-Status Broker::take_sockets(UniqueFd& control) {
+Status Broker::take_sockets(std::vector<PassedDescriptor> passed, UniqueFd& control) {
   if (const Status resolved = resolve_listeners(settings_.listeners); !resolved) return resolved;
-  auto inherited = take_inherited_sockets();
+  auto inherited = take_inherited_sockets(std::move(passed));
   if (!inherited) return inherited.error();
   auto wishes = socket_wishes(settings_.listeners);
   if (!settings_.control_socket.empty()) {
@@ -172,7 +183,12 @@ Status Broker::take_sockets(UniqueFd& control) {
 Status Broker::open_control(UniqueFd inherited) {
   const std::string& path = settings_.control_socket;
   if (path.empty()) return {};
-  Status opened = control_.open(path, std::move(inherited));
+  UniqueFd left = inherited ? UniqueFd() : succession_.take_control();
+  // Its path may have been deleted, or the operator wants another.
+  const auto bound = left ? local_endpoint(left.get()) : Result<Endpoint>(Endpoint{});
+  const bool same = left && bound && bound->to_string() == "unix:" + path;
+  Status opened =
+      same ? control_.take_over(path, std::move(left)) : control_.open(path, std::move(inherited));
   if (opened) return opened;
   Error error = opened.error();
   error.text = fmt::format("control-socket = {}: {}", path, error.text);
@@ -194,6 +210,7 @@ void Broker::keep_up_sockets() {
     });
   }
   control_.keep_up();
+  keep_sockets();
 }
 
 std::vector<ToldListener> Broker::told(Slot slot, const ListenerSet::Listener& listener) const {
@@ -258,7 +275,7 @@ bool Broker::any_local() const {
 }
 
 void Broker::choose_acceptors(AcceptorSet::Choice choice) {
-  if (stopping_) return;
+  if (stopping_ || takeover_.under_way()) return;
   for (const Slot slot : acceptors_.choose(workers_, choice)) {
     WorkerProcess& worker = *supervisor_.process(slot);
     for (const auto& [number, listener] : listeners_.all()) {
@@ -333,6 +350,7 @@ void Broker::stop() {
   notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");
   turn_away_.end();
   listeners_.close_sockets();  // new clients are refused at once, not left in a backlog
+  keep_sockets();
   supervisor_.shut_down(deadline);
 }
 
@@ -343,6 +361,10 @@ void Broker::on_all_gone() {
 WorkerSettings Broker::worker_settings(Slot slot) {
   WorkerSettings settings = settings_;
   settings.cell = workers_.is_cell(slot) ? 1 : 0;
+  settings.after_broker = static_cast<std::uint32_t>(
+      succession_.held()                                   ? AfterBroker::kFollowers
+      : settings_.on_broker_death == OnBrokerDeath::kServe ? AfterBroker::kServe
+                                                           : AfterBroker::kDrain);
   settings.max_clients = workers_.soft_limit();
   return settings;
 }
@@ -378,6 +400,20 @@ void Broker::tell_lost_keys(Slot slot, std::string_view why) {
   events_.emit(LogLevel::kInfo, "owner", {{"slot", slot}, {"keys", keys}, {"why", why}});
 }
 
+/// Before it serves anybody, so that the next broker finds it.
+void Broker::on_worker_introduced(Slot slot, WorkerProcess& worker) {
+  const std::uint32_t generation = workers_.at(slot).incarnation;
+  if (succession_.held()) {
+    succession_.keep_process(slot, generation, worker.channel_descriptor(), worker.pidfd());
+  }
+  succession_.when_kept([this, slot, generation] {
+    WorkerProcess* kept = supervisor_.process(slot);
+    if (kept != nullptr && workers_.at(slot).incarnation == generation) {
+      tables_.introduce(slot, *kept);
+    }
+  });
+}
+
 void Broker::on_worker_online(Slot slot) {
   talk_.on_online(slot);
   service_.announce_ready();
@@ -386,6 +422,7 @@ void Broker::on_worker_online(Slot slot) {
 void Broker::on_worker_drains(Slot slot) {
   tell_lost_keys(slot, "it drains");
   dispatcher_.worker_drains(slot);
+  succession_.note_change();
 }
 
 void Broker::on_worker_gone(Slot slot, bool as_told) {
@@ -396,6 +433,11 @@ void Broker::on_worker_gone(Slot slot, bool as_told) {
   dispatcher_.worker_gone(slot);
   tables_.on_gone(slot);
   inquiries_.on_gone(slot);
+  if (succession_.held()) {
+    succession_.forget_process(slot, workers_.at(slot).incarnation);
+    last_end_ms_ = monotonic_ms(Clock::now());
+  }
+  takeover_.on_gone(slot);
   if (!as_told && supervisor_.process(slot)->had_sockets()) listeners_.distrust();
 }
 
@@ -411,6 +453,7 @@ void Broker::tick() {
   watch_quota();
   talk_.tick();
   catch_up_log();
+  succession_.note_change();  // what was counted
   remains_.look();
   trespass_.watch_limits();
   keep_up_sockets();
@@ -486,8 +529,12 @@ void Broker::end_turn() {
   tell_cells();
   flush_outboxes();
   talk_.end_turn();
-  if (!stopping_) look_at_service();
+  if (!stopping_ && !takeover_.under_way()) look_at_service();
   tell_refusals();
+  if (succession_.held()) {
+    if (succession_.has_changed()) succession_.write(state());
+    succession_.end_turn();
+  }
   if (dispatcher_.waiting() > 0) wait_deadlines_.by(loop_.now() + kWaitTick);
 }
 

@@ -22,6 +22,9 @@
 #include "broker/operator/inquiries.hpp"
 #include "broker/operator/refusal_report.hpp"
 #include "broker/service_report.hpp"
+#include "broker/succession/counts.hpp"
+#include "broker/succession/succession.hpp"
+#include "broker/succession/takeover.hpp"
 #include "broker/tables/table_service.hpp"
 #include "broker/talk/talk.hpp"
 #include "broker/turn_away.hpp"
@@ -68,7 +71,8 @@ class Broker final : private SupervisorOwner {
   std::vector<ToldListener> listeners_for(Slot slot) override;
   UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }
   bool is_newborn(pid_t pid) override { return kinship_.is_newborn(pid); }
-  void on_worker_introduced(Slot slot, WorkerProcess& worker) override {
+  void on_worker_introduced(Slot slot, WorkerProcess& worker) override;
+  void on_worker_resumed(Slot slot, WorkerProcess& worker) override {
     tables_.introduce(slot, worker);
   }
   void on_worker_online(Slot slot) override;
@@ -94,6 +98,25 @@ class Broker final : private SupervisorOwner {
   boost::json::object request_table(const TableRequest& request);
   /// Takes the place of what runs. An error has changed nothing.
   Status apply(Settings fresh);
+
+  // --- after a broker that was killed, and for the one after this (continuation.cpp)
+
+  /// What must be known before sockets are opened.
+  void resume_books();
+  void resume_listeners(const BrokerState& left);
+  /// What the operator has changed.
+  void resume_changes(const BrokerState& left);
+  /// Its workers go on.
+  void resume_workers();
+  /// The one of a slot; false: it cannot be had any more.
+  bool resume_worker(const SlotState& left, const std::vector<CountState>& counts);
+  void on_takeover_done();
+  /// The holder has what is open by now.
+  void keep_sockets();
+  [[nodiscard]] BrokerState state() const;
+  [[nodiscard]] SlotState state_of_slot(Slot slot) const;
+  /// Of brokers before this one, too. Without what it takes to look at the process.
+  [[nodiscard]] BrokerCounters counters() const;
 
   void end_turn();
   void tick();
@@ -125,7 +148,7 @@ class Broker final : private SupervisorOwner {
   /// arrives.
   [[nodiscard]] static Duration wait_limit(const Settings& settings);
   void run_workers_as(WorkerAccounts accounts);
-  Status take_sockets(UniqueFd& control);
+  Status take_sockets(std::vector<PassedDescriptor> passed, UniqueFd& control);
   Status open_control(UniqueFd inherited);
   void keep_up_sockets();
   /// What the worker in this slot is to be told of it.
@@ -164,10 +187,19 @@ class Broker final : private SupervisorOwner {
   Supervisor supervisor_;
   TableService tables_{loop_};
   CounterTotals ended_;  // of the processes that have ended
+  CountsBefore before_;
+  Succession succession_{loop_};
+  std::uint64_t generation_ = 0;
+  SipKey seal_;
+  Slot operators_workers_ = 0;      // their number by the operator's word; 0: as configured
+  std::uint64_t last_end_ms_ = 0;   // when a worker ended last, of CLOCK_MONOTONIC
+  bool stop_when_resumed_ = false;  // the broker before was stopping
   Inquiries inquiries_;
   Talk talk_{{loop_, workers_, router_, supervisor_, events_}};
+  Takeover takeover_{{loop_, workers_, cells_, router_, dispatcher_, supervisor_},
+                     [this] { on_takeover_done(); }};
   WorkerMessages messages_{{loop_, workers_, router_, dispatcher_, supervisor_, listeners_, cells_,
-                            inquiries_, notices_, talk_, tables_}};
+                            inquiries_, notices_, talk_, tables_, takeover_}};
   ControlSocket control_;
   Trespass trespass_;
   RefusalReport refusals_;

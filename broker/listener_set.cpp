@@ -40,7 +40,7 @@ std::vector<ListenerSocket> ListenerSet::sockets_before(const ListenerSettings& 
     if (old.settings.name != listener.name || old.settings.endpoints != listener.endpoints) {
       continue;
     }
-    if (old.socket->path_state() == OwnedPath::State::kGone) return {};
+    if (!old.socket || old.socket->path_state() == OwnedPath::State::kGone) return {};
     sockets.push_back({old.wanted, old.socket});
   }
   return sockets;
@@ -52,7 +52,7 @@ SharedSocket ListenerSet::find_socket(const ListenerSettings& listener,
   const bool any_port = endpoint.family() != AF_UNIX && endpoint.port() == 0;
   for (const auto& [number, old] : listeners_) {
     if (!(old.wanted == endpoint) || (any_port && old.settings.name != listener.name)) continue;
-    if (old.socket->path_state() != OwnedPath::State::kGone) return old.socket;
+    if (old.socket && old.socket->path_state() != OwnedPath::State::kGone) return old.socket;
   }
   return nullptr;
 }
@@ -66,6 +66,22 @@ Result<std::vector<ListenerSocket>> ListenerSet::sockets_for(const ListenerSetti
   }
   return open_listener(listener, setup, std::move(claimed),
                        [&](const Endpoint& endpoint) { return find_socket(listener, endpoint); });
+}
+
+/// A socket that cannot be taken over is opened anew.
+void ListenerSet::resume(std::vector<Left> left, std::map<std::string, std::uint16_t> spaces,
+                         std::uint16_t next_number) {
+  spaces_ = std::move(spaces);
+  next_number_ = next_number;
+  for (Left& one : left) {
+    Listener& listener = listeners_[one.number];
+    listener.number = one.number;
+    listener.settings = std::move(one.settings);
+    listener.wanted = one.wanted;
+    if (!one.socket) continue;
+    auto socket = ListeningSocket::take_over(std::move(one.socket), one.wanted, {});
+    if (socket) listener.socket = std::make_shared<ListeningSocket>(*std::move(socket));
+  }
 }
 
 ListenerSet::Listener ListenerSet::make_listener(const ListenerSettings& settings,

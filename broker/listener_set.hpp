@@ -32,6 +32,17 @@ class ListenerSet {
     inherited_ = std::move(inherited);
   }
 
+  /// Those of a broker before this one, for the first apply(): each with its socket, or without one
+  /// if it cannot be had.
+  struct Left {
+    std::uint16_t number = 0;
+    ListenerSettings settings;  // by which it is known again
+    Endpoint wanted;
+    UniqueFd socket;
+  };
+  void resume(std::vector<Left> left, std::map<std::string, std::uint16_t> spaces,
+              std::uint16_t next_number);
+
   struct Change {
     std::vector<std::uint16_t> current;    // all there are now: workers are to be told
     std::vector<std::uint16_t> opened;     // those of them that are new or have another address
@@ -57,6 +68,8 @@ class ListenerSet {
   /// True for all numbers that were ever given.
   [[nodiscard]] bool was_given(std::uint64_t number) const { return number < next_number_; }
   [[nodiscard]] const std::map<std::uint16_t, Listener>& all() const { return listeners_; }
+  [[nodiscard]] const std::map<std::string, std::uint16_t>& spaces() const { return spaces_; }
+  [[nodiscard]] std::uint16_t next_number() const { return next_number_; }
   /// Whose keys those of this space are; empty: nobody's.
   [[nodiscard]] std::string protocol_of(std::uint16_t space) const;
   /// What a worker is told; with the sockets if `accepts`: first one that was replaced, for the

@@ -80,26 +80,29 @@ void Broker::on_request(const boost::json::object& object, Reply reply) {
   const auto warn = [&reply](const Result<std::vector<Warning>>& done) {
     reply(done ? consent(*done) : refusal(done.error()));
   };
-  std::visit(
-      Overloaded{
-          [&](const StatusRequest&) {
-            supervisor_.refresh_counters([this, reply] { reply(StatusReport(*this).build()); });
-          },
-          [&](const StopRequest&) {
-            loop_.after(Duration{0}, [this] { stop(); });  // after the answer
-            reply(consent({}));
-          },
-          [&](const ReloadRequest&) { warn(reload()); },
-          [&](const QuestionRequest& question) { request_answers(question, reply); },
-          [&](const DrainRequest& drain) { tell(request_drain(drain)); },
-          [&](const PinRequest& route) { tell(request_route(route)); },
-          [&](const WorkersRequest& workers) { reply(request_workers(workers)); },
-          [&](const VhostRequest& vhost) { warn(request_vhost(vhost)); },
-          [&](const SendRequest& send) { request_send(send, reply); },
-          [&](const TableListRequest&) { reply(list_of_tables(tables_.store())); },
-          [&](const TableRequest& table) { reply(request_table(table)); },
-      },
-      *request);
+  std::visit(Overloaded{
+                 [&](const StatusRequest&) {
+                   supervisor_.refresh_counters([this, reply] {
+                     // What was told must not fall when this broker dies.
+                     if (succession_.held()) succession_.write(state());
+                     reply(StatusReport(*this).build());
+                   });
+                 },
+                 [&](const StopRequest&) {
+                   loop_.after(Duration{0}, [this] { stop(); });  // after the answer
+                   reply(consent({}));
+                 },
+                 [&](const ReloadRequest&) { warn(reload()); },
+                 [&](const QuestionRequest& question) { request_answers(question, reply); },
+                 [&](const DrainRequest& drain) { tell(request_drain(drain)); },
+                 [&](const PinRequest& route) { tell(request_route(route)); },
+                 [&](const WorkersRequest& workers) { reply(request_workers(workers)); },
+                 [&](const VhostRequest& vhost) { warn(request_vhost(vhost)); },
+                 [&](const SendRequest& send) { request_send(send, reply); },
+                 [&](const TableListRequest&) { reply(list_of_tables(tables_.store())); },
+                 [&](const TableRequest& table) { reply(request_table(table)); },
+             },
+             *request);
 }
 
 void Broker::request_answers(const QuestionRequest& request, const Reply& reply) {
@@ -136,6 +139,7 @@ Status Broker::request_route(const PinRequest& request) {
     return usage_error(fmt::format("there is no route for key '{}'{}", pin.key, of));
   }
   for (const std::uint16_t space : spaces) apply_pins(pins_.set({space, pin.key}, pin.slots));
+  succession_.note_change();
   return {};
 }
 
@@ -153,8 +157,9 @@ boost::json::object Broker::request_workers(const WorkersRequest& request) {
   if (!accounts) return refusal(accounts.error());
   run_workers_as(std::move(*accounts));
   const bool spread = spreads();
-  settings_.workers = fresh.workers;
+  settings_.workers = operators_workers_ = fresh.workers;
   settings_.max_workers = fresh.max_workers;
+  succession_.note_change();
   scaler_.set_rules(scaler_rules());
   cells_.set_rules(cell_rules());
   dispatcher_.decide_anew();
@@ -193,6 +198,7 @@ Result<std::vector<Warning>> Broker::request_vhost(const VhostRequest& request) 
   if (!change) return change.error();
   events_.emit(LogLevel::kInfo, "vhost", {{"vhost", request.name}, {"removed", request.remove}});
   send_vhosts(*change);
+  succession_.note_change();
   return std::move(change->warnings);
 }
 
@@ -297,6 +303,7 @@ Status Broker::apply(Settings fresh) {
   inquiries_.set_limit(settings_.answer_timeout);
   tables_.set_workers_deny(settings_.workers_deny);
   configured_limit_ = settings_.worker_limit();
+  operators_workers_ = 0;
   set_log_level(settings_.log_level);
   apply_client_limit();
   scaler_.set_rules(scaler_rules());
@@ -314,6 +321,8 @@ Status Broker::apply(Settings fresh) {
   for (const std::uint16_t number : change->opened) tell_listening(number);
   if (const auto vhosts = vhosts_.replace(std::move(settings_.vhosts))) send_vhosts(*vhosts);
   apply_pins(pins_.configure(configured_pins()));
+  keep_sockets();
+  succession_.note_change();
   warn_of_descriptors();
   tell_setup();
   supervisor_.apply_rules();

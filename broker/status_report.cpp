@@ -156,7 +156,7 @@ std::string_view StatusReport::role(Slot slot) const {
 object StatusReport::cells() const {
   constexpr std::size_t kMostShown = 100;
   object report;
-  put(report, broker_.cells_.counters());
+  put(report, with_before(broker_.cells_.counters(), broker_.before_.cells));
   boost::json::array backoff;
   std::size_t backing_off = 0;
   broker_.cells_.crashes().for_each_backing_off(
@@ -180,27 +180,13 @@ object StatusReport::zygote() const {
 
 object StatusReport::dispatch() const {
   const ProcessUsage usage = read_process_usage(::getpid());
-  const TableStore& tables = broker_.tables_.store();
+  BrokerCounters counters = broker_.counters();
+  counters.fds = usage.descriptors;
+  counters.rss_bytes = usage.rss_bytes;
   object report;
-  put(report, BrokerCounters{.fds = usage.descriptors,
-                             .rss_bytes = usage.rss_bytes,
-                             .cpu_ms = static_cast<std::uint64_t>(usage.cpu.count()),
-                             .keys = broker_.router_.key_count(),
-                             .waiting = broker_.dispatcher_.waiting(),
-                             .in_flight = broker_.dispatcher_.in_flight(),
-                             .forked = broker_.supervisor_.zygote().forked(),
-                             .turned_away = broker_.turn_away_.count(),
-                             .descriptors_closing = descriptors_closing(),
-                             .log_dropped = lost_log_lines(),
-                             .tables = tables.tables().size(),
-                             .table_entries = tables.entries(),
-                             .table_bytes = tables.bytes(),
-                             .table_operations = tables.counters().operations,
-                             .table_refusals = tables.counters().refusals,
-                             .table_expiries = tables.counters().expiries,
-                             .table_snapshots = broker_.tables_.snapshots()});
-  put(report, broker_.dispatcher_.counters());
-  put(report, broker_.talk_.counters());
+  put(report, counters);
+  put(report, with_before(broker_.dispatcher_.counters(), broker_.before_.dispatch));
+  put(report, with_before(broker_.talk_.counters(), broker_.before_.talk));
   return report;
 }
 

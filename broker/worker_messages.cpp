@@ -23,6 +23,9 @@ std::string_view WorkerMessages::take(Slot slot, const channel::Message& message
             on_load(slot, load);
             return well;
           },
+          [&](const channel::ResyncReport& report) {
+            return parts_.takeover.on_report(slot, report);
+          },
           [&](const channel::Answer& answer) {
             parts_.inquiries.on_answer(slot, answer);
             return well;
@@ -51,6 +54,11 @@ std::string_view WorkerMessages::on_handoff(Slot slot, const channel::Handoff& h
   if (!parts_.listeners.was_given(handoff.client.listener)) {
     close_foreign(std::move(descriptor));
     return "a Handoff of a listener that never was";
+  }
+  if (parts_.takeover.under_way()) {
+    close_foreign(std::move(descriptor));
+    put_off(slot, handoff.handoff);
+    return {};
   }
   const ListenerSet::Listener* listener = parts_.listeners.find(handoff.client.listener);
   // Newer workers do not know a withdrawn listener: its last clients stay where they are.
@@ -85,6 +93,13 @@ std::string_view WorkerMessages::on_handoff(Slot slot, const channel::Handoff& h
   const int code = sent.error().code;
   parts_.dispatcher.undo(dispatch.delivery, code == EMFILE || code == ENFILE);
   return {};
+}
+
+/// Who owns what is not known yet.
+void WorkerMessages::put_off(Slot slot, std::uint64_t handoff) {
+  Resync::Verdicts later;
+  later.nacks.push_back({handoff, channel::NackReason::kNoDescriptor});
+  parts_.dispatcher.resolve(slot, later, parts_.loop.now());
 }
 
 void WorkerMessages::on_load(Slot slot, const channel::Load& load) {

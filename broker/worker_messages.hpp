@@ -11,6 +11,7 @@
 #include "broker/listener_set.hpp"
 #include "broker/operator/client_notices.hpp"
 #include "broker/operator/inquiries.hpp"
+#include "broker/succession/takeover.hpp"
 #include "broker/tables/table_service.hpp"
 #include "broker/talk/talk.hpp"
 #include "broker/workers/supervisor.hpp"
@@ -32,6 +33,7 @@ class WorkerMessages {
     ClientNotices& notices;
     Talk& talk;
     TableService& tables;
+    Takeover& takeover;
   };
   explicit WorkerMessages(const Parts& parts) : parts_(parts) {}
 
@@ -41,6 +43,8 @@ class WorkerMessages {
  private:
   std::string_view on_handoff(Slot slot, const channel::Handoff& handoff,
                               ForeignDescriptor descriptor);
+  /// It is to come again in a moment.
+  void put_off(Slot slot, std::uint64_t handoff);
   void on_load(Slot slot, const channel::Load& load);
   std::string_view on_ack(Slot slot, const channel::Ack& ack);
   std::string_view on_nack(Slot slot, const channel::Nack& nack);

@@ -47,6 +47,7 @@ import selectors
 import signal
 import socket
 import struct
+import termios
 
 log = logging.getLogger("mpbroker")
 
@@ -64,14 +65,15 @@ HEADER = struct.Struct("<BBHIQ")  # version, type, flags, length, id
 
 # Message types (section 3).
 CONFIGURE, LISTEN, UNLISTEN, START, DELIVER, KEEP, SETTLED, NACK = range(0x01, 0x09)
-DISOWN, DRAIN, PING, QUERY = 0x0A, 0x0B, 0x0C, 0x0F
+DISOWN, DRAIN, PING, RESYNC, QUERY = 0x0A, 0x0B, 0x0C, 0x0D, 0x0F
 OWN = 0x09
-READY, HANDOFF, ACK, IDLE, LOAD, PONG, ANSWER = 0x11, 0x12, 0x13, 0x15, 0x16, 0x17, 0x19
+READY, HANDOFF, ACK, IDLE, LOAD, PONG = 0x11, 0x12, 0x13, 0x15, 0x16, 0x17
+RESYNC_REPORT, ANSWER, BYE = 0x18, 0x19, 0x1B
 POST, LETTER, UNDELIVERABLE, CREDIT, JOIN, SUBSCRIBE, EVENT = range(0x20, 0x27)
 TABLES, TABLE_CHANGES, TABLE_RESULTS, TABLE_OPERATION = 0x30, 0x31, 0x32, 0x38
 
 # Reasons of a Nack (section 5).
-FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY = range(1, 6)
+FULL, DRAINING, NO_DESCRIPTOR, UNKNOWN, RETRY, _, _, UNCERTAIN = range(1, 9)
 
 # Operations on shared tables, and what becomes of them (section 13).
 PUT, ERASE, COMPARE_AND_PUT, ADD = range(1, 5)
@@ -81,6 +83,9 @@ MAX_OPERATIONS = 65_536  # that have no result yet
 
 # Of settings that Configure does not say (section 4).
 DEFAULTS = [0, 0, 60_000, 10_000, 0, 10_000, 10_000, 1_000, 30_000]
+# What to do when the channel ends, the 13th of them.
+AFTER_BROKER, SERVE, FOLLOWERS = 12, 0, 2
+FEWEST_ADOPTIONS = 256  # of each origin, that are remembered for the next broker
 
 # What a letter is, and to whom it goes (section 12).
 NEWS, REQUEST, REPLY, REFUSAL = range(4)
@@ -109,7 +114,7 @@ EVENTS = (
 Event = collections.namedtuple("Event", "kind worker count detail")
 
 Configure = collections.namedtuple(
-    "Configure", "slot window soft_limit silence header send route linger drain"
+    "Configure", "slot window soft_limit silence header send route linger drain after"
 )
 
 
@@ -120,10 +125,24 @@ def read_configure(body):
         log.error("mpbroker speaks versions %d to %d of the channel, not %d", oldest, newest, VERSION)
         os._exit(2)
     settings = [number for (number,) in struct.iter_unpack("<Q", next(read_texts(body, 12)))]
+    after = settings[AFTER_BROKER] if len(settings) > AFTER_BROKER else SERVE
     settings += DEFAULTS[len(settings) :]
     soft_limit, _, silence, header, _, *times = settings[: len(DEFAULTS)]
     times = [ms / 1000 or None for ms in (silence, header, *times)]
-    return Configure(slot, window, soft_limit, *times)
+    return Configure(slot, window, soft_limit, *times, after)
+
+
+def byte_counts(sock):
+    """What was read from a TCP connection and written to it, by whomever; None: not known."""
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+        acked, received = struct.unpack_from("<QQ", info, 120)
+        unread = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+        unsent = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+    except (OSError, struct.error):
+        return None
+    ended = info[0] in (8, 9, 11)  # the peer's end counts as a byte
+    return received - ended - unread, acked + unsent
 
 
 def read_texts(body, at=0):
@@ -171,6 +190,7 @@ class Client:
         self._counted_as = None  # space and key, of one among the worker's `clients`
         self._waits = False  # for the broker to say who gets it
         self._sent = False  # its Handoff is out
+        self._counts = None  # byte_counts() at that time
         self._timer = None  # for how long it waits
 
     def send(self, data):
@@ -316,8 +336,17 @@ class _Tables:
     def abandon(self):
         self._channel, self._gone = None, True
         self._unsent.clear()
-        results, self._results = self._results, {}
-        for result in results.values():
+        self._end(list(self._results))
+
+    def resync(self):
+        """Another broker follows. What was sent may be done or not; the rest waits for its Tables."""
+        self._window = self._sent = 0
+        unsent = {number for number, _ in self._unsent}
+        self._end([number for number in self._results if number not in unsent])
+
+    def _end(self, numbers):
+        for number in numbers:
+            result = self._results.pop(number)
             if not result.done():
                 result.set_exception(TableError("unavailable"))
 
@@ -349,7 +378,7 @@ class _Tables:
         for number, version, total, outcome in struct.iter_unpack(
             "<QQqB7x", next(read_texts(body))
         ):
-            self._sent -= 1
+            self._sent = max(self._sent - 1, 0)
             result = self._results.pop(number, None)
             if result is None or result.done():
                 continue
@@ -702,6 +731,20 @@ class Letters:
         if self._on_event:
             self._on_event(event)
 
+    def _resync_letters(self):
+        """Another broker follows: credit comes anew."""
+        if not self._can_say:
+            return
+        self._can_say = False
+        self._letters_left = self._bytes_left = 0
+        self._posted.clear()
+        self._share.clear()
+        self._share_bytes.clear()
+        self._online.clear()
+        self._known.clear()
+        for letter in list(self._asked):
+            self._take_answer(letter, OPERATOR, b"", NO_BROKER)
+
     def _abandon(self):
         """The broker is gone: nobody answers any more."""
         self._orphaned = True
@@ -952,7 +995,7 @@ class Worker(Letters):
     def __init__(self, key_of, serve, busy=b""):
         super().__init__()
         self._key_of, self._serve, self._busy = key_of, serve, busy
-        self._config = Configure(0, 1, 0, *[None] * 6)
+        self._config = Configure(0, 1, 0, *[None] * 6, SERVE)
         self._spaces = {}  # of listeners
         self._local = set()  # listeners whose clients are served where they were accepted
         self._accepting = {}  # listener: its sockets
@@ -964,6 +1007,8 @@ class Worker(Letters):
         self._unsent = collections.deque()  # clients to be offered
         self._parked = {}  # handoff: its client; None: closed meanwhile
         self._acks = []
+        self._adopted = {}  # origin: the last handoffs from there, and their deliveries
+        self._ready = False
         self._tasks = set()
         self._told_load, self._load_due = None, None
         self._tables = _Tables()
@@ -1006,8 +1051,13 @@ class Worker(Letters):
         elif kind == UNLISTEN:
             self._stop_accepting(struct.unpack_from("<H", body)[0])
         elif kind == START:
+            if self._ready:
+                return
+            self._ready = True
             self._channel.send(READY, payload=struct.pack("<IH", os.getpid(), VERSION))
             self._tables.begin(self._channel)
+        elif kind == RESYNC:
+            self._on_resync()
         elif kind == DELIVER:
             self._on_deliver(ident, body, passed)
         elif kind == KEEP:
@@ -1075,7 +1125,7 @@ class Worker(Letters):
             sock.close()
 
     def _on_deliver(self, delivery, body, passed):
-        epoch, listener, hops = struct.unpack_from("<8xI4xHH", body)
+        handoff, epoch, origin, listener, hops = struct.unpack_from("<QIH2xHH", body)
         key, _, unconsumed = itertools.islice(read_texts(body, 24), 3)
         fd = passed.take()
         refused = (
@@ -1094,7 +1144,44 @@ class Worker(Letters):
         client._sock.setblocking(False)
         client.key, client._unconsumed = key, unconsumed
         self._held.add(client)
+        most = max(FEWEST_ADOPTIONS, self._config.window)
+        adopted = self._adopted.setdefault(origin, collections.deque())
+        while len(adopted) >= most:
+            adopted.popleft()
+        adopted.append((handoff, delivery))
         return self._adopt(client, delivery, epoch)
+
+    def _on_resync(self):
+        """Section 11: another broker has taken the channel over. What was to be acknowledged is told
+        in the report."""
+        adopted_now, self._acks = self._acks, []
+        self._resync_letters()
+        self._tables.resync()
+        flags = 2 * self._ready + 4 * self._draining
+        unsettled = list(self._parked)
+        adopted = [(h, o, d) for o, all_of in self._adopted.items() for h, d in all_of]
+        keys = [
+            struct.pack("<IHH", epoch, space, len(key)) + key
+            for (space, key), epoch in self._owned.items()
+        ]
+        while True:
+            some, unsettled = unsettled[:1024], unsettled[1024:]
+            told, adopted = adopted[:1024], adopted[1024:]
+            owned, keys = keys[:32], keys[32:]
+            last = not (unsettled or adopted or keys)
+            self._channel.send(
+                RESYNC_REPORT,
+                payload=self._load()
+                + text(b"".join(struct.pack("<Q", number) for number in some))
+                + text(b"".join(struct.pack("<QH6x", h, o) for h, o, _ in told))
+                + text(b"".join(owned))
+                + text(b"".join(struct.pack("<Q", d) for _, _, d in told)),
+                flags=flags | last,
+            )
+            if last:
+                break
+        for client, _ in adopted_now:
+            self._begin(client)
 
     def _on_keep(self, handoff, delivery, epoch):
         client = self._take_parked(handoff)
@@ -1119,6 +1206,12 @@ class Worker(Letters):
             self._offer(client)
         elif reason == NO_DESCRIPTOR:
             self._loop.call_later(DESCRIPTOR_PAUSE, self._offer, client)
+        elif reason == UNCERTAIN:
+            # Whoever may have had it has ended: it is offered again if nobody has touched it.
+            if client._counts is None or client._counts != byte_counts(client._sock):
+                return self._close(client)
+            client._attempts += 1
+            self._offer(client)
         else:
             self._refuse(client, self._busy)
 
@@ -1127,7 +1220,7 @@ class Worker(Letters):
         self._config = self._config._replace(soft_limit=0)
         self._abandon()
         self._tables.abandon()
-        self._drain(None)
+        self._drain(None if self._config.after == SERVE else self._config.drain or 0)
         for client in list(self._held):
             if client._waits and client._sent:
                 self._close(client)  # another worker may have it
@@ -1216,6 +1309,9 @@ class Worker(Letters):
             self._next_handoff += 1
             self._parked[self._next_handoff] = client
             client._sent = True
+            client._counts = (
+                byte_counts(client._sock) if self._config.after == FOLLOWERS else None
+            )
             attempts, hops = min(client._attempts, 255), min(client.hops, 65_535)
             counted = client._counted_as is not None
             head = struct.pack("<HHBBxx", client._listener, hops, attempts, counted)

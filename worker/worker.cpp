@@ -322,12 +322,20 @@ AnswerContent Worker::answer(std::string_view question, std::string_view argumen
   return responder != nullptr ? (*responder)(argument) : AnswerContent{.unknown = true};
 }
 
+void Worker::on_resync() {
+  log_info("broker.follows")("clients", context_.clients.held());
+  vhosts_.forget();
+  environment_.letters.on_resync();
+  environment_.tables.on_resync();
+}
+
 /// What follows waits for the end of the turn: whoever has found it out is in the midst of
 /// something.
 void Worker::on_broker_gone(const Error& why) {
   if (!context_.draining) {
     log_warning("broker.gone")("why", why.text)("clients", context_.clients.held())(
-        "help", "it serves these to their end, and takes no others");
+        "help", drains_alone() ? "nobody follows it: this worker drains"
+                               : "it serves these to their end, and takes no others");
   }
   if (!started_) stop(ExitCode::kFailure);
 }
@@ -340,6 +348,7 @@ void Worker::become_orphan() {
   environment_.letters.on_broker_gone();
   environment_.tables.abandon();
   link_->abandon();
+  if (drains_alone()) drain(context_.settings.drain_timeout);
 }
 
 void Worker::stop_accepting() {
@@ -424,6 +433,11 @@ void Worker::run() {
 }
 
 void Worker::stop(ExitCode code) {
+  // A broker that is not its parent cannot see its exit code.
+  const bool tells = code == ExitCode::kUsage || (link_ && link_->was_resynced());
+  if (link_ && tells && !std::exchange(said_bye_, true)) {
+    link_->send_bye(static_cast<std::uint32_t>(code), "");
+  }
   if (exit_code_ == ExitCode::kOk) exit_code_ = code;
   loop_.stop();
 }

@@ -74,6 +74,7 @@ class Worker final : private BrokerCommands {
   [[nodiscard]] std::optional<std::uint16_t> space_of(std::string_view listener) const override;
   void read_counters(std::string& blocks) override;
   AnswerContent answer(std::string_view question, std::string_view argument) override;
+  void on_resync() override;
   void on_broker_gone(const Error& why) override;
 
   Status add_listener(const channel::Listen& message, UniqueFd socket);
@@ -97,6 +98,10 @@ class Worker final : private BrokerCommands {
   /// Without its broker a worker keeps its keys: nobody else could serve them.
   [[nodiscard]] bool gives_up_keys() const { return !link_ || link_->is_open(); }
   void become_orphan();
+  /// What it does when no broker follows its own.
+  [[nodiscard]] bool drains_alone() const {
+    return context_.settings.after_broker != static_cast<std::uint32_t>(AfterBroker::kServe);
+  }
   void expire_deadlines();
   void await_deadlines();
   void sweep();
@@ -119,6 +124,7 @@ class Worker final : private BrokerCommands {
   bool has_deadline_ = false;  // of draining
   bool named_ = false;         // by the key that it was given, as a cell
   bool orphaned_ = false;      // its broker is gone
+  bool said_bye_ = false;
   ExitCode exit_code_ = ExitCode::kOk;
 };
 

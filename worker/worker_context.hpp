@@ -57,6 +57,11 @@ struct WorkerContext {
   WorkerContext(EventLoop& event_loop, WorkerEnvironment& of)
       : loop(event_loop), environment(of), keys(Duration{1'000}) {}
 
+  /// Of clients that are offered: another broker may ask what became of them.
+  [[nodiscard]] bool notes_counts() const {
+    return settings.after_broker == static_cast<std::uint32_t>(AfterBroker::kFollowers);
+  }
+
   EventLoop& loop;
   WorkerEnvironment& environment;
   WorkerSettings settings;

@@ -324,6 +324,38 @@ void CellSet::tick(TimePoint now) {
   }
 }
 
+void CellSet::resume(Slot slot, CellRole role, const std::string& name, bool ended, TimePoint now) {
+  workers_.set_cell(slot, true);
+  Cell& resumed = cell(slot) = Cell();
+  resumed.role = role;
+  resumed.name = name;
+  resumed.ended = ended;
+  resumed.since = resumed.given = now;
+  resumed.starting = true;
+  ++starting_;
+  if (ended) return;
+  if (role == CellRole::kSpare) coming_.push_back(slot);
+  if (role == CellRole::kKey) keys_[name] = slot;
+}
+
+void CellSet::on_claim(Slot slot, const std::string& name, TimePoint now) {
+  Cell& cell = cells_[slot];
+  if (cell.role == CellRole::kSpare && !cell.ended) {
+    remove_spare(slot);
+    cell.role = CellRole::kKey;
+    cell.name = name;
+    cell.since = cell.given = now;
+    keys_[name] = slot;
+  }
+  cell.routed = true;
+}
+
+void CellSet::on_client(Slot slot) {
+  remove_spare(slot);
+  cells_[slot].role = CellRole::kClient;
+  cells_[slot].ended = true;
+}
+
 CellCounters CellSet::counters() const {
   CellCounters counters = counters_;
   counters.running = workers_.cells();

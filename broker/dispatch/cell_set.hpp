@@ -102,6 +102,15 @@ class CellSet {
   std::optional<Duration> on_gone(Slot slot, const Gone& gone, TimePoint now,
                                   std::mt19937_64& random);
 
+  // --- after a broker before this one
+
+  /// Its process is to be heard. `ended`: it gets no more clients.
+  void resume(Slot slot, CellRole role, const std::string& name, bool ended, TimePoint now);
+  /// It owns this key: it may have got it in the last moment.
+  void on_claim(Slot slot, const std::string& name, TimePoint now);
+  /// It is spare, and yet has a client.
+  void on_client(Slot slot);
+
   // --- what there is
 
   [[nodiscard]] CellRole role(Slot slot) const {

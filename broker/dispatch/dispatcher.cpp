@@ -98,7 +98,11 @@ Dispatch Dispatcher::on_handoff(Slot origin_slot, const channel::Handoff& handof
 
 Dispatch Dispatcher::send_to(const Party& origin, std::uint64_t handoff,
                              const RouteDecision& decision) {
-  const std::uint64_t delivery = next_delivery_++;
+  const std::uint64_t delivery = new_delivery(origin, handoff, decision.slot);
+  if (pending_.contains(delivery)) {
+    if (decision.route != nullptr) router_.not_taken(*decision.route);
+    return {Dispatch::Kind::kViolation, kNoSlot, 0, 0, "two Handoffs with the same id"};
+  }
   const bool keep = decision.slot == origin.slot;
   pending_[delivery] = {origin, handoff, decision.slot, keep, decision.route, ticks_};
   workers_.add_in_flight(decision.slot);
@@ -115,6 +119,21 @@ Dispatch Dispatcher::send_to(const Party& origin, std::uint64_t handoff,
   --unsettled_[origin.slot];
   outbox(origin.slot).keeps.push_back({handoff, delivery, epoch});
   return {};
+}
+
+std::uint64_t Dispatcher::new_delivery(const Party& origin, std::uint64_t handoff, Slot target) {
+  if (!seal_) return next_delivery_++;
+  return seal_->delivery(origin.slot, handoff, {target, workers_.at(target).incarnation});
+}
+
+void Dispatcher::resolve(Slot origin, const Resync::Verdicts& verdicts, TimePoint now) {
+  if (verdicts.settled.empty() && verdicts.nacks.empty()) return;
+  Outbox& told = outbox(origin);
+  if (told.settled.empty()) told.settled_since = now;
+  counters_.settled += verdicts.settled.size();
+  counters_.retried += verdicts.nacks.size();
+  told.settled.insert(told.settled.end(), verdicts.settled.begin(), verdicts.settled.end());
+  told.nacks.insert(told.nacks.end(), verdicts.nacks.begin(), verdicts.nacks.end());
 }
 
 void Dispatcher::wait(Waiting client) {

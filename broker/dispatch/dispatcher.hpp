@@ -11,8 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "broker/dispatch/resync.hpp"
 #include "broker/dispatch/router.hpp"
 #include "broker/dispatch/scaler.hpp"
+#include "broker/dispatch/seal.hpp"
 #include "broker/dispatch/worker_table.hpp"
 #include "common/base/counters.hpp"
 #include "common/base/keyed_flat_map.hpp"
@@ -60,6 +62,8 @@ class Dispatcher {
   /// there is a limit to that, a place that is free must be known to be.
   void set_settled_may_wait(bool may) { settled_may_wait_ = may; }
   void set_max_attempts(std::uint8_t attempts) { max_attempts_ = attempts; }
+  /// Deliveries have numbers by which they are known again, instead of such that count up.
+  void set_seal(const Seal& seal) { seal_ = seal; }
   /// Handoffs without a verdict that one origin may have; more than the credit of a target, so that
   /// a target that does not answer cannot hold up an origin's other clients. Default: the same.
   void set_handoff_window(std::uint32_t window) { handoff_window_ = window; }
@@ -69,6 +73,8 @@ class Dispatcher {
   /// The Deliver could not be sent: its origin may try again, for want of a descriptor a little
   /// later.
   void undo(std::uint64_t delivery, bool no_descriptor = false);
+  /// What becomes of offers that were made to a broker before this one.
+  void resolve(Slot origin, const Resync::Verdicts& verdicts, TimePoint now);
   /// False: an id that is not on its way to `slot`.
   [[nodiscard]] bool on_ack(Slot slot, std::uint64_t delivery, TimePoint now);
   [[nodiscard]] bool on_nack(Slot slot, std::uint64_t delivery);
@@ -119,10 +125,6 @@ class Dispatcher {
   [[nodiscard]] const DispatchCounters& counters() const { return counters_; }
 
  private:
-  struct Party {
-    Slot slot = kNoSlot;
-    std::uint32_t incarnation = 0;
-  };
   /// A client on its way to `target`.
   struct Pending {
     Party origin;
@@ -153,6 +155,7 @@ class Dispatcher {
   /// When it is refused, unless its turn has come.
   [[nodiscard]] TimePoint due(const Waiting& waiting) const;
   Dispatch send_to(const Party& origin, std::uint64_t handoff, const RouteDecision& decision);
+  [[nodiscard]] std::uint64_t new_delivery(const Party& origin, std::uint64_t handoff, Slot target);
   void end_wait(const Waiting& waiting, channel::NackReason reason, TimePoint now);
   /// Of a client among those that wait, or not any more.
   void count_waiting(const Waiting& waiting, bool in);
@@ -171,6 +174,7 @@ class Dispatcher {
   Scaler& scaler_;
   CellSet* cells_;
   std::uint64_t next_delivery_;
+  std::optional<Seal> seal_;
   Duration wait_limit_{8'000};
   Duration report_limit_{200};
   std::uint8_t max_attempts_ = 16;

@@ -27,6 +27,9 @@ class PinSet {
   /// so.
   Changes set(const Place& place, std::vector<Slot> slots);
 
+  /// By the operator's word; without slots: he has taken it away.
+  [[nodiscard]] const Pins& operators() const { return operators_; }
+
   [[nodiscard]] bool has(const Place& place) const { return !slots_of(place).empty(); }
 
  private:

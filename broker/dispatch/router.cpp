@@ -158,12 +158,32 @@ Route& Router::make_route(Slot owner, Slot origin) {
   route.owner = owner;
   route.origin = origin;
   route.epoch = next_epoch_++;
+  if (seal_) {
+    route.epoch = seal_->epoch({owner, workers_.at(owner).incarnation}, name_, route.epoch);
+  }
   route.name = &place->first;
   if (of_owners_.size() <= owner) of_owners_.resize(owner + 1U);
   of_owners_[owner].push_back(route);
   count(route, true);
   if (next_epoch_ == 0) next_epoch_ = 1;
   return route;
+}
+
+Router::Claim Router::claim(Slot slot, std::uint16_t space, std::string_view key,
+                            std::uint32_t epoch, TimePoint now) {
+  write_name(name_, space, key);
+  if (!seal_ || !seal_->is_epoch({slot, workers_.at(slot).incarnation}, name_, epoch)) {
+    return Claim::kForged;
+  }
+  const std::vector<Slot>* allowed = pinned(name_, space);
+  const bool barred = allowed != nullptr && !contains(*allowed, slot);
+  if (barred || use_.total >= max_keys_ || routes_.contains(name_)) return Claim::kDenied;
+  Route& route = make_route(slot, slot);
+  route.epoch = epoch;
+  route.held = true;
+  if (cells_ != nullptr && cells_->role(slot) != CellRole::kNone)
+    cells_->on_claim(slot, name_, now);
+  return Claim::kRight;
 }
 
 /// A pinned worker that is coming is awaited; one that is full, or stays down, may be relieved by

@@ -14,6 +14,7 @@
 #include <boost/intrusive/list.hpp>
 
 #include "broker/dispatch/cell_set.hpp"
+#include "broker/dispatch/seal.hpp"
 #include "broker/dispatch/worker_table.hpp"
 #include "common/base/keyed_map.hpp"
 #include "common/config/settings.hpp"
@@ -88,6 +89,20 @@ class Router {
   /// How many workers clients come to, and so name keys. Unset: all.
   void set_origins(std::size_t count) { origins_ = count; }
 
+  /// Epochs are such that they are known again, instead of numbers that count up.
+  void set_seal(const Seal& seal) { seal_ = seal; }
+  /// Those of a broker before this one are not given again at once.
+  void set_next_epoch(std::uint32_t epoch) { next_epoch_ = epoch; }
+  [[nodiscard]] std::uint32_t next_epoch() const { return next_epoch_; }
+  enum class Claim : std::uint8_t {
+    kRight,   // it owns the key from now on
+    kDenied,  // another has the key, or pins or max-keys do not allow it: it is to be told (Disown)
+    kForged,  // it never was given the key
+  };
+  /// What a worker owned under a broker before this one. With a seal alone.
+  Claim claim(Slot slot, std::uint16_t space, std::string_view key, std::uint32_t epoch,
+              TimePoint now);
+
   RouteDecision decide(const RouteRequest& request);
 
   /// The owner has no clients of the key any more and gives it up. Ignored when the ownership is
@@ -157,6 +172,7 @@ class Router {
   std::vector<Routes::node_type> revoked_;  // by a pin, while clients were on their way
   std::map<std::uint16_t, std::vector<Slot>> default_pins_;
   std::uint32_t next_epoch_ = 1;
+  std::optional<Seal> seal_;
   std::string name_;              // scratch: the name looked up
   std::vector<Slot> candidates_;  // scratch
   Slot full_owner_ = kNoSlot;     // scratch: where `places` points

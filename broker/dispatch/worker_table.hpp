@@ -79,6 +79,12 @@ class WorkerTable {
   [[nodiscard]] Slot shared_end() const { return shared_end_; }
   /// A new process in this slot: nothing reported, nothing on its way.
   void begin_incarnation(Slot slot);
+  /// As a broker before this one had it: its processes are counted on from `incarnation`, and have
+  /// acknowledged `taken` clients.
+  void resume(Slot slot, std::uint32_t incarnation, std::uint64_t taken) {
+    workers_[slot].incarnation = incarnation;
+    workers_[slot].taken = taken;
+  }
   void report(Slot slot, std::uint32_t clients, std::uint32_t held);
   /// Its channel has ended or it is being killed: no clients for it until its successor is online.
   void set_unreachable(Slot slot) {

@@ -58,8 +58,18 @@ Status ControlSocket::open(const std::string& path, UniqueFd inherited) {
   const SocketSetup setup{kBacklog, kOwnerOnly, {}, false};
   const auto endpoint = parse_endpoint("unix:" + path);
   if (!endpoint) return endpoint.error();
-  auto listener = inherited ? ListeningSocket::adopt(std::move(inherited), setup)
-                            : ListeningSocket::open(*endpoint, setup);
+  return serve(inherited ? ListeningSocket::adopt(std::move(inherited), setup)
+                         : ListeningSocket::open(*endpoint, setup));
+}
+
+Status ControlSocket::take_over(const std::string& path, UniqueFd socket) {
+  const auto endpoint = parse_endpoint("unix:" + path);
+  if (!endpoint) return endpoint.error();
+  return serve(
+      ListeningSocket::take_over(std::move(socket), *endpoint, {kBacklog, kOwnerOnly, {}, false}));
+}
+
+Status ControlSocket::serve(Result<ListeningSocket> listener) {
   if (!listener) return listener.error();
   unwatch();
   listener_.emplace(std::move(*listener));

@@ -56,6 +56,10 @@ class ControlSocket final : private EventHandler {
   /// Once. A path left behind by a dead broker is replaced; one that is served is an error.
   /// `inherited`: the socket, if a service manager has passed it.
   Status open(const std::string& path, UniqueFd inherited = {});
+  /// The same with the socket that a broker before this one has opened at this path.
+  Status take_over(const std::string& path, UniqueFd socket);
+  /// -1: it is not open.
+  [[nodiscard]] int descriptor() const { return listener_ ? listener_->descriptor() : -1; }
   /// Makes the path again, should it have been deleted.
   Status restore_path();
   /// Puts right what others have done to the socket.
@@ -81,6 +85,7 @@ class ControlSocket final : private EventHandler {
   const OnRequest on_request_;
   const ControlLimits limits_;
   [[nodiscard]] bool may_ask(int client) const;
+  Status serve(Result<ListeningSocket> listener);
   Status watch();
   void unwatch();
 

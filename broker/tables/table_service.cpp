@@ -31,6 +31,7 @@ void TableService::on_change(const channel::TableChange& change) {
 void TableService::introduce(Slot slot, WorkerProcess& worker) {
   Member& member = members_[slot] = Member{};
   member.worker = &worker;
+  member.started = worker.ready();
   if (!snapshot_ || (!snapshot_->complete && may_make_snapshot())) make_snapshot();
   member.reader.begin(snapshot_);
   member.reader.taken = changes_.size();

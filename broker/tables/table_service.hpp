@@ -24,8 +24,8 @@ class TableService {
   TableService(const TableService&) = delete;
   TableService& operator=(const TableService&) = delete;
 
-  /// A worker was told all but this and Start: it gets all tables, then Start. It must be there
-  /// until on_gone().
+  /// A worker was told all but this and Start: it gets all tables, then Start, unless it is ready
+  /// already. It must be there until on_gone().
   void introduce(Slot slot, WorkerProcess& worker);
   void on_gone(Slot slot) { members_.erase(slot); }
 

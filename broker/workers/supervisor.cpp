@@ -38,7 +38,7 @@ bool Supervisor::wanted(Slot slot) const {
   return !shutting_down_ && !scaler_.is_extra(slot);
 }
 
-void Supervisor::apply_rules() {
+void Supervisor::apply_rules(bool occasion) {
   if (shutting_down_) return;
   starter_.end_old_zygote();
   const std::size_t slots = std::max<std::size_t>(scaler_.rules().maximum, records_.size());
@@ -47,7 +47,7 @@ void Supervisor::apply_rules() {
   for (Slot slot = 0; slot < slots; ++slot) {
     const WorkerEntry& worker = workers_.at(slot);
     const bool waits = worker.state == WorkerState::kBackoff && worker.failing;
-    if (waits || worker.state == WorkerState::kParked) {
+    if (occasion && (waits || worker.state == WorkerState::kParked)) {
       records_[slot].restart.forgive();
       workers_.set_failing(slot, false);
       workers_.set_state(slot, WorkerState::kStopped);
@@ -57,6 +57,55 @@ void Supervisor::apply_rules() {
   }
   zygote_due_ = true;
   look_after_zygote();
+}
+
+void Supervisor::resume_slots(std::size_t count) {
+  records_.resize(std::max(count, records_.size()));
+  workers_.resize(records_.size());
+}
+
+void Supervisor::resume(const Resumed& worker, std::unique_ptr<WorkerProcess> process) {
+  const Slot slot = worker.slot;
+  Record& record = records_[slot];
+  workers_.set_state(slot, WorkerState::kStarting);
+  record.process = std::move(process);
+  record.restarts = worker.restarts;
+  record.started = worker.started;
+  record.told_to_drain = worker.told_to_drain;
+  record.ends_when_empty = worker.ends_when_empty;
+  WorkerProcess& resumed = *record.process;
+  // What the broker before had told it may not have been sent.
+  const std::vector<std::string> vhosts = owner_.vhost_texts();
+  if (vhosts.empty()) resumed.clear_vhosts();
+  resumed.introduce(owner_.worker_settings(slot), owner_.handoff_window(), vhosts,
+                    owner_.listeners_for(slot));
+  if (worker.told_to_drain) {
+    resumed.drain(worker.ends_when_empty ? Duration{channel::Drain::kNoDeadline}
+                                         : settings_.drain_timeout);
+  }
+  arm(slot, settings_.ping_limit, [this, slot] {
+    if (WorkerProcess* late = this->process(slot)) late->condemn("no ResyncReport in time");
+  });
+}
+
+void Supervisor::resume_record(Slot slot, std::uint32_t restarts, bool parked) {
+  records_[slot].restarts = restarts;
+  if (parked) workers_.set_state(slot, WorkerState::kParked);
+}
+
+void Supervisor::finish_resume(Slot slot, bool draining) {
+  WorkerProcess* worker = process(slot);
+  if (worker == nullptr) return;
+  disarm(slot);
+  owner_.on_worker_resumed(slot, *worker);
+  if (!worker->ready()) return await_ready(slot);
+  workers_.set_state(slot, draining ? WorkerState::kDraining : WorkerState::kOnline);
+  tell(LogLevel::kInfo, "resumed", slot, {{"pid", worker->pid()}});
+  cells_.on_online(slot, loop_.now());
+  const Record& record = records_[slot];
+  if (draining && !record.ends_when_empty) kill_after(slot, settings_.drain_timeout);
+  look_after_zygote();
+  owner_.on_worker_online(slot);
 }
 
 /// Base workers come first: they begin before it could fork them.

@@ -29,6 +29,8 @@ class SupervisorOwner {
   virtual std::vector<ToldListener> listeners_for(Slot slot) = 0;
   /// It was told all but the shared tables and Start: that is the owner's to do.
   virtual void on_worker_introduced(Slot slot, WorkerProcess& worker) = 0;
+  /// One of a broker before this one, which has reported: the same goes for it, unless it is ready.
+  virtual void on_worker_resumed(Slot slot, WorkerProcess& worker) = 0;
   /// See WorkerCgroups::enter.
   virtual UniqueFd enter_group(Slot slot) = 0;
   /// See Kinship::is_newborn.
@@ -59,8 +61,29 @@ class Supervisor final : private WorkerProcessOwner {
   void set_program(ChildOptions program) { starter_.set_program(std::move(program)); }
   void set_accounts(WorkerAccounts accounts) { starter_.set_accounts(std::move(accounts)); }
   /// Brings the slots in line with the scaler's rules: base workers run, the table has room for
-  /// the maximum. Also after the rules were changed; those that failed get another try at once.
-  void apply_rules();
+  /// the maximum. Also after the rules were changed; those that failed get another try at once,
+  /// unless there was no `occasion`.
+  void apply_rules(bool occasion = true);
+
+  /// A worker of a broker before this one.
+  struct Resumed {
+    Slot slot = 0;
+    bool told_to_drain = false;
+    bool ends_when_empty = false;
+    std::uint32_t restarts = 0;
+    TimePoint started{};
+  };
+  /// For whoever makes its process.
+  [[nodiscard]] WorkerProcessOwner& process_owner() { return *this; }
+  [[nodiscard]] const WorkerProcess::OnMessage& on_message() const { return on_message_; }
+  /// Room for as many slots as it had.
+  void resume_slots(std::size_t count);
+  /// Its process is told all that it may have missed, and killed if it does not report in time.
+  void resume(const Resumed& worker, std::unique_ptr<WorkerProcess> process);
+  /// It had no process. `parked`: it is not to be started before the next reload.
+  void resume_record(Slot slot, std::uint32_t restarts, bool parked);
+  /// It has reported, and so have all others. `draining`: it takes no more clients.
+  void finish_resume(Slot slot, bool draining);
   /// Starts an extra worker that demand asks for, `count` in all: one now, and none for half a
   /// second, in which the first may show that fewer will do.
   void grow(std::size_t count);
@@ -103,6 +126,9 @@ class Supervisor final : private WorkerProcessOwner {
   void refresh_counters(std::function<void()> done);
 
   [[nodiscard]] std::uint32_t restarts(Slot slot) const { return records_[slot].restarts; }
+  [[nodiscard]] bool told_to_drain(Slot slot) const { return records_[slot].told_to_drain; }
+  [[nodiscard]] bool ends_when_empty(Slot slot) const { return records_[slot].ends_when_empty; }
+  [[nodiscard]] TimePoint started(Slot slot) const { return records_[slot].started; }
   [[nodiscard]] const std::string& last_exit(Slot slot) const { return records_[slot].last_exit; }
   [[nodiscard]] Duration uptime(Slot slot) const;
   [[nodiscard]] const Zygote& zygote() const { return starter_.zygote(); }

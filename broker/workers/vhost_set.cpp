@@ -88,6 +88,7 @@ void VhostSet::take(std::string_view name) {
 }
 
 std::optional<VhostChange> VhostSet::replace(std::vector<VhostSettings> vhosts) {
+  changes_.clear();
   TextPacker set;
   TextPacker removed;
   KeyedMap<std::string_view, const VhostSettings*> wanted;
@@ -159,6 +160,7 @@ Result<VhostChange> VhostSet::change(std::string_view name,
   const Status accepted = check(totals, settings);
   if (!accepted) return told_of(*normalised, accepted);
   const Vhost& there = put(std::move(after.settings), std::move(after.text));
+  changes_[*normalised] = there.text;
   return VhostChange{{there.text}, {}, *std::move(warnings)};
 }
 
@@ -172,6 +174,7 @@ Result<VhostChange> VhostSet::remove(std::string_view name, const Settings& sett
   const Status accepted = check(totals, settings);
   if (!accepted) return told_of(*normalised, accepted);
   take(*normalised);
+  changes_[*normalised].clear();
   VhostChange change{{}, {*normalised + '\n'}, {}};
   if (vhosts_.empty()) {
     change.warnings.push_back({"vhost " + *normalised,
@@ -179,6 +182,20 @@ Result<VhostChange> VhostSet::remove(std::string_view name, const Settings& sett
                                Gravity::kDoubtful});
   }
   return change;
+}
+
+void VhostSet::resume(const std::map<std::string, std::string>& changes) {
+  for (const auto& [name, text] : changes) {
+    if (text.empty()) {
+      if (find(name) != nullptr) take(name);
+      changes_[name].clear();
+      continue;
+    }
+    auto vhosts = parse_vhosts(text, "the state of the broker before");
+    if (!vhosts || vhosts->size() != 1 || vhosts->front().name != name) continue;
+    put(std::move(vhosts->front()), text);
+    changes_[name] = text;
+  }
 }
 
 std::vector<std::string> VhostSet::texts() const {

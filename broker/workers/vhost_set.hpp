@@ -2,6 +2,7 @@
 // are told of them. The broker itself makes no use of them.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +37,11 @@ class VhostSet {
   Result<VhostChange> remove(std::string_view name, const Settings& settings);
 
   [[nodiscard]] bool empty() const { return vhosts_.empty(); }
+  /// What the operator has changed since the last configuration: sections by name; empty ones of
+  /// vhosts that are no more.
+  [[nodiscard]] const std::map<std::string, std::string>& changes() const { return changes_; }
+  /// Changes so what was configured before. What cannot be read is left out.
+  void resume(const std::map<std::string, std::string>& changes);
   /// All of them, put together for a worker that is told of them for the first time.
   [[nodiscard]] std::vector<std::string> texts() const;
 
@@ -64,6 +70,7 @@ class VhostSet {
   std::vector<Vhost> vhosts_;
   KeyedMap<std::string, std::size_t> places_;  // in vhosts_, by name
   Totals totals_;
+  std::map<std::string, std::string> changes_;
 };
 
 }  // namespace mpb

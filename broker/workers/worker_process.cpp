@@ -1,5 +1,6 @@
 #include "broker/workers/worker_process.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -67,6 +68,22 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::begin(EventLoop& loop, Slo
   return worker;
 }
 
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::take_over(EventLoop& loop, Slot slot,
+                                                                UniqueFd channel,
+                                                                WorkerProcessOwner& owner,
+                                                                const OnMessage& on_message,
+                                                                const MakeChild& make_child) {
+  ::fcntl(channel.get(), F_SETFD, FD_CLOEXEC);
+  auto worker = begin(loop, slot, {std::move(channel), {}, 0}, owner, on_message, make_child);
+  if (!worker) return worker;
+  (*worker)->hearing_ = Hearing::kNothing;
+  (*worker)->had_sockets_ = true;
+  (*worker)->scratch_.clear();
+  channel::encode((*worker)->scratch_, channel::Resync{});
+  (*worker)->send(Order::kKept);
+  return worker;
+}
+
 WorkerProcess::~WorkerProcess() {
   loop_.cancel(kill_timer_);
   loop_.cancel(finish_timer_);
@@ -121,6 +138,11 @@ void WorkerProcess::set_vhosts(std::span<const std::string> texts) {
   std::vector<channel::Vhosts> parts;
   for (const std::string& text : texts) parts.push_back({0, text});
   if (!parts.empty()) send_vhosts(parts);
+}
+
+void WorkerProcess::clear_vhosts() {
+  std::vector<channel::Vhosts> none{{}};
+  send_vhosts(none);
 }
 
 void WorkerProcess::change_vhosts(const VhostChange& change) {
@@ -243,6 +265,10 @@ void WorkerProcess::on_channel_broken(const Error& why) {
 
 void WorkerProcess::on_child_exit(ExitStatus status) {
   exit_ = std::move(status);
+  if (exit_->unknown && bye_) {
+    exit_->unknown = false;
+    exit_->code = static_cast<int>(*bye_);
+  }
   loop_.cancel(kill_timer_);
   if (!channel_.is_open()) return finish();
   owner_.on_unreachable(slot_);
@@ -275,6 +301,13 @@ std::string_view WorkerProcess::check_descriptor(const channel::Message& message
 
 void WorkerProcess::on_datagram(Datagram& datagram) {
   const auto decoded = channel::decode(datagram.bytes);
+  if (hearing_ == Hearing::kNothing) {
+    // Whatever it is, the broker before was told it. Its descriptor is closed.
+    const auto* bye = decoded ? std::get_if<channel::Bye>(&*decoded) : nullptr;
+    if (bye != nullptr) bye_ = bye->code;
+    if (!decoded || !std::holds_alternative<channel::ResyncReport>(*decoded)) return;
+    hearing_ = Hearing::kReport;
+  }
   std::string_view wrong = decoded.why();
   const StreamKind kind = datagram.fd ? stream_kind(datagram.fd.get()) : StreamKind::kOther;
   if (decoded) wrong = check_descriptor(*decoded, datagram, kind);
@@ -294,8 +327,14 @@ std::string_view WorkerProcess::handle(const channel::Message& message, Datagram
   const bool counts = !with_client && !std::holds_alternative<channel::Post>(message) &&
                       !std::holds_alternative<channel::TableOperation>(message);
   if (counts && !spend(weight)) return "a flood of messages";
+  if (const auto* bye = std::get_if<channel::Bye>(&message)) return handle_bye(*bye);
   if (const auto* ready = std::get_if<channel::Ready>(&message)) return handle_ready(*ready);
-  if (!ready_) return "a message before Ready";
+  const auto* report = std::get_if<channel::ResyncReport>(&message);
+  if (report != nullptr && hearing_ == Hearing::kReport) {
+    note_report(*report);
+  } else if (!ready_) {
+    return "a message before Ready";
+  }
   if (const auto* pong = std::get_if<channel::Pong>(&message)) return handle_pong(*pong);
   if (const auto* answer = std::get_if<channel::Answer>(&message)) {
     if (const auto wrong = handle_answer(*answer); !wrong.empty()) return wrong;
@@ -317,6 +356,17 @@ std::string_view WorkerProcess::handle_ready(const channel::Ready& message) {
   if (message.version != channel::kVersion) return "a Ready for a version that was not offered";
   owner_.on_ready(slot_);
   return {};
+}
+
+std::string_view WorkerProcess::handle_bye(const channel::Bye& message) {
+  if (std::exchange(bye_, message.code)) return "a second Bye";
+  return {};
+}
+
+/// It is heard before Ready, too.
+void WorkerProcess::note_report(const channel::ResyncReport& report) {
+  ready_ = (report.flags & channel::ResyncReport::kReady) != 0;
+  if ((report.flags & channel::ResyncReport::kLast) != 0) hearing_ = Hearing::kAll;
 }
 
 std::string_view WorkerProcess::handle_pong(const channel::Pong& message) {

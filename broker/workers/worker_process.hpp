@@ -69,6 +69,14 @@ class WorkerProcess final : private ChannelHandler {
                                                       const OnMessage& on_message,
                                                       const MakeChild& make_child);
 
+  /// One of a broker before this one, whose channel it is. What it says is heard from its first
+  /// ResyncReport on: it has been asked for that.
+  static Result<std::unique_ptr<WorkerProcess>> take_over(EventLoop& loop, Slot slot,
+                                                          UniqueFd channel,
+                                                          WorkerProcessOwner& owner,
+                                                          const OnMessage& on_message,
+                                                          const MakeChild& make_child);
+
   /// Configure, Vhosts if there are any, all listeners: what a new worker needs before start().
   void introduce(const WorkerSettings& settings, std::uint32_t window,
                  std::span<const std::string> vhosts, std::span<const ToldListener> listeners);
@@ -81,6 +89,8 @@ class WorkerProcess final : private ChannelHandler {
   /// `window`: handoffs that may be without a verdict.
   void configure(const WorkerSettings& settings, std::uint32_t window);
   void change_vhosts(const VhostChange& change);
+  /// It has none any more, whatever it was told.
+  void clear_vhosts();
   void listen(const ToldListener& listener);
   void unlisten(std::uint16_t listener);
   void drain(Duration deadline);
@@ -102,6 +112,9 @@ class WorkerProcess final : private ChannelHandler {
   void signal(int number) { child_->signal(number); }
 
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
+  /// Its end of the channel, and what signals it: to be kept by the holder of descriptors.
+  [[nodiscard]] int channel_descriptor() const { return channel_.descriptor(); }
+  [[nodiscard]] int pidfd() const { return child_->pidfd(); }
   [[nodiscard]] bool ready() const { return ready_; }
   /// It was given listening sockets.
   [[nodiscard]] bool had_sockets() const { return had_sockets_; }
@@ -112,6 +125,8 @@ class WorkerProcess final : private ChannelHandler {
   [[nodiscard]] bool ping_outstanding() const { return ping_outstanding_; }
   /// The last Pong, as far as it can be true.
   [[nodiscard]] const ReportedCounters& counters() const { return counters_; }
+  /// As a broker before this one had them last.
+  void set_counters(ReportedCounters counters) { counters_ = std::move(counters); }
   [[nodiscard]] std::size_t queue_high_water() const { return channel_.queue_high_water(); }
   /// What it was sent waits for the kernel, not for the worker: see Channel::waits_for_quota.
   [[nodiscard]] bool waits_for_quota() const { return channel_.waits_for_quota(); }
@@ -128,6 +143,13 @@ class WorkerProcess final : private ChannelHandler {
   WorkerProcess(EventLoop& loop, Slot slot, UniqueFd socket, WorkerProcessOwner& owner,
                 const OnMessage& on_message);
 
+  /// How much is heard of a worker that was taken over.
+  enum class Hearing : std::uint8_t {
+    kNothing,  // what it says is meant for the broker before
+    kReport,   // and what comes behind or in between
+    kAll,
+  };
+
   void on_datagram(Datagram& datagram) override;
   void on_channel_broken(const Error& why) override;
   void on_child_exit(ExitStatus status);
@@ -140,6 +162,8 @@ class WorkerProcess final : private ChannelHandler {
   std::string_view handle_ready(const channel::Ready& message);
   std::string_view handle_pong(const channel::Pong& message);
   std::string_view handle_answer(const channel::Answer& message);
+  std::string_view handle_bye(const channel::Bye& message);
+  void note_report(const channel::ResyncReport& report);
   /// All vhosts there are, as VhostSet has them; a worker that knows of none need not be told so.
   void set_vhosts(std::span<const std::string> texts);
   /// `parts` (at least one) in a row; which are the first and the last is said here.
@@ -165,6 +189,8 @@ class WorkerProcess final : private ChannelHandler {
   std::vector<std::uint64_t> owed_;  // nonces of Queries that it has not answered to the end
   std::uint32_t messages_ = 0;       // not yet forgiven
   bool ping_outstanding_ = false;
+  std::optional<std::uint32_t> bye_;  // the exit code that it has told of
+  Hearing hearing_ = Hearing::kAll;
   bool ready_ = false;
   bool had_sockets_ = false;
   bool ejected_ = false;

@@ -23,6 +23,8 @@ constexpr std::array<Choice<Sandbox>, 2> kSandboxes{
     {{"strict", Sandbox::kStrict}, {"no", Sandbox::kNo}}};
 constexpr std::array<Choice<Spawn>, 3> kSpawns{
     {{"auto", Spawn::kAuto}, {"zygote", Spawn::kZygote}, {"exec", Spawn::kExec}}};
+constexpr std::array<Choice<OnBrokerDeath>, 2> kBrokerDeaths{
+    {{"drain", OnBrokerDeath::kDrain}, {"serve", OnBrokerDeath::kServe}}};
 constexpr std::array<Choice<LogLevel>, 5> kLogLevels{{{"debug", LogLevel::kDebug},
                                                       {"info", LogLevel::kInfo},
                                                       {"warning", LogLevel::kWarning},
@@ -249,6 +251,12 @@ constexpr OptionSpec kTable[] = {
      "Where it cannot be had, workers are started by exec: with a user for each slot, by worker "
      "programs that do not know it (auto tries them once), and while the zygote is not there. "
      "Workers that are forked have the same addresses in memory (docs/security.md)."},
+    {{"on-broker-death", kWorkers, "MODE", "drain", "",
+      "what workers do when mpbroker has died and nothing starts it again. drain: they end with "
+      "their last client, and after drain-timeout; serve: with their last client"},
+     to<Word<kBrokerDeaths>, &S::on_broker_death>,
+     "They accept nobody then. Where a guard or systemd keeps their channels, workers go on under "
+     "the mpbroker that is started next, and drain only when that service is over."},
     {{"workers-deny", kWorkers, "yes|no", "no", "",
       "workers may change the shared tables deny and allow, as mpctl may"},
      to<YesNo, &S::workers_deny>,

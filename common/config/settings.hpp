@@ -62,6 +62,12 @@ enum class Spawn : std::uint8_t {
   kExec,    // each by exec
 };
 
+/// What workers do when the broker has died and none follows it.
+enum class OnBrokerDeath : std::uint8_t {
+  kDrain,  // they drain, and end
+  kServe,  // they serve the clients that they have to their end
+};
+
 /// What may come before a client's own first byte, to tell its address.
 enum class ClientPrefix : std::uint8_t {
   kNone,
@@ -118,6 +124,7 @@ struct Settings : WorkerSettings {
   Sandbox sandbox = Sandbox::kStrict;
   Spawn spawn = Spawn::kAuto;
   bool workers_deny = false;  // workers may change the tables deny and allow
+  OnBrokerDeath on_broker_death = OnBrokerDeath::kDrain;
 
   // operation
   std::string control_socket;  // path of the control socket; empty: none

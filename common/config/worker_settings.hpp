@@ -12,6 +12,13 @@
 
 namespace mpb {
 
+/// What a worker does when its channel ends, as Configure says it.
+enum class AfterBroker : std::uint32_t {
+  kServe = 0,      // it serves the clients that it has to their end
+  kDrain = 1,      // it drains
+  kFollowers = 2,  // it drains; but the channel outlives a broker, and another may take it over
+};
+
 struct WorkerSettings {
   std::uint32_t max_clients = 0;         // soft limit; 0: none
   std::uint32_t clients_per_source = 0;  // per source address; 0: no limit
@@ -26,6 +33,7 @@ struct WorkerSettings {
   std::uint64_t media_memory = 512ULL << 20;  // bytes held for clients in all; 0: no bound
 
   std::uint32_t cell = 0;  // 1: it serves one key or one client; by the broker, not the operator
+  std::uint32_t after_broker = 0;  // AfterBroker; by the broker
 
   /// In the order of the channel (docs/channel-protocol.md, section 4): new ones come at the end.
   template <class Self, class F>
@@ -42,6 +50,7 @@ struct WorkerSettings {
     visit(s.gop_memory);
     visit(s.media_memory);
     visit(s.cell);
+    visit(s.after_broker);
   }
 };
 

@@ -63,6 +63,7 @@ class Channel final : private EventHandler {
   Status open();
   void close();
   [[nodiscard]] bool is_open() const { return open_; }
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
 
   /// Sends now, or queues a copy, with a duplicate of `fd` (-1: none), which stays the caller's.
   /// An error means that the datagram will never arrive: the queue is full, no descriptor was left

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "common/log/log.hpp"
-#include "common/process/service_manager.hpp"
 
 namespace mpb {
 namespace {
@@ -114,9 +113,13 @@ std::string describe(const InheritedSocket& socket) {
 }
 
 Result<std::vector<InheritedSocket>> take_inherited_sockets() {
+  return take_inherited_sockets(take_passed_descriptors());
+}
+
+Result<std::vector<InheritedSocket>> take_inherited_sockets(std::vector<PassedDescriptor> all) {
   std::vector<InheritedSocket> sockets;
   std::set<ino_t> seen;
-  for (PassedDescriptor& passed : take_passed_descriptors()) {
+  for (PassedDescriptor& passed : all) {
     const Fault fault = fault_of(passed.descriptor.get());
     InheritedSocket socket = look_at(std::move(passed));
     if (!fault.kind.empty()) {

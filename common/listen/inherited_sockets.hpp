@@ -11,6 +11,7 @@
 #include "common/base/error.hpp"
 #include "common/base/unique_fd.hpp"
 #include "common/io/endpoint.hpp"
+#include "common/process/service_manager.hpp"
 
 namespace mpb {
 
@@ -28,6 +29,8 @@ std::string describe(const InheritedSocket& socket);
 /// Takes what $LISTEN_FDS names, once; the variables are unset, so that no child takes them too.
 /// What cannot be served is an error that names it. A socket that is passed twice is taken once.
 Result<std::vector<InheritedSocket>> take_inherited_sockets();
+/// The same of these.
+Result<std::vector<InheritedSocket>> take_inherited_sockets(std::vector<PassedDescriptor> passed);
 
 /// Somebody who wants sockets passed.
 struct SocketWish {

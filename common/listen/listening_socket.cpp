@@ -113,6 +113,13 @@ Result<ListeningSocket> ListeningSocket::adopt(UniqueFd socket, const SocketSetu
   return ListeningSocket(std::move(socket), *address, setup);
 }
 
+Result<ListeningSocket> ListeningSocket::take_over(UniqueFd socket, const Endpoint& endpoint,
+                                                   const SocketSetup& setup) {
+  auto taken = adopt(std::move(socket), setup);
+  if (taken) taken->path_ = std::make_unique<OwnedPath>(endpoint.path());
+  return taken;
+}
+
 void ListeningSocket::set_up(const SocketSetup& setup) {
   setup_ = setup;
   apply_setup();

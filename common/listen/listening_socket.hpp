@@ -30,6 +30,10 @@ class ListeningSocket {
   /// One that a service manager has bound, whose path stays its own.
   static Result<ListeningSocket> adopt(UniqueFd socket, const SocketSetup& setup);
 
+  /// One that a process before this one has opened so, and whose path is this one's by now.
+  static Result<ListeningSocket> take_over(UniqueFd socket, const Endpoint& endpoint,
+                                           const SocketSetup& setup);
+
   [[nodiscard]] int descriptor() const { return socket_.get(); }
   /// As bound: with the port that the kernel chose.
   [[nodiscard]] const Endpoint& address() const { return address_; }

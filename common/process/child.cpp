@@ -19,6 +19,7 @@
 #include "common/base/units.hpp"
 #include "common/io/signals.hpp"
 #include "common/process/descent.hpp"
+#include "common/process/exit_reports.hpp"
 #include "common/process/newborns.hpp"
 #include "common/process/program.hpp"
 
@@ -28,6 +29,8 @@ namespace {
 constexpr int kChannelFd = 3;
 constexpr std::int64_t kMaxAccountNumber = UINT32_MAX - 1;  // (uid_t)-1 stands for none
 constexpr int kExecFailed = 127;                            // as a shell says it
+constexpr Duration kReportPause{5};                         // between two looks for a report
+constexpr int kReportLooks = 60;
 
 std::vector<char*> to_argv(const std::vector<std::string>& texts) {
   std::vector<char*> argv;
@@ -210,20 +213,32 @@ Result<std::unique_ptr<Child>> Child::watch(EventLoop& loop, pid_t pid,
     return error;
   }
   ::fcntl(pidfd.get(), F_SETFD, FD_CLOEXEC);
-  std::unique_ptr<Child> child(new Child(loop, pid, std::move(pidfd), std::move(on_exit)));
-  living().insert(pid);
   forget_newborn(pid);
-  auto watch = loop.add(child->pidfd_.get(), EPOLLIN, *child);
+  return watch(std::unique_ptr<Child>(new Child(loop, pid, std::move(pidfd), std::move(on_exit))));
+}
+
+Result<std::unique_ptr<Child>> Child::take_over(EventLoop& loop, pid_t pid, UniqueFd pidfd,
+                                                ExitReports& reports,
+                                                std::function<void(ExitStatus)> on_exit) {
+  std::unique_ptr<Child> child(new Child(loop, pid, std::move(pidfd), std::move(on_exit)));
+  child->reports_ = &reports;
+  return watch(std::move(child));
+}
+
+Result<std::unique_ptr<Child>> Child::watch(std::unique_ptr<Child> child) {
+  living().insert(child->pid_);
+  auto watch = child->loop_.add(child->pidfd_.get(), EPOLLIN, *child);
   if (!watch) return watch.error();
   child->watch_ = *watch;
   return child;
 }
 
 Child::~Child() {
+  loop_.cancel(report_timer_);
   if (!pidfd_) return;
   loop_.remove(watch_, pidfd_.get());
   signal(SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+  if (reports_ == nullptr) ::waitpid(pid_, nullptr, 0);
   living().erase(pid_);
 }
 
@@ -241,7 +256,31 @@ void Child::signal(int number) {
   if (pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
 
+void Child::await_report() {
+  ExitStatus status;
+  if (const auto known = reports_->take(pid_)) {
+    if (WIFEXITED(*known)) status.code = WEXITSTATUS(*known);
+    if (WIFSIGNALED(*known)) status.signal = WTERMSIG(*known);
+    return finish(status);
+  }
+  if (!reports_->come() || ++report_looks_ >= kReportLooks) {
+    status.unknown = true;
+    return finish(status);
+  }
+  if (watch_.active()) loop_.remove(watch_, pidfd_.get());
+  report_timer_ = loop_.after(kReportPause, [this] { await_report(); });
+}
+
+void Child::finish(ExitStatus status) {
+  if (watch_.active()) loop_.remove(watch_, pidfd_.get());
+  pidfd_.reset();
+  living().erase(pid_);
+  const auto on_exit = std::move(on_exit_);
+  on_exit(std::move(status));
+}
+
 void Child::on_events(std::uint32_t) {
+  if (reports_ != nullptr) return await_report();
   siginfo_t info{};
   ExitStatus status;
   if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) {
@@ -250,17 +289,13 @@ void Child::on_events(std::uint32_t) {
   } else if (info.si_pid == 0) {
     return;
   }
-  loop_.remove(watch_, pidfd_.get());
-  pidfd_.reset();
-  living().erase(pid_);
   if (info.si_code == CLD_EXITED) {
     status.code = info.si_status;
   } else {
     status.signal = info.si_status;
   }
   if (failure_) status.not_begun = describe(*failure_, options_);
-  const auto on_exit = std::move(on_exit_);
-  on_exit(status);
+  finish(std::move(status));
 }
 
 }  // namespace mpb

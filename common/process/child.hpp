@@ -1,4 +1,5 @@
-// A child process: started here, or forked for this process by another, and how it ended.
+// A child process: started here, or forked for this process by another, or left by one before it,
+// and how it ended.
 #pragma once
 
 #include <sys/types.h>
@@ -53,7 +54,9 @@ struct ChildOptions {
   bool holds_requests = false;  // it calls prepare_signals: none is lost before it does
 };
 
-/// A child process; killed and reaped when destroyed.
+class ExitReports;
+
+/// A child process; killed when destroyed, and reaped if it is this process's own.
 class Child final : private EventHandler {
  public:
   /// Starts it with `channel` as its descriptor 3, /dev/null as its standard input, the parent's
@@ -66,11 +69,17 @@ class Child final : private EventHandler {
   /// error: `pid` is not unclaimed.
   static Result<std::unique_ptr<Child>> adopt(EventLoop& loop, pid_t pid,
                                               std::function<void(ExitStatus)> on_exit);
+  /// A child of a process before this one, whose pidfd it was given. It ends with an unknown status
+  /// unless `reports` tell it; they outlive it.
+  static Result<std::unique_ptr<Child>> take_over(EventLoop& loop, pid_t pid, UniqueFd pidfd,
+                                                  ExitReports& reports,
+                                                  std::function<void(ExitStatus)> on_exit);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] int pidfd() const { return pidfd_.get(); }
   /// Whether `pid` is that of a Child which has not been waited for.
   static bool is_one(pid_t pid);
   /// Whether `pid` is a child of this process that has no Child, and was not waited for.
@@ -100,7 +109,12 @@ class Child final : private EventHandler {
                                               std::function<void(ExitStatus)> on_exit);
   Child(EventLoop& loop, pid_t pid, UniqueFd pidfd, std::function<void(ExitStatus)> on_exit)
       : loop_(loop), pid_(pid), pidfd_(std::move(pidfd)), on_exit_(std::move(on_exit)) {}
+  /// Has it watched from now on.
+  static Result<std::unique_ptr<Child>> watch(std::unique_ptr<Child> child);
   void on_events(std::uint32_t events) override;
+  /// Of one that is not this process's own and has ended: waits for the report for a moment.
+  void await_report();
+  void finish(ExitStatus status);
 
   EventLoop& loop_;
   pid_t pid_;
@@ -109,6 +123,9 @@ class Child final : private EventHandler {
   ChildOptions options_;
   SharedFailure failure_;  // null: somebody else has started it
   Watch watch_;
+  ExitReports* reports_ = nullptr;  // of one that was taken over
+  EventLoop::TimerId report_timer_{};
+  int report_looks_ = 0;
 };
 
 }  // namespace mpb

@@ -16,6 +16,7 @@ namespace mpb {
 namespace {
 
 constexpr int kFirstInherited = 3;  // SD_LISTEN_FDS_START
+constexpr int kMostPassedAtStart = 100'000;
 
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
@@ -57,7 +58,7 @@ std::optional<Duration> watchdog_interval() {
 
 std::vector<PassedDescriptor> take_passed_descriptors() {
   std::vector<PassedDescriptor> passed;
-  const auto count = parse_integer(environment("LISTEN_FDS"), 1, 1'000);
+  const auto count = parse_integer(environment("LISTEN_FDS"), 1, kMostPassedAtStart);
   if (count && is_for_us("LISTEN_PID")) {
     std::string_view names = environment("LISTEN_FDNAMES");
     for (int fd = kFirstInherited; fd < kFirstInherited + *count; ++fd) {

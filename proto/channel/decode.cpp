@@ -177,7 +177,7 @@ bool are_records(std::string_view records) {
 
 bool are_nacks(const List<NackEntry>& entries) {
   return std::all_of(entries.begin(), entries.end(), [](const NackEntry& entry) {
-    return entry.reason >= NackReason::kFull && entry.reason <= NackReason::kLoop;
+    return entry.reason >= NackReason::kFull && entry.reason <= NackReason::kUncertain;
   });
 }
 

@@ -56,6 +56,7 @@ enum class Type : std::uint8_t {
   kResyncReport = 0x18,
   kAnswer = 0x19,
   kNotice = 0x1a,
+  kBye = 0x1b,
   kPost = 0x20,
   kLetter = 0x21,
   kUndeliverable = 0x22,
@@ -81,6 +82,8 @@ enum class NackReason : std::uint8_t {
   kRetry = 5,         // B->W: offer it again now, the situation has changed
   kBusy = 6,          // B->W: nobody can take it: refuse it in its protocol's words
   kLoop = 7,          // B->W: offered too many times: refuse it
+  kUncertain = 8,     // B->W: whoever may have had it has ended: offer it again if nobody has read
+                      // or written it since, else close it
 };
 
 struct KeepEntry {

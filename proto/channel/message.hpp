@@ -18,11 +18,11 @@
 
 namespace mpb::channel {
 
-using Message =
-    std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own, Disown,
-                 Drain, Ping, Resync, Vhosts, Query, Fork, Ready, Handoff, Ack, Idle, Load, Pong,
-                 ResyncReport, Answer, Notice, CanFork, Forked, Post, Letter, Undeliverable, Credit,
-                 Join, Subscribe, Event, Tables, TableChanges, TableResults, TableOperation>;
+using Message = std::variant<Configure, Listen, Unlisten, Start, Deliver, Keep, Settled, Nack, Own,
+                             Disown, Drain, Ping, Resync, Vhosts, Query, Fork, Ready, Handoff, Ack,
+                             Idle, Load, Pong, ResyncReport, Answer, Notice, Bye, CanFork, Forked,
+                             Post, Letter, Undeliverable, Credit, Join, Subscribe, Event, Tables,
+                             TableChanges, TableResults, TableOperation>;
 
 template <class M>
 inline constexpr Type kTypeOf = M::kType;

@@ -108,11 +108,14 @@ using Idle = KeyList<Type::kIdle>;
 struct ResyncReport {
   static constexpr Type kType = Type::kResyncReport;
   static constexpr std::uint16_t kLast = 1;
+  static constexpr std::uint16_t kReady = 2;     // it has said Ready
+  static constexpr std::uint16_t kDraining = 4;  // it takes no more clients
   std::uint16_t flags = 0;
   Load load;
-  List<std::uint64_t> unsettled;  // handoffs with no verdict yet
-  List<AdoptionEntry> adopted;    // the last deliveries adopted
-  std::string_view owned;         // keys
+  List<std::uint64_t> unsettled;   // handoffs with no verdict yet
+  List<AdoptionEntry> adopted;     // the last deliveries adopted
+  std::string_view owned;          // keys
+  List<std::uint64_t> deliveries;  // of `adopted`, in the same order
 
   template <class M, class Io>
   static void walk(M& m, Io& io) {
@@ -122,6 +125,21 @@ struct ResyncReport {
     io.list(m.adopted);
     io.text(m.owned, kMaxPayload, "");
     io.check(are_keys(m.owned), "list with a broken key");
+    io.list(m.deliveries);
+    io.check(m.deliveries.size() == m.adopted.size(), "ResyncReport with an unproven adoption");
+  }
+};
+
+/// A worker is about to end otherwise than it was told to.
+struct Bye {
+  static constexpr Type kType = Type::kBye;
+  std::uint32_t code = 0;  // its exit code
+  std::string_view why;
+
+  template <class M, class Io>
+  static void walk(M& m, Io& io) {
+    io(m.code);
+    io.text(m.why, kMaxName, "text of a Bye too long");
   }
 };
 

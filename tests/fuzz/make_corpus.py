@@ -145,7 +145,8 @@ MESSAGE = {
     "notice": datagram(0x1A, struct.pack("<BBBxI", 3, 1, 2, 9) + texts(
         b"192.0.2.1:5", b"a.test", b"live", b"s", b"k")),
     "resync_report": datagram(0x18, struct.pack("<II", 1, 2) + numbers(3) + text(
-        struct.pack("<QH6x", 4, 5)) + text(KEYS), flags=1),
+        struct.pack("<QH6x", 4, 5)) + text(KEYS) + numbers(6), flags=7),
+    "bye": datagram(0x1B, struct.pack("<I", 2) + text(b"why")),
     "answer": datagram(0x19, numbers(9) + text(texts(STREAM, STREAM + b"newer", STREAM[:18])), 5),
     "answer_upstreams": datagram(0x19, numbers(4, 1) + text(texts(UPSTREAM, b"")), 5, 1),
     "answer_hooks": datagram(0x19, numbers() + text(texts(HOOK)), 5, 1),

@@ -77,7 +77,7 @@ constexpr Attack kAttacks[] = {
     {"version-1", Stage::kOnline, [](Rogue& r) { send_load_as(r, 1, 8); }},
     {"type-0", Stage::kOnline, [](Rogue& r) { r.send(message(0x00, "")); }},
     {"type-14", Stage::kOnline, [](Rogue& r) { r.send(message(0x14, "")); }},
-    {"type-1b", Stage::kOnline, [](Rogue& r) { r.send(message(0x1b, "")); }},
+    {"type-1c", Stage::kOnline, [](Rogue& r) { r.send(message(0x1c, "")); }},
     {"notice-empty", Stage::kOnline, [](Rogue& r) { r.send(message(kNotice, "")); }},
     {"notice-of-no-kind", Stage::kOnline,
      [](Rogue& r) { r.send(message(kNotice, "\x09" + std::string(27, '\0'))); }},

@@ -26,7 +26,7 @@ constexpr Violation kDatagrams[] = {
     {"version-1", "version"},
     {"type-0", "type"},
     {"type-14", "type"},
-    {"type-1b", "type"},
+    {"type-1c", "type"},
     {"notice-empty", "too short"},
     {"notice-of-no-kind", "kind"},
     {"notice-of-no-reason", "reason"},

@@ -24,7 +24,7 @@ class BrokerDeath : public testing::Test {
   }
 
   BrokerProcess broker{{"--workers", "2", "--acceptors", "1", "--route", "1=0", "--route", "2=1",
-                        "--route-timeout", "60s"}};
+                        "--route-timeout", "60s", "--on-broker-death", "serve"}};
   Client at_zero{broker.port()};
   Client at_one{broker.port()};
   std::vector<pid_t> workers;
@@ -98,12 +98,24 @@ TEST_F(BrokerDeath, ANewBrokerTakesTheAddressWhileTheyServe) {
   EXPECT_EQ(at_one.message(), kHello);
 }
 
+TEST(BrokerDeathWithoutSuccessor, WorkersDrainAndEndInTime) {
+  BrokerProcess broker({"--workers", "2", "--drain-timeout", "2s"});
+  Client client(broker.port());
+  const pid_t worker = client.join(1).pid;
+  broker.signal(SIGKILL);
+  ASSERT_EQ(broker.wait_exit(), "signal 9");
+  EXPECT_TRUE(eventually([&] { return is_refused(broker.port()); }));
+  EXPECT_EQ(client.message(), kHello) << "it is served while it drains";
+  EXPECT_TRUE(eventually([&] { return !is_running(worker); })) << "though its client stays";
+  EXPECT_TRUE(client.sees_eof());
+}
+
 TEST(BrokerDeathOnASharedSocket, TheNextBrokersWorkersGetAllClients) {
   BrokerSetup setup;
   setup.port = free_port();
   const UniqueFd socket = listen_on(loopback(*setup.port), 64).value();
   setup.inherited = {socket.get()};
-  setup.arguments = {"--workers", "2", "--route-timeout", "60s"};
+  setup.arguments = {"--workers", "2", "--route-timeout", "60s", "--on-broker-death", "serve"};
   BrokerProcess first(setup);
   Client old(*setup.port);
   const pid_t orphan = old.join(1).pid;

@@ -122,8 +122,8 @@ TEST(Examples, ThePythonWorkerSaysThatItWasToldToEnd) {
 }
 
 TEST(Examples, ThePythonWorkerKeepsItsKeysWithoutABroker) {
-  BrokerProcess broker(
-      {"--workers", "2", "--worker-program", kPythonWorker, "--route", "7=0", "--route", "8=0"});
+  BrokerProcess broker({"--workers", "2", "--worker-program", kPythonWorker, "--route", "7=0",
+                        "--route", "8=0", "--on-broker-death", "serve"});
   Client first(broker.port());
   Client other(broker.port());
   const pid_t owner = first.join(7).pid;

@@ -12,7 +12,8 @@ namespace {
 
 TEST(Orphan, KeepsItsKeysBeyondTheirLinger) {
   BrokerProcess broker({"--workers", "2", "--acceptors", "1", "--route", "7=0", "--route", "8=0",
-                        "--key-linger", "200ms", "--route-timeout", "60s"});
+                        "--key-linger", "200ms", "--route-timeout", "60s", "--on-broker-death",
+                        "serve"});
   Client first(broker.port());
   Client other(broker.port());
   const pid_t owner = first.join(7).pid;

@@ -127,7 +127,7 @@ TEST(Prototype2012, SingleProcessModeServes) {
 }
 
 TEST(Prototype2012, WorkersOutliveTheBroker) {
-  BrokerProcess broker({"--workers", "2"});
+  BrokerProcess broker({"--workers", "2", "--on-broker-death", "serve"});
   Client client(broker.port());
   const pid_t worker = client.join(1).pid;
   broker.signal(SIGKILL);

@@ -1,5 +1,6 @@
 // The broker's decisions against simulated workers: arrivals, claims, closes, crashes, drains,
-// changed pins and failing sends, with the messages of each direction in order and all else in any.
+// changed pins, failing sends and the death of the broker itself, with the messages of each
+// direction in order and all else in any.
 #include <algorithm>
 #include <array>
 #include <deque>
@@ -8,10 +9,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "broker/dispatch/dispatcher.hpp"
+#include "broker/dispatch/resync.hpp"
 #include "tests/support/seeded.hpp"
 #include "worker/clients/key_table.hpp"
 
@@ -37,6 +40,7 @@ struct Letter {
     kRefused,
     kIdle,
     kLoad,
+    kReport,
     // to a worker
     kDeliver,
     kKeep,
@@ -44,6 +48,7 @@ struct Letter {
     kVerdict,
     kDisown,
     kDrain,
+    kResync,
   };
   Kind kind;
   std::uint64_t id = 0;        // the handoff, or for kDeliver, kAck and kRefused the delivery
@@ -55,6 +60,12 @@ struct Letter {
   unsigned adoptions = 0;  // of its client, as a kHandoff was made
   NackReason reason = NackReason::kRetry;
   std::uint32_t clients = 0;
+  Slot origin = kNoSlot;                          // of a kDeliver
+  std::uint64_t handoff = 0;                      // the same
+  std::vector<std::uint64_t> unsettled{};         // of a kReport
+  std::vector<channel::AdoptionEntry> adopted{};  // the same
+  std::vector<std::uint64_t> deliveries{};        // of these
+  std::vector<std::pair<std::string, std::uint32_t>> owned{};
 };
 
 /// A client of the simulation, where it is served.
@@ -75,6 +86,9 @@ struct SimWorker {
   std::set<std::uint64_t> forgotten;  // their clients have gone
   std::set<int> serves;
   std::uint32_t sent = 0;
+  bool heard = true;  // by the broker there is now
+  std::vector<channel::AdoptionEntry> adopted;
+  std::vector<std::uint64_t> deliveries;
 };
 
 /// What may happen in one round.
@@ -85,11 +99,12 @@ struct Scenario {
   RoutingRules rules;
   bool failures = false;  // crashes, drains, refusals, lost descriptors, failing sends
   bool pins = false;
+  bool deaths = false;  // of the broker
   std::size_t max_keys = 1'000;
   bool hope = false;  // another worker could be started, but is not
   /// Without these, a key's clients are all with its owner.
   [[nodiscard]] bool strict() const {
-    return rules.sticky && !failures && !pins && soft_limit == 0;
+    return rules.sticky && !failures && !pins && !deaths && soft_limit == 0;
   }
 };
 
@@ -99,6 +114,19 @@ class DispatchModel : public test::SeededTest {
 
   void start(const Scenario& scenario) {
     scenario_ = scenario;
+    resync_.reset();
+    pinned_.clear();
+    begin_broker();
+    told_busy_ = 0;
+    sims_.clear();
+    sims_.resize(scenario.workers);
+    clients_.clear();
+    calm_ = false;
+    for (Slot slot = 0; slot < sims_.size(); ++slot) spawn(slot);
+  }
+
+  void begin_broker() {
+    const Scenario& scenario = scenario_;
     table_ = std::make_unique<WorkerTable>(scenario.soft_limit, scenario.window);
     table_->resize(scenario.workers);
     router_ = std::make_unique<Router>(*table_, scenario.max_keys, bits());
@@ -108,12 +136,85 @@ class DispatchModel : public test::SeededTest {
     dispatcher_ = std::make_unique<Dispatcher>(*table_, *router_, *scaler_, 1);
     dispatcher_->set_wait_limit(kWaitLimit);
     dispatcher_->set_report_limit(kReportLimit);
-    told_busy_ = 0;
-    sims_.clear();
-    sims_.resize(scenario.workers);
-    clients_.clear();
-    calm_ = false;
-    for (Slot slot = 0; slot < sims_.size(); ++slot) spawn(slot);
+    if (!scenario.deaths) return;
+    router_->set_seal(kSeal);
+    dispatcher_->set_seal(kSeal);
+  }
+
+  // --- the broker's death -----------------------------------------------------------------------
+
+  void broker_dies() {
+    const std::unique_ptr<WorkerTable> before = std::move(table_);
+    const std::uint32_t next_epoch = router_->next_epoch();
+    begin_broker();
+    router_->set_next_epoch(next_epoch);
+    for (const auto& [key, slots] : pinned_) {
+      if (key != "*") router_->pin(kSpace, key, slots);
+    }
+    if (pinned_.contains("*")) router_->pin(kSpace, "*", pinned_["*"]);
+    resync_.emplace(kSeal, scenario_.window);
+    if (scenario_.failures) resync_->lose();
+    disowned_.clear();
+    for (Slot slot = 0; slot < sims_.size(); ++slot) {
+      SimWorker& worker = sim(slot);
+      table_->resume(slot, before->at(slot).incarnation, 0);
+      table_->set_state(slot, before->at(slot).state);
+      if (!worker.keys) continue;
+      // What the broker had not sent yet is lost with it.
+      while (!worker.in.empty() && one_in(2)) worker.in.pop_back();
+      worker.heard = false;
+      worker.in.push_back({.kind = Kind::kResync});
+      // It may not have heard of that.
+      if (table_->at(slot).state == WorkerState::kDraining) {
+        worker.in.push_back({.kind = Kind::kDrain});
+      }
+      resync_->expect({slot, table_->at(slot).incarnation});
+    }
+    look_at_resync();
+  }
+
+  void on_resync(Slot slot) {
+    SimWorker& worker = sim(slot);
+    Letter report{.kind = Kind::kReport, .clients = served(slot)};
+    for (const auto& [id, handoff] : worker.unsettled) {
+      const bool sent =
+          std::find(worker.unsent.begin(), worker.unsent.end(), id) == worker.unsent.end();
+      if (sent) report.unsettled.push_back(id);
+    }
+    report.adopted = worker.adopted;
+    report.deliveries = worker.deliveries;
+    worker.keys->for_each_owned(
+        [&](const KeyState& key) { report.owned.emplace_back(key.key, key.epoch); });
+    worker.out.push_back(report);
+  }
+
+  void on_report(Slot slot, const Letter& letter) {
+    channel::ResyncReport report;
+    report.flags = channel::ResyncReport::kLast;
+    report.unsettled = letter.unsettled;
+    report.adopted = letter.adopted;
+    report.deliveries = letter.deliveries;
+    sim(slot).heard = true;
+    table_->report(slot, letter.clients, letter.clients);
+    ASSERT_EQ(resync_->report(slot, report), "");
+    for (const auto& [key, epoch] : letter.owned) {
+      if (table_->at(slot).state == WorkerState::kDraining) break;
+      const Router::Claim claim = router_->claim(slot, kSpace, key, epoch, now_);
+      ASSERT_NE(claim, Router::Claim::kForged);
+      if (claim == Router::Claim::kDenied) disowned_.emplace_back(slot, key, epoch);
+    }
+    look_at_resync();
+  }
+
+  void look_at_resync() {
+    if (!resync_ || !resync_->complete()) return;
+    for (const auto& [origin, told] : resync_->take()) dispatcher_->resolve(origin, told, now_);
+    resync_.reset();
+    flush(now_);
+    for (const auto& [slot, key, epoch] : std::exchange(disowned_, {})) {
+      if (!sim(slot).keys) continue;
+      sim(slot).in.push_back({.kind = Kind::kDisown, .key = key, .epoch = epoch});
+    }
   }
 
   void spawn(Slot slot) {
@@ -238,6 +339,9 @@ class DispatchModel : public test::SeededTest {
       case Kind::kDrain:
         worker.draining = true;
         break;
+      case Kind::kResync:
+        on_resync(slot);
+        break;
       default:
         FAIL() << "not for a worker";
     }
@@ -270,6 +374,8 @@ class DispatchModel : public test::SeededTest {
       // The origin's copy, if it served the client before, is silent since the handoff.
       if (clients_[letter.client].served_at != -1) settle_copy(letter.client);
       ++clients_[letter.client].adoptions;
+      worker.adopted.push_back({letter.handoff, letter.origin, {}});
+      worker.deliveries.push_back(letter.id);
       serve(slot, letter.client, letter.key, letter.epoch);
       worker.out.push_back({.kind = Kind::kAck, .id = letter.id, .clients = served(slot)});
       return;
@@ -309,7 +415,17 @@ class DispatchModel : public test::SeededTest {
       if (clients_[handoff->client].served_at == slot) close(handoff->client);
       return;
     }
-    ASSERT_TRUE(letter.reason == NackReason::kRetry || letter.reason == NackReason::kNoDescriptor);
+    const bool touched = clients_[handoff->client].adoptions > handoff->adoptions;
+    if (letter.reason == NackReason::kUncertain && touched) {
+      EXPECT_TRUE(scenario_.failures) << "closed, though all of its workers live";
+      if (clients_[handoff->client].served_at == slot) close(handoff->client);
+      return;
+    }
+    ASSERT_TRUE(letter.reason == NackReason::kRetry || letter.reason == NackReason::kNoDescriptor ||
+                letter.reason == NackReason::kUncertain);
+    if (scenario_.deaths && !scenario_.failures) {
+      ASSERT_FALSE(touched) << "to be offered again, though another has read it";
+    }
     Letter again = *handoff;
     if (letter.reason == NackReason::kRetry) ++again.attempts;
     offer(slot, again);
@@ -328,7 +444,12 @@ class DispatchModel : public test::SeededTest {
   void broker_reads(Slot slot) {
     const Letter letter = sim(slot).out.front();
     sim(slot).out.pop_front();
+    // It was meant for the broker before.
+    if (!sim(slot).heard && letter.kind != Kind::kReport) return;
     switch (letter.kind) {
+      case Kind::kReport:
+        on_report(slot, letter);
+        break;
       case Kind::kHandoff:
         on_handoff(slot, letter);
         break;
@@ -352,6 +473,11 @@ class DispatchModel : public test::SeededTest {
   }
 
   void on_handoff(Slot slot, const Letter& letter) {
+    if (resync_) {
+      Resync::Verdicts later;
+      later.nacks.push_back({letter.id, NackReason::kNoDescriptor});
+      return dispatcher_->resolve(slot, later, now_);
+    }
     channel::Handoff handoff;
     handoff.handoff = letter.id;
     handoff.client.key = letter.key;
@@ -367,7 +493,9 @@ class DispatchModel : public test::SeededTest {
                                 .id = out.delivery,
                                 .client = letter.client,
                                 .key = letter.key,
-                                .epoch = out.epoch});
+                                .epoch = out.epoch,
+                                .origin = slot,
+                                .handoff = letter.id});
   }
 
   void end_turn() {
@@ -400,6 +528,9 @@ class DispatchModel : public test::SeededTest {
     }
     sims_[slot] = SimWorker{};
     dispatcher_->worker_gone(slot);
+    if (!resync_) return;
+    resync_->gone(slot);
+    look_at_resync();
   }
 
   void drain(Slot slot) {
@@ -414,6 +545,11 @@ class DispatchModel : public test::SeededTest {
       if (one_in(3)) slots.push_back(slot);
     }
     const std::string key = one_in(8) ? "*" : random_key();
+    if (slots.empty()) {
+      pinned_.erase(key);
+    } else {
+      pinned_[key] = slots;
+    }
     const auto losers = router_->pin(kSpace, key, slots);
     flush(now_);  // before the Disown: see Disowned
     for (const Disowned& loser : losers) {
@@ -453,6 +589,7 @@ class DispatchModel : public test::SeededTest {
   }
 
   void disturb(Slot slot) {
+    if (scenario_.deaths && one_in(3)) return broker_dies();
     if (scenario_.pins && one_in(2)) return change_pin();
     if (!scenario_.failures) return;
     const WorkerState state = table_->at(slot).state;
@@ -504,6 +641,7 @@ class DispatchModel : public test::SeededTest {
 
   void check() {
     flush(TimePoint::max());  // so that all the dispatcher has decided is in the queues
+    if (resync_) return;      // what was sent before is in no book
     std::size_t in_flight = 0;
     for (Slot slot = 0; slot < sims_.size(); ++slot) {
       SimWorker& worker = sim(slot);
@@ -626,11 +764,13 @@ class DispatchModel : public test::SeededTest {
     s.rules.sticky = !one_in(8);
     s.failures = one_in(2);
     s.pins = one_in(3);
+    s.deaths = one_in(2);
     s.hope = one_in(2);
     if (one_in(6)) s.max_keys = 3;
     return s;
   }
 
+  static constexpr Seal kSeal{SipKey{3, 4}};
   Scenario scenario_;
   std::unique_ptr<WorkerTable> table_;
   std::unique_ptr<Router> router_;
@@ -638,6 +778,9 @@ class DispatchModel : public test::SeededTest {
   std::unique_ptr<Dispatcher> dispatcher_;
   std::vector<SimWorker> sims_;
   std::deque<SimClient> clients_;
+  std::optional<Resync> resync_;
+  std::map<std::string, std::vector<Slot>> pinned_;
+  std::vector<std::tuple<Slot, std::string, std::uint32_t>> disowned_;
   std::uint64_t last_handoff_ = 0;
   TimePoint now_{std::chrono::hours(1)};
   bool calm_ = false;  // nothing goes wrong any more

@@ -93,7 +93,7 @@ class MessageProperty : public test::SeededTest {
       case 3: {
         std::vector<NackEntry> entries(number(std::size_t{0}, std::size_t{5}));
         for (NackEntry& entry : entries) {
-          entry = {any<U64>(), static_cast<NackReason>(number(1, 7))};
+          entry = {any<U64>(), static_cast<NackReason>(number(1, 8))};
         }
         encode(out, Nack{entries});
         break;
@@ -106,8 +106,14 @@ class MessageProperty : public test::SeededTest {
         break;
       case 6: {
         std::vector<AdoptionEntry> adopted(number(std::size_t{0}, std::size_t{5}));
-        for (AdoptionEntry& entry : adopted) entry = {any<U64>(), any<U16>()};
-        encode(out, ResyncReport{any<U16>(), {any<U32>(), any<U32>()}, some, adopted, some_keys});
+        std::vector<U64> deliveries;
+        for (AdoptionEntry& entry : adopted) {
+          entry = {any<U64>(), any<U16>()};
+          deliveries.push_back(any<U64>());
+        }
+        encode(out,
+               ResyncReport{
+                   any<U16>(), {any<U32>(), any<U32>()}, some, adopted, some_keys, deliveries});
         break;
       }
       default: {
@@ -139,7 +145,7 @@ class MessageProperty : public test::SeededTest {
     const std::string topic = name.substr(0, kMaxTopic);
     const Content content{static_cast<Content::Kind>(number(0, 3)), any<U64>(), topic,
                           std::string_view(protocol)};
-    const std::array<std::function<void()>, 27> kinds{
+    const std::array<std::function<void()>, 28> kinds{
         [&] {
           const Address to{static_cast<To::Kind>(number(0, 5)), any<U16>(), any<U32>(), any<U16>(),
                            name};
@@ -182,6 +188,9 @@ class MessageProperty : public test::SeededTest {
         [&] { encode(out, Drain{any<U32>()}); },
         [&] { encode(out, Ping{any<U64>()}); },
         [&] { encode(out, Resync{}); },
+        [&] {
+          encode(out, Bye{any<U32>(), name});
+        },
         [&] {
           encode(out, Fork{any<U64>(), any<U16>()});
         },

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/io/byte_counts.hpp"
 #include "common/io/event_loop.hpp"
 #include "worker/clients/held_client.hpp"
 #include "worker/clients/memory_budget.hpp"
@@ -22,6 +23,7 @@ class ClientQueue final : private MemoryKeeper {
     HeldClient client;
     TimePoint since{};
     Place place{};
+    std::optional<ByteCounts> counts{};  // when it was offered
   };
 
   /// `relieve` is given those for whom there is no memory. The queue is one of `keepers` as long as

@@ -17,6 +17,8 @@ class Answers {
   Answers(EventLoop& loop, Channel& channel) : loop_(loop), channel_(channel) {}
 
   void add(std::uint64_t nonce, AnswerContent content);
+  /// Nobody waits for them any more.
+  void forget() { pending_.clear(); }
   /// At the end of a turn: sends what the broker has room for; the rest follows in later turns.
   void pump();
 

@@ -21,8 +21,8 @@
 namespace mpb {
 namespace {
 
-constexpr std::size_t kMaxQueued = 4096;      // datagrams waiting for the broker
-constexpr std::size_t kAdoptionsKept = 1024;  // at least the broker's window of deliveries
+constexpr std::size_t kMaxQueued = 4096;  // datagrams waiting for the broker
+constexpr std::size_t kFewestKept = 256;  // adoptions, of each origin
 
 std::uint64_t first_handoff_id() {
   return static_cast<std::uint64_t>(::getpid()) << 32;
@@ -40,14 +40,23 @@ BrokerLink::BrokerLink(WorkerContext& worker, UniqueFd socket, BrokerCommands& c
 
 void BrokerLink::send(std::string_view datagram) {
   if (!channel_.is_open()) return;
-  const Status sent = channel_.send(datagram, -1, Order::kFree);
+  // Nothing comes to the broker before a ResyncReport that waits: it would not hear it.
+  const Order order = channel_.keeps_order() ? Order::kKept : Order::kFree;
+  const Status sent = channel_.send(datagram, -1, order);
   if (!sent && channel_.is_open()) {
     channel_.close();
     on_channel_broken(sent.error());
   }
 }
 
+void BrokerLink::send_bye(std::uint32_t code, std::string_view why) {
+  scratch_.clear();
+  channel::encode(scratch_, channel::Bye{code, why.substr(0, channel::kMaxName)});
+  send(scratch_);
+}
+
 void BrokerLink::send_ready() {
+  ready_ = true;
   scratch_.clear();
   channel::encode(scratch_, channel::Ready{static_cast<std::uint32_t>(::getpid())});
   send(scratch_);
@@ -86,7 +95,7 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
           [&](const channel::Query& query) {
             answers_.add(query.nonce, commands_.answer(query.question, query.argument));
           },
-          [&](const channel::Resync&) { send_resync_report(); },
+          [&](const channel::Resync&) { resync(); },
           [&](const channel::Letter& letter) {
             worker_.environment.letters.on_letter(letter, std::move(datagram.fd));
           },
@@ -205,8 +214,10 @@ void BrokerLink::release(const KeyState& key) {
 }
 
 void BrokerLink::remember_adoption(const channel::Deliver& message) {
-  if (adoptions_.size() == kAdoptionsKept) adoptions_.pop_front();
-  adoptions_.push_back({message.handoff, message.origin, {}});
+  adoptions_kept_ = std::max({adoptions_kept_, kFewestKept, std::size_t{worker_.window}});
+  std::deque<Adoption>& of_origin = adoptions_[message.origin];
+  if (of_origin.size() >= adoptions_kept_) of_origin.pop_front();
+  of_origin.push_back({message.handoff, message.delivery});
 }
 
 void BrokerLink::send_pong(std::uint64_t nonce) {
@@ -232,18 +243,49 @@ bool BrokerLink::post(std::string_view datagram, int descriptor) {
   return channel_.is_open() && channel_.send(datagram, descriptor).has_value();
 }
 
+/// What was to be told in this turn is told in the report.
+void BrokerLink::resync() {
+  resynced_ = true;
+  acks_.clear();
+  nacks_.clear();
+  idle_keys_.clear();
+  answers_.forget();
+  commands_.on_resync();
+  send_resync_report();
+}
+
 void BrokerLink::send_resync_report() {
-  const std::vector<std::uint64_t> unsettled = handoffs_.unsettled();
-  const std::vector<channel::AdoptionEntry> adopted(adoptions_.begin(), adoptions_.end());
   const channel::Load load = load_.tell_with_ack();
-  scratch_.clear();
-  channel::encode(scratch_, channel::ResyncReport{0, load, unsettled, adopted, {}});
-  send(scratch_);
+  std::uint16_t common = ready_ ? channel::ResyncReport::kReady : std::uint16_t{0};
+  if (worker_.draining) common |= channel::ResyncReport::kDraining;
+  // Behind the Handoffs that wait, which are told of here.
+  const auto say = [&](const channel::ResyncReport& part) {
+    scratch_.clear();
+    channel::encode(scratch_, part);
+    if (channel_.is_open()) (void)channel_.send(scratch_, -1, Order::kKept);
+  };
+  const std::vector<std::uint64_t> unsettled = handoffs_.unsettled();
+  channel::in_batches(std::span<const std::uint64_t>(unsettled), [&](auto batch) {
+    say({common, load, batch, {}, {}, {}});
+  });
+  std::vector<channel::AdoptionEntry> adopted;
+  std::vector<std::uint64_t> deliveries;
+  const auto say_adopted = [&] {
+    say({common, load, {}, adopted, {}, deliveries});
+    adopted.clear();
+    deliveries.clear();
+  };
+  for (const auto& [origin, adoptions] : adoptions_) {
+    for (const Adoption& one : adoptions) {
+      adopted.push_back({one.handoff, origin, {}});
+      deliveries.push_back(one.delivery);
+      if (adopted.size() == channel::kMaxListEntries) say_adopted();
+    }
+  }
+  if (!adopted.empty()) say_adopted();
   std::string owned;
   const auto send_owned = [&](std::uint16_t flags) {
-    scratch_.clear();
-    channel::encode(scratch_, channel::ResyncReport{flags, load, {}, {}, owned});
-    send(scratch_);
+    say({static_cast<std::uint16_t>(common | flags), load, {}, {}, owned, {}});
     owned.clear();
   };
   worker_.keys.for_each_owned([&](const KeyState& key) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,8 @@ class BrokerCommands {
   virtual void read_counters(std::string& blocks) = 0;
   /// To a Query.
   virtual AnswerContent answer(std::string_view question, std::string_view argument) = 0;
+  /// Another broker has taken the channel over. What was begun with the one before is void.
+  virtual void on_resync() = 0;
   virtual void on_broker_gone(const Error& why) = 0;
 
  protected:
@@ -58,6 +61,10 @@ class BrokerLink final : private ChannelHandler, public PostOffice {
   [[nodiscard]] const Channel& channel() const { return channel_; }
 
   void send_ready();
+  /// This process is about to end with this exit code.
+  void send_bye(std::uint32_t code, std::string_view why);
+  /// Another broker has taken the channel over.
+  [[nodiscard]] bool was_resynced() const { return resynced_; }
   /// This worker no longer has clients of the key and gives it up.
   void release(const KeyState& key);
   /// Sends a datagram that is as the channel has it.
@@ -85,6 +92,7 @@ class BrokerLink final : private ChannelHandler, public PostOffice {
   void handle(const channel::Own& message);
   void handle(const channel::Disown& message);
   void send_pong(std::uint64_t nonce);
+  void resync();
   void send_resync_report();
 
   /// Whether a client that comes has a descriptor here, as far as room can be made for it.
@@ -101,9 +109,19 @@ class BrokerLink final : private ChannelHandler, public PostOffice {
   Answers answers_;
   std::vector<std::uint64_t> acks_;
   std::vector<channel::NackEntry> nacks_;
-  std::vector<HeldClient> to_start_;              // adopted or kept in this turn, not Acked yet
-  std::string idle_keys_;                         // entries of an Idle message
-  std::deque<channel::AdoptionEntry> adoptions_;  // the last ones, for Resync
+  std::vector<HeldClient> to_start_;  // adopted or kept in this turn, not Acked yet
+  std::string idle_keys_;             // entries of an Idle message
+  struct Adoption {
+    std::uint64_t handoff = 0;
+    std::uint64_t delivery = 0;
+  };
+  // For Resync, by origin the last ones. Verdicts come to an origin in the order in which its
+  // clients were adopted here, and no more than a window of its handoffs is without one: so what it
+  // has no verdict of is among as many.
+  std::map<std::uint16_t, std::deque<Adoption>> adoptions_;
+  std::size_t adoptions_kept_ = 0;
+  bool ready_ = false;
+  bool resynced_ = false;
   std::string scratch_;
 };
 

@@ -78,6 +78,9 @@ bool Handoffs::may_send() const {
 bool Handoffs::send(Place place) {
   HeldClient& client = place->client;
   load_.tell_before_offer();
+  place->counts = worker_.notes_counts() && client.kind == StreamKind::kTcp
+                      ? byte_counts(client.fd.get())
+                      : std::nullopt;
   scratch_.clear();
   channel::encode(scratch_, channel::Handoff{client.handoff, client.describe()});
   if (!channel_.send(scratch_, client.fd.get())) return false;
@@ -194,6 +197,14 @@ void Handoffs::on_nack(Place place, channel::NackReason reason) {
       retry(client);
       offer_again(place, When::kNow);
       return;
+    case channel::NackReason::kUncertain:
+      if (is_untouched(place)) {
+        retry(client);
+        offer_again(place, When::kNow);
+        return;
+      }
+      client.elsewhere = true;
+      return end_without_verdict(parked_.take(place));
     case channel::NackReason::kNoDescriptor:
       ++client.listener->counters.retried;
       if (!std::exchange(paused_, true)) {
@@ -204,6 +215,10 @@ void Handoffs::on_nack(Place place, channel::NackReason reason) {
     default:
       return Session::turn_away(parked_.take(place), Reason::kBusy);
   }
+}
+
+bool Handoffs::is_untouched(Place place) {
+  return place->counts && place->counts == byte_counts(place->client.fd.get());
 }
 
 std::vector<std::uint64_t> Handoffs::unsettled() const {

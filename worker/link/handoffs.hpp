@@ -56,6 +56,8 @@ class Handoffs {
   enum class When { kNow, kNextPump };
 
   void on_nack(Place place, channel::NackReason reason);
+  /// Whoever may have had the client has neither read nor written it.
+  [[nodiscard]] static bool is_untouched(Place place);
   /// Under a new id. False: there is no memory for that, and only the queue has it.
   [[nodiscard]] bool offer(Place place, When when);
   /// The same; is there no memory, the client is turned away. Not from within a session's work.

@@ -23,6 +23,8 @@ class VhostCollector {
   /// The news, once `part` completes them. An error means that they cannot be used; what is left of
   /// them is skipped.
   Result<std::optional<VhostNews>> add(const channel::Vhosts& part);
+  /// What has begun is not completed.
+  void forget() { collecting_ = false; }
 
  private:
   std::string text_;

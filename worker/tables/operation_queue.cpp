@@ -10,6 +10,15 @@ void OperationQueue::open(std::uint32_t window) {
   pump();
 }
 
+/// Ids count up: the first ones were sent.
+void OperationQueue::suspend() {
+  window_ = sent_ = 0;
+  while (waiting_.size() > unsent_.size()) {
+    auto sent = waiting_.extract(waiting_.begin());
+    end(std::move(sent.mapped()), {TableOutcome::kUnavailable});
+  }
+}
+
 void OperationQueue::close() {
   if (std::exchange(closed_, true)) return;
   unsent_.clear();

@@ -23,6 +23,9 @@ class OperationQueue {
   void set_send(Send send) { send_ = std::move(send); }
   /// Operations may be sent from now on, `window` of them without a result.
   void open(std::uint32_t window);
+  /// Another broker follows, and says when it takes operations. Those that were sent end as
+  /// unavailable: the one before it may have applied them.
+  void suspend();
   /// Nobody answers any more: all end as unavailable, those that are added later, too.
   void close();
 

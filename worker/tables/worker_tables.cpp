@@ -76,6 +76,12 @@ void WorkerTables::ask(const channel::TableOperation& operation, TableDone done)
   loop_.skip_wait();
 }
 
+void WorkerTables::on_resync() {
+  fresh_.clear();
+  queue_.suspend();
+  tell_soon();
+}
+
 void WorkerTables::abandon() {
   queue_.close();
   tell_soon();

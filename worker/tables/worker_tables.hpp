@@ -36,6 +36,8 @@ class WorkerTables final : public SharedTables {
   void begin();
   /// Nobody is told of a result any more.
   void drop_callbacks();
+  /// The broker is gone, and another follows, which sends all tables.
+  void on_resync();
   /// The broker is gone.
   void abandon();
 

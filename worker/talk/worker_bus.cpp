@@ -94,14 +94,25 @@ void WorkerBus::on_told(const channel::Event& message) {
         message.detail});
 }
 
+void WorkerBus::give_up_requests() {
+  std::vector<std::uint64_t> asked;  // whoever is told may ask again
+  for (const auto& [letter, pending] : pending_) asked.push_back(letter);
+  for (const std::uint64_t letter : asked) answer(letter, {Loss::kNoBroker});
+}
+
+void WorkerBus::on_resync() {
+  if (!std::exchange(online_, false)) return;
+  credit_ = {};
+  roster_.forget();
+  give_up_requests();
+}
+
 void WorkerBus::on_broker_gone() {
   office_ = nullptr;
   orphaned_ = true;
   credit_ = {};
   refusals_.clear();
-  std::vector<std::uint64_t> asked;  // whoever is told may ask again
-  for (const auto& [letter, pending] : pending_) asked.push_back(letter);
-  for (const std::uint64_t letter : asked) answer(letter, {Loss::kNoBroker});
+  give_up_requests();
   end_waits(for_room_, Loss::kNoBroker);
   end_waits(for_roster_, Loss::kNoBroker);
 }

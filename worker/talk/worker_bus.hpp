@@ -53,6 +53,8 @@ class WorkerBus final : public Bus {
   void on_undeliverable(const channel::Undeliverable& message);
   void on_credit(const channel::Credit& message);
   void on_told(const channel::Event& message);
+  /// Another broker follows: credit comes anew, and behind it it is told what this worker wants.
+  void on_resync();
   void on_broker_gone();
 
   [[nodiscard]] WorkerId self() const override { return self_; }
@@ -108,6 +110,7 @@ class WorkerBus final : public Bus {
   /// Of a single process.
   void post_to_self(const channel::Post& post, std::size_t size, UniqueFd descriptor);
   void answer(std::uint64_t correlation, const Reply& reply);
+  void give_up_requests();
   void lose(const LostLetter& lost);
   void give_credit(std::uint32_t letters, std::uint32_t bytes);
   void tell(const WorkerEvent& event);

@@ -12,6 +12,7 @@
 #include <exception>
 #include <iostream>
 #include <stdexcept>
+#include <utility>
 
 #include "common/base/error.hpp"
 #include "tests/integration/harness/processes.hpp"
@@ -71,6 +72,10 @@ void prepare_test_process() {
   ::_exit(0);
 }
 
+std::vector<std::string> holder_command() {
+  return {MPB_TEST_HOLDER};
+}
+
 BrokerProcess::BrokerProcess(std::vector<std::string> arguments)
     : BrokerProcess([&] {
         BrokerSetup setup;
@@ -128,6 +133,12 @@ void BrokerProcess::start(const BrokerSetup& setup) {
       program.arguments.insert(program.arguments.end(), {"--worker-environment", variable});
     }
   }
+  if (setup.held) {
+    std::vector<std::string> words = holder_command();
+    words.push_back(std::exchange(program.program, words.front()));
+    words.insert(words.end(), program.arguments.begin(), program.arguments.end());
+    program.arguments.assign(words.begin() + 1, words.end());
+  }
   program.environment = setup.environment;
   program.environment.push_back(marker());
   program.errors = folder_.file("log");
@@ -142,9 +153,10 @@ void BrokerProcess::start(const BrokerSetup& setup) {
 
 bool BrokerProcess::await_start(const BrokerSetup& setup) {
   const bool single = single_process_ = is_single_process(setup.arguments);
+  held_ = setup.held;
   if (!setup.await_ready) return true;
   const bool up = eventually([&] { return !running() || ready(single); }, kPatience) && running();
-  if (up) remember_rest();
+  if (up && !setup.held) remember_rest();
   return up;
 }
 
@@ -215,6 +227,28 @@ BrokerStatus BrokerProcess::status() const {
   return read_status(ControlLink(control_path()).ask("status"));
 }
 
+pid_t BrokerProcess::broker_pid() const {
+  return static_cast<pid_t>(ControlLink(control_path()).ask("status").at("pid").to_number<int>());
+}
+
+pid_t BrokerProcess::kill_broker() const {
+  const pid_t pid = broker_pid();
+  ::kill(pid, SIGKILL);
+  return pid;
+}
+
+bool BrokerProcess::await_next_broker(pid_t before) const {
+  return eventually([&] {
+    try {
+      if (broker_pid() == before) return false;
+      const BrokerStatus now = status();
+      return now.state == "running" && now.count("starting") == 0;
+    } catch (const std::exception&) {
+      return false;
+    }
+  });
+}
+
 boost::json::object BrokerProcess::request(const boost::json::object& request) const {
   return ControlLink(control_path()).request(request);
 }
@@ -240,6 +274,7 @@ std::vector<pid_t> BrokerProcess::processes() const {
     if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
   }
   std::erase(pids, child_->pid());
+  if (held_) std::erase_if(pids, [](pid_t pid) { return program_of(pid) == "mpbroker"; });
   return pids;
 }
 

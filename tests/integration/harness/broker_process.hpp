@@ -27,6 +27,7 @@ struct BrokerSetup {
   std::function<void()> before_exec;  // see ProgramStart
   // The port for PORT and clients; unset: a free one, given as --listen unless config is set.
   std::optional<std::uint16_t> port;
+  bool held = false;        // run by a holder of descriptors: see holder_command()
   bool await_ready = true;  // until all base workers are online; then it is at rest, see below
 };
 
@@ -45,7 +46,14 @@ class BrokerProcess {
   /// The test leaves something on purpose.
   void forget_rest() { rest_.reset(); }
 
+  /// Of the program that was started: mpbroker, or its holder.
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
+  /// Of mpbroker, as it says itself.
+  [[nodiscard]] pid_t broker_pid() const;
+  /// Kills the mpbroker that a holder runs, and gives its process id.
+  pid_t kill_broker() const;
+  /// Waits until another one than `before` serves, and all its base workers are online.
+  bool await_next_broker(pid_t before) const;
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string control_path() const { return folder_.file("control.sock"); }
   [[nodiscard]] const TempFolder& folder() const { return folder_; }
@@ -89,8 +97,13 @@ class BrokerProcess {
   std::uint16_t port_ = 0;
   std::unique_ptr<ChildProcess> child_;
   bool single_process_ = false;
+  bool held_ = false;
   std::optional<Resting> rest_;
 };
+
+/// How a holder of descriptors runs a program: all that comes before the program's path and
+/// arguments.
+std::vector<std::string> holder_command();
 
 /// Makes orphaned workers children of this process, and starts a guardian that ends all of them
 /// should this process be killed. Once, before the first test.

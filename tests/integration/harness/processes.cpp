@@ -139,4 +139,10 @@ std::vector<pid_t> processes_of_session(pid_t session) {
   return found;
 }
 
+std::string program_of(pid_t pid) {
+  std::string name = read_file("/proc/" + std::to_string(pid) + "/comm");
+  if (name.ends_with('\n')) name.pop_back();
+  return name;
+}
+
 }  // namespace mpb::test

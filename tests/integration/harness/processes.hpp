@@ -38,6 +38,9 @@ void allow_descriptors(pid_t pid);
 /// All running processes with "NAME=value" in their environment.
 std::vector<pid_t> processes_with(std::string_view variable);
 
+/// Its command (proc(5), comm); empty: there is no such process.
+std::string program_of(pid_t pid);
+
 /// All running processes of a session (setsid(2)), also such whose environment this user may not
 /// read.
 std::vector<pid_t> processes_of_session(pid_t session);

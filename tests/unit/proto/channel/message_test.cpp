@@ -505,7 +505,7 @@ TEST(Message, KeepAndNackEntriesKeepEveryField) {
 }
 
 TEST(Message, AnUnknownNackReasonIsRefusedInAnyEntry) {
-  for (const unsigned reason : {0U, 8U, 255U}) {
+  for (const unsigned reason : {0U, 9U, 255U}) {
     const std::vector<NackEntry> entries{{1, NackReason::kFull},
                                          {2, static_cast<NackReason>(reason)}};
     EXPECT_EQ(why(encoded(Nack{entries})), "unknown Nack reason");
@@ -563,13 +563,16 @@ TEST(Message, ResyncReportKeepsEveryField) {
   append_key(owned, {1, 2, "room"});
   const Ids unsettled{7};
   const std::vector<AdoptionEntry> adopted{{8, 9}};
+  const Ids deliveries{10};
   const std::string bytes =
-      encoded(ResyncReport{ResyncReport::kLast, {5, 6}, unsettled, adopted, owned});
+      encoded(ResyncReport{ResyncReport::kLast, {5, 6}, unsettled, adopted, owned, deliveries});
   EXPECT_EQ(bytes, datagram(0x18,
                             "\x05\0\0\0\x06\0\0\0"s + text("\x07\0\0\0\0\0\0\0"s) +
-                                text("\x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0"s) + text(owned),
+                                text("\x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0"s) + text(owned) +
+                                text("\x0a\0\0\0\0\0\0\0"s),
                             0, 1));
   const auto got = expect<ResyncReport>(bytes);
+  EXPECT_EQ(all(got.deliveries), deliveries);
   EXPECT_EQ(got.flags, ResyncReport::kLast);
   EXPECT_EQ(got.load.clients, 5U);
   EXPECT_EQ(got.load.held, 6U);
@@ -577,6 +580,21 @@ TEST(Message, ResyncReportKeepsEveryField) {
   EXPECT_EQ((*got.adopted.begin()).handoff, 8U);
   EXPECT_EQ((*got.adopted.begin()).origin, 9);
   EXPECT_EQ(got.owned, owned);
+}
+
+TEST(Message, AResyncReportProvesEachAdoption) {
+  const std::vector<AdoptionEntry> adopted{{8, 9}};
+  EXPECT_EQ(why(encoded(ResyncReport{0, {}, {}, adopted, {}, {}})),
+            "ResyncReport with an unproven adoption");
+}
+
+TEST(Message, Bye) {
+  const std::string bytes = encoded(Bye{2, "no port"});
+  EXPECT_EQ(bytes, datagram(0x1b, "\x02\0\0\0"s + text("no port")));
+  const auto got = expect<Bye>(bytes);
+  EXPECT_EQ(got.code, 2U);
+  EXPECT_EQ(got.why, "no port");
+  EXPECT_EQ(why(encoded(Bye{2, std::string(256, 'x')})), "text of a Bye too long");
 }
 
 std::string content(std::uint8_t kind, std::string_view topic, std::string_view payload) {

@@ -1,0 +1,225 @@
+#include "broker/succession/succession.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <set>
+#include <string_view>
+
+#include "common/io/foreign_descriptor.hpp"
+#include "common/log/log.hpp"
+
+namespace mpb {
+namespace {
+
+constexpr std::string_view kPrefix = "mpb-";
+const std::string kControl = "mpb-control";
+constexpr Duration kFirstWait{5};  // for the holder: the loop stands still for so long
+constexpr Duration kPause{20};     // between two waits
+constexpr int kMostTries = 16;     // then it is done without
+constexpr int kEndLimit = 2'000;   // ms, for a process that was killed
+
+bool has_holder() {
+  const char* holder = std::getenv("MPBROKER_HOLDER");
+  return holder != nullptr && *holder != '\0';
+}
+
+ino_t inode_of(int descriptor) {
+  struct stat status {};
+  return ::fstat(descriptor, &status) == 0 ? status.st_ino : 0;
+}
+
+std::string listener_name(std::uint16_t number) {
+  return fmt::format("mpb-listener.{}", number);
+}
+std::string channel_name(Slot slot, std::uint32_t generation) {
+  return fmt::format("mpb-worker.{}.{}", slot, generation);
+}
+std::string pidfd_name(Slot slot, std::uint32_t generation) {
+  return fmt::format("mpb-pidfd.{}.{}", slot, generation);
+}
+
+}  // namespace
+
+Succession::Succession(EventLoop& loop) : loop_(loop), store_(has_holder()), exits_(loop) {}
+
+std::vector<PassedDescriptor> Succession::begin(std::vector<PassedDescriptor> passed) {
+  std::vector<PassedDescriptor> others;
+  for (PassedDescriptor& one : passed) {
+    if (one.name.starts_with(kPrefix)) {
+      left_.insert_or_assign(one.name, std::move(one.descriptor));
+    } else {
+      others.push_back(std::move(one));
+    }
+  }
+  if (!held()) return others;
+  if (UniqueFd exits = take("mpb-exits")) (void)exits_.open(std::move(exits));
+  take_state();
+  return others;
+}
+
+void Succession::take_state() {
+  if (UniqueFd file = take("mpb-state")) {
+    const Status opened = file_.open(std::move(file));
+    std::string_view why = opened ? std::string_view() : std::string_view(opened.error().text);
+    if (opened) {
+      const auto text = file_.read();
+      const auto state =
+          text ? decode_state(*text) : DecodeResult<BrokerState>::failure("nothing whole is in it");
+      if (state) {
+        predecessor_ = *state;
+        return;
+      }
+      why = state.why();
+    }
+    log_error("succession.lost")("why", std::string(why))(
+        "help",
+        "the state that the broker before has left cannot be used: its workers are ended, "
+        "and the service begins anew");
+    store_.forget("mpb-state");
+    if (opened) return keep("mpb-state", file_.descriptor());
+  }
+  if (const Status made = file_.make(); !made) {
+    log_error("succession.none")("why", made.error().text);
+    return;
+  }
+  keep("mpb-state", file_.descriptor());
+}
+
+UniqueFd Succession::take(const std::string& name) {
+  const auto found = left_.find(name);
+  if (found == left_.end()) return {};
+  UniqueFd taken = std::move(found->second);
+  left_.erase(found);
+  return taken;
+}
+
+UniqueFd Succession::take_control() {
+  UniqueFd socket = take(kControl);
+  if (socket) kept_[kControl] = inode_of(socket.get());
+  return socket;
+}
+
+UniqueFd Succession::take_listener(std::uint16_t number) {
+  const std::string name = listener_name(number);
+  UniqueFd socket = take(name);
+  if (socket) kept_[name] = inode_of(socket.get());
+  return socket;
+}
+
+std::optional<Succession::Process> Succession::take_process(Slot slot, std::uint32_t generation) {
+  const std::string channel = channel_name(slot, generation);
+  const std::string pidfd = pidfd_name(slot, generation);
+  // With one of them alone it was never started: end_rest() ends it.
+  if (!left_.contains(channel) || !left_.contains(pidfd)) return std::nullopt;
+  return Process{take(channel), take(pidfd)};
+}
+
+/// Nobody is served yet: it may wait until they are gone, and hold no address any more.
+void Succession::end_rest() {
+  const auto is_process = [](const std::string& name) { return name.starts_with("mpb-pidfd."); };
+  for (const auto& [name, descriptor] : left_) {
+    if (!is_process(name)) continue;
+    ::syscall(SYS_pidfd_send_signal, descriptor.get(), SIGKILL, nullptr, 0);
+  }
+  for (auto& [name, descriptor] : left_) {
+    pollfd ended{descriptor.get(), POLLIN, 0};
+    if (is_process(name)) ::poll(&ended, 1, kEndLimit);
+    store_.forget(name);
+    close_foreign(std::move(descriptor));
+  }
+  left_.clear();
+}
+
+void Succession::keep(const std::string& name, int descriptor) {
+  if (const Status kept = store_.keep(name, descriptor); !kept) {
+    log_error("succession.not_kept")("name", name)("why", kept.error().text);
+  }
+}
+
+void Succession::keep_socket(const std::string& name, int socket) {
+  const ino_t inode = inode_of(socket);
+  ino_t& kept = kept_[name];
+  if (kept == inode) return;
+  if (kept != 0) store_.forget(name);
+  kept = inode;
+  keep(name, socket);
+  note_change();
+}
+
+void Succession::keep_control(int socket) {
+  if (held() && socket >= 0) keep_socket(kControl, socket);
+}
+
+void Succession::keep_listeners(const std::map<std::uint16_t, int>& sockets) {
+  if (!held()) return;
+  std::set<std::string> names{kControl};
+  for (const auto& [number, socket] : sockets) {
+    const std::string name = listener_name(number);
+    names.insert(name);
+    keep_socket(name, socket);
+  }
+  std::erase_if(kept_, [&](const auto& kept) {
+    if (names.contains(kept.first)) return false;
+    store_.forget(kept.first);
+    note_change();
+    return true;
+  });
+}
+
+void Succession::keep_process(Slot slot, std::uint32_t generation, int channel, int pidfd) {
+  keep(channel_name(slot, generation), channel);
+  keep(pidfd_name(slot, generation), pidfd);
+  note_change();
+}
+
+void Succession::forget_process(Slot slot, std::uint32_t generation) {
+  store_.forget(channel_name(slot, generation));
+  store_.forget(pidfd_name(slot, generation));
+  note_change();
+}
+
+void Succession::write(const BrokerState& state) {
+  changed_ = false;
+  if (file_.write(encode(state))) return;
+  BrokerState shorter = state;
+  shorter.vhosts.clear();
+  shorter.pins.clear();
+  const bool written = file_.write(encode(shorter));
+  if (!std::exchange(too_long_, true)) {
+    log_error("succession.too_long")("written", written)(
+        "why", "what mpctl has changed has no room in the state: it would not outlive a crash");
+  }
+}
+
+void Succession::when_kept(std::function<void()> action) {
+  if (!held()) return action();
+  waiting_.push_back(std::move(action));
+}
+
+void Succession::end_turn() {
+  if (waiting_.empty() || paused_) return;
+  const Duration limit = kFirstWait * (1 << std::min(tries_ / 4, 3));
+  if (const Status done = store_.confirm(limit); !done && ++tries_ < kMostTries) {
+    return retry(done.error());
+  } else if (!done) {
+    log_error("succession.unconfirmed")("why", done.error().text)(
+        "help", "workers are started all the same: should mpbroker die, these may end with it");
+  }
+  tries_ = 0;
+  for (const auto& action : std::exchange(waiting_, {})) action();
+}
+
+void Succession::retry(const Error& why) {
+  log_debug("succession.wait")("why", why.text);
+  paused_ = true;
+  loop_.after(kPause, [this] { paused_ = false; });
+}
+
+}  // namespace mpb
