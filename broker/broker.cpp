@@ -326,9 +326,10 @@ void Broker::warn_of_descriptors() {
   if (!warning.empty()) log_warning("descriptors")("why", warning);
 }
 
-/// Not while nobody is served nor will be: the service manager may do better.
+/// While nobody is served nor will be, the service manager is not told that all is well: it may do
+/// better. The guard, which could not, hears that this process lives.
 void Broker::feed_watchdog(Duration interval) {
-  if (service_.alive() || stopping_) notify_service_manager("WATCHDOG=1");
+  notify_service_manager(service_.alive() || stopping_ ? "WATCHDOG=1" : "X_ALIVE=1");
   loop_.after(interval, [this, interval] { feed_watchdog(interval); });
 }
 

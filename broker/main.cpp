@@ -1,11 +1,18 @@
 // mpbroker: reads its options, becomes mpworker for the single process, else runs the broker.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "broker/broker.hpp"
+#include "broker/stop_orders.hpp"
 #include "common/base/version.hpp"
 #include "common/config/listen_names.hpp"
 #include "common/config/options.hpp"
@@ -13,6 +20,7 @@
 #include "common/io/signals.hpp"
 #include "common/log/error_log.hpp"
 #include "common/log/log.hpp"
+#include "common/process/descriptor_store.hpp"
 #include "common/process/process.hpp"
 #include "common/process/program.hpp"
 #include "common/process/reaper.hpp"
@@ -55,6 +63,25 @@ int become_single_process(const mpb::Settings& settings, char** arguments) {
   return fail(mpb::execute(program, arguments));
 }
 
+/// Starts again as mpguard's child. Returns only where that cannot be had.
+void become_guarded(char** arguments) {
+  std::error_code error;
+  std::string self = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  if (error) return mpb::tell("mpbroker: warning: it runs without mpguard: /proc is not there");
+  const auto guard = mpb::find_program("mpguard");
+  if (!guard) {
+    return mpb::tell(
+        "mpbroker: warning: it runs without mpguard, which is not to be found beside "
+        "it; its death ends the service (see guard)");
+  }
+  std::vector<char*> program{self.data()};
+  while (*arguments != nullptr) program.push_back(*arguments++);
+  program.push_back(nullptr);
+  mpb::restore_signals(true);
+  (void)fail(mpb::execute(*guard, program.data()));
+  mpb::prepare_signals();
+}
+
 int run(const mpb::ParsedOptions& options, std::span<const char* const> arguments) {
   const mpb::Settings& settings = options.settings;
   mpb::init_log("mpbroker", settings.log_level);
@@ -64,6 +91,8 @@ int run(const mpb::ParsedOptions& options, std::span<const char* const> argument
   mpb::Broker broker(loop, settings,
                      [arguments] { return mpb::parse_options(arguments, "mpbroker"); });
   mpb::Reaper reaper(loop);
+  mpb::StopOrders stops(mpb::holder() == mpb::Holder::kGuard ? std::optional(::getppid())
+                                                             : std::nullopt);
   const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](const auto& signal) {
     if (signal.number == SIGCHLD) {
       reaper.look_soon();
@@ -71,7 +100,7 @@ int run(const mpb::ParsedOptions& options, std::span<const char* const> argument
       return;
     } else if (signal.number == SIGHUP) {
       (void)broker.reload();  // has told the log how it went
-    } else {
+    } else if (stops.is_another(signal.sender, loop.now())) {
       broker.stop();
     }
   });
@@ -99,5 +128,6 @@ int main(int argc, char** argv) {
   }
   if (options->check_config) return confirm(*options);
   if (options->settings.workers == 0) return become_single_process(options->settings, argv + 1);
+  if (options->settings.guard && !mpb::was_told_of_holder()) become_guarded(argv + 1);
   return run(*options, arguments);
 }

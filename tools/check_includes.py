@@ -32,6 +32,7 @@ ALLOWED = {
                       "proto/channel"],
     "common/tables": ["common/base", "common/config", "common/io", "proto/channel", SHARED],
     "common/listen": [*COMMON, "proto/channel"],
+    "guard": [],
     "broker/dispatch": ["common/base", "common/config", "common/io", "proto/base", "proto/channel"],
     "broker/operator": [*COMMON, "broker/dispatch", "proto/channel", NOTICE, BUS],
     "broker/workers": [*COMMON, "broker/dispatch", "broker/operator", "proto/base",

@@ -7,7 +7,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "ARCHITECTURE.md"
-TOPS = ("include", "proto", "common", "broker", "worker", "mpctl")
+TOPS = ("include", "proto", "common", "guard", "broker", "worker", "mpctl")
 BEGIN, END = "<!-- files begin, by tools/documents -->\n", "<!-- files end -->\n"
 
 

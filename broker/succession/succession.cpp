@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <set>
 #include <string_view>
 
@@ -18,17 +17,11 @@
 namespace mpb {
 namespace {
 
-constexpr std::string_view kPrefix = "mpb-";
 const std::string kControl = "mpb-control";
 constexpr Duration kFirstWait{5};  // for the holder: the loop stands still for so long
 constexpr Duration kPause{20};     // between two waits
 constexpr int kMostTries = 16;     // then it is done without
 constexpr int kEndLimit = 2'000;   // ms, for a process that was killed
-
-bool has_holder() {
-  const char* holder = std::getenv("MPBROKER_HOLDER");
-  return holder != nullptr && *holder != '\0';
-}
 
 ino_t inode_of(int descriptor) {
   struct stat status {};
@@ -39,20 +32,20 @@ std::string listener_name(std::uint16_t number) {
   return fmt::format("mpb-listener.{}", number);
 }
 std::string channel_name(Slot slot, std::uint32_t generation) {
-  return fmt::format("mpb-worker.{}.{}", slot, generation);
+  return fmt::format("mpb-w{}.{}", slot, generation);
 }
 std::string pidfd_name(Slot slot, std::uint32_t generation) {
-  return fmt::format("mpb-pidfd.{}.{}", slot, generation);
+  return fmt::format("mpb-p{}.{}", slot, generation);
 }
 
 }  // namespace
 
-Succession::Succession(EventLoop& loop) : loop_(loop), store_(has_holder()), exits_(loop) {}
+Succession::Succession(EventLoop& loop) : loop_(loop), store_(holder().has_value()), exits_(loop) {}
 
 std::vector<PassedDescriptor> Succession::begin(std::vector<PassedDescriptor> passed) {
   std::vector<PassedDescriptor> others;
   for (PassedDescriptor& one : passed) {
-    if (one.name.starts_with(kPrefix)) {
+    if (one.name.starts_with(kHeldPrefix)) {
       left_.insert_or_assign(one.name, std::move(one.descriptor));
     } else {
       others.push_back(std::move(one));
@@ -123,7 +116,7 @@ std::optional<Succession::Process> Succession::take_process(Slot slot, std::uint
 
 /// Nobody is served yet: it may wait until they are gone, and hold no address any more.
 void Succession::end_rest() {
-  const auto is_process = [](const std::string& name) { return name.starts_with("mpb-pidfd."); };
+  const auto is_process = [](const std::string& name) { return name.starts_with("mpb-p"); };
   for (const auto& [name, descriptor] : left_) {
     if (!is_process(name)) continue;
     ::syscall(SYS_pidfd_send_signal, descriptor.get(), SIGKILL, nullptr, 0);

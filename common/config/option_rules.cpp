@@ -351,6 +351,7 @@ constexpr Rule kRules[] = {
     {"max-keys", single, kSingle},
     {"max-keys", no_keys, kNoOwners},
     {"start-timeout", single, kSingle},
+    {"guard", single, kSingle},
     {"spawn", single, kSingle},
     {"spawn",
      zygote_is_not_to_be_had,

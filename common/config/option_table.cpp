@@ -251,6 +251,14 @@ constexpr OptionSpec kTable[] = {
      "Where it cannot be had, workers are started by exec: with a user for each slot, by worker "
      "programs that do not know it (auto tries them once), and while the zygote is not there. "
      "Workers that are forked have the same addresses in memory (docs/security.md)."},
+    {{"guard", kWorkers, "yes|no", "yes", "",
+      "mpbroker runs under mpguard, which keeps its descriptors and starts it again when it dies "
+      "or "
+      "hangs: nobody notices. no: its death ends the service"},
+     to<YesNo, &S::guard>,
+     "A service manager that keeps them itself (the systemd unit that comes along) takes mpguard's "
+     "place. The process that was started is mpguard then: it passes signals on, and ends as "
+     "mpbroker does. A reload does not change it."},
     {{"on-broker-death", kWorkers, "MODE", "drain", "",
       "what workers do when mpbroker has died and nothing starts it again. drain: they end with "
       "their last client, and after drain-timeout; serve: with their last client"},

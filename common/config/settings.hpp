@@ -123,6 +123,7 @@ struct Settings : WorkerSettings {
 
   Sandbox sandbox = Sandbox::kStrict;
   Spawn spawn = Spawn::kAuto;
+  bool guard = true;
   bool workers_deny = false;  // workers may change the tables deny and allow
   OnBrokerDeath on_broker_death = OnBrokerDeath::kDrain;
 

@@ -3,76 +3,64 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstddef>
 #include <cstdlib>
-#include <span>
-#include <string>
+#include <string_view>
 
 #include "common/base/unique_fd.hpp"
-#include "common/io/descriptor_passing.hpp"
+#include "common/process/service_manager.hpp"
 
 namespace mpb {
 namespace {
 
-constexpr int kSendLimit = 1'000;  // ms, until the holder has room for a message
+constexpr Duration kSendLimit{2'000};  // a holder that takes nothing for so long is not there
 
-/// Waits for room: what is not told would be lost.
-Status tell_holder(std::string_view state, int descriptor) {
-  const char* path = std::getenv("NOTIFY_SOCKET");
-  const std::string_view name = path == nullptr ? std::string_view() : std::string_view(path);
-  sockaddr_un address{};
-  if (name.size() < 2 || name.size() >= sizeof address.sun_path) {
-    return unavailable_error("no holder of descriptors: NOTIFY_SOCKET is not set");
-  }
-  address.sun_family = AF_UNIX;
-  name.copy(address.sun_path, name.size());
-  if (name.front() == '@') address.sun_path[0] = '\0';
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return system_error("socket");
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-    return system_error("the holder of descriptors at " + std::string(name));
-  }
-  const std::span<const int> passed(&descriptor, descriptor >= 0 ? 1 : 0);
-  for (;;) {
-    if (send_passing(socket.get(), state, passed) >= 0) return {};
-    if (errno != EAGAIN && errno != EINTR) return system_error("sendmsg to the holder");
-    pollfd entry{socket.get(), POLLOUT, 0};
-    if (::poll(&entry, 1, kSendLimit) == 0) {
-      return unavailable_error("the holder of descriptors does not read");
-    }
-  }
+std::string_view told_holder() {
+  const char* value = std::getenv("MPBROKER_HOLDER");
+  return value == nullptr ? "" : value;
 }
 
 }  // namespace
 
+std::optional<Holder> holder() {
+  if (told_holder() == "guard") return Holder::kGuard;
+  if (told_holder() == "systemd") return Holder::kSystemd;
+  return std::nullopt;
+}
+
+bool was_told_of_holder() {
+  return !told_holder().empty();
+}
+
 Status DescriptorStore::keep(std::string_view name, int descriptor) {
   if (!held_) return {};
-  // Else systemd drops a socket as soon as its other end is closed, with what is in its queue.
-  return tell_holder(fmt::format("FDSTORE=1\nFDPOLL=0\nFDNAME={}", name), descriptor);
+  // systemd would drop a channel whose other end is closed, and what is in it (FDPOLL=0, since
+  // 246).
+  return send_to_service_manager(fmt::format("FDSTORE=1\nFDPOLL=0\nFDNAME={}", name), descriptor,
+                                 kSendLimit);
 }
 
 void DescriptorStore::forget(std::string_view name) {
-  if (held_) (void)tell_holder(fmt::format("FDSTOREREMOVE=1\nFDNAME={}", name), -1);
+  if (!held_) return;
+  (void)send_to_service_manager(fmt::format("FDSTOREREMOVE=1\nFDNAME={}", name), -1, kSendLimit);
 }
 
 Status DescriptorStore::confirm(Duration limit) {
   if (!held_) return {};
-  std::array<int, 2> ends{-1, -1};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("pipe");
-  const UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
-  if (const Status told = tell_holder("BARRIER=1", writer.get()); !told) return told;
-  writer.reset();
-  pollfd entry{reader.get(), 0, 0};
-  if (::poll(&entry, 1, static_cast<int>(limit.count())) > 0) return {};
-  return unavailable_error("the holder of descriptors has not answered in time");
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("make a pipe");
+  const UniqueFd reading(ends[0]);
+  {
+    const UniqueFd writing(ends[1]);
+    const Status sent = send_to_service_manager("BARRIER=1", writing.get(), limit);
+    if (!sent) return sent;
+  }
+  pollfd closed{reading.get(), 0, 0};
+  if (::poll(&closed, 1, static_cast<int>(limit.count())) == 1) return {};
+  return unavailable_error(
+      fmt::format("the service manager has not answered for {} ms", limit.count()));
 }
 
 }  // namespace mpb

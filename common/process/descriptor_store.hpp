@@ -1,8 +1,8 @@
-// Descriptors that outlive this process: whoever has started it keeps copies and passes them to the
-// process that comes after it (sd_notify(3), FDSTORE=1).
+// Descriptors that outlive this process: whoever started it holds copies, and passes them to the
+// process that comes after it (sd_notify(3): FDSTORE=1). mpguard is such a holder, and systemd.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "common/base/error.hpp"
@@ -10,18 +10,27 @@
 
 namespace mpb {
 
+/// Who holds: $MPBROKER_HOLDER. mpguard says so itself, for systemd the unit does.
+enum class Holder { kGuard, kSystemd };
+std::optional<Holder> holder();
+/// Whether the variable says anything; "none", for example: whoever started this process watches
+/// it.
+bool was_told_of_holder();
+
+/// What all names of ours begin with; what is passed without it is for socket activation.
+inline constexpr std::string_view kHeldPrefix = "mpb-";
+
 /// Without a holder all of it does nothing.
 class DescriptorStore {
  public:
-  /// `held`: there is a holder at $NOTIFY_SOCKET.
   explicit DescriptorStore(bool held) : held_(held) {}
-  [[nodiscard]] bool held() const { return held_; }
 
-  /// Names: [a-z0-9._-], at most 255 bytes. One that is there already stays there, too: forget it
-  /// first.
+  [[nodiscard]] bool held() const { return held_; }
+  /// Names: [a-z0-9._-], at most 47 bytes. Two of one name are both kept: forget the first before.
   Status keep(std::string_view name, int descriptor);
+  /// All of this name.
   void forget(std::string_view name);
-  /// What was said before is done. Waits for at most `limit`.
+  /// Waits until what was said before is done.
   Status confirm(Duration limit);
 
  private:

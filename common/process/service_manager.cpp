@@ -8,15 +8,17 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <span>
 #include <utility>
 
 #include "common/base/plain_text.hpp"
+#include "common/io/descriptor_passing.hpp"
 
 namespace mpb {
 namespace {
 
 constexpr int kFirstInherited = 3;  // SD_LISTEN_FDS_START
-constexpr int kMostPassedAtStart = 100'000;
+constexpr std::int64_t kMostInherited = 100'000;
 
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
@@ -31,17 +33,30 @@ bool is_for_us(const char* pid_variable) {
 }  // namespace
 
 void notify_service_manager(std::string_view assignments) {
-  const std::string state = plain_lines(assignments);
+  (void)send_to_service_manager(plain_lines(assignments), -1, Duration{0});
+}
+
+Status send_to_service_manager(std::string_view text, int descriptor, Duration limit) {
   const std::string_view path = environment("NOTIFY_SOCKET");
   sockaddr_un address{};
-  if (path.size() < 2 || path.size() >= sizeof address.sun_path) return;
+  if (path.size() < 2 || path.size() >= sizeof address.sun_path) {
+    return unavailable_error("there is no service manager ($NOTIFY_SOCKET)");
+  }
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, path.size());
   if (path.front() == '@') address.sun_path[0] = '\0';
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
-           reinterpret_cast<const sockaddr*>(&address), length);
+  const int waits = limit == Duration{0} ? SOCK_NONBLOCK : 0;
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | waits, 0));
+  const timeval most{limit.count() / 1'000, limit.count() % 1'000 * 1'000};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+
+  const std::span<const int> passed(&descriptor, descriptor >= 0 ? 1 : 0);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
+      send_passing(socket.get(), text, passed) >= 0) {
+    return {};
+  }
+  return system_error("tell the service manager");
 }
 
 std::string told_of_failed_reload(std::size_t problems) {
@@ -58,7 +73,7 @@ std::optional<Duration> watchdog_interval() {
 
 std::vector<PassedDescriptor> take_passed_descriptors() {
   std::vector<PassedDescriptor> passed;
-  const auto count = parse_integer(environment("LISTEN_FDS"), 1, kMostPassedAtStart);
+  const auto count = parse_integer(environment("LISTEN_FDS"), 1, kMostInherited);
   if (count && is_for_us("LISTEN_PID")) {
     std::string_view names = environment("LISTEN_FDNAMES");
     for (int fd = kFirstInherited; fd < kFirstInherited + *count; ++fd) {

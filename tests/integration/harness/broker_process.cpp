@@ -54,6 +54,8 @@ void prepare_test_process() {
   ::signal(SIGPIPE, SIG_IGN);
   const pid_t parent = ::getpid();
   ::setenv("MPB_TEST_RUN", std::to_string(parent).c_str(), 1);
+  // The broker is what a test starts; those of mpguard say so.
+  ::setenv("MPBROKER_HOLDER", "none", 1);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error(system_error("pipe2").text);
   const pid_t guardian = ::fork();
@@ -70,10 +72,6 @@ void prepare_test_process() {
   while (::read(ends[0], &byte, 1) < 0 && errno == EINTR) continue;
   for (const pid_t pid : processes_with(run_marker(parent))) ::kill(pid, SIGKILL);
   ::_exit(0);
-}
-
-std::vector<std::string> holder_command() {
-  return {MPB_TEST_HOLDER};
 }
 
 BrokerProcess::BrokerProcess(std::vector<std::string> arguments)
@@ -133,13 +131,8 @@ void BrokerProcess::start(const BrokerSetup& setup) {
       program.arguments.insert(program.arguments.end(), {"--worker-environment", variable});
     }
   }
-  if (setup.held) {
-    std::vector<std::string> words = holder_command();
-    words.push_back(std::exchange(program.program, words.front()));
-    words.insert(words.end(), program.arguments.begin(), program.arguments.end());
-    program.arguments.assign(words.begin() + 1, words.end());
-  }
   program.environment = setup.environment;
+  if (setup.held) program.environment.push_back("MPBROKER_HOLDER=");
   program.environment.push_back(marker());
   program.errors = folder_.file("log");
   program.descriptors = setup.descriptors;

@@ -27,7 +27,7 @@ struct BrokerSetup {
   std::function<void()> before_exec;  // see ProgramStart
   // The port for PORT and clients; unset: a free one, given as --listen unless config is set.
   std::optional<std::uint16_t> port;
-  bool held = false;        // run by a holder of descriptors: see holder_command()
+  bool held = false;        // by mpguard
   bool await_ready = true;  // until all base workers are online; then it is at rest, see below
 };
 
@@ -46,11 +46,11 @@ class BrokerProcess {
   /// The test leaves something on purpose.
   void forget_rest() { rest_.reset(); }
 
-  /// Of the program that was started: mpbroker, or its holder.
+  /// Of the program that was started: mpbroker, or mpguard.
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
   /// Of mpbroker, as it says itself.
   [[nodiscard]] pid_t broker_pid() const;
-  /// Kills the mpbroker that a holder runs, and gives its process id.
+  /// Kills the mpbroker that mpguard runs, and gives its process id.
   pid_t kill_broker() const;
   /// Waits until another one than `before` serves, and all its base workers are online.
   bool await_next_broker(pid_t before) const;
@@ -100,10 +100,6 @@ class BrokerProcess {
   bool held_ = false;
   std::optional<Resting> rest_;
 };
-
-/// How a holder of descriptors runs a program: all that comes before the program's path and
-/// arguments.
-std::vector<std::string> holder_command();
 
 /// Makes orphaned workers children of this process, and starts a guardian that ends all of them
 /// should this process be killed. Once, before the first test.

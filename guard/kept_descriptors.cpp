@@ -1,0 +1,55 @@
+#include "guard/kept_descriptors.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace mpb::guard {
+
+void KeptDescriptors::set_name(std::size_t index, std::string_view name) {
+  std::memcpy(names_[index], name.data(), name.size());
+  names_[index][name.size()] = '\0';
+}
+
+void KeptDescriptors::begin(std::size_t count, std::string_view names, int room) {
+  room_ = room;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t end = std::min(names.find(':'), names.size());
+    const std::string_view name = names.substr(0, end);
+    names.remove_prefix(std::min(end + 1, names.size()));
+    if (!keep(is_name(name) ? name : std::string_view{})) ::close(kFirst + static_cast<int>(i));
+  }
+}
+
+bool KeptDescriptors::keep(std::string_view name) {
+  if (count_ == kMost || next() >= room_ || bytes_ + name.size() + 1 >= kMaxNames) return false;
+  set_name(count_++, name);
+  bytes_ += name.size() + 1;
+  return true;
+}
+
+void KeptDescriptors::forget(std::string_view name) {
+  for (std::size_t i = count_; i-- > 0;) {
+    if (name_of(i) != name) continue;
+    bytes_ -= name.size() + 1;
+    --count_;
+    if (i != count_) {
+      ::dup2(next(), kFirst + static_cast<int>(i));
+      set_name(i, name_of(count_));
+    }
+    ::close(next());
+  }
+}
+
+void KeptDescriptors::write_names(char* text) const {
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (i > 0) *text++ = ':';
+    const std::string_view name = name_of(i);
+    std::memcpy(text, name.data(), name.size());
+    text += name.size();
+  }
+  *text = '\0';
+}
+
+}  // namespace mpb::guard
