@@ -176,6 +176,7 @@ bool Broker::resume_worker(const SlotState& left, const std::vector<CountState>&
 
 void Broker::on_takeover_done() {
   flush_outboxes();
+  service_.announce();
   succession_.note_change();
   if (std::exchange(stop_when_resumed_, false)) stop();
 }

@@ -41,6 +41,11 @@ void ServiceReport::announce_ready() {
   for (Slot slot = 0; slot < settings_.workers; ++slot) {
     if (!workers_.online(slot)) return;
   }
+  announce();
+}
+
+void ServiceReport::announce() {
+  if (announced_) return;
   announced_ = true;
   tell_online("READY=1\n");
 }

@@ -31,6 +31,8 @@ class ServiceReport {
 
   /// Tells the service manager, once, as soon as all base workers are online.
   void announce_ready();
+  /// At once: the service goes on from a broker before, and is not new to anybody.
+  void announce();
   [[nodiscard]] bool announced() const { return announced_; }
 
  private:

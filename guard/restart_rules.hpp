@@ -31,10 +31,10 @@ class RestartRules {
   }
 
  private:
-  static constexpr std::int64_t kWell = 1'000;  // ready for so long: it does its work
-  static constexpr int kAtOnce = 2;             // ends in a row without a delay
-  static constexpr std::int64_t kShortest = 50;
-  static constexpr std::int64_t kLongest = 1'000;
+  static constexpr std::int64_t kWell = 50;  // ms of being ready: it did its work
+  static constexpr int kAtOnce = 2;          // ends in a row without a delay
+  static constexpr std::int64_t kShortest = 25;
+  static constexpr std::int64_t kLongest = 500;
   static constexpr int kDoublings = 8;
 
   bool has_kept_ = false;

@@ -18,10 +18,9 @@ namespace mpb {
 /// plain in them is escaped (common/base/plain_text.hpp); a value has no line end in it.
 void notify_service_manager(std::string_view assignments);
 
-/// The same with descriptors, as FDSTORE=1 and BARRIER=1 have them; `text` is sent as it is. Waits
-/// at most `limit` for room. An error: nothing was sent.
-Status send_to_service_manager(std::string_view text, std::span<const int> descriptors,
-                               Duration limit);
+/// The same with a descriptor (-1: without), as FDSTORE=1 and BARRIER=1 have one; `text` is sent as
+/// it is. Waits at most `limit` for room. An error: nothing was sent.
+Status send_to_service_manager(std::string_view text, int descriptor, Duration limit);
 
 /// What to send after a reload that failed. Every user of the machine may read it, not so the log:
 /// no word of the file is in it.
