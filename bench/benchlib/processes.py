@@ -31,14 +31,16 @@ def _prepare_child():
 class Program:
     """One started program. Its output goes to temporary files, so that no pipe can fill up."""
 
-    def __init__(self, name, command):
+    def __init__(self, name, command, guarded=False):
+        """`guarded`: an mpbroker is run by mpguard, as it is by default."""
         self.name = name
         self.command = [str(part) for part in command]
+        holder = "" if guarded else "none"
         self.stdout = tempfile.TemporaryFile()
         self.stderr = tempfile.TemporaryFile()
         self.popen = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=self.stdout, stderr=self.stderr,
-            preexec_fn=_prepare_child)
+            env={**os.environ, "MPBROKER_HOLDER": holder}, preexec_fn=_prepare_child)
         self.pid = self.popen.pid
         RUNNING.append(self)
 
