@@ -74,6 +74,8 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
                 [this](pid_t pid, const std::string& why) { supervisor_.eject(pid, why); }),
       turn_away_(loop) {
   cells_.set_rules(cell_rules());
+  cells_.keep_apart([this](const std::string& name) { return plan_of(name) != nullptr; });
+  vhosts_.admit_cells_by([this](const CellSettings& cell) { return plans_.admit(cell); });
   apply_acceptor_rules();
   dispatcher_.set_wait_limit(wait_limit(settings_));
   dispatcher_.set_max_attempts(kMaxAttempts);
@@ -109,7 +111,63 @@ CellRules Broker::cell_rules() const {
           settings_.worker_limit(),
           std::size_t{kStartsPerCpu} * usable_cpus(),
           settings_.linger,
-          wait_limit(settings_)};
+          wait_limit(settings_),
+          {settings_.max_failures, settings_.recovery_time},
+          rollovers()};
+}
+
+/// Keys of listeners of one protocol are the same: the shortest time counts for all.
+std::map<std::uint16_t, Duration> Broker::rollovers() const {
+  std::map<std::uint16_t, Duration> times;
+  for (const auto& [number, listener] : listeners_.all()) {
+    const Duration time = listener.settings.rollover;
+    if (time == Duration{0} || listener.rules.isolate != Isolation::kKey) continue;
+    const auto [place, first] = times.emplace(listener.rules.space, time);
+    place->second = std::min(place->second, time);
+  }
+  return times;
+}
+
+const CellSettings* Broker::plan_of(std::string_view name) const {
+  const KeyName parsed = parse_key_name(name);
+  return plans_.find(listeners_.protocol_of(parsed.space), parsed.key);
+}
+
+const CellSettings* Broker::plan_of(Slot slot) const {
+  return cells_.role(slot) == CellRole::kKey ? plan_of(cells_.name(slot)) : nullptr;
+}
+
+UniqueFd Broker::enter_group(Slot slot) {
+  GroupLimits limits;
+  if (const CellSettings* plan = plan_of(slot)) {
+    limits.memory_max = plan->memory_max;
+    if (plan->cpu_weight != kUsualCpuWeight) limits.cpu_weight = plan->cpu_weight;
+  }
+  return remains_.enter(slot, limits);
+}
+
+std::optional<CellRun> Broker::cell_run(Slot slot, bool in_group) {
+  const CellSettings* plan = plan_of(slot);
+  if (plan == nullptr) return std::nullopt;
+  return plans_.run(*plan, in_group && remains_.can_limit());
+}
+
+void Broker::prepare_cells() {
+  if (plans_.want_groups()) {
+    const std::string why = remains_.prepare_limits();
+    if (!why.empty() && !std::exchange(told_of_groups_, true)) {
+      log_warning("limits")("missing", "control groups for memory-max and cpu-weight")("why", why)(
+          "instead",
+          "memory-max is RLIMIT_DATA, which does not count shared memory, and cpu-weight does "
+          "nothing")("help", "have the service manager give mpbroker some: Delegate=yes");
+    }
+  }
+  const std::uint64_t wanted = plans_.most_descriptors();
+  const std::uint64_t possible = most_descriptors_of_children();
+  if (wanted > possible && !std::exchange(told_of_descriptors_, true)) {
+    log_warning("limits")("missing", fmt::format("nofile = {}", wanted))("instead", possible)(
+        "help", "raise mpbroker's hard limit: LimitNOFILE=, fs.nr_open");
+  }
 }
 
 void Broker::tell_cells() {
@@ -123,13 +181,15 @@ void Broker::tell_cells() {
   }
 }
 
-void Broker::on_key_backs_off(Slot slot, std::string_view name, Duration delay) {
+void Broker::on_key_backs_off(Slot slot, std::string_view name, const BackOff& backs_off) {
   const KeyName parsed = parse_key_name(name);
   events_.emit(LogLevel::kWarning, "backoff",
                {{"slot", slot},
                 {"protocol", listeners_.protocol_of(parsed.space)},
                 {"key", shown_key_of(parsed.key)},
-                {"in", delay}});
+                {"in", backs_off.left},
+                {"failures", backs_off.failures},
+                {"closed", backs_off.closed}});
 }
 
 Status Broker::start() {
@@ -137,6 +197,7 @@ Status Broker::start() {
   if (!program) return program.error();
   auto accounts = worker_accounts(settings_);
   if (!accounts) return accounts.error();
+  if (const Status admitted = plans_.admit_all(settings_); !admitted) return admitted;
   if (program->confinement) log_missing_sandbox();
   supervisor_.set_program(std::move(*program));
   run_workers_as(std::move(*accounts));
@@ -149,6 +210,9 @@ Status Broker::start() {
   if (const Status open = open_control(std::move(control)); !open) return open;
   for (const std::uint16_t number : opened->opened) tell_listening(number);
   vhosts_.replace(std::move(settings_.vhosts));
+  plans_.replace(std::move(settings_.keys));
+  prepare_cells();
+  cells_.set_rules(cell_rules());
   apply_pins(pins_.configure(configured_pins()));
   if (const BrokerState* left = succession_.predecessor()) resume_changes(*left);
   keep_sockets();
@@ -367,6 +431,12 @@ WorkerSettings Broker::worker_settings(Slot slot) {
       : settings_.on_broker_death == OnBrokerDeath::kServe ? AfterBroker::kServe
                                                            : AfterBroker::kDrain);
   settings.max_clients = workers_.soft_limit();
+  const auto& run = supervisor_.cell_run(slot);
+  if (run && run->nofile > 0) {
+    const std::uint64_t possible = usable_descriptors(client_descriptors(run->nofile));
+    const std::uint64_t most = settings.max_clients == 0 ? UINT32_MAX : settings.max_clients;
+    settings.max_clients = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(possible, 1, most));
+  }
   return settings;
 }
 

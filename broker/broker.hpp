@@ -2,7 +2,9 @@
 // goes out; signals and the operator's requests change what runs.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +31,7 @@
 #include "broker/talk/talk.hpp"
 #include "broker/turn_away.hpp"
 #include "broker/worker_messages.hpp"
+#include "broker/workers/cell_plans.hpp"
 #include "broker/workers/counter_totals.hpp"
 #include "broker/workers/kinship.hpp"
 #include "broker/workers/remains.hpp"
@@ -69,7 +72,8 @@ class Broker final : private SupervisorOwner {
   std::uint32_t handoff_window() override;
   std::vector<std::string> vhost_texts() override { return vhosts_.texts(); }
   std::vector<ToldListener> listeners_for(Slot slot) override;
-  UniqueFd enter_group(Slot slot) override { return remains_.enter(slot); }
+  UniqueFd enter_group(Slot slot) override;
+  std::optional<CellRun> cell_run(Slot slot, bool in_group) override;
   bool is_newborn(pid_t pid) override { return kinship_.is_newborn(pid); }
   void on_worker_introduced(Slot slot, WorkerProcess& worker) override;
   void on_worker_resumed(Slot slot, WorkerProcess& worker) override {
@@ -78,7 +82,7 @@ class Broker final : private SupervisorOwner {
   void on_worker_online(Slot slot) override;
   void on_worker_drains(Slot slot) override;
   void on_worker_ejected(Slot slot) override { remains_.on_end(slot); }
-  void on_key_backs_off(Slot slot, std::string_view name, Duration delay) override;
+  void on_key_backs_off(Slot slot, std::string_view name, const BackOff& backs_off) override;
   void on_worker_gone(Slot slot, bool as_told) override;
   void on_all_gone() override;
 
@@ -142,6 +146,13 @@ class Broker final : private SupervisorOwner {
   void choose_acceptors(AcceptorSet::Choice choice);
   [[nodiscard]] ScalerRules scaler_rules() const;
   [[nodiscard]] CellRules cell_rules() const;
+  [[nodiscard]] std::map<std::uint16_t, Duration> rollovers() const;
+  /// What is set for the cells of this key, by name. Null: nothing.
+  [[nodiscard]] const CellSettings* plan_of(std::string_view name) const;
+  /// The same for the cell in this slot.
+  [[nodiscard]] const CellSettings* plan_of(Slot slot) const;
+  /// Makes ready for what is set for cells; what this machine does not give is told once.
+  void prepare_cells();
   /// Which cells were given which keys.
   void tell_cells();
   /// The broker's part of the route time limit; the rest is the margin in which its refusal
@@ -177,6 +188,9 @@ class Broker final : private SupervisorOwner {
   ClientNotices notices_{events_};
   ListenerSet listeners_;
   VhostSet vhosts_;
+  CellPlans plans_{vhosts_};
+  bool told_of_groups_ = false;       // that there are none for limits
+  bool told_of_descriptors_ = false;  // that a cell cannot have so many
   WorkerTable workers_;
   CellSet cells_;
   Router router_;

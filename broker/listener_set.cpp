@@ -12,7 +12,7 @@ namespace mpb {
 namespace {
 
 bool is_served_alike(const ListenerSettings& a, const ListenerSettings& b) {
-  return a.protocol == b.protocol && a.handler == b.handler && a.key_is_stream == b.key_is_stream &&
+  return a.protocol == b.protocol && a.handler == b.handler && a.key == b.key &&
          a.prefix == b.prefix;
 }
 

@@ -197,6 +197,7 @@ Result<std::vector<Warning>> Broker::request_vhost(const VhostRequest& request) 
                     : vhosts_.change(request.name, request.set, request.unset, settings_);
   if (!change) return change.error();
   events_.emit(LogLevel::kInfo, "vhost", {{"vhost", request.name}, {"removed", request.remove}});
+  prepare_cells();
   send_vhosts(*change);
   succession_.note_change();
   return std::move(change->warnings);
@@ -286,6 +287,7 @@ Status Broker::apply(Settings fresh) {
   if (!program) return program.error();
   auto accounts = worker_accounts(fresh);
   if (!accounts) return accounts.error();
+  if (const Status admitted = plans_.admit_all(fresh); !admitted) return admitted;
   if (const Status resolved = resolve_listeners(fresh.listeners, kReloadLookupLimit); !resolved) {
     return resolved;
   }
@@ -308,6 +310,7 @@ Status Broker::apply(Settings fresh) {
   apply_client_limit();
   scaler_.set_rules(scaler_rules());
   cells_.set_rules(cell_rules());
+  cells_.reopen();
   dispatcher_.decide_anew();
   apply_acceptor_rules();
   dispatcher_.set_wait_limit(wait_limit(settings_));
@@ -320,6 +323,8 @@ Status Broker::apply(Settings fresh) {
   });
   for (const std::uint16_t number : change->opened) tell_listening(number);
   if (const auto vhosts = vhosts_.replace(std::move(settings_.vhosts))) send_vhosts(*vhosts);
+  plans_.replace(std::move(settings_.keys));
+  prepare_cells();
   apply_pins(pins_.configure(configured_pins()));
   keep_sockets();
   succession_.note_change();

@@ -99,11 +99,13 @@ SlotCounters StatusReport::slot_counters(Slot slot) const {
 }
 
 object StatusReport::worker(Slot slot) const {
+  const auto& run = broker_.supervisor_.cell_run(slot);
   object report{{"slot", slot},
-                {"state", to_string(broker_.workers_.at(slot).state)},
+                {"state", state(slot)},
                 {"base", !broker_.scaler_.is_extra(slot)},
                 {"role", role(slot)},
                 {"key", shown_key_of(parse_key_name(broker_.cells_.name(slot)).key)},
+                {"user", run ? run->user : std::string()},
                 {"accepts", broker_.workers_.online(slot) && broker_.accepts(slot)},
                 {"last_exit", broker_.supervisor_.last_exit(slot)}};
   put(report, slot_counters(slot));
@@ -140,6 +142,15 @@ object StatusReport::worker_listener(const ListenerCounters& counters) const {
   return report;
 }
 
+/// One that was started for a client serves it, though it was told to end after it.
+std::string_view StatusReport::state(Slot slot) const {
+  const WorkerState state = broker_.workers_.at(slot).state;
+  const bool serves = state == WorkerState::kDraining &&
+                      broker_.cells_.role(slot) == CellRole::kClient &&
+                      broker_.supervisor_.ends_when_empty(slot);
+  return to_string(serves ? WorkerState::kOnline : state);
+}
+
 std::string_view StatusReport::role(Slot slot) const {
   switch (broker_.cells_.role(slot)) {
     case CellRole::kNone:
@@ -160,13 +171,14 @@ object StatusReport::cells() const {
   boost::json::array backoff;
   std::size_t backing_off = 0;
   broker_.cells_.crashes().for_each_backing_off(
-      broker_.loop_.now(), [&](std::string_view name, std::uint32_t failures, Duration left) {
+      broker_.loop_.now(), [&](std::string_view name, const BackOff& backs_off) {
         if (++backing_off > kMostShown) return;
         const KeyName parsed = parse_key_name(name);
         backoff.push_back(object{{"protocol", broker_.listeners_.protocol_of(parsed.space)},
                                  {"key", shown_key_of(parsed.key)},
-                                 {"failures", failures},
-                                 {"in_ms", left.count()}});
+                                 {"failures", backs_off.failures},
+                                 {"closed", backs_off.closed},
+                                 {"in_ms", backs_off.left.count()}});
       });
   report["backing_off"] = backing_off;
   report["backoff"] = std::move(backoff);

@@ -25,6 +25,7 @@ class StatusReport {
   [[nodiscard]] std::map<std::uint64_t, ListenerCounters> sums() const;
   [[nodiscard]] boost::json::object worker_listener(const ListenerCounters& counters) const;
   [[nodiscard]] SlotCounters slot_counters(Slot slot) const;
+  [[nodiscard]] std::string_view state(Slot slot) const;
   [[nodiscard]] std::string_view role(Slot slot) const;
   /// What there is of cells, and the keys that back off.
   [[nodiscard]] boost::json::object cells() const;

@@ -40,14 +40,16 @@ Columns listener_columns() {
   return columns;
 }
 
-Columns worker_columns() {
+/// `users`: some cells have one of their own.
+Columns worker_columns(bool users) {
   Columns columns{{"WORKER", worker_name},
                   {"PID", pid},
                   text_column("ROLE", "role"),
-                  text_column("KEY", "key"),
-                  text_column("STATE", "state"),
-                  flag_column("ACCEPTS", "accepts"),
-                  {"UPTIME", uptime}};
+                  text_column("KEY", "key")};
+  if (users) columns.push_back(text_column("USER", "user"));
+  columns.push_back(text_column("STATE", "state"));
+  columns.push_back(flag_column("ACCEPTS", "accepts"));
+  columns.push_back({"UPTIME", uptime});
   append_counters<SlotCounters>(columns);
   append_counters<WorkerCounters>(columns);
   append_counters<ListenerCounters>(columns, &CounterInfo::counts);
@@ -58,6 +60,14 @@ Columns worker_columns() {
   append_counters<ProcessCounters>(columns);
   columns.push_back(text_column("LAST EXIT", "last_exit"));
   return columns;
+}
+
+bool has_users(const json::object& status) {
+  bool users = false;
+  for_each_object(member_array(status, "workers"), [&users](const json::object& worker) {
+    users = users || !text(worker, "user").empty();
+  });
+  return users;
 }
 
 /// "12 busy, 3 header": the reasons that occurred, over all of `list`.
@@ -188,7 +198,7 @@ std::string summary_text(const json::object& status) {
 std::string status_text(const json::object& status) {
   return fmt::format("{}\n{}\n{}\n{}{}", summary_text(status),
                      table_text(listener_columns(), member_array(status, "listeners")),
-                     table_text(worker_columns(), member_array(status, "workers")),
+                     table_text(worker_columns(has_users(status)), member_array(status, "workers")),
                      dispatch_text(status), zygote_text(status));
 }
 

@@ -1,12 +1,20 @@
-// The names of the protocols that mpworker speaks and of the handlers that serve them, for whoever
-// must know the names without linking the parsers.
+// The names of the protocols that mpworker speaks, of the handlers that serve them and of what a
+// key may be, for whoever must know the names without linking the parsers.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 namespace mpb {
+
+/// What belongs together in one worker, of clients of RTMP.
+enum class KeyGranularity : std::uint8_t {
+  kVhost,   // key = vhost
+  kApp,     // key = vhost/app
+  kStream,  // key = vhost/app/stream: known only once the client names a stream
+};
 
 struct ProtocolName {
   std::string_view name;

@@ -21,7 +21,7 @@ ALLOWED = {
     "proto/channel": ["proto/base", NOTICE, BUS],
     "proto/control": ["proto/base", CLASSIFIER],
     "proto": [CLASSIFIER],
-    "proto/rtmp": ["proto/base", CLASSIFIER, NOTICE],
+    "proto/rtmp": ["proto", "proto/base", CLASSIFIER, NOTICE],
     "common/base": ["proto/base"],
     "common/answers": ["common/base", "proto/base", "proto/channel"],
     "common/io": ["common/base", "proto/channel"],

@@ -28,7 +28,7 @@ constexpr std::size_t kManyVhosts = 1000;
 ListenerTraits traits_of(const channel::Listen& message) {
   const auto has = [&message](std::uint16_t flag) { return (message.flags & flag) != 0; };
   return {has(channel::Listen::kKeyIsStream), has(channel::Listen::kProxyProtocol),
-          has(channel::Listen::kSrsRealIp)};
+          has(channel::Listen::kSrsRealIp), has(channel::Listen::kKeyIsApp)};
 }
 
 constexpr const char* kFolderOfPath =

@@ -57,6 +57,8 @@ CellSet::Cell CellSet::forget(Slot slot) {
   remove_spare(slot);
   std::erase(queue_, slot);
   std::erase(ending_now_, slot);
+  std::erase(evicted_now_, slot);
+  std::erase(old_, slot);
   cells_[slot] = Cell();
   workers_.set_cell(slot, false);
   return known;
@@ -74,6 +76,7 @@ void CellSet::vacate_queue() {
 
 void CellSet::set_rules(const CellRules& rules) {
   rules_ = rules;
+  crashes_.set_close_rules(rules.close);
   const std::deque<Slot> queued = queue_;
   for (const Slot slot : queued) {
     if (!rules.wanted || slot < rules.base || slot >= rules.maximum) vacate(slot);
@@ -136,6 +139,7 @@ CellPlace CellSet::place_key(const std::string& name, bool again, TimePoint now)
     ++counters_.refused;
     return {Kind::kBackoff};
   }
+  if (is_apart(name)) return place_apart(name, again, now);
   if (const auto spare = take_spare(again)) {
     give(*spare, CellRole::kKey, name, now);
     return {Kind::kTo, *spare};
@@ -147,16 +151,57 @@ CellPlace CellSet::place_key(const std::string& name, bool again, TimePoint now)
     return {Kind::kComing, slot};
   }
   const auto slot = hopeless(now) ? std::nullopt : occupy(CellRole::kKey);
+  if (!slot) return wait_or_none(now);
+  queue_for(*slot, name, now);
+  return {Kind::kComing, *slot};
+}
+
+CellPlace CellSet::place_apart(const std::string& name, bool again, TimePoint now) {
+  if (again && promised_ > 0) --promised_;
+  auto slot = hopeless(now) ? std::nullopt : occupy(CellRole::kKey);
   if (slot) {
-    give(*slot, CellRole::kKey, name, now);
-    given_.back().waits = true;
-    cell(*slot).queued = true;
-    queue_.push_back(*slot);
-    return {Kind::kComing, *slot};
+    queue_for(*slot, name, now);
+  } else if (!hopeless(now)) {
+    slot = evict(name);
   }
-  if (waiting_ < places(now)) return {Kind::kWait};
+  if (slot) return {CellPlace::Kind::kComing, *slot};
+  CellPlace place = wait_or_none(now);
+  place.apart = true;
+  return place;
+}
+
+CellPlace CellSet::wait_or_none(TimePoint now) {
+  if (waiting_ < places(now)) return {CellPlace::Kind::kWait};
   ++counters_.overflowed;
-  return {Kind::kNone};
+  return {CellPlace::Kind::kNone};
+}
+
+void CellSet::queue_for(Slot slot, const std::string& name, TimePoint now) {
+  give(slot, CellRole::kKey, name, now);
+  given_.back().waits = true;
+  cell(slot).queued = true;
+  queue_.push_back(slot);
+}
+
+std::optional<Slot> CellSet::evict(const std::string& heir) {
+  if (unpromised() == 0) return std::nullopt;
+  const Slot slot = ready_.front();
+  remove_spare(slot);
+  cells_[slot].ended = true;
+  cells_[slot].heir = heir;
+  keys_[heir] = slot;
+  workers_.set_unreachable(slot);
+  evicted_now_.push_back(slot);
+  return slot;
+}
+
+void CellSet::inherit(Slot slot, const std::string& heir, TimePoint now) {
+  keys_.erase(heir);
+  const bool fits = rules_.wanted && slot >= rules_.base && slot < rules_.maximum;
+  if (!fits || free_slots() == 0 || hopeless(now)) return;
+  workers_.set_cell(slot, true);
+  workers_.set_state(slot, WorkerState::kStarting);
+  queue_for(slot, heir, now);
 }
 
 CellPlace CellSet::place_client(const std::string& name, bool again, TimePoint now) {
@@ -165,9 +210,7 @@ CellPlace CellSet::place_client(const std::string& name, bool again, TimePoint n
     give(*spare, CellRole::kClient, name, now);
     return {Kind::kTo, *spare};
   }
-  if (waiting_ < places(now)) return {Kind::kWait};
-  ++counters_.overflowed;
-  return {Kind::kNone};
+  return wait_or_none(now);
 }
 
 void CellSet::on_route(Slot slot) {
@@ -268,7 +311,7 @@ void CellSet::on_online(Slot slot, TimePoint now) {
   if (role(slot) == CellRole::kNone) return;
   Cell& ready = cells_[slot];
   if (std::exchange(ready.starting, false)) --starting_;
-  ready.since = now;
+  ready.since = ready.online = now;
   processes_.forgive();
   process_due_ = {};
   if (ready.role != CellRole::kSpare || ready.ended) return;
@@ -276,12 +319,18 @@ void CellSet::on_online(Slot slot, TimePoint now) {
   ready_.push_back(slot);
 }
 
-std::optional<Duration> CellSet::on_gone(Slot slot, const Gone& gone, TimePoint now,
-                                         std::mt19937_64& random) {
+std::optional<BackOff> CellSet::on_gone(Slot slot, const Gone& gone, TimePoint now,
+                                        std::mt19937_64& random) {
   const Cell ended = forget(slot);
   if (ended.role == CellRole::kNone) return std::nullopt;
   process_due_ = {};  // what it had the system may give another
-  if (gone.as_told) return std::nullopt;
+  auto backs_off = gone.as_told ? std::nullopt : note_crash(ended, gone, now, random);
+  if (!ended.heir.empty()) inherit(slot, ended.heir, now);
+  return backs_off;
+}
+
+std::optional<BackOff> CellSet::note_crash(const Cell& ended, const Gone& gone, TimePoint now,
+                                           std::mt19937_64& random) {
   ++counters_.crashed;
   if (ended.role == CellRole::kSpare) {
     starts_due_ = now + spare_ones_.on_exit({gone.was_ready, false, gone.ran}, random).delay;
@@ -306,6 +355,7 @@ void CellSet::tick(TimePoint now) {
   crashes_.forget_settled(now);
   if (now - promised_at_ >= kPromise) promised_ = 0;
   retire_spares(now);
+  old_.clear();
   if (keys_.empty() && idle_ == 0) return;
   for (Slot slot = 0; slot < cells_.size(); ++slot) {
     Cell& one = cells_[slot];
@@ -314,7 +364,11 @@ void CellSet::tick(TimePoint now) {
       one.idle = false;
       --idle_;
     }
-    if (one.role != CellRole::kKey || one.ended || one.routed) continue;
+    if (one.role != CellRole::kKey || one.ended) continue;
+    if (one.routed) {
+      if (is_old(one, now)) old_.push_back(slot);
+      continue;
+    }
     const Duration asked = std::chrono::duration_cast<Duration>(now - one.since);
     if (one.queued && asked >= rules_.client_wait + kMargin) {
       vacate(slot);
@@ -354,6 +408,27 @@ void CellSet::on_client(Slot slot) {
   remove_spare(slot);
   cells_[slot].role = CellRole::kClient;
   cells_[slot].ended = true;
+}
+
+bool CellSet::is_old(const Cell& cell, TimePoint now) const {
+  if (rules_.rollover.empty()) return false;
+  const auto rollover = rules_.rollover.find(parse_key_name(cell.name).space);
+  return rollover != rules_.rollover.end() && now - cell.online >= rollover->second;
+}
+
+std::vector<Slot> CellSet::end_old() {
+  std::vector<Slot> renewed;
+  for (const Slot slot : std::vector<Slot>(old_)) {
+    const WorkerEntry& worker = workers_.at(slot);
+    if (cells_[slot].ended || worker.held != 0 || worker.clients != 0 || worker.in_flight != 0) {
+      continue;
+    }
+    end(slot, true);
+    ++counters_.renewed;
+    renewed.push_back(slot);
+  }
+  for (const Slot slot : renewed) std::erase(old_, slot);
+  return renewed;
 }
 
 CellCounters CellSet::counters() const {

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -36,6 +38,9 @@ struct CellRules {
   std::size_t at_once = 4;      // starts under way
   Duration linger{30'000};      // a spare cell beyond `spares` ends after so long
   Duration client_wait{8'000};  // no client waits for longer
+  CloseRules close;             // of keys whose cells crash
+  /// A key's cell that is older ends when it has no clients, by the key's space.
+  std::map<std::uint16_t, Duration> rollover;
 };
 
 struct CellPlace {
@@ -48,6 +53,7 @@ struct CellPlace {
   };
   Kind kind = Kind::kNone;
   Slot slot = kNoSlot;
+  bool apart = false;  // shared workers must not serve the client
 };
 
 enum class CellRole : std::uint8_t { kNone, kSpare, kKey, kClient };
@@ -57,6 +63,16 @@ class CellSet {
   explicit CellSet(WorkerTable& workers) : workers_(workers) {}
   /// What was to be started and has no place under them is given up.
   void set_rules(const CellRules& rules);
+  /// Says of which keys, by name, the cell is apart: it runs otherwise than others, so it must be
+  /// started for its key, and no spare one will do.
+  void keep_apart(std::function<bool(const std::string&)> is_apart) {
+    is_apart_ = std::move(is_apart);
+  }
+  [[nodiscard]] bool is_apart(const std::string& name) const {
+    return is_apart_ && is_apart_(name);
+  }
+  /// Keys that are closed have another try.
+  void reopen() { crashes_.reopen(); }
 
   // --- clients; `name`: of a key, by space (2 bytes) and key
 
@@ -85,6 +101,10 @@ class CellSet {
   std::vector<Slot> to_start(TimePoint now);
   /// Cells that are to end when they have no clients.
   std::vector<Slot> take_ending() { return std::exchange(ending_now_, {}); }
+  /// Spare cells that are to end since their slots are needed: for no client are they reachable.
+  std::vector<Slot> take_evicted() { return std::exchange(evicted_now_, {}); }
+  /// Ends the cells that are too old and have no clients: those.
+  std::vector<Slot> end_old();
   /// Time passes: what nobody asked for lately is given up. Call it now and then.
   void tick(TimePoint now);
   /// The system gives no process now: all that was to start is given up, and its clients are to be
@@ -98,9 +118,10 @@ class CellSet {
     bool was_ready = false;
     Duration ran{0};
   };
-  /// Its process has ended; the slot is no cell any more. How long its key backs off, if it does.
-  std::optional<Duration> on_gone(Slot slot, const Gone& gone, TimePoint now,
-                                  std::mt19937_64& random);
+  /// Its process has ended; the slot is no cell any more, unless it was needed for another. How its
+  /// key backs off, if it does.
+  std::optional<BackOff> on_gone(Slot slot, const Gone& gone, TimePoint now,
+                                 std::mt19937_64& random);
 
   // --- after a broker before this one
 
@@ -140,6 +161,8 @@ class CellSet {
     bool routed = false;    // owned its key
     bool unacked = false;   // was spare, and has not acknowledged its client
     std::string name;
+    std::string heir;                       // the name of the key that gets its slot
+    TimePoint online{};                     // it became so
     TimePoint since{};                      // it became ready, or was asked for last
     TimePoint given{};                      // it got its key
     std::optional<TimePoint> idle_since{};  // seen so first
@@ -156,12 +179,25 @@ class CellSet {
   /// Nothing is started for so long that nobody should wait for it.
   [[nodiscard]] bool hopeless(TimePoint now) const;
   std::optional<Slot> take_spare(bool again);
+  /// For a key whose cell is apart.
+  CellPlace place_apart(const std::string& name, bool again, TimePoint now);
+  /// Somebody, or all who wait for any cell, may hope for one; else nobody can be placed.
+  CellPlace wait_or_none(TimePoint now);
+  /// A spare one makes way for a key.
+  std::optional<Slot> evict(const std::string& heir);
+  /// The slot of one that made way.
+  void inherit(Slot slot, const std::string& heir, TimePoint now);
+  /// A stopped slot that is nobody's is to be started for a key.
+  void queue_for(Slot slot, const std::string& name, TimePoint now);
+  std::optional<BackOff> note_crash(const Cell& ended, const Gone& gone, TimePoint now,
+                                    std::mt19937_64& random);
   void give(Slot slot, CellRole role, const std::string& name, TimePoint now);
   void end(Slot slot, bool idle);
   /// Its key may get another cell.
   void forget_key(Slot slot);
   void remove_spare(Slot slot);
   void count_taken(Cell& cell);
+  [[nodiscard]] bool is_old(const Cell& cell, TimePoint now) const;
   [[nodiscard]] std::size_t free_slots() const;
   [[nodiscard]] std::size_t missing_spares() const;
   void retire_spares(TimePoint now);
@@ -174,6 +210,9 @@ class CellSet {
   std::vector<Slot> coming_;          // those that will be
   std::deque<Slot> queue_;            // to be started for their keys
   std::vector<Slot> ending_now_;
+  std::vector<Slot> evicted_now_;
+  std::vector<Slot> old_;  // those of keys, as of the last tick
+  std::function<bool(const std::string&)> is_apart_;
   std::vector<Given> given_;
   std::size_t waiting_ = 0;   // clients
   std::size_t promised_ = 0;  // spare cells, to clients that were told to come again

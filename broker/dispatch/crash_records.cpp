@@ -2,14 +2,24 @@
 
 namespace mpb {
 
-Duration CrashRecords::note(const std::string& name, const WorkerExit& exit, TimePoint now,
-                            std::mt19937_64& random) {
+BackOff CrashRecords::note(const std::string& name, const WorkerExit& exit, TimePoint now,
+                           std::mt19937_64& random) {
   if (records_.size() >= kMost && !records_.contains(name)) forget_settled(now);
-  if (records_.size() >= kMost && !records_.contains(name)) return Duration{0};
+  if (records_.size() >= kMost && !records_.contains(name)) return {};
   Record& record = records_.try_emplace(name, Record{RestartPolicy(rules_)}).first->second;
-  const Duration delay = record.policy.on_exit(exit, random).delay;
+  Duration delay = record.policy.on_exit(exit, random).delay;
+  record.failures = record.policy.failures();
+  record.closed = close_rules_.failures > 0 && record.failures >= close_rules_.failures;
+  if (record.closed) {
+    delay = close_rules_.recovery;
+    record.policy.forgive();
+  }
   record.until = now + delay;
-  return delay;
+  return {delay, record.failures, record.closed};
+}
+
+void CrashRecords::reopen() {
+  std::erase_if(records_, [](const auto& entry) { return entry.second.closed; });
 }
 
 bool CrashRecords::backs_off(const std::string& name, TimePoint now) const {

@@ -105,7 +105,9 @@ std::optional<RouteDecision> Router::isolate_key(const RouteRequest& request) {
     case CellPlace::Kind::kBackoff:
       return RouteDecision{Kind::kBusy};
     case CellPlace::Kind::kNone:
-      if (request.rules->isolate_overflow == IsolateOverflow::kShare) return std::nullopt;
+      if (!place.apart && request.rules->isolate_overflow == IsolateOverflow::kShare) {
+        return std::nullopt;
+      }
       return RouteDecision{Kind::kBusy};
   }
   const bool for_cell = place.kind != CellPlace::Kind::kTo;  // else for its credit
@@ -209,7 +211,8 @@ RouteDecision Router::to_owner(const RouteRequest& request, Route& route) {
   const Slot owner = route.owner;
   if (workers_.coming(owner)) return {Kind::kWait, owner};  // it is ending; the key is free then
   if (!has_room(request, owner)) {
-    if (request.rules->overflow == Overflow::kSpill) return spill(request, owner);
+    const bool apart = workers_.is_cell(owner) && cells_ != nullptr && cells_->is_apart(name_);
+    if (request.rules->overflow == Overflow::kSpill && !apart) return spill(request, owner);
     full_owner_ = owner;
     return {Kind::kFull, kNoSlot, nullptr, {&full_owner_, 1}};
   }

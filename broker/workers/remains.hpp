@@ -19,7 +19,10 @@ class Remains {
   Remains& operator=(const Remains&) = delete;
 
   /// The group of the next process of this slot, see WorkerCgroups::enter.
-  UniqueFd enter(Slot slot) { return cgroups_.enter(slot); }
+  UniqueFd enter(Slot slot, const GroupLimits& limits) { return cgroups_.enter(slot, limits); }
+  /// See WorkerCgroups.
+  std::string prepare_limits() { return cgroups_.prepare_limits(); }
+  [[nodiscard]] bool can_limit() const { return cgroups_.can_limit(); }
   /// A worker's process has ended, or was killed.
   void on_end(Slot slot);
   /// Now and then: for what was left behind by workers that live.

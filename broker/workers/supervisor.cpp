@@ -138,6 +138,10 @@ void Supervisor::retire_idle() {
 
 void Supervisor::tend_cells() {
   if (shutting_down_) return;
+  for (const Slot slot : cells_.end_old()) {
+    tell(LogLevel::kInfo, "rollover", slot, {{"age", uptime(slot)}});
+  }
+  for (const Slot slot : cells_.take_evicted()) let_end(slot);
   for (const Slot slot : cells_.take_ending()) {
     if (workers_.online(slot)) end_when_empty(slot);
   }
@@ -148,6 +152,11 @@ void Supervisor::end_when_empty(Slot slot) {
   if (workers_.at(slot).state != WorkerState::kOnline || !process(slot)) return;
   workers_.set_state(slot, WorkerState::kDraining);
   owner_.on_worker_drains(slot);
+  let_end(slot);
+}
+
+void Supervisor::let_end(Slot slot) {
+  if (!process(slot)) return;
   process(slot)->drain(Duration{channel::Drain::kNoDeadline});
   records_[slot].told_to_drain = records_[slot].ends_when_empty = true;
 }
@@ -170,7 +179,9 @@ void Supervisor::start(Slot slot) {
   record.disconnect_told = false;
   record.told_to_drain = false;
   record.ends_when_empty = false;
-  starter_.start(slot, owner_.enter_group(slot),
+  UniqueFd group = owner_.enter_group(slot);
+  record.run = owner_.cell_run(slot, group.valid());
+  starter_.start(slot, std::move(group), record.run,
                  [this, slot](auto started) { on_started(slot, std::move(started)); });
 }
 
@@ -264,9 +275,9 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
 /// What starts in its place, if anything, is for the set of cells to say.
 void Supervisor::cell_gone(Slot slot, const WorkerExit& exit, bool as_told) {
   const std::string name(cells_.name(slot));
-  const auto delay =
+  const auto backs_off =
       cells_.on_gone(slot, {as_told, exit.was_ready, exit.ran}, loop_.now(), random_);
-  if (delay && *delay > Duration{0}) owner_.on_key_backs_off(slot, name, *delay);
+  if (backs_off && backs_off->left > Duration{0}) owner_.on_key_backs_off(slot, name, *backs_off);
 }
 
 void Supervisor::restart_later(Slot slot, const WorkerExit& exit) {

@@ -33,6 +33,8 @@ class SupervisorOwner {
   virtual void on_worker_resumed(Slot slot, WorkerProcess& worker) = 0;
   /// See WorkerCgroups::enter.
   virtual UniqueFd enter_group(Slot slot) = 0;
+  /// How the worker runs otherwise than the others, if it does. `in_group`: it has one.
+  virtual std::optional<CellRun> cell_run(Slot slot, bool in_group) = 0;
   /// See Kinship::is_newborn.
   virtual bool is_newborn(pid_t pid) = 0;
   virtual void on_worker_online(Slot slot) = 0;
@@ -41,7 +43,7 @@ class SupervisorOwner {
   /// Its process was killed, and will be gone soon.
   virtual void on_worker_ejected(Slot slot) = 0;
   /// The key of a cell keeps it from a process for so long, since its last ones crashed.
-  virtual void on_key_backs_off(Slot slot, std::string_view name, Duration delay) = 0;
+  virtual void on_key_backs_off(Slot slot, std::string_view name, const BackOff& backs_off) = 0;
   /// Its process is gone. `as_told`: it was to drain, and did.
   virtual void on_worker_gone(Slot slot, bool as_told) = 0;
   /// The last process is gone after shut_down().
@@ -131,6 +133,12 @@ class Supervisor final : private WorkerProcessOwner {
   [[nodiscard]] TimePoint started(Slot slot) const { return records_[slot].started; }
   [[nodiscard]] const std::string& last_exit(Slot slot) const { return records_[slot].last_exit; }
   [[nodiscard]] Duration uptime(Slot slot) const;
+  /// It takes no more clients and ends when its last one has left, as it was meant to.
+  [[nodiscard]] bool ends_when_empty(Slot slot) const { return records_[slot].ends_when_empty; }
+  /// How the slot's process was started, if otherwise than others.
+  [[nodiscard]] const std::optional<CellRun>& cell_run(Slot slot) const {
+    return records_[slot].run;
+  }
   [[nodiscard]] const Zygote& zygote() const { return starter_.zygote(); }
 
  private:
@@ -145,6 +153,7 @@ class Supervisor final : private WorkerProcessOwner {
     bool ends_when_empty = false;
     std::uint32_t restarts = 0;
     std::string last_exit;
+    std::optional<CellRun> run;
   };
   struct Refresh {
     std::set<Slot> missing;
@@ -164,6 +173,8 @@ class Supervisor final : private WorkerProcessOwner {
   /// Kills it if that does not come within the start limit.
   void await_ready(Slot slot);
   void look_after_zygote();
+  /// Tells it to end when it has no clients.
+  void let_end(Slot slot);
   void fail_start(Slot slot, const std::string& why);
   void cell_gone(Slot slot, const WorkerExit& exit, bool as_told);
   /// An event about a worker; of a cell with its key.

@@ -42,6 +42,7 @@ Error told_of(std::string_view name, const Status& why) {
 void VhostSet::Totals::add(const Vhost& vhost) {
   ++vhosts;
   size += vhost.text.size();
+  if (vhost.settings.cell != CellSettings{}) ++cells;
   if (vhost.settings.handler == VhostHandler::kRelay) {
     ++relayed;
   } else if (!vhost.settings.upstreams.empty()) {
@@ -56,6 +57,7 @@ void VhostSet::Totals::take(const Vhost& vhost) {
   size -= one.size;
   relayed -= one.relayed;
   forwarded -= one.forwarded;
+  cells -= one.cells;
 }
 
 VhostSet::Vhost* VhostSet::find(std::string_view name) {
@@ -144,6 +146,7 @@ Result<VhostChange> VhostSet::change(std::string_view name,
   if (done) done = unset_in_vhost(changed, unset);
   if (done) done = change_vhost(changed, assignments);
   if (done) done = check_vhost(changed);
+  if (done && admit_cell_) done = admit_cell_(changed.cell);
   Result<std::vector<Warning>> warnings;
   if (done) {
     warnings = judge_changes(changed, assignments, settings);
@@ -196,6 +199,19 @@ void VhostSet::resume(const std::map<std::string, std::string>& changes) {
     put(std::move(vhosts->front()), text);
     changes_[name] = text;
   }
+}
+
+const CellSettings* VhostSet::cell_of(std::string_view name) const {
+  if (totals_.cells == 0) return nullptr;
+  auto found = places_.find(name);
+  // At each dot: the longest wildcard first.
+  for (auto dot = name.find('.', 1); found == places_.end() && dot != std::string_view::npos;
+       dot = name.find('.', dot + 1)) {
+    found = places_.find("*" + std::string(name.substr(dot)));
+  }
+  if (found == places_.end()) return nullptr;
+  const CellSettings& cell = vhosts_[found->second].settings.cell;
+  return cell == CellSettings{} ? nullptr : &cell;
 }
 
 std::vector<std::string> VhostSet::texts() const {

@@ -1,7 +1,9 @@
 // The vhosts as they are configured and as the operator has changed them since, and as the workers
-// are told of them. The broker itself makes no use of them.
+// are told of them. The broker itself goes by what they say of cells alone.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -29,6 +31,10 @@ class VhostSet {
   /// gone. Nothing: nothing is different, and no worker need be told.
   std::optional<VhostChange> replace(std::vector<VhostSettings> vhosts);
 
+  /// Asked before a vhost is changed: an error says why its cell cannot be run so.
+  void admit_cells_by(std::function<Status(const CellSettings&)> admit) {
+    admit_cell_ = std::move(admit);
+  }
   /// Gives the keys `unset` of a vhost their defaults, then sets "KEY=VALUE" texts. It is made if
   /// it is not there. An error has changed nothing. `settings` are those of the broker, for what
   /// must hold between the two. What it costs does not depend on how many vhosts there are.
@@ -44,6 +50,16 @@ class VhostSet {
   void resume(const std::map<std::string, std::string>& changes);
   /// All of them, put together for a worker that is told of them for the first time.
   [[nodiscard]] std::vector<std::string> texts() const;
+  /// Of the vhost that serves clients of this name: its own, else the longest wildcard's. Null: its
+  /// cell is as other workers are.
+  [[nodiscard]] const CellSettings* cell_of(std::string_view name) const;
+  /// Whether `is` is true of one.
+  template <class F>
+  bool any_cell(F&& is) const {
+    return totals_.cells > 0 && std::ranges::any_of(vhosts_, [&is](const Vhost& vhost) {
+             return is(vhost.settings.cell);
+           });
+  }
 
  private:
   struct Vhost {
@@ -56,6 +72,7 @@ class VhostSet {
     std::size_t size = 0;       // of their texts
     std::size_t relayed = 0;    // how many say so themselves
     std::size_t forwarded = 0;  // how many others have upstreams
+    std::size_t cells = 0;      // how many say how their cells are run
 
     void add(const Vhost& vhost);
     void take(const Vhost& vhost);
@@ -71,6 +88,7 @@ class VhostSet {
   KeyedMap<std::string, std::size_t> places_;  // in vhosts_, by name
   Totals totals_;
   std::map<std::string, std::string> changes_;
+  std::function<Status(const CellSettings&)> admit_cell_;
 };
 
 }  // namespace mpb

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -73,6 +74,19 @@ bool kill_all(const std::string& group) {
   return file && ::write(file.get(), "1", 1) == 1;
 }
 
+bool set_limits(const std::string& group, const GroupLimits& limits) {
+  bool set = true;
+  if (limits.memory_max > 0) {
+    set = write_group_file(group + "/memory.max", fmt::to_string(limits.memory_max));
+    // Else the kernel would end one of its processes, and perhaps not the worker.
+    set = write_group_file(group + "/memory.oom.group", "1") && set;
+  }
+  if (limits.cpu_weight > 0) {
+    set = write_group_file(group + "/cpu.weight", fmt::to_string(limits.cpu_weight)) && set;
+  }
+  return set;
+}
+
 /// Whether the kernel can end a group at one stroke (since Linux 5.14).
 bool can_kill(const std::string& group) {
   const std::string trial = fmt::format("{}/{}{}.trial", group, kPrefix, ::getpid());
@@ -89,6 +103,7 @@ WorkerCgroups::WorkerCgroups() {
   if (group.empty() || !is_delegated(group) || !can_kill(group)) return;
   folder_ = std::move(group);
   remove_stale();
+  division_.emplace(folder_, fmt::format("{}{}.broker", kPrefix, ::getpid()));
 }
 
 WorkerCgroups::~WorkerCgroups() {
@@ -111,12 +126,24 @@ void WorkerCgroups::remove_stale() const {
   }
 }
 
-UniqueFd WorkerCgroups::enter(Slot slot) {
+std::string WorkerCgroups::prepare_limits() {
+  constexpr std::array<std::string_view, 2> kControllers{"memory", "cpu"};
+  if (!available()) return "mpbroker was given no control groups of version 2 to divide";
+  std::string why = division_->enable(kControllers);
+  limits_ = why.empty();
+  return why;
+}
+
+UniqueFd WorkerCgroups::enter(Slot slot, const GroupLimits& limits) {
   if (!available()) return {};
   end(slot);
   const std::string group =
       fmt::format("{}/{}{}.{}.{}", folder_, kPrefix, ::getpid(), slot, ++made_);
   if (::mkdir(group.c_str(), 0755) != 0) return {};
+  if (limits_ && !set_limits(group, limits)) {
+    ::rmdir(group.c_str());
+    return {};
+  }
   groups_[slot] = group;
   return UniqueFd(::open((group + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
 }

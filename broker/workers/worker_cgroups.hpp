@@ -3,14 +3,24 @@
 // fast it forks.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/dispatch/worker_table.hpp"
+#include "broker/workers/cgroup_division.hpp"
 #include "common/base/unique_fd.hpp"
 
 namespace mpb {
+
+/// What the processes of a group may have together.
+struct GroupLimits {
+  std::uint64_t memory_max = 0;  // bytes; 0: no limit
+  std::uint32_t cpu_weight = 0;  // 0: as others
+  friend bool operator==(const GroupLimits&, const GroupLimits&) = default;
+};
 
 class WorkerCgroups {
  public:
@@ -23,9 +33,12 @@ class WorkerCgroups {
   ~WorkerCgroups();
 
   [[nodiscard]] bool available() const { return !folder_.empty(); }
+  /// Lets groups that are made from now on limit memory and CPU. Empty: they do; else why not.
+  std::string prepare_limits();
+  [[nodiscard]] bool can_limit() const { return limits_; }
   /// A group for the next process of this slot: a process that writes "0" there enters it. Invalid:
-  /// there is none.
-  UniqueFd enter(Slot slot);
+  /// there is none, or none with these limits.
+  UniqueFd enter(Slot slot, const GroupLimits& limits = {});
   /// Kills all that is in the slot's group.
   void end(Slot slot);
   /// Removes groups that were ended, as soon as they are empty.
@@ -37,6 +50,8 @@ class WorkerCgroups {
   std::string folder_;  // of this process's own group; empty: not its to divide
   std::map<Slot, std::string> groups_;
   std::vector<std::string> ended_;
+  std::optional<CgroupDivision> division_;
+  bool limits_ = false;
   unsigned made_ = 0;
 };
 

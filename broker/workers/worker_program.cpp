@@ -9,6 +9,21 @@
 #include "common/process/program.hpp"
 
 namespace mpb {
+namespace {
+
+Status may_run_as(const Credentials& account) {
+  if (!may_assume(account)) {
+    return usage_error(
+        "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can start workers as "
+        "somebody else: leave them out, or start mpbroker so");
+  }
+  if (!may_kill(account)) {
+    return usage_error("user: without CAP_KILL mpbroker cannot end workers of another user");
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<ChildOptions> worker_program(const Settings& settings) {
   ChildOptions program;
@@ -40,15 +55,16 @@ Result<WorkerAccounts> worker_accounts(const Settings& settings) {
     return usage_error(fmt::format("user = {}: {}", settings.user, accounts.error().text));
   }
   const auto first = accounts->of(0);
-  if (first && !may_assume(*first)) {
-    return usage_error(
-        "user or group: only root, or who has CAP_SETUID and CAP_SETGID, can start workers as "
-        "somebody else: leave them out, or start mpbroker so");
-  }
-  if (first && !may_kill(*first)) {
-    return usage_error("user: without CAP_KILL mpbroker cannot end workers of another user");
-  }
+  if (!first) return accounts;
+  if (const Status may = may_run_as(*first); !may) return may.error();
   return accounts;
+}
+
+Result<Credentials> cell_account(const CellSettings& cell) {
+  auto account = find_credentials(cell.user, cell.group);
+  if (!account) return account;
+  if (const Status may = may_run_as(*account); !may) return may.error();
+  return account;
 }
 
 }  // namespace mpb

@@ -11,5 +11,7 @@ namespace mpb {
 /// An error: they cannot be run so.
 Result<ChildOptions> worker_program(const Settings& settings);
 Result<WorkerAccounts> worker_accounts(const Settings& settings);
+/// Of a cell that has a user of its own.
+Result<Credentials> cell_account(const CellSettings& cell);
 
 }  // namespace mpb

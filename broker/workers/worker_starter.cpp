@@ -33,19 +33,25 @@ void WorkerStarter::use_zygote(const Settings& settings, bool grows) {
   zygote_.run({std::move(program), settings.start_timeout, persist});
 }
 
-void WorkerStarter::start(Slot slot, UniqueFd group, Started started) {
-  const auto wanted = std::make_shared<Wanted>(Wanted{slot, std::move(group), std::move(started)});
-  if (accounts_.cover(slot) && zygote_.can_fork(accounts_.of(slot))) return fork(wanted);
+void WorkerStarter::start(Slot slot, UniqueFd group, std::optional<CellRun> run, Started started) {
+  const auto wanted =
+      std::make_shared<Wanted>(Wanted{slot, std::move(group), std::move(run), std::move(started)});
+  if (!wanted->run && accounts_.cover(slot) && zygote_.can_fork(accounts_.of(slot)))
+    return fork(wanted);
   exec(*wanted);
 }
 
 /// As program and accounts are by then, whatever they were when it was wanted.
 void WorkerStarter::exec(const Wanted& wanted) {
-  if (!accounts_.cover(wanted.slot)) {
+  ChildOptions program = program_;
+  if (wanted.run) program.limits = wanted.run->limits;
+  if (wanted.run && wanted.run->run_as) {
+    program.run_as = wanted.run->run_as;
+  } else if (accounts_.cover(wanted.slot)) {
+    program.run_as = accounts_.of(wanted.slot);
+  } else {
     return wanted.started(unavailable_error("user has no account for this slot"));
   }
-  ChildOptions program = program_;
-  program.run_as = accounts_.of(wanted.slot);
   program.cgroup = wanted.group.get();
   auto ends = WorkerProcess::make_ends();
   if (!ends) return wanted.started(ends.error());

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "broker/workers/cell_run.hpp"
 #include "broker/workers/worker_process.hpp"
 #include "broker/workers/zygote.hpp"
 #include "common/config/settings.hpp"
@@ -42,8 +43,9 @@ class WorkerStarter {
   /// No worker is started any more: whoever waits for one is told nothing.
   void stop() { zygote_.abandon(); }
 
-  /// `group`: open on cgroup.procs, or invalid. `started` is called at once or later.
-  void start(Slot slot, UniqueFd group, Started started);
+  /// `group`: open on cgroup.procs, or invalid. `run`: for one that runs otherwise than the others,
+  /// which is exec'd. `started` is called at once or later.
+  void start(Slot slot, UniqueFd group, std::optional<CellRun> run, Started started);
 
   [[nodiscard]] const Zygote& zygote() const { return zygote_; }
 
@@ -51,6 +53,7 @@ class WorkerStarter {
   struct Wanted {
     Slot slot;
     UniqueFd group;
+    std::optional<CellRun> run;
     Started started;
   };
   void exec(const Wanted& wanted);

@@ -82,7 +82,8 @@ namespace mpb {
   X(from_spare, kCount, "from_spare", "", "Keys and clients whose cell was ready.") \
   X(overflowed, kCount, "overflowed", "", "Clients for whom max-workers left no cell.") \
   X(crashed, kCount, "crashed", "", "Cells that ended otherwise than told.") \
-  X(refused, kCount, "refused", "", "Clients refused while their key backed off.")
+  X(refused, kCount, "refused", "", "Clients refused while their key backed off.") \
+  X(renewed, kCount, "renewed", "", "Cells that ended since they were older than rollover.")
 
 #define MPB_DISPATCH_COUNTERS(X) \
   X(handoffs, kCount, "handoffs", "", "Offers that came, repeated ones included.") \

@@ -103,6 +103,10 @@ std::string format_duration(Duration duration) {
   return format(static_cast<std::uint64_t>(duration.count()), kDurationUnits);
 }
 
+std::string format_size(std::uint64_t size) {
+  return format(size, kSizeUnits);
+}
+
 std::string format_bitrate(std::uint64_t bitrate) {
   return format(bitrate, kBitrateUnits);
 }

@@ -29,6 +29,9 @@ Result<std::int64_t> parse_integer(std::string_view text, std::int64_t low, std:
 /// The shortest exact form that parse_duration reads back: "90s", "1500ms", "2h", "0".
 std::string format_duration(Duration duration);
 
+/// The same for parse_size.
+std::string format_size(std::uint64_t size);
+
 /// The same for parse_bitrate; `bitrate` must be one that it gave.
 std::string format_bitrate(std::uint64_t bitrate);
 

@@ -10,14 +10,14 @@
 namespace mpb {
 namespace {
 
-/// What a command line can have: all but the keys of vhosts.
+/// What a command line can have: all but the keys of vhosts and of keys.
 OptionTexts command_line_options() {
   return options_of({OptionScope::kListener, OptionScope::kGlobal, OptionScope::kCommandLine});
 }
 
-/// The keys of vhosts for --help: as options, but without the dashes, which no key has.
-std::string vhost_keys() {
-  std::string keys = options_help(options_of({OptionScope::kVhost}));
+/// Those for --help: as options, but without the dashes, which no key has.
+std::string keys_of_sections() {
+  std::string keys = options_help(options_of({OptionScope::kVhost, OptionScope::kKey}));
   for (auto at = keys.find("\n  --"); at != std::string::npos; at = keys.find("\n  --", at)) {
     keys.replace(at, 5, "\n    ");
   }
@@ -100,9 +100,10 @@ std::string help_text(std::string_view program) {
       "section [listener NAME] each, all others before the first section. On the command\n"
       "line the options under Listener are about the listener named default.\n"
       "TIME is a whole number with its unit: 200ms, 5s, 1m, 2h, 1d; or 0.\n\n"
-      "{}\nKeys of a [vhost NAME] section, which only a file can have, for protocol rtmp:\n\n{}",
+      "{}\nKeys of a [vhost NAME] section, for protocol rtmp, and of a [key PATTERN] section, for\n"
+      "keys of other protocols, which only a file can have:\n\n{}",
       program == "mpworker" ? kWorker : kBroker, options_help(command_line_options()),
-      vhost_keys());
+      keys_of_sections());
 }
 
 }  // namespace mpb

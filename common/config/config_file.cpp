@@ -16,11 +16,9 @@
 namespace mpb {
 namespace {
 
-constexpr std::string_view kListener = "listener";
-constexpr std::string_view kVhost = "vhost";
-
 /// What follows `kind` and a blank in a section's brackets; empty: it is no such section.
-std::string_view name_behind(std::string_view kind, std::string_view section) {
+std::string_view name_behind(OptionScope scope, std::string_view section) {
+  const std::string_view kind = section_kind(scope);
   if (!section.starts_with(kind)) return {};
   section.remove_prefix(kind.size());
   const bool separate = section.starts_with(' ') || section.starts_with('\t');
@@ -34,11 +32,11 @@ struct Place {
 
   [[nodiscard]] std::string to_string() const {
     if (name.empty()) return {};
-    return fmt::format("[{} {}] ", scope == OptionScope::kVhost ? kVhost : kListener, name);
+    return fmt::format("[{} {}] ", section_kind(scope), name);
   }
 };
 
-/// Makes the listener or vhost.
+/// Makes the listener, the vhost or the settings of keys.
 Result<Place> add_place(SettingsBuilder& builder, const IniSection& section,
                         std::string_view file) {
   if (section.line == 0) return Place{};
@@ -46,16 +44,21 @@ Result<Place> add_place(SettingsBuilder& builder, const IniSection& section,
   const bool is_assignment = section.name.find('=') != std::string::npos;
   const std::string where = fmt::format("{}:{}: [{}]", file, section.line,
                                         is_assignment ? "..." : printable(section.name));
-  if (const auto name = name_behind(kVhost, section.name); !name.empty()) {
+  if (const auto name = name_behind(OptionScope::kVhost, section.name); !name.empty()) {
     auto vhost = builder.add_vhost(name, where);
     if (!vhost) return vhost.error();
     return Place{OptionScope::kVhost, *std::move(vhost)};
   }
-  const std::string listener(name_behind(kListener, section.name));
+  if (const auto pattern = name_behind(OptionScope::kKey, section.name); !pattern.empty()) {
+    const Status added = builder.add_key(std::string(pattern), where);
+    if (!added) return added.error();
+    return Place{OptionScope::kKey, std::string(pattern)};
+  }
+  const std::string listener(name_behind(OptionScope::kListener, section.name));
   if (!is_name(listener)) {
     return usage_error(fmt::format(
         "{}: unknown section: expected [listener NAME] or [vhost NAME], NAME of letters, digits, "
-        "'_', '.' or '-'",
+        "'_', '.' or '-', or [key PATTERN]",
         where));
   }
   const Status added = builder.add_listener(listener, where);
@@ -174,6 +177,8 @@ Result<const OptionSpec*> find_key(std::string_view key, OptionScope scope) {
       return usage_error("belongs to no section: expected before the first one");
     case OptionScope::kVhost:
       return usage_error("belongs to a vhost: expected in a [vhost NAME] section");
+    case OptionScope::kKey:
+      return usage_error("belongs to keys: expected in a [key PATTERN] section");
     case OptionScope::kCommandLine:
       break;
   }

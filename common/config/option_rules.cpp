@@ -121,6 +121,48 @@ bool none_isolates(const Option&, const Facts& f) {
 bool more_spares_than_extra(const Option&, const Facts& f) {
   return f.settings.workers + f.settings.spare_workers > f.settings.worker_limit();
 }
+bool isolates_no_key(const Option& o, const Facts&) {
+  return o.listener->isolate != Isolation::kKey;
+}
+bool no_listener_isolates_keys(const Option&, const Facts& f) {
+  return !f.isolates_keys;
+}
+bool closes_no_key(const Option&, const Facts& f) {
+  return f.settings.max_failures == 0;
+}
+/// Of an option of all workers nullptr.
+const CellSettings* cell_of(const Option& o) {
+  if (o.vhost != nullptr) return &o.vhost->cell;
+  return o.key != nullptr ? &o.key->cell : nullptr;
+}
+/// Those whose keys the section is about.
+std::vector<const ListenerSettings*> listeners_of(const Option& o, const Facts& f) {
+  std::vector<const ListenerSettings*> all;
+  for (const ListenerSettings& listener : f.settings.listeners) {
+    const bool rtmp = listener.protocol == kRtmp;
+    const bool of_key = o.key != nullptr &&
+                        (o.key->protocol.empty() ? !rtmp : o.key->protocol == listener.protocol);
+    if (of_key || (o.vhost != nullptr && rtmp)) all.push_back(&listener);
+  }
+  return all;
+}
+bool by_key(const ListenerSettings* listener) {
+  return listener->isolate == Isolation::kKey;
+}
+bool has_no_cell(const Option& o, const Facts& f) {
+  const auto all = listeners_of(o, f);
+  return cell_of(o) != nullptr && std::none_of(all.begin(), all.end(), by_key);
+}
+bool has_not_always_a_cell(const Option& o, const Facts& f) {
+  const auto all = listeners_of(o, f);
+  return !std::all_of(all.begin(), all.end(), by_key);
+}
+bool is_vhosts_affair(const Option& o, const Facts&) {
+  return o.key != nullptr && o.value == kRtmp;
+}
+bool group_without_user(const Option& o, const Facts&) {
+  return cell_of(o) != nullptr && cell_of(o)->user.empty();
+}
 bool no_sources(const Option&, const Facts& f) {
   return !f.sources;
 }
@@ -239,6 +281,13 @@ constexpr Finding kNoRelay{kIdle, "no listener relays clients of the vhost"};
 constexpr Finding kNoForward{kIdle, "no listener forwards clients of the vhost"};
 constexpr Finding kNoExtra{kIdle, "there are no extra workers without max-workers above workers"};
 constexpr Finding kNoOwners{kIdle, "no listener has clients whose keys have owners"};
+constexpr Finding kNoIsolatedKeys{kIdle, "no listener has isolate = key"};
+constexpr Finding kNoCell{
+    kDanger,
+    "no listener of its clients has isolate = key, so that others serve them: expected one"};
+constexpr Finding kIdleCell{kIdle, "no listener of its clients has isolate = key"};
+constexpr Finding kNotAlways{
+    kDoubtful, "who comes by a listener without isolate = key is served by other workers"};
 constexpr Finding kNoUpstream{kIdle, "the vhost has no upstream"};
 constexpr Finding kDenyAll{kDoubtful, "the deny list of the vhost has all: everybody is refused"};
 constexpr Finding kDenyUnix{
@@ -290,13 +339,15 @@ constexpr Rule kRules[] = {
      {kDoubtful, "clients of a key with a route are served there, and not isolated"}},
     {"isolate-overflow", single, kSingle},
     {"isolate-overflow", shares_workers, {kIdle, "without isolate nobody needs a worker alone"}},
+    {"rollover", single, kSingle},
+    {"rollover", isolates_no_key, {kIdle, "without isolate = key no worker is a key's own"}},
     {"route", single, kSingle},
     {"route", without_keys, kNoKeys},
     {"route",
      never_occurs,
      {kIdle,
       "no client has such a key: of control it is a number, of rtmp the vhost's name in "
-      "lower case, or vhost/app/stream where key says so"}},
+      "lower case, or vhost/app or vhost/app/stream where key says so"}},
     {"key", no_rtmp_but_own, {kIdle, "expected protocol rtmp, the only one that reads it"}},
     {"key", no_rtmp, {kDanger, "expected protocol rtmp, the only one that reads it"}},
     {"prefix",
@@ -341,6 +392,11 @@ constexpr Rule kRules[] = {
     {"spare-workers",
      more_spares_than_extra,
      {kDoubtful, "max-workers leaves room for fewer beside workers"}},
+    {"max-failures", single, kSingle},
+    {"max-failures", no_listener_isolates_keys, kNoIsolatedKeys},
+    {"recovery-time", single, kSingle},
+    {"recovery-time", no_listener_isolates_keys, kNoIsolatedKeys},
+    {"recovery-time", closes_no_key, {kIdle, "without max-failures no key is closed"}},
     {"acceptors", single, kSingle},
     {"grow-at", single, kSingle},
     {"grow-at", no_extra_workers, kNoExtra},
@@ -430,6 +486,17 @@ constexpr Rule kRules[] = {
     {"publish-timeout", nobody_relays, kNoRelay},
     {"standby-timeout", nobody_relays, kNoRelay},
     {"play-wait", nobody_relays, kNoRelay},
+
+    {"user", has_no_cell, kNoCell},
+    {"user", has_not_always_a_cell, kNotAlways},
+    {"group", group_without_user, {kDanger, "expected user beside it"}},
+    {"nofile", has_no_cell, kIdleCell},
+    {"memory-max", has_no_cell, kIdleCell},
+    {"memory-max", has_not_always_a_cell, kNotAlways},
+    {"cpu-weight", has_no_cell, kIdleCell},
+    {"protocol",
+     is_vhosts_affair,
+     {kDanger, "of rtmp it is set by [vhost NAME] sections: expected these"}},
 
     {"upstream",
      forwards_to_itself,

@@ -23,13 +23,14 @@ struct Finding {
   std::string_view why;  // static
 };
 
-/// An option that was written with another value than its default. `listener` and `vhost` are there
-/// for options of theirs.
+/// An option that was written with another value than its default. `listener`, `vhost` and `key`
+/// are there for options of theirs.
 struct WrittenOption {
   std::string_view name;
   std::string_view value;
   const ListenerSettings* listener = nullptr;
   const VhostSettings* vhost = nullptr;
+  const KeySettings* key = nullptr;
 };
 
 /// The gravest of what there is to say of it; nullptr: nothing.

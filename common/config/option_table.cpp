@@ -13,8 +13,10 @@
 namespace mpb {
 namespace {
 
-constexpr std::array<Choice<bool>, 2> kGranularities{
-    {{"vhost", false}, {"vhost/app/stream", true}}};
+constexpr std::array<Choice<KeyGranularity>, 3> kGranularities{
+    {{"vhost", KeyGranularity::kVhost},
+     {"vhost/app", KeyGranularity::kApp},
+     {"vhost/app/stream", KeyGranularity::kStream}}};
 constexpr std::array<Choice<ClientPrefix>, 3> kClientPrefixes{
     {{"none", ClientPrefix::kNone},
      {"proxy", ClientPrefix::kProxy},
@@ -76,6 +78,7 @@ constexpr std::string_view kWorkers = "Workers";
 constexpr std::string_view kClients = "Clients";
 constexpr std::string_view kOperation = "Operation";
 constexpr std::int64_t kMaxCount = 1'000'000'000;
+constexpr std::int64_t kMaxFailures = 1'000'000;
 constexpr std::int64_t kMaxKeys = 100'000'000;
 
 // The defaults are those of common/config/settings.hpp; the tests compare the two.
@@ -121,6 +124,12 @@ constexpr OptionSpec kTable[] = {
       "with isolate, when max-workers are running: a client that should get a worker of its own is "
       "served by the others, or refused"},
      to<Word<kIsolateOverflows>, &L::isolate_overflow>},
+    {{"rollover", kListeners, "TIME", "0", "",
+      "with isolate = key, a worker of a key that is older is renewed: it ends as soon as it has "
+      "no "
+      "clients, and the key's next client gets another one; 0: never"},
+     to<Time, &L::rollover>,
+     "Clients of a key meet, so those who come while it has some go there still."},
     {{"route", kListeners, "KEY=SLOT[,SLOT...]", "", "no key is pinned",
       "clients of KEY go to these worker slots only; KEY * stands for every key without a route of "
       "its own; may be repeated"},
@@ -128,10 +137,10 @@ constexpr OptionSpec kTable[] = {
      "Slots count from 0.",
      "7=0",
      true},
-    {{"key", kListeners, "vhost|vhost/app/stream", "vhost", "",
-      "for rtmp, what belongs together in one worker: all streams of a vhost, or each stream by "
-      "itself"},
-     to<Word<kGranularities>, &L::key_is_stream>,
+    {{"key", kListeners, "vhost|vhost/app|vhost/app/stream", "vhost", "",
+      "for rtmp, what belongs together in one worker: all streams of a vhost, those of an app, or "
+      "each stream by itself"},
+     to<Word<kGranularities>, &L::key>,
      "Listeners whose clients are to meet need the same."},
     {{"prefix", kListeners, "none|proxy|srs-real-ip", "none", "",
       "for rtmp, what a proxy sends first to tell the client's address: proxy (the PROXY protocol, "
@@ -169,6 +178,14 @@ constexpr OptionSpec kTable[] = {
       "with isolate, workers that wait ready for a key or a client, which then waits for no start"},
      to<Whole<0, kMaxWorkers>, &S::spare_workers>,
      "They count among max-workers. One that is taken is replaced once it has its client."},
+    {{"max-failures", kWorkers, "N", "0", "",
+      "with isolate = key, a key whose workers crash so often in a row, each within 10s, is closed "
+      "for recovery-time: its clients are refused; 0: never"},
+     to<Whole<0, kMaxFailures>, &S::max_failures>,
+     "Without it each crash delays the key's next worker, by 5s at most."},
+    {{"recovery-time", kWorkers, "TIME", "5m", "", "how long such a key is closed; above 0"},
+     to<TimeAbove0, &S::recovery_time>,
+     "After that its count begins anew."},
 
     {{"acceptors", kWorkers, "auto|N", "auto", "",
       "how many workers accept clients, which the others get from them. auto: as many as there are "
@@ -332,11 +349,27 @@ constexpr OptionSpec kTable[] = {
 std::span<const OptionSpec> option_table() {
   static const std::vector<OptionSpec> all = [] {
     std::vector<OptionSpec> table(std::begin(kTable), std::end(kTable));
-    const auto vhost = vhost_option_table();
-    table.insert(table.end(), vhost.begin(), vhost.end());
+    for (const auto& part : {vhost_option_table(), key_option_table()}) {
+      table.insert(table.end(), part.begin(), part.end());
+    }
     return table;
   }();
   return all;
+}
+
+std::string_view section_kind(OptionScope scope) {
+  switch (scope) {
+    case OptionScope::kListener:
+      return "listener";
+    case OptionScope::kVhost:
+      return "vhost";
+    case OptionScope::kKey:
+      return "key";
+    case OptionScope::kGlobal:
+    case OptionScope::kCommandLine:
+      break;
+  }
+  return {};
 }
 
 const OptionSpec* find_option(std::string_view name, std::optional<OptionScope> scope) {

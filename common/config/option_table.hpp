@@ -21,14 +21,17 @@ enum class OptionScope : std::uint8_t {
   kListener,     // of one listener: in a [listener NAME] section, or on the command line
   kGlobal,       // before the first section, or on the command line
   kVhost,        // of one vhost: in a [vhost NAME] section only
+  kKey,          // of keys: in a [key PATTERN] section only
   kCommandLine,  // on the command line only; has no `apply`
 };
 
-/// What a value is written to. `listener` and `vhost` are there for options of that scope only.
+/// What a value is written to. `listener`, `vhost` and `key` are there for options of that scope
+/// only.
 struct OptionTarget {
   Settings& settings;
   ListenerSettings* listener = nullptr;
   VhostSettings* vhost = nullptr;
+  KeySettings* key = nullptr;
 };
 
 /// Where the value of an option goes.
@@ -40,8 +43,8 @@ struct OptionUse {
   std::vector<std::string> (*show)(const VhostSettings& vhost) = nullptr;
 };
 
-/// The use that leads to a member of Settings, of ListenerSettings or of VhostSettings, by a path
-/// of members.
+/// The use that leads to a member of Settings, ListenerSettings, VhostSettings or KeySettings, by a
+/// path of members.
 template <class Kind, auto... Path>
 inline constexpr OptionUse to = [] {
   using Owner = OwnerOf<Path...>;
@@ -52,6 +55,10 @@ inline constexpr OptionUse to = [] {
                      },
                      [](const VhostSettings& vhost) {
                        return std::vector<std::string>{Kind::write(place_in<Path...>(vhost))};
+                     }};
+  } else if constexpr (std::is_same_v<Owner, KeySettings>) {
+    return OptionUse{OptionScope::kKey, [](OptionTarget target, std::string_view value) {
+                       return store<Kind, Path...>(*target.key, value);
                      }};
   } else if constexpr (std::is_same_v<Owner, ListenerSettings>) {
     return OptionUse{OptionScope::kListener, [](OptionTarget target, std::string_view value) {
@@ -76,8 +83,14 @@ struct OptionSpec : OptionText, OptionUse {
 
 /// Options of one group stand together.
 std::span<const OptionSpec> option_table();
-/// Those of them whose scope is kVhost.
+/// Those of them whose scope is kVhost, or kKey.
 std::span<const OptionSpec> vhost_option_table();
+std::span<const OptionSpec> key_option_table();
+/// Those of them of a vhost's cell.
+std::span<const OptionSpec> vhost_cell_option_table();
+
+/// The section whose options of this scope stand in it: "vhost" for [vhost NAME]; empty: in none.
+std::string_view section_kind(OptionScope scope);
 
 /// nullptr when there is no such option. Without a scope: of a listener's and a vhost's of the same
 /// name the former.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <vector>
 
 #include "common/config/option_table.hpp"
 #include "common/config/vhost_values.hpp"
@@ -197,7 +199,13 @@ constexpr OptionSpec kTable[] = {
 }  // namespace
 
 std::span<const OptionSpec> vhost_option_table() {
-  return kTable;
+  static const std::vector<OptionSpec> all = [] {
+    std::vector<OptionSpec> table(std::begin(kTable), std::end(kTable));
+    const auto cell = vhost_cell_option_table();
+    table.insert(table.end(), cell.begin(), cell.end());
+    return table;
+  }();
+  return all;
 }
 
 }  // namespace mpb

@@ -38,6 +38,14 @@ Result<std::string> read_account(std::string_view text) {
   return std::string(text);
 }
 
+Result<std::string> read_one_account(std::string_view text) {
+  auto account = read_account(text);
+  if (account && is_account_range(text)) {
+    return usage_error("expected the name or number of one account, not a range");
+  }
+  return account;
+}
+
 Result<std::optional<std::uint16_t>> read_acceptors(std::string_view text) {
   if (text == "auto") return std::optional<std::uint16_t>();
   const auto count = parse_integer(text, 0, kMaxWorkers);

@@ -18,6 +18,8 @@ inline constexpr std::uint16_t kMaxWorkers = 4000;
 
 /// A user or group: a name or a number, or a range of them.
 Result<std::string> read_account(std::string_view text);
+/// One of them, no range.
+Result<std::string> read_one_account(std::string_view text);
 /// A number of workers; nothing: "auto".
 Result<std::optional<std::uint16_t>> read_acceptors(std::string_view text);
 /// NAME or NAME=VALUE of an environment variable that may be a worker's.

@@ -61,6 +61,7 @@ RuleFacts::RuleFacts(const Settings& of) : settings(of), own_program(!of.worker_
     relays = relays || mpb::relays(listener);
     forwards = forwards || mpb::forwards(listener);
     keys = keys || (listener.sticky && !keyless(listener, of));
+    isolates_keys = isolates_keys || listener.isolate == Isolation::kKey;
     sources = sources || !is_unix(listener);
     const bool prefixed = listener.prefix != ClientPrefix::kNone;
     behind_proxy = behind_proxy || prefixed;
@@ -99,7 +100,7 @@ bool is_unix(const ListenerSettings& listener) {
 
 bool keyless(const ListenerSettings& listener, const Settings& settings) {
   if (is_known(listener) && !names_keys(listener)) return true;
-  return forwards(listener) && listener.key_is_stream &&
+  return forwards(listener) && listener.key == KeyGranularity::kStream &&
          std::none_of(settings.vhosts.begin(), settings.vhosts.end(),
                       [](const VhostSettings& v) { return v.handler == VhostHandler::kRelay; });
 }
@@ -138,7 +139,15 @@ bool may_occur(const ListenerSettings& listener, std::string_view key) {
   if (key == kEveryKey) return true;
   if (listener.protocol == "control") return is_control_key(key);
   if (listener.protocol != kRtmp) return true;
-  if (listener.key_is_stream) return std::count(key.begin(), key.end(), '/') >= 2;
+  const auto slashes = std::count(key.begin(), key.end(), '/');
+  switch (listener.key) {
+    case KeyGranularity::kVhost:
+      break;
+    case KeyGranularity::kApp:
+      return slashes >= 1;
+    case KeyGranularity::kStream:
+      return slashes >= 2;
+  }
   return is_vhost_key(key);
 }
 

@@ -24,6 +24,7 @@ class RuleFacts {
   bool relays = false;
   bool forwards = false;
   bool keys = false;              // its clients' keys have owners
+  bool isolates_keys = false;     // each has a process of its own
   bool sources = false;           // its clients have addresses
   bool behind_proxy = false;      // these are a proxy's
   bool relays_unix = false;       // to clients that have no address

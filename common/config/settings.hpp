@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "common/base/units.hpp"
+#include "common/config/cell_settings.hpp"
 #include "common/config/keep_alive.hpp"
 #include "common/config/vhost_settings.hpp"
 #include "common/config/worker_settings.hpp"
 #include "common/io/endpoint.hpp"
 #include "common/log/log.hpp"
+#include "proto/protocols.hpp"
 
 namespace mpb {
 
@@ -86,9 +88,10 @@ struct ListenerSettings {
   bool sticky = true;
   Isolation isolate = Isolation::kNo;
   IsolateOverflow isolate_overflow = IsolateOverflow::kShare;
-  bool key_is_stream = false;  // protocol rtmp: the key is vhost/app/stream, not the vhost
-  ClientPrefix prefix = ClientPrefix::kNone;  // protocol rtmp
-  std::vector<Network> prefix_from;           // who is believed when it sends a prefix
+  Duration rollover{0};  // isolate = key: a cell that old ends as soon as it is empty; 0: never
+  KeyGranularity key = KeyGranularity::kVhost;  // protocol rtmp
+  ClientPrefix prefix = ClientPrefix::kNone;    // protocol rtmp
+  std::vector<Network> prefix_from;             // who is believed when it sends a prefix
   std::vector<Pin> pins;
   int backlog = 4096;
   unsigned mode = 0666;  // permissions of a unix socket
@@ -103,14 +106,17 @@ struct ListenerSettings {
 struct Settings : WorkerSettings {
   std::vector<ListenerSettings> listeners;
   std::vector<VhostSettings> vhosts;
+  std::vector<KeySettings> keys;
 
   // workers
   std::uint16_t workers = 2;                 // always there; 0: single process
   std::optional<std::uint16_t> max_workers;  // unset: as many as `workers`
   std::optional<std::uint16_t> acceptors;    // the first N slots accept; unset: auto
   std::uint16_t spare_workers = 0;           // cells that wait ready for a key or client
-  std::uint32_t grow_at = 100;               // start another worker at this % of the limit
-  Duration linger{30'000};                   // an extra worker empty for so long is retired
+  std::uint32_t max_failures = 0;   // of a key's cells in a row, then it is closed; 0: none
+  Duration recovery_time{300'000};  // for so long
+  std::uint32_t grow_at = 100;      // start another worker at this % of the limit
+  Duration linger{30'000};          // an extra worker empty for so long is retired
   Duration start_timeout{10'000};
   Duration ping_interval{1'000};
   Duration ping_limit{5'000};                   // without an answer for so long a worker is hung

@@ -9,12 +9,19 @@
 #include "common/config/ini_value.hpp"
 #include "common/config/option_values.hpp"
 #include "common/config/vhost_values.hpp"
+#include "proto/channel/message.hpp"
 
 namespace mpb {
 
 namespace {
 
-constexpr std::string_view kOfVhost = "vhost ";
+constexpr std::size_t kMaxKeySections = 1'000;  // those with a '*' are looked at one by one
+
+/// Sections of other kinds may have the names of listeners: their options are known apart.
+std::string option_of(OptionScope scope, std::string_view option) {
+  if (scope == OptionScope::kListener || section_kind(scope).empty()) return std::string(option);
+  return fmt::format("{} {}", section_kind(scope), option);
+}
 
 }  // namespace
 
@@ -34,10 +41,10 @@ std::string describe(const Assignment& assignment) {
     return fmt::format("command line: --{} {}", assignment.spec->name,
                        value.empty() ? "''" : value);
   }
-  const std::string_view kind =
-      assignment.spec->scope == OptionScope::kVhost ? "vhost" : "listener";
   const std::string section =
-      assignment.section.empty() ? "" : fmt::format("[{} {}] ", kind, assignment.section);
+      assignment.section.empty()
+          ? ""
+          : fmt::format("[{} {}] ", section_kind(assignment.spec->scope), assignment.section);
   return fmt::format("{}:{}: {}{} = {}", assignment.file, assignment.line, section,
                      assignment.spec->name, value);
 }
@@ -71,6 +78,25 @@ Result<std::string> SettingsBuilder::add_vhost(std::string_view name, std::strin
   return normalised;
 }
 
+Status SettingsBuilder::add_key(const std::string& pattern, std::string_view where) {
+  if (pattern.size() > channel::kMaxKey || std::count(pattern.begin(), pattern.end(), '*') > 1) {
+    return usage_error(fmt::format(
+        "{}: expected a key of at most {} bytes, or with one * for whatever may stand there", where,
+        channel::kMaxKey));
+  }
+  if (settings_.keys.size() == kMaxKeySections) {
+    return usage_error(
+        fmt::format("{}: expected at most {} sections of keys", where, kMaxKeySections));
+  }
+  const auto [key, added] = keys_.try_emplace(pattern, settings_.keys.size(), std::string(where));
+  if (!added) {
+    return usage_error(fmt::format("{}: a section of this pattern is there already: {}", where,
+                                   key->second.second));
+  }
+  settings_.keys.emplace_back().pattern = pattern;
+  return {};
+}
+
 void SettingsBuilder::set(Assignment assignment) {
   const std::size_t line = assignment.file.empty() ? static_cast<std::size_t>(-1) : assignment.line;
   const Key place{assignment.section, std::string(assignment.spec->name)};
@@ -102,6 +128,8 @@ OptionTarget SettingsBuilder::target_of(const Assignment& assignment) {
   OptionTarget target{settings_};
   if (assignment.spec->scope == OptionScope::kVhost) {
     target.vhost = &settings_.vhosts[vhosts_.at(assignment.section).first];
+  } else if (assignment.spec->scope == OptionScope::kKey) {
+    target.key = &settings_.keys[keys_.at(assignment.section).first];
   } else if (assignment.spec->scope == OptionScope::kListener) {
     target.listener = &settings_.listeners[listeners_.at(assignment.section).first];
     // Routes are a list: the command line's takes the place of the file's.
@@ -113,12 +141,10 @@ OptionTarget SettingsBuilder::target_of(const Assignment& assignment) {
   return target;
 }
 
-/// Of an option that has been applied. Each route is known by its key, an upstream by its address;
-/// a vhost's options are apart from those of a listener of the same name.
+/// Of an option that has been applied. Each route is known by its key, an upstream by its address.
 SettingsBuilder::Key SettingsBuilder::key_of(const Assignment& assignment,
                                              const OptionTarget& target) {
-  std::string option(assignment.spec->name);
-  if (assignment.spec->scope == OptionScope::kVhost) option.insert(0, kOfVhost);
+  std::string option = option_of(assignment.spec->scope, assignment.spec->name);
   if (!assignment.spec->repeatable) return {assignment.section, std::move(option)};
   if (target.vhost != nullptr) {
     option.append(" ").append(target.vhost->upstreams.back().address);
@@ -135,6 +161,11 @@ const Assignment* SettingsBuilder::written(const std::string& section,
                                            std::string_view option) const {
   const auto found = written_.find({section, std::string(option)});
   return found == written_.end() ? nullptr : &found->second;
+}
+
+const Assignment* SettingsBuilder::written(OptionScope scope, const std::string& section,
+                                           std::string_view option) const {
+  return written(section, option_of(scope, option));
 }
 
 bool SettingsBuilder::readable(const std::string& section,
@@ -210,6 +241,8 @@ void SettingsBuilder::judge_option(const Assignment& assignment, const RuleFacts
     option.listener = &settings_.listeners[listeners_.at(assignment.section).first];
   } else if (spec.scope == OptionScope::kVhost) {
     option.vhost = &settings_.vhosts[vhosts_.at(assignment.section).first];
+  } else if (spec.scope == OptionScope::kKey) {
+    option.key = &settings_.keys[keys_.at(assignment.section).first];
   }
   const Finding* finding = judge(option, facts);
   if (finding == nullptr) return;

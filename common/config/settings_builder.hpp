@@ -21,7 +21,7 @@ namespace mpb {
 /// One option as it was written.
 struct Assignment {
   const OptionSpec* spec = nullptr;
-  std::string section;  // the name of its listener or vhost; empty: a global one
+  std::string section;  // the name of its listener or vhost, a pattern of keys; empty: a global one
   std::string value;
   std::string file{};    // empty: the command line
   std::size_t line = 0;  // in the file
@@ -55,7 +55,10 @@ class SettingsBuilder {
   /// already, or is one too many.
   Result<std::string> add_vhost(std::string_view name, std::string_view where);
 
-  /// Those of the file first, then those of the command line, which win. Its listener or vhost must
+  /// Likewise for what is set of keys.
+  Status add_key(const std::string& pattern, std::string_view where);
+
+  /// Those of the file first, then those of the command line, which win. Its section must
   /// exist. The value is as it was written. What is wrong with it is one of the problems.
   void set(Assignment assignment);
 
@@ -85,6 +88,11 @@ class SettingsBuilder {
   [[nodiscard]] static Key key_of(const Assignment& assignment, const OptionTarget& target);
   [[nodiscard]] const Assignment* written(const std::string& section,
                                           std::string_view option) const;
+  /// The same of an option of this scope.
+  [[nodiscard]] const Assignment* written(OptionScope scope, const std::string& section,
+                                          std::string_view option) const;
+  [[nodiscard]] Status check_cell_account(OptionScope scope, const std::string& section,
+                                          const CellSettings& cell);
   /// Whether what was written of all these options could be read: else there is no telling what
   /// contradicts them.
   [[nodiscard]] bool readable(const std::string& section,
@@ -111,6 +119,7 @@ class SettingsBuilder {
   Settings settings_;
   Places listeners_;
   Places vhosts_;
+  Places keys_;  // by pattern
   std::map<Key, Assignment> written_;
   std::set<Key> unreadable_;
   Problems problems_;

@@ -14,6 +14,9 @@
 namespace mpb {
 namespace {
 
+constexpr std::string_view kNotAllowed =
+    "only root, or who has CAP_SETUID and CAP_SETGID, can start it so";
+
 /// As far as the kernel tells.
 std::optional<int> longest_backlog() {
   std::ifstream file("/proc/sys/net/core/somaxconn");
@@ -53,10 +56,35 @@ Status SettingsBuilder::check_environment(const Settings& settings, bool single_
   for (const std::string_view option : {"user", "group"}) {
     const Assignment* named = written({}, option);
     if (named == nullptr || !account || may_assume(*account)) continue;
-    warn(*named, "only root, or who has CAP_SETUID and CAP_SETGID, can start it so",
-         Gravity::kDoubtful);
+    warn(*named, kNotAllowed, Gravity::kDoubtful);
   }
+  Status there;
+  for (const VhostSettings& vhost : settings.vhosts) {
+    if (there) there = check_cell_account(OptionScope::kVhost, vhost.name, vhost.cell);
+  }
+  for (const KeySettings& key : settings.keys) {
+    if (there) there = check_cell_account(OptionScope::kKey, key.pattern, key.cell);
+  }
+  if (!there) return there;
   warn_of_backlogs(settings);
+  return {};
+}
+
+Status SettingsBuilder::check_cell_account(OptionScope scope, const std::string& section,
+                                           const CellSettings& cell) {
+  if (cell.user.empty()) return {};
+  const Assignment& user = *written(scope, section, "user");
+  const auto missing = [](const Assignment& option, std::string_view what) {
+    return usage_error(
+        fmt::format("{}: expected the name or number of {}", describe(option), what));
+  };
+  if (!find_credentials(cell.user, {}))
+    return missing(user, "an account of this machine: there is no such user");
+  const auto account = find_credentials(cell.user, cell.group);
+  if (!account)
+    return missing(*written(scope, section, "group"),
+                   "a group of this machine: there is no such group");
+  if (!may_assume(*account)) warn(user, kNotAllowed, Gravity::kDoubtful);
   return {};
 }
 

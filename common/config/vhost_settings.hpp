@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/units.hpp"
+#include "common/config/cell_settings.hpp"
 #include "common/io/endpoint.hpp"
 
 namespace mpb {
@@ -73,6 +74,7 @@ struct VhostSettings {
   std::string name;  // normalised; "*.example.com" for every name that ends with ".example.com"
 
   VhostHandler handler = VhostHandler::kListeners;
+  CellSettings cell;  // where a listener isolates by key
 
   // delivery
   Duration merge{0};  // latency = realtime (0) or merge:TIME: what players get goes out so often

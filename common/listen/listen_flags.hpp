@@ -10,7 +10,8 @@ namespace mpb {
 
 inline std::uint16_t reading_flags(const ListenerSettings& settings) {
   std::uint16_t flags = 0;
-  if (settings.key_is_stream) flags |= channel::Listen::kKeyIsStream;
+  if (settings.key == KeyGranularity::kApp) flags |= channel::Listen::kKeyIsApp;
+  if (settings.key == KeyGranularity::kStream) flags |= channel::Listen::kKeyIsStream;
   if (settings.prefix == ClientPrefix::kProxy) flags |= channel::Listen::kProxyProtocol;
   if (settings.prefix == ClientPrefix::kSrsRealIp) flags |= channel::Listen::kSrsRealIp;
   return flags;

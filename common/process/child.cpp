@@ -7,6 +7,7 @@
 #include <linux/close_range.h>
 #include <pwd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,15 @@ bool may_change_account() {
   return has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
 }
 
+/// Async-signal-safe.
+void limit_resource(const ResourceLimit& limit) {
+  const auto resource = static_cast<__rlimit_resource_t>(limit.resource);
+  rlimit wanted{limit.most, limit.most};
+  if (::setrlimit(resource, &wanted) == 0 || ::getrlimit(resource, &wanted) != 0) return;
+  wanted.rlim_cur = wanted.rlim_max;
+  ::setrlimit(resource, &wanted);
+}
+
 bool is_own(const Credentials& credentials) {
   return ::geteuid() == credentials.user && ::getegid() == credentials.group;
 }
@@ -81,6 +91,7 @@ void Child::become_child(const char* program, char* const* argv, char* const* en
   [[maybe_unused]] const ssize_t entered = ::write(options.cgroup, "0", 1);
   if (options.begins_descent) begin_descent();
   restore_signals(options.holds_requests);
+  for (const ResourceLimit& limit : options.limits) limit_resource(limit);
   // Before descriptors are put in place: it has one itself.
   if (options.confinement && !options.confinement->apply()) {
     failure = {StartFailure::Step::kConfine, errno};

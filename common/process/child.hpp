@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,11 +44,18 @@ bool may_assume(const Credentials& credentials);
 /// Whether it lets this process kill one that runs so.
 bool may_kill(const Credentials& credentials);
 
+/// What a child may have at most (setrlimit(2)): where it may not have so much, what it may.
+struct ResourceLimit {
+  int resource = 0;
+  std::uint64_t most = 0;
+};
+
 struct ChildOptions {
   std::string program;  // searched in PATH when it has no slash
   std::vector<std::string> arguments;
   std::vector<std::string> environment;  // "NAME=value", all of it
   std::optional<Credentials> run_as;
+  std::vector<ResourceLimit> limits;
   bool begins_descent = false;  // see common/process/descent.hpp
   int cgroup = -1;              // open for writing on cgroup.procs: it begins in that group
   std::shared_ptr<Confinement> confinement;  // null: it keeps what its user may do

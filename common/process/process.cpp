@@ -73,6 +73,18 @@ std::uint64_t raise_and_log_descriptor_limit() {
   return limit;
 }
 
+std::uint64_t most_descriptors_of_children() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  rlimit raised = limit;
+  if (!(std::ifstream("/proc/sys/fs/nr_open") >> raised.rlim_max)) return limit.rlim_max;
+  if (raised.rlim_max <= limit.rlim_max || ::setrlimit(RLIMIT_NOFILE, &raised) != 0) {
+    return limit.rlim_max;
+  }
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return raised.rlim_max;
+}
+
 std::uint64_t client_descriptors(std::uint64_t descriptor_limit) {
   constexpr std::uint64_t kReserve = 64;
   return descriptor_limit > 2 * kReserve ? descriptor_limit - kReserve : descriptor_limit / 2;

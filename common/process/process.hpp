@@ -27,6 +27,8 @@ void hide_from_others();
 std::uint64_t raise_descriptor_limit();
 /// The same, and a line in the log, `limits`, that says what it allows.
 std::uint64_t raise_and_log_descriptor_limit();
+/// The most that a child of this process may have, which raises its own limit where it may.
+std::uint64_t most_descriptors_of_children();
 /// How many of a worker's descriptors may be clients.
 std::uint64_t client_descriptors(std::uint64_t descriptor_limit);
 

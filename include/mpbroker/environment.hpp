@@ -21,6 +21,7 @@ struct ListenerTraits {
   bool key_is_stream = false;   // key = vhost/app/stream
   bool proxy_protocol = false;  // prefix = proxy
   bool srs_real_ip = false;     // prefix = srs-real-ip
+  bool key_is_app = false;      // key = vhost/app
   bool forwards = false;        // handler = forward, for vhosts without a handler of their own
 };
 

@@ -42,6 +42,15 @@ constexpr std::string_view kVhostHead = R"(
 [vhost __defaultVhost__]
 )";
 
+constexpr std::string_view kKeyHead = R"(
+# --- keys: a section each, any number -------------------------------------------------------------
+# For protocols other than rtmp, where a listener has isolate = key. PATTERN is a key, or has one *
+# that stands for whatever may be there: room-*, *, 7. A key's own section counts, else the longest
+# pattern. What is changed counts for the key's next process.
+
+[key *]
+)";
+
 std::string capitalised(std::string_view text) {
   std::string result(text);
   if (!result.empty()) {
@@ -117,16 +126,17 @@ std::string example_entries(OptionScope scope) {
 
 }  // namespace
 
-std::string manual_entries(bool of_vhosts) {
+std::string manual_entries(bool of_sections) {
   std::string text;
   std::string_view group;
   for (const OptionSpec& spec : option_table()) {
-    if ((spec.scope == OptionScope::kVhost) != of_vhosts) continue;
+    const bool of_section = spec.scope == OptionScope::kVhost || spec.scope == OptionScope::kKey;
+    if (of_section != of_sections) continue;
     if (group != spec.group) {
       group = spec.group;
       text += fmt::format(".SS {}\n", group);
     }
-    text += fmt::format(".TP\n\\fB{}{}\\fR", of_vhosts ? "" : "\\-\\-", roff(spec.name));
+    text += fmt::format(".TP\n\\fB{}{}\\fR", of_sections ? "" : "\\-\\-", roff(spec.name));
     if (!spec.placeholder.empty()) text += fmt::format(" \\fI{}\\fR", roff(spec.placeholder));
     text += fmt::format("\n{}\n", roff(meaning(spec)));
     if (!default_of(spec).empty()) text += fmt::format("Default: {}.\n", roff(default_of(spec)));
@@ -135,9 +145,10 @@ std::string manual_entries(bool of_vhosts) {
 }
 
 std::string example_file() {
-  return fmt::format("{}{}{}{}{}{}", kPreamble, example_entries(OptionScope::kGlobal),
+  return fmt::format("{}{}{}{}{}{}{}{}", kPreamble, example_entries(OptionScope::kGlobal),
                      kListenerHead, example_entries(OptionScope::kListener), kVhostHead,
-                     example_entries(OptionScope::kVhost));
+                     example_entries(OptionScope::kVhost), kKeyHead,
+                     example_entries(OptionScope::kKey));
 }
 
 std::string option_tables() {

@@ -10,7 +10,7 @@
 namespace mpb::documents {
 
 /// roff, with a subsection for each group: of vhosts' keys, or of all others.
-std::string manual_entries(bool of_vhosts);
+std::string manual_entries(bool of_sections);
 /// Every key with its default and its meaning: examples/mpbroker.ini.
 std::string example_file();
 /// Markdown: a table of each group.

@@ -38,6 +38,7 @@ struct Listen {
   static constexpr std::uint16_t kSrsRealIp = 16;     // a 0xF3 prefix may come first
   static constexpr std::uint16_t kBeside = 32;        // accept from those before, too
   static constexpr std::uint16_t kSpread = 64;        // offer clients without a key
+  static constexpr std::uint16_t kKeyIsApp = 128;     // key = vhost/app
   std::uint16_t listener = 0;
   std::uint16_t flags = 0;
   std::uint16_t space = 0;

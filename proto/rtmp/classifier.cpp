@@ -84,7 +84,8 @@ Verdict on_opening(const Command& command, const ClassifierOptions& options) {
   // A stream's name may still name a vhost.
   if (vhost.empty() || options.granularity == KeyGranularity::kStream) return {Kind::kLocal};
   Verdict verdict{Kind::kRoute};
-  verdict.key = std::move(vhost);
+  verdict.key =
+      options.granularity == KeyGranularity::kApp ? app_key(vhost, target->app) : std::move(vhost);
   return verdict;
 }
 

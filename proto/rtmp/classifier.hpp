@@ -1,21 +1,16 @@
-// `rtmp`: a client belongs to the vhost that its connect names.
+// `rtmp`: a client belongs to the vhost, or the app, that its connect names, or to a stream.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <random>
 #include <string>
 #include <string_view>
 
 #include "mpbroker/classifier.hpp"
+#include "proto/protocols.hpp"
 #include "proto/rtmp/location.hpp"
 
 namespace mpb::rtmp {
-
-enum class KeyGranularity : std::uint8_t {
-  kVhost,   // key = vhost
-  kStream,  // key = vhost/app/stream: known only once the client names a stream
-};
 
 struct ClassifierOptions {
   KeyGranularity granularity = KeyGranularity::kVhost;

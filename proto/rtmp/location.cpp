@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <tuple>
 #include <utility>
 
@@ -281,6 +282,21 @@ std::string stream_path(std::string_view vhost, std::string_view app, std::strin
   std::string path;
   path.reserve(vhost.size() + app.size() + stream.size() + 2);
   return path.append(vhost).append(1, '/').append(app).append(1, '/').append(stream);
+}
+
+std::string path_key(std::string path) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  if (path.size() <= kMaxPathKey) return path;
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : path) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  std::string mark = "#";
+  for (int shift = 60; shift >= 0; shift -= 4) mark += kDigits[(hash >> shift) & 0xf];
+  path.resize(kMaxPathKey - mark.size());
+  return path + mark;
+}
+
+std::string app_key(std::string_view vhost, std::string_view app) {
+  return path_key(std::string(vhost).append(1, '/').append(app));
 }
 
 }  // namespace mpb::rtmp

@@ -60,4 +60,12 @@ bool ends_opening(std::string_view command);
 /// "vhost/app/stream".
 std::string stream_path(std::string_view vhost, std::string_view app, std::string_view stream);
 
+/// No key is longer.
+inline constexpr std::size_t kMaxPathKey = 1024;
+/// A path as a key: one that is too long is its beginning, and a hash (FNV-1a) of all of it. Paths
+/// that agree in both share an owner.
+std::string path_key(std::string path);
+/// "vhost/app" as a key.
+std::string app_key(std::string_view vhost, std::string_view app);
+
 }  // namespace mpb::rtmp

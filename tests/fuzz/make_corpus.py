@@ -185,6 +185,10 @@ OPTIONS = {
     b"max-bitrate = 6Mbit\nplay-wait = 5s\npublish-timeout = 0\n",
     "vhost_forward": RTMP + b"handler = forward\n[vhost a]\nupstream = 192.0.2.1:1935\n"
     b"upstream = unix:/x backup\nupstream-prefix = proxy-v2\nupstream-fails = 1\n",
+    "cells": b"max-workers = 9\nmax-failures = 2\nrecovery-time = 5m\n" + LISTENER
+    + b"isolate = key\nrollover = 6h\n[key 7*]\nprotocol = control\nuser = nobody\nnofile = 300\n",
+    "vhost_cell": RTMP + b"isolate = key\nkey = vhost/app\n[vhost a.test]\nuser = nobody\n"
+    b"group = nogroup\nmemory-max = 64MiB\ncpu-weight = 50\n",
     "unknown_key": b"wrokers = 4\n",
     "no_value": b"workers\n",
     "broken_section": b"[listener\nlisten = unix:/tmp/x\n",

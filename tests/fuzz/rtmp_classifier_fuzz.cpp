@@ -21,6 +21,7 @@ constexpr unsigned kProxyProtocol = 1;
 constexpr unsigned kRealIp = 2;
 constexpr unsigned kByStream = 4;
 constexpr unsigned kAfterHandshake = 8;
+constexpr unsigned kByApp = 16;
 
 /// Pieces of one byte up to here; further on longer ones, for the sake of long inputs.
 constexpr std::size_t kEveryLength = 256;
@@ -30,7 +31,8 @@ Classifier make_classifier(unsigned flags) {
   ClassifierOptions options;
   options.proxy_protocol = (flags & kProxyProtocol) != 0;
   options.srs_real_ip = (flags & kRealIp) != 0;
-  if ((flags & kByStream) != 0) options.granularity = mpb::rtmp::KeyGranularity::kStream;
+  if ((flags & kByStream) != 0) options.granularity = mpb::KeyGranularity::kStream;
+  if ((flags & kByApp) != 0) options.granularity = mpb::KeyGranularity::kApp;
   options.resolve = [](std::string_view name) {
     return name.starts_with('x') ? std::string() : std::string(name);
   };

@@ -78,6 +78,34 @@ TEST_F(IsolateRtmp, VhostsStreamFromTwoProcessesAndTheEndOfOneIsNoneOfTheOthers)
   EXPECT_EQ(difference(folder, red, player->file()), "");
 }
 
+TEST_F(IsolateRtmp, AppsOfOneVhostStreamFromTwoProcesses) {
+  start("key = vhost/app\n[vhost a.test]\nnofile = 300\n");
+  const std::string red = make_clip(folder, Tint::kRed);
+  const std::string green = make_clip(folder, Tint::kGreen);
+  const auto url_of = [this](const std::string& app) {
+    return "rtmp://127.0.0.1:" + std::to_string(broker->port()) + "/" + app + "?vhost=a.test/s";
+  };
+  Publisher publisher_a(folder, url_of("one"), red);
+  Publisher publisher_b(folder, url_of("two"), green);
+  ASSERT_TRUE(await_clients("a.test/one", 1)) << broker->log();
+  ASSERT_TRUE(await_clients("a.test/two", 1)) << broker->log();
+  Recorder player_a(folder, url_of("one"), 2);
+  Recorder player_b(folder, url_of("two"), 6);
+  ASSERT_TRUE(player_a.finished()) << player_a.log();
+  EXPECT_EQ(difference(folder, red, player_a.file()), "");
+  const pid_t one = cells().at("a.test/one").pid;
+  const pid_t two = cells().at("a.test/two").pid;
+  EXPECT_NE(one, two);
+  for (const pid_t pid : {one, two}) {
+    const std::string limits = read_file("/proc/" + std::to_string(pid) + "/limits");
+    EXPECT_NE(limits.find("Max open files            300 "), std::string::npos)
+        << "as the vhost says: " << limits;
+  }
+  ::kill(one, SIGKILL);
+  ASSERT_TRUE(player_b.finished()) << player_b.log();
+  EXPECT_EQ(difference(folder, green, player_b.file()), "") << "without a gap";
+}
+
 TEST_F(IsolateRtmp, AVhostThatIsForwardedHasAProcessOfItsOwn) {
   BrokerSetup origin;
   origin.config = "[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\n";

@@ -17,9 +17,9 @@ namespace {
 using Arguments = std::vector<std::string>;
 
 Arguments isolated(const std::string& by, const Arguments& more = {},
-                   const std::string& max_workers = "12") {
+                   const std::string& max_workers = "12", const std::string& linger = "50ms") {
   Arguments arguments{"--workers", "2", "--max-workers", max_workers,
-                      "--isolate", by,  "--key-linger",  "50ms"};
+                      "--isolate", by,  "--key-linger",  linger};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }
@@ -200,6 +200,60 @@ TEST(Isolate, StatusShowsWhichKeysBackOff) {
   }));
 }
 
+TEST(Isolate, AKeyThatCrashesTooOftenIsClosedAndTriedAgainAfterAWhile) {
+  const BrokerProcess broker(isolated("key", {"--worker-program", program_path("fragile_worker"),
+                                              "--max-failures", "2", "--recovery-time", "2s"}));
+  EventStream events(broker.control_path());
+  EXPECT_EQ(Client(broker.port()).claim(13), kEof);
+  EXPECT_EQ(Client(broker.port()).claim(13), kEof);
+  EXPECT_TRUE(eventually([&] { return Client(broker.port()).claim(13) == kBusy; }));
+  EXPECT_EQ(Client(broker.port()).claim(1), kHello) << "the others never notice";
+  const auto closed = events.await("backoff");
+  ASSERT_FALSE(closed.empty());
+  EXPECT_TRUE(closed.at("closed").as_bool()) << closed;
+  EXPECT_EQ(closed.at("failures").to_number<int>(), 2);
+  EXPECT_EQ(closed.at("key").as_string(), "13");
+  const auto status = broker.request({{"command", "status"}});
+  const auto& backoff = status.at("cells").at("backoff").as_array();
+  if (!backoff.empty()) {
+    EXPECT_TRUE(backoff[0].at("closed").as_bool());
+  }
+  EXPECT_TRUE(eventually([&] { return Client(broker.port()).claim(13) == kEof; }))
+      << "it is tried again";
+}
+
+TEST(Isolate, AReloadLetsAClosedKeyTryAgain) {
+  const BrokerProcess broker(isolated("key", {"--worker-program", program_path("fragile_worker"),
+                                              "--max-failures", "1", "--recovery-time", "1h"}));
+  EXPECT_EQ(Client(broker.port()).claim(13), kEof);
+  EXPECT_TRUE(eventually([&] { return Client(broker.port()).claim(13) == kBusy; }));
+  ASSERT_TRUE(broker.request({{"command", "reload"}}).at("ok").as_bool());
+  EXPECT_EQ(Client(broker.port()).claim(13), kEof);
+}
+
+TEST(Isolate, AnOldProcessIsRenewedAsSoonAsItHasNoClients) {
+  const BrokerProcess broker(isolated("key", {"--rollover", "100ms"}, "12", "1h"));
+  EventStream events(broker.control_path());
+  Client first(broker.port());
+  const pid_t pid = first.join(1).pid;
+  Client other(broker.port());
+  const pid_t others = other.join(2).pid;
+  Client second(broker.port());
+  EXPECT_EQ(second.join(1).pid, pid) << "clients of a key meet";
+  first.close();
+  EXPECT_EQ(second.message(), kHello);
+  second.close();
+  EXPECT_TRUE(eventually([&] { return !is_running(pid); })) << "it does not linger";
+  const auto event = events.await("rollover");
+  ASSERT_FALSE(event.empty());
+  EXPECT_EQ(event.at("key").as_string(), "1");
+  Client after(broker.port());
+  EXPECT_NE(after.join(1).pid, pid);
+  EXPECT_EQ(other.who().pid, others);
+  EXPECT_EQ(cells_counter(broker, "renewed"), 1);
+  EXPECT_EQ(cells_counter(broker, "crashed"), 0);
+}
+
 TEST(Isolate, AHungOneIsKilled) {
   const BrokerProcess broker(
       isolated("key", {"--ping-interval", "100ms", "--ping-limit", "500ms"}));
@@ -281,7 +335,9 @@ TEST(Isolate, EachClientHasAProcessOfItsOwn) {
     EXPECT_EQ(pids.size(), 6U);
     for (const pid_t pid : base) EXPECT_FALSE(pids.contains(pid));
     for (Client& client : clients) EXPECT_EQ(client.message(), kHello);
-    EXPECT_EQ(pids_of_role(broker, "cell").size(), 6U);
+    const auto cells = broker.status().of_role("cell");
+    EXPECT_EQ(cells.size(), 6U);
+    for (const WorkerStatus& cell : cells) EXPECT_EQ(cell.state, "online");
   }
   EXPECT_TRUE(eventually([&] { return broker.status().of_role("cell").empty(); }));
 }

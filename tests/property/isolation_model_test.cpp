@@ -34,6 +34,7 @@ struct Model {
   bool starting = false;
   bool online = false;
   bool drains = false;
+  bool apart = false;  // was started for a key whose cell is
   std::vector<Sent> sent;
   std::multiset<std::string> clients;          // by key
   std::map<std::string, std::uint32_t> owned;  // key, epoch
@@ -50,7 +51,10 @@ class IsolationModel : test::IsolatingParts {
     cell_rules_.spares = below(3);
     cell_rules_.at_once = 1 + below(4);
     cell_rules_.linger = Duration{3'000};
+    if (below(2) == 0) cell_rules_.rollover[kSpace] = Duration{1'000};
+    if (below(2) == 0) cell_rules_.close = {2, Duration{2'000}};
     cells_.set_rules(cell_rules_);
+    cells_.keep_apart([](const std::string& name) { return is_apart(parse_key_name(name).key); });
     dispatcher_.set_wait_limit(Duration{8'000});
     dispatcher_.set_handoff_window(100'000);
   }
@@ -64,6 +68,9 @@ class IsolationModel : test::IsolatingParts {
   }
 
  private:
+  /// Some keys' cells are.
+  static bool is_apart(std::string_view key) { return key.size() == 2; }
+
   std::size_t below(std::size_t bound) { return random_() % bound; }
 
   void act() {
@@ -120,6 +127,8 @@ class IsolationModel : test::IsolatingParts {
     worker.sent.push_back(sent);
     worker.served.insert(sent.key);
     ++worker.delivered;
+    const bool apart = rules_.isolate == Isolation::kKey && is_apart(sent.key);
+    EXPECT_EQ(apart, worker.apart) << sent.key << " in " << slot;
     if (!workers_.is_cell(slot)) return;
     EXPECT_FALSE(worker.drains) << "told to end before";
     EXPECT_EQ(worker.served.size(), 1U) << "a cell serves one key";
@@ -140,14 +149,22 @@ class IsolationModel : test::IsolatingParts {
       if (sent.epoch != 0 && !worker.drains) worker.owned[sent.key] = sent.epoch;
     }
     workers_.clear_full(slot);
+    report(slot);
     end_if_empty(slot);
+  }
+
+  void report(Slot slot) {
+    const auto clients = static_cast<std::uint32_t>(models_.at(slot).clients.size());
+    workers_.report(slot, clients, clients);
   }
 
   void leave(Slot slot, Model& worker) {
     if (worker.clients.empty()) return;
     const std::string key = *worker.clients.begin();
     worker.clients.erase(worker.clients.begin());
-    const auto owned = worker.owned.find(key);
+    report(slot);
+    // Some stay with their key for a while.
+    const auto owned = below(3) == 0 && !ending_ ? worker.owned.end() : worker.owned.find(key);
     if (owned != worker.owned.end() && !worker.clients.contains(key)) {
       router_.release(slot, kSpace, key, owned->second);
       worker.owned.erase(owned);
@@ -191,6 +208,10 @@ class IsolationModel : test::IsolatingParts {
   }
 
   void end_turn() {
+    for (const Slot slot : cells_.end_old()) {
+      EXPECT_TRUE(models_.at(slot).clients.empty() && models_.at(slot).sent.empty()) << slot;
+    }
+    for (const Slot slot : cells_.take_evicted()) end(slot, true);
     for (const Slot slot : cells_.take_ending()) {
       if (!workers_.online(slot)) continue;
       tell_to_end(slot);
@@ -199,6 +220,9 @@ class IsolationModel : test::IsolatingParts {
     for (const Slot slot : cells_.to_start(now_)) {
       workers_.begin_incarnation(slot);
       models_[slot].starting = true;
+      models_[slot].apart = rules_.isolate == Isolation::kKey &&
+                            cells_.role(slot) == CellRole::kKey &&
+                            is_apart(parse_key_name(cells_.name(slot)).key);
     }
     EXPECT_LE(workers_.running(), kMost);
     dispatcher_.wake_waiting(now_);

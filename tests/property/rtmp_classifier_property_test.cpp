@@ -18,7 +18,9 @@ class RtmpClassifierProperty : public test::SeededTest {
  protected:
   ClassifierOptions some_options() {
     ClassifierOptions options;
-    options.granularity = one_in(4) ? KeyGranularity::kStream : KeyGranularity::kVhost;
+    options.granularity = one_in(4)   ? KeyGranularity::kStream
+                          : one_in(3) ? KeyGranularity::kApp
+                                      : KeyGranularity::kVhost;
     options.proxy_protocol = one_in(3);
     options.srs_real_ip = one_in(3);
     options.resolve = [](std::string_view name) {

@@ -17,8 +17,11 @@ WorkerEnvironment& whole(Environment& environment) {
 std::unique_ptr<Classifier> make_rtmp_classifier(Environment& environment,
                                                  const ListenerTraits& traits) {
   rtmp::ClassifierOptions options;
-  options.granularity =
-      traits.key_is_stream ? rtmp::KeyGranularity::kStream : rtmp::KeyGranularity::kVhost;
+  if (traits.key_is_stream) {
+    options.granularity = KeyGranularity::kStream;
+  } else if (traits.key_is_app) {
+    options.granularity = KeyGranularity::kApp;
+  }
   options.proxy_protocol = traits.proxy_protocol;
   options.srs_real_ip = traits.srs_real_ip;
   options.resolve = [&vhosts = whole(environment).vhosts](std::string_view name) {

@@ -20,6 +20,7 @@ WorkerStatus read_worker(const object& report) {
   worker.state = report.at("state").as_string();
   worker.role = report.at("role").as_string();
   worker.key = report.at("key").as_string();
+  worker.user = report.at("user").as_string();
   worker.accepts = report.at("accepts").as_bool();
   worker.restarts = number(report, "restarts");
   worker.in_flight = number(report, "in_flight");

@@ -17,6 +17,7 @@ struct WorkerStatus {
   std::string state;
   std::string role;
   std::string key;
+  std::string user;  // of its own
   bool accepts = false;
   std::int64_t restarts = 0;
   std::int64_t in_flight = 0;

@@ -92,15 +92,9 @@ RelayClient::Next RelayClient::enter_vhost(const std::string& vhost, const Messa
 }
 
 std::string RelayClient::key_of(const StreamName& name) const {
-  if (!traits_.key_is_stream) return name.vhost;
-  std::string path = name.path();
-  if (path.size() <= channel::kMaxKey) return path;
-  // Its beginning, and a hash (FNV-1a) of all of it: streams that agree in both share an owner.
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : path) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  const std::string mark = fmt::format("#{:016x}", hash);
-  path.resize(channel::kMaxKey - mark.size());
-  return path + mark;
+  static_assert(kMaxPathKey == channel::kMaxKey);
+  if (traits_.key_is_stream) return path_key(name.path());
+  return traits_.key_is_app ? app_key(name.vhost, name.app) : name.vhost;
 }
 
 void RelayClient::tell(const Refusal& refusal) const {

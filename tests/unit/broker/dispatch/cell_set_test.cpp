@@ -49,9 +49,24 @@ class CellSetTest : public testing::Test, protected test::CellParts {
     for (const Slot slot : slots) online(slot);
     return slots;
   }
+  /// How long its key backs off.
   std::optional<Duration> gone(Slot slot, bool as_told, bool was_ready = true) {
     workers_.set_state(slot, WorkerState::kStopped);
-    return cells_.on_gone(slot, {as_told, was_ready, Duration{0}}, now_, random_);
+    const auto backs_off = cells_.on_gone(slot, {as_told, was_ready, Duration{0}}, now_, random_);
+    return backs_off ? std::optional(backs_off->left) : std::nullopt;
+  }
+  /// Keys that begin with '!' have cells that are apart.
+  void keep_some_apart() {
+    cells_.keep_apart([](const std::string& name) { return parse_key_name(name).key[0] == '!'; });
+  }
+  /// A cell that is online and has its key, and so many clients.
+  Slot serve(const std::string& name, std::uint32_t clients) {
+    const Slot slot = key(name).slot;
+    start_to_the_end();
+    EXPECT_EQ(key(name).kind, Kind::kTo);
+    cells_.on_route(slot);
+    workers_.report(slot, clients, clients);
+    return slot;
   }
   void pass(Duration time) {
     now_ += time;
@@ -167,6 +182,98 @@ TEST_F(CellSetTest, AKeyThatKeepsCrashingBacksOffAlone) {
   pass(milliseconds(20'000));
   EXPECT_EQ(cells_.crashes().size(), 0U) << "forgotten once it has settled";
   EXPECT_EQ(crash("bad"), Duration{0});
+}
+
+TEST_F(CellSetTest, AKeyThatCrashesTooOftenIsClosedForAWhile) {
+  cell_rules_.close = {2, Duration{60'000}};
+  cells_.set_rules(cell_rules_);
+  const auto crash = [this](const std::string& name) {
+    const Slot slot = key(name).slot;
+    start_to_the_end();
+    EXPECT_EQ(key(name).kind, Kind::kTo);
+    return gone(slot, false);
+  };
+  EXPECT_EQ(crash("bad"), Duration{0});
+  EXPECT_EQ(crash("bad"), Duration{60'000});
+  pass(milliseconds(59'000));
+  EXPECT_EQ(key("bad").kind, Kind::kBackoff);
+  EXPECT_EQ(key("good").kind, Kind::kComing);
+  pass(milliseconds(1'000));
+  EXPECT_EQ(crash("bad"), Duration{0}) << "its count begins anew";
+  EXPECT_EQ(crash("bad"), Duration{60'000});
+  cells_.reopen();
+  EXPECT_EQ(key("bad").kind, Kind::kComing);
+}
+
+TEST_F(CellSetTest, AKeyWhoseCellIsApartGetsNoSpareOne) {
+  keep_some_apart();
+  spares(2);
+  start_to_the_end();
+  const CellPlace place = key("!a");
+  EXPECT_EQ(place.kind, Kind::kComing);
+  EXPECT_EQ(cells_.counters().spare, 2U);
+  EXPECT_EQ(start(), std::vector<Slot>{place.slot});
+  EXPECT_EQ(parse_key_name(cells_.name(place.slot)).key, "!a");
+  online(place.slot);
+  EXPECT_EQ(key("!a").kind, Kind::kTo);
+  EXPECT_EQ(key("b").kind, Kind::kTo) << "another key gets a spare one";
+}
+
+TEST_F(CellSetTest, ASpareOneMakesWayWhereThereIsNoOtherSlot) {
+  keep_some_apart();
+  spares(kMost - kBase);
+  for (int i = 0; i < kMost; ++i) start_to_the_end();
+  ASSERT_EQ(cells_.counters().spare, std::size_t{kMost - kBase});
+  const CellPlace place = key("!a");
+  EXPECT_EQ(place.kind, Kind::kComing);
+  EXPECT_EQ(cells_.take_evicted(), std::vector<Slot>{place.slot});
+  EXPECT_FALSE(workers_.online(place.slot));
+  EXPECT_TRUE(workers_.coming(place.slot)) << "who waits for it waits on";
+  EXPECT_EQ(key("!a").slot, place.slot);
+  EXPECT_EQ(key("!a").kind, Kind::kComing);
+  EXPECT_TRUE(start().empty());
+  EXPECT_FALSE(gone(place.slot, true));
+  EXPECT_EQ(start(), std::vector<Slot>{place.slot}) << "for the key, not as a spare one";
+  online(place.slot);
+  EXPECT_EQ(key("!a").kind, Kind::kTo);
+  EXPECT_EQ(cells_.role(place.slot), CellRole::kKey);
+}
+
+TEST_F(CellSetTest, WhoseCellIsApartIsNeverShared) {
+  keep_some_apart();
+  for (int i = 0; i < kMost - kBase; ++i) EXPECT_EQ(key(std::to_string(i)).kind, Kind::kComing);
+  EXPECT_EQ(key("!a").kind, Kind::kNone);
+  EXPECT_TRUE(key("!a").apart);
+  EXPECT_FALSE(key("more").apart);
+}
+
+TEST_F(CellSetTest, AnOldCellEndsAsSoonAsItIsEmpty) {
+  cell_rules_.rollover = {{1, Duration{60'000}}};
+  cells_.set_rules(cell_rules_);
+  const Slot slot = serve("a", 1);
+  pass(milliseconds(59'000));
+  workers_.report(slot, 0, 0);
+  EXPECT_TRUE(cells_.end_old().empty()) << "it is young";
+  workers_.report(slot, 1, 1);
+  pass(milliseconds(1'000));
+  EXPECT_TRUE(cells_.end_old().empty()) << "it has a client";
+  workers_.report(slot, 0, 0);
+  workers_.add_in_flight(slot);
+  EXPECT_TRUE(cells_.end_old().empty()) << "one is on its way";
+  workers_.remove_in_flight(slot);
+  EXPECT_EQ(cells_.end_old(), std::vector<Slot>{slot});
+  EXPECT_EQ(cells_.take_ending(), std::vector<Slot>{slot});
+  EXPECT_TRUE(cells_.end_old().empty());
+  EXPECT_NE(key("a").slot, slot);
+  EXPECT_EQ(cells_.counters().renewed, 1U);
+}
+
+TEST_F(CellSetTest, CellsOfOtherSpacesDoNotGrowOld) {
+  cell_rules_.rollover = {{2, Duration{1'000}}};
+  cells_.set_rules(cell_rules_);
+  serve("a", 0);
+  pass(milliseconds(60'000));
+  EXPECT_TRUE(cells_.end_old().empty());
 }
 
 TEST_F(CellSetTest, SparesThatFailPutOffOtherStarts) {

@@ -64,13 +64,13 @@ TEST(Config, TellsFileLineAndWhatIsExpected) {
       {"[listener a]=3\n", "mp.ini:1: expected [section], and nothing behind it"},
       {"[broker]\n",
        "mp.ini:1: [broker]: unknown section: expected [listener NAME] or [vhost NAME], "
-       "NAME of letters, digits, '_', '.' or '-'"},
+       "NAME of letters, digits, '_', '.' or '-', or [key PATTERN]"},
       {"[listener]\n",
        "mp.ini:1: [listener]: unknown section: expected [listener NAME] or [vhost NAME], "
-       "NAME of letters, digits, '_', '.' or '-'"},
+       "NAME of letters, digits, '_', '.' or '-', or [key PATTERN]"},
       {"[listener a b]\n",
        "mp.ini:1: [listener a b]: unknown section: expected [listener NAME] or [vhost "
-       "NAME], NAME of letters, digits, '_', '.' or '-'"},
+       "NAME], NAME of letters, digits, '_', '.' or '-', or [key PATTERN]"},
       {"[listener a]\n", "mp.ini:1: [listener a]: listen is missing: expected listen = ADDRESS"},
       {listener("[listener l]\n"),
        "mp.ini:3: [listener l]: a listener of this name is there "

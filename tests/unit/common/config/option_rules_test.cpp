@@ -89,6 +89,44 @@ TEST(OptionRules, WhatEndangersIsAnError) {
   });
 }
 
+const std::string kIsolating = "max-workers = 9\n";
+
+TEST(OptionRules, WhatIsSetOfCellsNeedsAListenerThatIsolates) {
+  const std::string user = "user = root\n";
+  expect_errors({
+      {listener("r", "protocol = rtmp") + vhost(user), "no listener of its clients has isolate"},
+      {kIsolating + listener("c", "isolate = key") +
+           "[listener r]\nlisten = :2\nprotocol = rtmp\n" + vhost(user),
+       "no listener of its clients has isolate"},
+      {listener("c", "protocol = control") + "[key 7]\n" + user,
+       "[key 7] user = root: no listener of its clients has isolate"},
+      {kIsolating + listener("r", "protocol = rtmp\nisolate = key") + "[key 7]\n" + user,
+       "no listener of its clients"},
+      {kIsolating + listener("c", "isolate = key") + "[key 7]\nprotocol = ping\n" + user,
+       "no listener of its clients"},
+      {kIsolating + listener("c", "isolate = key") + "[key 7]\ngroup = root\n",
+       "[key 7] group = root: expected user beside it"},
+      {kIsolating + listener("r", "protocol = rtmp\nisolate = key") + vhost("group = root\n"),
+       "expected user beside it"},
+      {kIsolating + listener("c", "isolate = key") + "[key 7]\nprotocol = rtmp\n",
+       "protocol = rtmp: of rtmp it is set by [vhost NAME] sections"},
+  });
+  expect_warnings({
+      {kIsolating + listener("c", "isolate = key") + "[key 7]\n" + user, ""},
+      {kIsolating + listener("c", "isolate = key") + "[key 7*]\nprotocol = control\n" + user, ""},
+      {kIsolating + listener("r", "protocol = rtmp\nisolate = key") + vhost(user), ""},
+      {kIsolating + listener("c", "isolate = key") + "[listener d]\nlisten = :2\n[key 7]\n" + user,
+       "who comes by a listener without isolate = key"},
+      {listener("c", "") + "[key 7]\nnofile = 200\n", "nofile = 200: no listener of its clients"},
+      {listener("c", "rollover = 1h"), "without isolate = key"},
+      {kIsolating + listener("c", "isolate = key\nrollover = 1h"), ""},
+      {"max-failures = 2\n" + listener("c", ""), "max-failures = 2: no listener has isolate = key"},
+      {kIsolating + "recovery-time = 1m\n" + listener("c", "isolate = key"),
+       "without max-failures no key is closed"},
+      {kIsolating + "max-failures = 2\nrecovery-time = 1m\n" + listener("c", "isolate = key"), ""},
+  });
+}
+
 /// A listener that forwards to `upstream`.
 std::string forwarding(const std::string& listen, const std::string& upstream) {
   return "[listener f]\nlisten = " + listen + "\nprotocol = rtmp\nhandler = forward\n" +

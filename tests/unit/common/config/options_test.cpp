@@ -198,7 +198,7 @@ TEST(CommandLine, WhoMayNotBecomeSomebodyElseIsToldSo) {
 TEST(CommandLine, SetsHowRtmpClientsAreRead) {
   const Settings s = parse_good({"--listen=:1", "--protocol=rtmp", "--key=vhost/app/stream",
                                  "--prefix=srs-real-ip", "--prefix-from=10.0.0.0/8,unix:"});
-  EXPECT_TRUE(s.listeners[0].key_is_stream);
+  EXPECT_EQ(s.listeners[0].key, KeyGranularity::kStream);
   EXPECT_EQ(s.listeners[0].prefix, ClientPrefix::kSrsRealIp);
   ASSERT_EQ(s.listeners[0].prefix_from.size(), 2U);
   EXPECT_EQ(s.listeners[0].prefix_from[0].bits, 104);
@@ -262,7 +262,8 @@ TEST(CommandLine, BadOnesAreToldInTheirOwnWords) {
 
 TEST(CommandLine, ValuesAreReadAsInAFile) {
   for (const OptionSpec& spec : option_table()) {
-    if (spec.apply == nullptr || spec.scope == OptionScope::kVhost) continue;
+    const bool of_section = spec.scope == OptionScope::kVhost || spec.scope == OptionScope::kKey;
+    if (spec.apply == nullptr || of_section) continue;
     const std::string option = fmt::format("--{}=", spec.name);
     const auto options = parse({"--listen=:1", option.c_str()});
     EXPECT_FALSE(options) << option << ": an empty value unsets nothing";

@@ -38,6 +38,34 @@ std::string expected_by(const std::string& line) {
   return error.substr(std::min(error.size(), head.size()));
 }
 
+// --- cells ---------------------------------------------------------------------------------------
+
+TEST(CellConfig, IsReadFromVhostsAndKeys) {
+  const std::string lines =
+      "user = root\ngroup = daemon\nnofile = 4096\nmemory-max = 64MiB\ncpu-weight = 50\n";
+  const CellSettings wanted{"root", "daemon", 4096, 64ULL << 20, 50};
+  const std::string listeners =
+      "max-workers = 9\n[listener r]\nlisten = :1\nprotocol = rtmp\nisolate = key\n"
+      "[listener c]\nlisten = :2\nisolate = key\n";
+  const auto settings = parse_config(
+      listeners + "[vhost a.test]\n" + lines + "[key 1*]\nprotocol = control\n" + lines, "mp.ini");
+  ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_EQ(settings->vhosts.at(0).cell, wanted);
+  EXPECT_EQ(settings->keys.at(0), (KeySettings{"1*", "control", wanted}));
+}
+
+TEST(CellConfig, BadValuesAreTold) {
+  for (const char* line : {"user = 60600..60610", "nofile = 5", "memory-max = 1MiB",
+                           "memory-max = 64", "cpu-weight = 0", "cpu-weight = 10001"}) {
+    EXPECT_NE(expected_by(line), "") << line;
+  }
+  const std::string head(kListener);
+  EXPECT_NE(error_of(head + "[key a*b*]\n").find("with one *"), std::string::npos);
+  EXPECT_NE(error_of(head + "[key a]\n[key a]\n").find("there already"), std::string::npos);
+  EXPECT_NE(error_of(head + "[key a]\nlatency = realtime\n").find("belongs to a vhost"),
+            std::string::npos);
+}
+
 // --- names ---------------------------------------------------------------------------------------
 
 std::string name_of(const std::string& section) {

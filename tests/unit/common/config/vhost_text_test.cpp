@@ -48,6 +48,11 @@ const std::map<std::string_view, std::vector<std::string>> kValues{
     {"upstream-timeout", {"1s"}},
     {"upstream-fails", {"1"}},
     {"upstream-pause", {"0"}},
+    {"user", {"nobody", "0"}},
+    {"group", {"nogroup"}},
+    {"nofile", {"128", "1000000000"}},
+    {"memory-max", {"16MiB", "1GiB", "16777217B"}},
+    {"cpu-weight", {"1", "10000"}},
 };
 
 std::string joined(const std::vector<std::string>& texts) {

@@ -24,19 +24,20 @@ std::string read(const std::string& path) {
 /// Every setting but a listener's name and address and those of vhosts, as text.
 std::string dump(const Settings& s) {
   const ListenerSettings& l = s.listeners.at(0);
-  std::string text =
-      fmt::format("{} '{}' {} {} {} {} {} {:o} {} {}\n", l.protocol, l.handler,
-                  static_cast<int>(l.policy), l.sticky, static_cast<int>(l.overflow_rule()),
-                  l.pins.size(), l.backlog, l.mode, l.key_is_stream, static_cast<int>(l.prefix));
+  std::string text = fmt::format("{} '{}' {} {} {} {} {} {:o} {} {}\n", l.protocol, l.handler,
+                                 static_cast<int>(l.policy), l.sticky,
+                                 static_cast<int>(l.overflow_rule()), l.pins.size(), l.backlog,
+                                 l.mode, static_cast<int>(l.key), static_cast<int>(l.prefix));
   text += fmt::format("{} {} {} ", static_cast<int>(l.isolate),
-                      static_cast<int>(l.isolate_overflow), s.spare_workers);
+                      static_cast<int>(l.isolate_overflow), s.spare_workers + s.max_failures);
   text += format_networks(l.prefix_from);
   text += fmt::format("{} {} {} {} {} {} '{}' '{}' '{}'\n", s.workers, s.max_workers.has_value(),
                       s.acceptors.has_value(), s.max_clients, s.grow_at, s.max_keys,
                       s.worker_program, s.user, s.group);
-  for (const Duration d : {s.linger, s.key_linger, s.drain_timeout, s.start_timeout,
-                           s.ping_interval, s.ping_limit, s.answer_timeout, s.silence_timeout,
-                           s.header_timeout, s.idle_timeout, s.send_timeout, s.route_timeout}) {
+  for (const Duration d :
+       {s.linger, s.key_linger, s.drain_timeout, s.start_timeout, s.ping_interval, s.ping_limit,
+        s.answer_timeout, s.silence_timeout, s.recovery_time, l.rollover, s.header_timeout,
+        s.idle_timeout, s.send_timeout, s.route_timeout}) {
     text += format_duration(d) + " ";
   }
   text += fmt::format("{} {} {} {} ", l.keepalive.on, l.keepalive.idle.count(),
@@ -56,13 +57,15 @@ TEST(OptionTable, DefaultsAreThoseOfTheSettings) {
   Settings settings;
   settings.listeners.emplace_back();
   VhostSettings vhost;
+  KeySettings key;
   for (const OptionSpec& spec : option_table()) {
     if (spec.apply == nullptr || spec.default_value.empty()) continue;
     const Status applied =
-        spec.apply({settings, &settings.listeners.front(), &vhost}, spec.default_value);
+        spec.apply({settings, &settings.listeners.front(), &vhost, &key}, spec.default_value);
     ASSERT_TRUE(applied) << spec.name << ": " << applied.error().text;
     EXPECT_EQ(dump(settings), default_dump()) << spec.name;
     EXPECT_EQ(vhost, VhostSettings()) << spec.name;
+    EXPECT_EQ(key, KeySettings()) << spec.name;
   }
 }
 
@@ -106,6 +109,8 @@ TEST(Example, IsValidAndMeansTheDefaults) {
   VhostSettings vhost;
   vhost.name = kDefaultVhost;
   EXPECT_EQ(settings->vhosts.front(), vhost);
+  ASSERT_EQ(settings->keys.size(), 1U);
+  EXPECT_EQ(settings->keys.front().cell, CellSettings());
 }
 
 TEST(Example, StaysValidWhenEveryKeyIsSet) {
@@ -115,8 +120,13 @@ TEST(Example, StaysValidWhenEveryKeyIsSet) {
     const bool key = line.size() > 1 && line[0] == '#' && line[1] >= 'a' && line[1] <= 'z';
     text.append(key ? line.substr(1) : line).append("\n");
   }
+  // With none that isolates a user of a vhost's or a key's own would be an error.
+  const std::string_view shared = "isolate = no";
+  text.replace(text.find(shared), shared.size(), "isolate = key");
+  text += "[listener rtmp]\nlisten = 127.0.0.1:1935\nprotocol = rtmp\nisolate = key\n";
   const auto settings = parse_config(text, "mpbroker.ini");
   ASSERT_TRUE(settings) << settings.error().text;
+  EXPECT_NE(settings->keys.at(0).cell, CellSettings());
   EXPECT_TRUE(settings->max_workers);
   EXPECT_FALSE(settings->user.empty() || settings->group.empty());
   EXPECT_EQ(settings->listeners.at(0).pins.size(), 1U);
@@ -126,9 +136,13 @@ TEST(Example, StaysValidWhenEveryKeyIsSet) {
   }
 }
 
-/// With the dashes of an option; the keys of vhosts have none.
+bool is_of_section(const OptionSpec& spec) {
+  return spec.scope == OptionScope::kVhost || spec.scope == OptionScope::kKey;
+}
+
+/// With the dashes of an option; the keys of vhosts and of keys have none.
 std::string written(const OptionSpec& spec) {
-  return fmt::format("{}{}", spec.scope == OptionScope::kVhost ? "" : "--", spec.name);
+  return fmt::format("{}{}", is_of_section(spec) ? "" : "--", spec.name);
 }
 
 std::string joined_words(const std::string& text) {
@@ -175,7 +189,7 @@ TEST(ManualPages, KnowNoOtherOptions) {
       const std::string option = text.substr(at + 2, end - at - 2);
       const OptionSpec* spec = find_option(option);
       ASSERT_NE(spec, nullptr) << name << ": --" << option;
-      EXPECT_NE(spec->scope, OptionScope::kVhost) << name << ": --" << option;
+      EXPECT_FALSE(is_of_section(*spec)) << name << ": --" << option;
     }
   }
 }

@@ -90,6 +90,24 @@ TEST(RtmpClassifier, TheKeyIsWhatTheNameResolvesTo) {
   EXPECT_EQ(verdict_on(connect_to("other.test"), given).key, kDefaultVhost);
 }
 
+TEST(RtmpClassifier, WithKeysByAppTheClientBelongsToItsVhostsApp) {
+  ClassifierOptions given = options();
+  given.granularity = KeyGranularity::kApp;
+  const Verdict verdict = verdict_on(connect_to("a.test"), given);
+  EXPECT_EQ(verdict.kind, Kind::kRoute);
+  EXPECT_EQ(verdict.key, "a.test/live");
+  EXPECT_EQ(verdict.consumed, 0U);
+}
+
+TEST(RtmpClassifier, AnAppThatIsTooLongForAKeyIsItsBeginningAndAHash) {
+  const std::string app(2'000, 'x');
+  const std::string key = app_key("a.test", app);
+  EXPECT_EQ(key.size(), kMaxPathKey);
+  EXPECT_TRUE(key.starts_with("a.test/xxx"));
+  EXPECT_NE(app_key("a.test", app + 'y'), key);
+  EXPECT_EQ(app_key("a.test", app), key);
+}
+
 TEST(RtmpClassifier, WithKeysByStreamTheClientStaysUntilItNamesOne) {
   ClassifierOptions given = options();
   given.granularity = KeyGranularity::kStream;
