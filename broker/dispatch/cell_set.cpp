@@ -156,20 +156,6 @@ CellPlace CellSet::place_key(const std::string& name, bool again, TimePoint now)
   return {Kind::kComing, *slot};
 }
 
-CellPlace CellSet::place_apart(const std::string& name, bool again, TimePoint now) {
-  if (again && promised_ > 0) --promised_;
-  auto slot = hopeless(now) ? std::nullopt : occupy(CellRole::kKey);
-  if (slot) {
-    queue_for(*slot, name, now);
-  } else if (!hopeless(now)) {
-    slot = evict(name);
-  }
-  if (slot) return {CellPlace::Kind::kComing, *slot};
-  CellPlace place = wait_or_none(now);
-  place.apart = true;
-  return place;
-}
-
 CellPlace CellSet::wait_or_none(TimePoint now) {
   if (waiting_ < places(now)) return {CellPlace::Kind::kWait};
   ++counters_.overflowed;
@@ -181,27 +167,6 @@ void CellSet::queue_for(Slot slot, const std::string& name, TimePoint now) {
   given_.back().waits = true;
   cell(slot).queued = true;
   queue_.push_back(slot);
-}
-
-std::optional<Slot> CellSet::evict(const std::string& heir) {
-  if (unpromised() == 0) return std::nullopt;
-  const Slot slot = ready_.front();
-  remove_spare(slot);
-  cells_[slot].ended = true;
-  cells_[slot].heir = heir;
-  keys_[heir] = slot;
-  workers_.set_unreachable(slot);
-  evicted_now_.push_back(slot);
-  return slot;
-}
-
-void CellSet::inherit(Slot slot, const std::string& heir, TimePoint now) {
-  keys_.erase(heir);
-  const bool fits = rules_.wanted && slot >= rules_.base && slot < rules_.maximum;
-  if (!fits || free_slots() == 0 || hopeless(now)) return;
-  workers_.set_cell(slot, true);
-  workers_.set_state(slot, WorkerState::kStarting);
-  queue_for(slot, heir, now);
 }
 
 CellPlace CellSet::place_client(const std::string& name, bool again, TimePoint now) {
@@ -408,27 +373,6 @@ void CellSet::on_client(Slot slot) {
   remove_spare(slot);
   cells_[slot].role = CellRole::kClient;
   cells_[slot].ended = true;
-}
-
-bool CellSet::is_old(const Cell& cell, TimePoint now) const {
-  if (rules_.rollover.empty()) return false;
-  const auto rollover = rules_.rollover.find(parse_key_name(cell.name).space);
-  return rollover != rules_.rollover.end() && now - cell.online >= rollover->second;
-}
-
-std::vector<Slot> CellSet::end_old() {
-  std::vector<Slot> renewed;
-  for (const Slot slot : std::vector<Slot>(old_)) {
-    const WorkerEntry& worker = workers_.at(slot);
-    if (cells_[slot].ended || worker.held != 0 || worker.clients != 0 || worker.in_flight != 0) {
-      continue;
-    }
-    end(slot, true);
-    ++counters_.renewed;
-    renewed.push_back(slot);
-  }
-  for (const Slot slot : renewed) std::erase(old_, slot);
-  return renewed;
 }
 
 CellCounters CellSet::counters() const {
