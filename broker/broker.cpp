@@ -159,6 +159,7 @@ Status Broker::start() {
   plans_.replace(std::move(settings_.keys));
   prepare_cells();
   cells_.set_rules(cell_rules());
+  tables_.keep_in(succession_.tables_memory(), succession_.predecessor() != nullptr);
   apply_pins(pins_.configure(configured_pins()));
   if (const BrokerState* left = succession_.predecessor()) resume_changes(*left);
   keep_sockets();

@@ -150,10 +150,12 @@ bool Broker::resume_worker(const SlotState& left, const std::vector<CountState>&
   if (!process) return false;
   auto worker = WorkerProcess::take_over(
       loop_, left.slot, std::move(process->channel), supervisor_.process_owner(),
-      supervisor_.on_message(), [&](auto on_exit) {
+      supervisor_.on_message(),
+      [&](auto on_exit) {
         return Child::take_over(loop_, static_cast<pid_t>(left.pid), std::move(process->pidfd),
                                 succession_.exits(), std::move(on_exit));
-      });
+      },
+      generation_);
   if (!worker) {
     log_error("succession.worker")("slot", left.slot)("why", worker.error().text);
     succession_.forget_process(left.slot, left.generation);

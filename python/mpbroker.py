@@ -1057,7 +1057,7 @@ class Worker(Letters):
             self._channel.send(READY, payload=struct.pack("<IH", os.getpid(), VERSION))
             self._tables.begin(self._channel)
         elif kind == RESYNC:
-            self._on_resync()
+            self._on_resync(ident)
         elif kind == DELIVER:
             self._on_deliver(ident, body, passed)
         elif kind == KEEP:
@@ -1151,7 +1151,7 @@ class Worker(Letters):
         adopted.append((handoff, delivery))
         return self._adopt(client, delivery, epoch)
 
-    def _on_resync(self):
+    def _on_resync(self, number):
         """Section 11: another broker has taken the channel over. What was to be acknowledged is told
         in the report."""
         adopted_now, self._acks = self._acks, []
@@ -1171,6 +1171,7 @@ class Worker(Letters):
             last = not (unsettled or adopted or keys)
             self._channel.send(
                 RESYNC_REPORT,
+                number,
                 payload=self._load()
                 + text(b"".join(struct.pack("<Q", number) for number in some))
                 + text(b"".join(struct.pack("<QH6x", h, o) for h, o, _ in told))

@@ -18,6 +18,11 @@ namespace mpb {
 namespace {
 
 const std::string kControl = "mpb-control";
+const std::string kState = "mpb-state";
+const std::string kTables = "mpb-tables";
+constexpr std::size_t kStateSize = 2 * (64UL << 20U);
+/// Each half has room for all that tables may have, several times.
+constexpr std::size_t kTablesSize = 2 * (256UL << 20U);
 constexpr Duration kFirstWait{5};  // for the holder: the loop stands still for so long
 constexpr Duration kPause{20};     // between two waits
 constexpr int kMostTries = 16;     // then it is done without
@@ -40,7 +45,8 @@ std::string pidfd_name(Slot slot, std::uint32_t generation) {
 
 }  // namespace
 
-Succession::Succession(EventLoop& loop) : loop_(loop), store_(holder().has_value()), exits_(loop) {}
+Succession::Succession(EventLoop& loop)
+    : loop_(loop), store_(holder().has_value()), file_(kStateSize), tables_(kTablesSize), exits_(loop) {}
 
 std::vector<PassedDescriptor> Succession::begin(std::vector<PassedDescriptor> passed) {
   std::vector<PassedDescriptor> others;
@@ -54,15 +60,17 @@ std::vector<PassedDescriptor> Succession::begin(std::vector<PassedDescriptor> pa
   if (!held()) return others;
   if (UniqueFd exits = take("mpb-exits")) (void)exits_.open(std::move(exits));
   take_state();
+  take_tables();
   return others;
 }
 
 void Succession::take_state() {
-  if (UniqueFd file = take("mpb-state")) {
+  if (UniqueFd file = take(kState)) {
     const Status opened = file_.open(std::move(file));
-    std::string_view why = opened ? std::string_view() : std::string_view(opened.error().text);
+    std::string why = opened ? std::string() : opened.error().text;
     if (opened) {
-      const auto text = file_.read();
+      pages_.emplace(file_.bytes());
+      const auto text = pages_->read();
       const auto state =
           text ? decode_state(*text) : DecodeResult<BrokerState>::failure("nothing whole is in it");
       if (state) {
@@ -71,18 +79,33 @@ void Succession::take_state() {
       }
       why = state.why();
     }
-    log_error("succession.lost")("why", std::string(why))(
+    log_error("succession.lost")("why", why)(
         "help",
-        "the state that the broker before has left cannot be used: its workers are ended, "
-        "and the service begins anew");
-    store_.forget("mpb-state");
-    if (opened) return keep("mpb-state", file_.descriptor());
+        "the state that the broker before has left cannot be used: its workers are ended, and the "
+        "service begins anew");
+    if (opened) return;  // it is written anew
+    store_.forget(kState);
   }
-  if (const Status made = file_.make(); !made) {
+  if (const Status made = file_.make("mpb-state"); !made) {
     log_error("succession.none")("why", made.error().text);
     return;
   }
-  keep("mpb-state", file_.descriptor());
+  pages_.emplace(file_.bytes());
+  keep(kState, file_.descriptor());
+}
+
+/// Without the state that they belong to they are not used.
+void Succession::take_tables() {
+  UniqueFd file = predecessor_ ? take(kTables) : UniqueFd();
+  const bool was_kept = file.valid();
+  if (was_kept && tables_.open(std::move(file))) return;
+  if (was_kept || left_.contains(kTables)) store_.forget(kTables);
+  left_.erase(kTables);
+  if (const Status made = tables_.make("mpb-tables"); !made) {
+    log_error("succession.no_tables")("why", made.error().text);
+    return;
+  }
+  keep(kTables, tables_.descriptor());
 }
 
 UniqueFd Succession::take(const std::string& name) {
@@ -180,11 +203,11 @@ void Succession::forget_process(Slot slot, std::uint32_t generation) {
 
 void Succession::write(const BrokerState& state) {
   changed_ = false;
-  if (file_.write(encode(state))) return;
+  if (!pages_ || pages_->write(encode(state))) return;
   BrokerState shorter = state;
   shorter.vhosts.clear();
   shorter.pins.clear();
-  const bool written = file_.write(encode(shorter));
+  const bool written = pages_->write(encode(shorter));
   if (!std::exchange(too_long_, true)) {
     log_error("succession.too_long")("written", written)(
         "why", "what mpctl has changed has no room in the state: it would not outlive a crash");

@@ -7,13 +7,15 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "broker/dispatch/worker_table.hpp"
+#include "broker/succession/kept_memory.hpp"
 #include "broker/succession/state.hpp"
-#include "broker/succession/state_file.hpp"
+#include "broker/succession/state_pages.hpp"
 #include "common/base/unique_fd.hpp"
 #include "common/io/event_loop.hpp"
 #include "common/process/descriptor_store.hpp"
@@ -36,6 +38,8 @@ class Succession {
     return predecessor_ ? &*predecessor_ : nullptr;
   }
   [[nodiscard]] ExitReports& exits() { return exits_; }
+  /// Where the shared tables are kept; empty: nowhere.
+  [[nodiscard]] std::span<std::byte> tables_memory() const { return tables_.bytes(); }
 
   // Of the broker before; invalid, or nothing: not there.
   UniqueFd take_control();
@@ -71,11 +75,14 @@ class Succession {
   void keep_socket(const std::string& name, int socket);
   void keep(const std::string& name, int descriptor);
   void take_state();
+  void take_tables();
   void retry(const Error& why);
 
   EventLoop& loop_;
   DescriptorStore store_;
-  StateFile file_;
+  KeptMemory file_;
+  std::optional<StatePages> pages_;  // of it
+  KeptMemory tables_;
   ExitReports exits_;
   std::optional<BrokerState> predecessor_;
   std::map<std::string, UniqueFd> left_;  // by the broker before, and not taken yet

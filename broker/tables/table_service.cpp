@@ -22,7 +22,51 @@ constexpr std::size_t kMostSnapshots = 8;  // in memory, where workers are slow 
 TableService::TableService(EventLoop& loop)
     : loop_(loop), store_([this](const channel::TableChange& change) { on_change(change); }) {}
 
+void TableService::keep_in(std::span<std::byte> memory, bool resume) {
+  if (memory.empty()) return;
+  journal_.emplace(memory);
+  if (resume) {
+    journal_->read([this](const channel::TableChange& change, std::uint64_t end_ms) {
+      const TimePoint end{Duration{static_cast<std::int64_t>(end_ms)}};
+      store_.restore(change, end_ms == 0 ? std::nullopt : std::optional(end));
+    });
+  }
+  journal_->begin_anew(all_records());
+}
+
+std::uint64_t TableService::end_of(const TableStore::Entry& entry) {
+  if (!entry.end) return 0;
+  const auto ms = std::chrono::ceil<Duration>(entry.end->time_since_epoch()).count();
+  return static_cast<std::uint64_t>(ms);
+}
+
+std::string TableService::all_records() const {
+  std::string records;
+  for (const auto& [name, table] : store_.tables()) {
+    for (const auto& [key, entry] : table.entries) {
+      TableJournal::append_record(records, {entry.version, false, name, key, entry.value},
+                                  end_of(entry));
+    }
+  }
+  // So that versions go on from the last change, though its entry may be erased.
+  TableJournal::append_record(records, {store_.version(), true, "-", "-", {}}, 0);
+  return records;
+}
+
+void TableService::keep(const channel::TableChange& change) {
+  std::uint64_t end = 0;
+  if (!change.erased) {
+    end = end_of(store_.tables().find(change.table)->second.entries.find(change.key)->second);
+  }
+  scratch_.clear();
+  TableJournal::append_record(scratch_, change, end);
+  if (journal_->append(scratch_)) return;
+  journal_->begin_anew(all_records());
+  journal_->append(scratch_);  // of one that is erased, the entry is there still
+}
+
 void TableService::on_change(const channel::TableChange& change) {
+  if (journal_) keep(change);
   channel::append_change(changes_, change);
   if (snapshot_) snapshot_->add(change);
   if (observer_) observer_(change);

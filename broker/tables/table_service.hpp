@@ -5,11 +5,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "broker/dispatch/worker_table.hpp"
+#include "broker/tables/table_journal.hpp"
 #include "broker/tables/table_reader.hpp"
 #include "broker/workers/worker_process.hpp"
 #include "common/io/event_loop.hpp"
@@ -23,6 +26,10 @@ class TableService {
   explicit TableService(EventLoop& loop);
   TableService(const TableService&) = delete;
   TableService& operator=(const TableService&) = delete;
+
+  /// All that changes is kept in `memory`, for the broker after this one. `resume`: what is there
+  /// is what the tables have.
+  void keep_in(std::span<std::byte> memory, bool resume);
 
   /// A worker was told all but this and Start: it gets all tables, then Start, unless it is ready
   /// already. It must be there until on_gone().
@@ -59,6 +66,10 @@ class TableService {
   };
 
   void on_change(const channel::TableChange& change);
+  void keep(const channel::TableChange& change);
+  [[nodiscard]] std::string all_records() const;
+  /// In ms of CLOCK_MONOTONIC; 0: never.
+  [[nodiscard]] static std::uint64_t end_of(const TableStore::Entry& entry);
   void flush(Member& member);
   void send_parts(Member& member);
   void send_changes(Member& member, std::string_view changes);
@@ -71,6 +82,7 @@ class TableService {
 
   EventLoop& loop_;
   TableStore store_;
+  std::optional<TableJournal> journal_;  // none: nobody follows this broker
   std::function<void(const channel::TableChange&)> observer_;
   std::map<Slot, Member> members_;
   std::string changes_;                                         // of this turn

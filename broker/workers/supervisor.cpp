@@ -243,7 +243,9 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   const bool usage = status.not_begun.empty() && status.signal == 0 && status.code == kUsageExit;
   const WorkerExit exit{record.process->ready(), usage, ran(slot)};
   const pid_t pid = record.process->pid();
-  const bool expected = status.signal == 0 && status.code == 0 && !status.unknown;
+  // Of one that was taken over it may not be known.
+  const bool expected =
+      status.signal == 0 && status.code == 0 && (!status.unknown || record.told_to_drain);
   // One that says itself that it drains, and then ends otherwise, has failed.
   const bool drained =
       workers_.at(slot).state == WorkerState::kDraining && (expected || record.told_to_drain);

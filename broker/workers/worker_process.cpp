@@ -68,18 +68,17 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::begin(EventLoop& loop, Slo
   return worker;
 }
 
-Result<std::unique_ptr<WorkerProcess>> WorkerProcess::take_over(EventLoop& loop, Slot slot,
-                                                                UniqueFd channel,
-                                                                WorkerProcessOwner& owner,
-                                                                const OnMessage& on_message,
-                                                                const MakeChild& make_child) {
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::take_over(
+    EventLoop& loop, Slot slot, UniqueFd channel, WorkerProcessOwner& owner,
+    const OnMessage& on_message, const MakeChild& make_child, std::uint64_t round) {
   ::fcntl(channel.get(), F_SETFD, FD_CLOEXEC);
   auto worker = begin(loop, slot, {std::move(channel), {}, 0}, owner, on_message, make_child);
   if (!worker) return worker;
   (*worker)->hearing_ = Hearing::kNothing;
+  (*worker)->round_ = round;
   (*worker)->had_sockets_ = true;
   (*worker)->scratch_.clear();
-  channel::encode((*worker)->scratch_, channel::Resync{});
+  channel::encode((*worker)->scratch_, channel::Resync{round});
   (*worker)->send(Order::kKept);
   return worker;
 }
@@ -265,10 +264,6 @@ void WorkerProcess::on_channel_broken(const Error& why) {
 
 void WorkerProcess::on_child_exit(ExitStatus status) {
   exit_ = std::move(status);
-  if (exit_->unknown && bye_) {
-    exit_->unknown = false;
-    exit_->code = static_cast<int>(*bye_);
-  }
   loop_.cancel(kill_timer_);
   if (!channel_.is_open()) return finish();
   owner_.on_unreachable(slot_);
@@ -276,6 +271,10 @@ void WorkerProcess::on_child_exit(ExitStatus status) {
 }
 
 void WorkerProcess::finish() {
+  if (exit_->unknown && bye_) {
+    exit_->unknown = false;
+    exit_->code = static_cast<int>(*bye_);
+  }
   finish_timer_ = loop_.after(Duration{0}, [this] { owner_.on_exited(slot_, *exit_); });
 }
 
@@ -305,7 +304,8 @@ void WorkerProcess::on_datagram(Datagram& datagram) {
     // Whatever it is, the broker before was told it. Its descriptor is closed.
     const auto* bye = decoded ? std::get_if<channel::Bye>(&*decoded) : nullptr;
     if (bye != nullptr) bye_ = bye->code;
-    if (!decoded || !std::holds_alternative<channel::ResyncReport>(*decoded)) return;
+    const auto* report = decoded ? std::get_if<channel::ResyncReport>(&*decoded) : nullptr;
+    if (report == nullptr || report->round != round_) return;
     hearing_ = Hearing::kReport;
   }
   std::string_view wrong = decoded.why();

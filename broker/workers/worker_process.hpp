@@ -70,12 +70,10 @@ class WorkerProcess final : private ChannelHandler {
                                                       const MakeChild& make_child);
 
   /// One of a broker before this one, whose channel it is. What it says is heard from its first
-  /// ResyncReport on: it has been asked for that.
-  static Result<std::unique_ptr<WorkerProcess>> take_over(EventLoop& loop, Slot slot,
-                                                          UniqueFd channel,
-                                                          WorkerProcessOwner& owner,
-                                                          const OnMessage& on_message,
-                                                          const MakeChild& make_child);
+  /// ResyncReport of `round` on: it has been asked for that.
+  static Result<std::unique_ptr<WorkerProcess>> take_over(
+      EventLoop& loop, Slot slot, UniqueFd channel, WorkerProcessOwner& owner,
+      const OnMessage& on_message, const MakeChild& make_child, std::uint64_t round);
 
   /// Configure, Vhosts if there are any, all listeners: what a new worker needs before start().
   void introduce(const WorkerSettings& settings, std::uint32_t window,
@@ -191,6 +189,7 @@ class WorkerProcess final : private ChannelHandler {
   bool ping_outstanding_ = false;
   std::optional<std::uint32_t> bye_;  // the exit code that it has told of
   Hearing hearing_ = Hearing::kAll;
+  std::uint64_t round_ = 0;  // of the Resync that it was sent
   bool ready_ = false;
   bool had_sockets_ = false;
   bool ejected_ = false;

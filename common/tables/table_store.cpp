@@ -1,6 +1,8 @@
 #include "common/tables/table_store.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "common/base/shrink.hpp"
 
@@ -41,6 +43,21 @@ TableResult TableStore::apply(const TableOperation& operation, TimePoint now) {
   }
   if (!result) ++counters_.refusals;
   return result;
+}
+
+void TableStore::restore(const channel::TableChange& change, std::optional<TimePoint> end) {
+  const OnChange told = std::exchange(on_change_, [](const channel::TableChange&) {});
+  const std::uint64_t last = std::max(version_, change.version);
+  version_ = change.version - 1;
+  if (!change.erased) {
+    TableOperation operation;
+    operation.table = change.table;
+    put(operation, change.key, change.value, end);
+  } else if (find(change.table, change.key) != nullptr) {
+    erase(change.table, change.key);
+  }
+  version_ = last;
+  on_change_ = told;
 }
 
 TableResult TableStore::refuse(TableOutcome why) {

@@ -43,6 +43,9 @@ class TableStore {
 
   /// What was asked for is done, or nothing is.
   TableResult apply(const channel::TableOperation& operation, TimePoint now);
+  /// A change that another store has made before, in its order, or one of its entries, in any.
+  /// Nobody is told of it.
+  void restore(const channel::TableChange& change, std::optional<TimePoint> end);
   /// Counts an operation that is not to be applied.
   TableResult refuse(TableOutcome why);
   /// Erases entries whose time is over, so many at most that a call is short. Others are due

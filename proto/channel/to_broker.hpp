@@ -116,9 +116,11 @@ struct ResyncReport {
   List<AdoptionEntry> adopted;     // the last deliveries adopted
   std::string_view owned;          // keys
   List<std::uint64_t> deliveries;  // of `adopted`, in the same order
+  std::uint64_t round = 0;         // the Resync's
 
   template <class M, class Io>
   static void walk(M& m, Io& io) {
+    io.id(m.round);
     io.flags(m.flags);
     Load::walk_counts(m.load, io);
     io.list(m.unsettled);

@@ -122,8 +122,12 @@ struct Ping {
 
 struct Resync {
   static constexpr Type kType = Type::kResync;
+  std::uint64_t round = 0;  // another for each broker
+
   template <class M, class Io>
-  static void walk(M&, Io&) {}
+  static void walk(M& m, Io& io) {
+    io.id(m.round);
+  }
 };
 
 /// A question of the operator's.

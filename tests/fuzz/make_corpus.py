@@ -128,7 +128,7 @@ MESSAGE = {
     "fork": datagram(0x50, struct.pack("<H", 7), number=3),
     "can_fork": datagram(0x51, struct.pack("<H", 2)),
     "forked": datagram(0x52, struct.pack("<II", 4711, 0), number=3),
-    "resync": datagram(0x0D),
+    "resync": datagram(0x0D, number=3),
     "query": datagram(0x0F, texts(b"streams", b""), 5),
     "query_argument": datagram(0x0F, texts(b"kick", b"a.test/live/s"), 6),
     "vhosts": datagram(0x0E, text(b"[vhost a.test]\nlatency = merge:350ms\n"), flags=3),
@@ -145,7 +145,7 @@ MESSAGE = {
     "notice": datagram(0x1A, struct.pack("<BBBxI", 3, 1, 2, 9) + texts(
         b"192.0.2.1:5", b"a.test", b"live", b"s", b"k")),
     "resync_report": datagram(0x18, struct.pack("<II", 1, 2) + numbers(3) + text(
-        struct.pack("<QH6x", 4, 5)) + text(KEYS) + numbers(6), flags=7),
+        struct.pack("<QH6x", 4, 5)) + text(KEYS) + numbers(6), 3, 7),
     "bye": datagram(0x1B, struct.pack("<I", 2) + text(b"why")),
     "answer": datagram(0x19, numbers(9) + text(texts(STREAM, STREAM + b"newer", STREAM[:18])), 5),
     "answer_upstreams": datagram(0x19, numbers(4, 1) + text(texts(UPSTREAM, b"")), 5, 1),
@@ -460,6 +460,12 @@ HANDLERS = {
 
 write("control_fuzz", CONTROL)
 write("control_request_fuzz", REQUESTS)
+BROKER_STATE = struct.pack("<IQQQIIQBIH", 1, 7, 1, 2, 9, 1024, 11, 0, 3, 2)
+BROKER_SLOT = struct.pack("<HIIBBIQ", 5, 1, 4711, 2, 1, 0, 99) + text(b"\0\0room")
+write("state_fuzz", {
+    "empty": BROKER_STATE + bytes(24),
+    "slot": BROKER_STATE + struct.pack("<I", 1) + BROKER_SLOT + bytes(20),
+})
 write("hook_answer_fuzz", ANSWERS)
 write("handler_state_fuzz", HANDLERS)
 write("classifier_fuzz", CONTROL)

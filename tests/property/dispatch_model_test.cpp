@@ -60,6 +60,7 @@ struct Letter {
   unsigned adoptions = 0;  // of its client, as a kHandoff was made
   NackReason reason = NackReason::kRetry;
   std::uint32_t clients = 0;
+  std::uint64_t round = 0;                        // of a kResync, and of a kReport
   Slot origin = kNoSlot;                          // of a kDeliver
   std::uint64_t handoff = 0;                      // the same
   std::vector<std::uint64_t> unsettled{};         // of a kReport
@@ -155,6 +156,7 @@ class DispatchModel : public test::SeededTest {
     resync_.emplace(kSeal, scenario_.window);
     if (scenario_.failures) resync_->lose();
     disowned_.clear();
+    ++round_;
     for (Slot slot = 0; slot < sims_.size(); ++slot) {
       SimWorker& worker = sim(slot);
       table_->resume(slot, before->at(slot).incarnation, 0);
@@ -163,7 +165,7 @@ class DispatchModel : public test::SeededTest {
       // What the broker had not sent yet is lost with it.
       while (!worker.in.empty() && one_in(2)) worker.in.pop_back();
       worker.heard = false;
-      worker.in.push_back({.kind = Kind::kResync});
+      worker.in.push_back({.kind = Kind::kResync, .round = round_});
       // It may not have heard of that.
       if (table_->at(slot).state == WorkerState::kDraining) {
         worker.in.push_back({.kind = Kind::kDrain});
@@ -173,9 +175,9 @@ class DispatchModel : public test::SeededTest {
     look_at_resync();
   }
 
-  void on_resync(Slot slot) {
+  void on_resync(Slot slot, std::uint64_t round) {
     SimWorker& worker = sim(slot);
-    Letter report{.kind = Kind::kReport, .clients = served(slot)};
+    Letter report{.kind = Kind::kReport, .clients = served(slot), .round = round};
     for (const auto& [id, handoff] : worker.unsettled) {
       const bool sent =
           std::find(worker.unsent.begin(), worker.unsent.end(), id) == worker.unsent.end();
@@ -340,7 +342,7 @@ class DispatchModel : public test::SeededTest {
         worker.draining = true;
         break;
       case Kind::kResync:
-        on_resync(slot);
+        on_resync(slot, letter.round);
         break;
       default:
         FAIL() << "not for a worker";
@@ -445,7 +447,8 @@ class DispatchModel : public test::SeededTest {
     const Letter letter = sim(slot).out.front();
     sim(slot).out.pop_front();
     // It was meant for the broker before.
-    if (!sim(slot).heard && letter.kind != Kind::kReport) return;
+    const bool reports = letter.kind == Kind::kReport && letter.round == round_;
+    if (!sim(slot).heard && !reports) return;
     switch (letter.kind) {
       case Kind::kReport:
         on_report(slot, letter);
@@ -779,6 +782,7 @@ class DispatchModel : public test::SeededTest {
   std::vector<SimWorker> sims_;
   std::deque<SimClient> clients_;
   std::optional<Resync> resync_;
+  std::uint64_t round_ = 0;
   std::map<std::string, std::vector<Slot>> pinned_;
   std::vector<std::tuple<Slot, std::string, std::uint32_t>> disowned_;
   std::uint64_t last_handoff_ = 0;

@@ -111,9 +111,13 @@ class MessageProperty : public test::SeededTest {
           entry = {any<U64>(), any<U16>()};
           deliveries.push_back(any<U64>());
         }
-        encode(out,
-               ResyncReport{
-                   any<U16>(), {any<U32>(), any<U32>()}, some, adopted, some_keys, deliveries});
+        encode(out, ResyncReport{any<U16>(),
+                                 {any<U32>(), any<U32>()},
+                                 some,
+                                 adopted,
+                                 some_keys,
+                                 deliveries,
+                                 any<U64>()});
         break;
       }
       default: {
@@ -187,7 +191,7 @@ class MessageProperty : public test::SeededTest {
         [&] { encode(out, Start{}); },
         [&] { encode(out, Drain{any<U32>()}); },
         [&] { encode(out, Ping{any<U64>()}); },
-        [&] { encode(out, Resync{}); },
+        [&] { encode(out, Resync{any<U64>()}); },
         [&] {
           encode(out, Bye{any<U32>(), name});
         },

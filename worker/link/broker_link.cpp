@@ -95,7 +95,7 @@ void BrokerLink::on_message(const channel::Message& message, Datagram& datagram)
           [&](const channel::Query& query) {
             answers_.add(query.nonce, commands_.answer(query.question, query.argument));
           },
-          [&](const channel::Resync&) { resync(); },
+          [&](const channel::Resync& resync) { this->resync(resync.round); },
           [&](const channel::Letter& letter) {
             worker_.environment.letters.on_letter(letter, std::move(datagram.fd));
           },
@@ -244,34 +244,35 @@ bool BrokerLink::post(std::string_view datagram, int descriptor) {
 }
 
 /// What was to be told in this turn is told in the report.
-void BrokerLink::resync() {
+void BrokerLink::resync(std::uint64_t round) {
   resynced_ = true;
   acks_.clear();
   nacks_.clear();
   idle_keys_.clear();
   answers_.forget();
   commands_.on_resync();
-  send_resync_report();
+  send_resync_report(round);
 }
 
-void BrokerLink::send_resync_report() {
+void BrokerLink::send_resync_report(std::uint64_t round) {
   const channel::Load load = load_.tell_with_ack();
   std::uint16_t common = ready_ ? channel::ResyncReport::kReady : std::uint16_t{0};
   if (worker_.draining) common |= channel::ResyncReport::kDraining;
   // Behind the Handoffs that wait, which are told of here.
-  const auto say = [&](const channel::ResyncReport& part) {
+  const auto say = [&](channel::ResyncReport part) {
+    part.round = round;
     scratch_.clear();
     channel::encode(scratch_, part);
     if (channel_.is_open()) (void)channel_.send(scratch_, -1, Order::kKept);
   };
   const std::vector<std::uint64_t> unsettled = handoffs_.unsettled();
   channel::in_batches(std::span<const std::uint64_t>(unsettled), [&](auto batch) {
-    say({common, load, batch, {}, {}, {}});
+    say({common, load, batch, {}, {}, {}, 0});
   });
   std::vector<channel::AdoptionEntry> adopted;
   std::vector<std::uint64_t> deliveries;
   const auto say_adopted = [&] {
-    say({common, load, {}, adopted, {}, deliveries});
+    say({common, load, {}, adopted, {}, deliveries, 0});
     adopted.clear();
     deliveries.clear();
   };
@@ -285,7 +286,7 @@ void BrokerLink::send_resync_report() {
   if (!adopted.empty()) say_adopted();
   std::string owned;
   const auto send_owned = [&](std::uint16_t flags) {
-    say({static_cast<std::uint16_t>(common | flags), load, {}, {}, owned, {}});
+    say({static_cast<std::uint16_t>(common | flags), load, {}, {}, owned, {}, 0});
     owned.clear();
   };
   worker_.keys.for_each_owned([&](const KeyState& key) {

@@ -92,8 +92,8 @@ class BrokerLink final : private ChannelHandler, public PostOffice {
   void handle(const channel::Own& message);
   void handle(const channel::Disown& message);
   void send_pong(std::uint64_t nonce);
-  void resync();
-  void send_resync_report();
+  void resync(std::uint64_t round);
+  void send_resync_report(std::uint64_t round);
 
   /// Whether a client that comes has a descriptor here, as far as room can be made for it.
   bool fit_in(UniqueFd& client);

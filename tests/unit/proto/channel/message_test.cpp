@@ -66,7 +66,7 @@ TEST(Message, LiesOnTheWireAsSpecified) {
   EXPECT_EQ(encoded(Ping{0x0807060504030201}),
             "\x02\x0c\0\0\0\0\0\0\x01\x02\x03\x04\x05\x06\x07\x08"s);
   EXPECT_EQ(encoded(Start{}), datagram(0x04, ""));
-  EXPECT_EQ(encoded(Resync{}), datagram(0x0d, ""));
+  EXPECT_EQ(encoded(Resync{3}), datagram(0x0d, "", 3));
   EXPECT_EQ(encoded(Unlisten{9}), datagram(0x03, "\x09\0"s));
   EXPECT_EQ(encoded(Drain{0x01020304}), datagram(0x0b, "\x04\x03\x02\x01"));
   EXPECT_EQ(encoded(Ready{0x01020304}), datagram(0x11, "\x04\x03\x02\x01\x02\0"s));
@@ -565,14 +565,15 @@ TEST(Message, ResyncReportKeepsEveryField) {
   const std::vector<AdoptionEntry> adopted{{8, 9}};
   const Ids deliveries{10};
   const std::string bytes =
-      encoded(ResyncReport{ResyncReport::kLast, {5, 6}, unsettled, adopted, owned, deliveries});
+      encoded(ResyncReport{ResyncReport::kLast, {5, 6}, unsettled, adopted, owned, deliveries, 4});
   EXPECT_EQ(bytes, datagram(0x18,
                             "\x05\0\0\0\x06\0\0\0"s + text("\x07\0\0\0\0\0\0\0"s) +
                                 text("\x08\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0"s) + text(owned) +
                                 text("\x0a\0\0\0\0\0\0\0"s),
-                            0, 1));
+                            4, 1));
   const auto got = expect<ResyncReport>(bytes);
   EXPECT_EQ(all(got.deliveries), deliveries);
+  EXPECT_EQ(got.round, 4U);
   EXPECT_EQ(got.flags, ResyncReport::kLast);
   EXPECT_EQ(got.load.clients, 5U);
   EXPECT_EQ(got.load.held, 6U);
