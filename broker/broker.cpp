@@ -357,6 +357,8 @@ void Broker::turn_away() {
 }
 
 void Broker::stop() {
+  // Who has not reported yet could not be told to drain. A second time nobody waits for that.
+  if (takeover_.under_way() && !std::exchange(stop_when_resumed_, true)) return;
   const Duration deadline = std::exchange(stopping_, true) ? Duration{0} : settings_.drain_timeout;
   events_.emit(LogLevel::kInfo, "stopping", {{"deadline", deadline}});
   notify_service_manager("STOPPING=1\nSTATUS=Waiting for clients to leave");

@@ -85,6 +85,7 @@ void Broker::resume_books() {
     widen_window();
     resume_listeners(*left);
   }
+  talk_.begin_after(generation_ << 32U);
   router_.set_seal(Seal(seal_));
   dispatcher_.set_seal(Seal(seal_));
 }
@@ -220,7 +221,7 @@ BrokerState Broker::state() const {
   state.next_epoch = router_.next_epoch();
   state.widest_window = widest_window_;
   state.last_end_ms = last_end_ms_;
-  state.stopping = stopping_ ? 1 : 0;
+  state.stopping = stopping_ || stop_when_resumed_ ? 1 : 0;
   state.workers = operators_workers_;
   state.next_listener = listeners_.next_number();
   for (Slot slot = 0; slot < workers_.size(); ++slot) {

@@ -39,7 +39,7 @@ ALLOWED = {
                        "proto/channel", NOTICE],
     "broker/talk": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers", "proto/channel", BUS],
     "broker/tables": [*COMMON, "broker/dispatch", "broker/operator", "broker/workers",
-                      "proto/channel", SHARED],
+                      "proto/base", "proto/channel", SHARED],
     "broker/succession": [*COMMON, "broker/dispatch", "broker/workers", "proto/base",
                           "proto/channel"],
     "broker": [*COMMON, "broker/dispatch", "broker/operator", "broker/succession", "broker/tables",

@@ -217,6 +217,7 @@ void Succession::write(const BrokerState& state) {
 void Succession::when_kept(std::function<void()> action) {
   if (!held()) return action();
   waiting_.push_back(std::move(action));
+  loop_.skip_wait();  // this may be between turns
 }
 
 void Succession::end_turn() {

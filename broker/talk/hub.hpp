@@ -34,6 +34,8 @@ class Hub {
   const Receivers& receivers(const channel::Address& to, Slot owner);
   /// The place of the next letter to many in their order.
   std::uint64_t next_number() { return ++number_; }
+  /// Places begin behind this one.
+  void begin_after(std::uint64_t number) { number_ = number; }
 
   /// Why the worker must be ejected; empty: it need not.
   std::string_view join(Slot slot, const channel::Join& message);

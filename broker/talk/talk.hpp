@@ -45,6 +45,11 @@ class Talk {
   Talk& operator=(const Talk&) = delete;
   ~Talk();
 
+  /// Numbers that this broker gives are higher than that, and so than those of any before it.
+  void begin_after(std::uint64_t number) {
+    hub_.begin_after(number);
+    next_correlation_ = number + 1;
+  }
   void on_online(Slot slot);
   /// Its process is gone.
   void on_gone(Slot slot);

@@ -63,6 +63,11 @@ Kin Kinship::of(pid_t pid, pid_t* worker) const {
     descendant = pid;
     for (int generation = 0;; ++generation) {
       if (generation == kMaxGenerations) return Kin::kWorker;
+      // One that was taken over has another parent.
+      if (Child::is_one(descendant)) {
+        if (worker != nullptr) *worker = descendant;
+        return Kin::kWorker;
+      }
       // Process 1 is given nobody's remains while this one is there to be given them.
       if (descendant == own || descendant <= 1) return Kin::kStranger;
       const auto parent = parent_of(descendant);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The library for workers in Python, without a broker: the test says what it would."""
 import asyncio
+import itertools
 import os
 import pathlib
 import socket
@@ -134,6 +135,34 @@ class LettersTest(unittest.IsolatedAsyncioTestCase):
                 await tables.shared(name).put(key, b"")
             self.assertEqual(error.exception.outcome, outcome)
         self.assertEqual(self.channel.sent, [])
+
+    async def test_a_report_tells_the_next_broker_all_that_it_must_know(self):
+        worker = self.worker
+        worker._config = worker._config._replace(window=4)
+        worker._owned[1, b"room"] = 7
+        worker._parked[9] = None
+        worker._adopted[3] = [(11, 12)]
+        worker._ready = True
+        worker._on_message(m.RESYNC, 0, 5, b"", m._Passed(None))
+        ((ident, body),) = self.channel.of(m.RESYNC_REPORT)
+        self.assertEqual(ident, 5)
+        unsettled, adopted, owned, deliveries = itertools.islice(m.read_texts(body, 8), 4)
+        self.assertEqual(unsettled, struct.pack("<Q", 9))
+        self.assertEqual(adopted, struct.pack("<QH6x", 11, 3))
+        self.assertEqual(list(m.read_keys(m.text(owned))), [(7, 1, b"room")])
+        self.assertEqual(deliveries, struct.pack("<Q", 12))
+
+    async def test_a_request_to_the_broker_before_fails_at_once(self):
+        self.credit()
+        asked = asyncio.ensure_future(self.worker.request(1, "t", timeout=PATIENCE))
+        await self.until(lambda: self.channel.of(m.POST))
+        self.worker._on_message(m.RESYNC, 0, 5, b"", m._Passed(None))
+        with self.assertRaises(m.Lost) as lost:
+            await asked
+        self.assertEqual(lost.exception.why, m.NO_BROKER)
+        self.assertIsNone(self.worker.send(1, "t"), "there is no credit yet")
+        self.credit()
+        self.assertIsNotNone(self.worker.send(1, "t"))
 
     async def test_gather_asks_again_who_is_there_after_events_were_lost(self):
         self.credit()
