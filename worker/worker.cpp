@@ -276,7 +276,8 @@ void Worker::on_start() {
     }
   }
   if (!link_) return;
-  if (const Status confined = needs_ ? confine_calls(*needs_) : Status{}; !confined) {
+  const Status confined = needs_ ? confinement_.give_up_calls(*needs_) : Status{};
+  if (!confined) {
     log_failed(confined.error());
     return stop(ExitCode::kFailure);
   }

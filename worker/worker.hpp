@@ -15,6 +15,7 @@
 #include "worker/clients/waiting_clients.hpp"
 #include "worker/link/broker_link.hpp"
 #include "worker/link/vhost_collector.hpp"
+#include "worker/sandbox/confine.hpp"
 #include "worker/served_listener.hpp"
 #include "worker/worker_context.hpp"
 #include "worker/worker_environment.hpp"
@@ -41,7 +42,10 @@ class Worker final : private BrokerCommands {
   void reconfigure(const Settings& settings);
 
   /// Its system calls are filtered before it says that it is ready: see worker/sandbox/confine.hpp.
-  void confine_when_ready() { needs_.emplace(); }
+  void confine_when_ready(WorkerConfinement confinement) {
+    confinement_ = std::move(confinement);
+    needs_.emplace();
+  }
 
   /// Until the worker stops. That there is no memory does not end it.
   void run();
@@ -119,6 +123,7 @@ class Worker final : private BrokerCommands {
   std::unique_ptr<BrokerLink> link_;
   VhostCollector vhosts_;
   WakeUp wake_up_{loop_};
+  WorkerConfinement confinement_;
   std::optional<Needs> needs_;  // unset: it is not confined
   bool started_ = false;
   bool has_deadline_ = false;  // of draining

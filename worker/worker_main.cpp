@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/base/version.hpp"
 #include "common/config/kept_file.hpp"
@@ -78,10 +79,10 @@ void drain(Worker& worker) {
   worker.drain(worker.has_deadline() ? Duration{0} : worker.drain_timeout());
 }
 
-int run_under_broker(const Registry& registry) {
+int run_under_broker(const Registry& registry, WorkerConfinement confinement) {
   EventLoop loop;
   Worker worker(loop, registry);
-  if (has_sandbox()) worker.confine_when_ready();
+  if (has_sandbox()) worker.confine_when_ready(std::move(confinement));
   // A terminal that closes is the broker's business.
   const Signals signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&worker](const Signal& signal) {
     if (signal.number != SIGHUP) drain(worker);
@@ -140,13 +141,23 @@ Status open_listeners(Worker& worker, Settings settings) {
 }
 
 /// Confined, or forked by what this process was: returns in each worker.
-Status become_worker(const Registry& registry) {
+Result<WorkerConfinement> become_worker(const Registry& registry) {
   const auto prepare = [&registry]() -> Result<WorkerConfinement> {
     return has_sandbox() ? WorkerConfinement::make(all_needs(registry)) : WorkerConfinement{};
   };
-  if (is_zygote_wanted()) return be_zygote(prepare);
-  const auto confinement = prepare();
-  return confinement ? confinement->apply() : confinement.error();
+  if (is_zygote_wanted()) {
+    return be_zygote([&]() -> Result<WorkerConfinement> {
+      auto confinement = prepare();
+      if (!confinement || !has_sandbox() || !registry.confined_early()) return confinement;
+      const Status given_up = confinement->give_up_calls_of_all(all_needs(registry));
+      if (!given_up) return given_up.error();
+      return confinement;
+    });
+  }
+  auto confinement = prepare();
+  if (!confinement) return confinement;
+  if (const Status given_up = confinement->give_up_files(); !given_up) return given_up.error();
+  return confinement;
 }
 
 Status confine(const Registry& registry, const Settings& settings) {
@@ -217,11 +228,11 @@ int worker_main(int argc, char** argv, const Registry& registry) {
   if (has_broker()) {
     keep_title_space(argc, argv);
     // Before a thread is started, which would be left out, and the first line may start one.
-    const Status confined = become_worker(registry);
+    auto confined = become_worker(registry);
     init_log("mpworker", broker_log_level(), who_of_many());
     if (!confined) return fail(confined.error());
     raise_descriptor_limit();
-    return run_under_broker(registry);
+    return run_under_broker(registry, *std::move(confined));
   }
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
   const auto options = parse_options(arguments, "mpworker");

@@ -111,11 +111,11 @@ bool is_zygote_wanted() {
   return std::getenv("MPBROKER_ZYGOTE") != nullptr;
 }
 
-Status be_zygote(const std::function<Result<WorkerConfinement>()>& prepare) {
+Result<WorkerConfinement> be_zygote(const std::function<Result<WorkerConfinement>()>& prepare) {
   ::unsetenv("MPBROKER_ZYGOTE");
   pid_t* const thread = thread_number();
   if (const auto why = why_not(thread); !why.empty()) decline(why);
-  const auto confinement = prepare();
+  auto confinement = prepare();
   if (!confinement) decline(confinement.error().text);
   void* robust_list = nullptr;
   std::size_t robust_size = 0;
@@ -136,9 +136,10 @@ Status be_zygote(const std::function<Result<WorkerConfinement>()>& prepare) {
     if (!channel) {
       answer.error = EMFILE;
     } else if (const pid_t pid = fork_for_parent(thread); pid == 0) {
-      const Status confined = confinement->apply();
+      const Status confined = confinement->give_up_files();
       become_worker(channel.release(), request->slot, robust_list, robust_size);
-      return confined;
+      if (!confined) return confined.error();
+      return confinement;
     } else {
       pid > 0 ? answer.pid = static_cast<std::uint32_t>(pid)
               : answer.error = static_cast<std::uint32_t>(errno);

@@ -16,7 +16,7 @@ bool is_zygote_wanted();
 /// Returns in each worker that it forks, which then is as one that was begun by itself: its channel
 /// is descriptor 3, no other is open, and MPBROKER_SLOT is its own. Does not return in the zygote,
 /// which ends with the broker; nor where the process cannot be one, which ends at once. `prepare`
-/// is called in the zygote once, and what it makes applied in each worker: whether that went well.
-Status be_zygote(const std::function<Result<WorkerConfinement>()>& prepare);
+/// is called in the zygote once; what it makes each worker has, and has given up its files by it.
+Result<WorkerConfinement> be_zygote(const std::function<Result<WorkerConfinement>()>& prepare);
 
 }  // namespace mpb

@@ -12,7 +12,9 @@ constexpr std::size_t kFullDatagram = 64UL * 1024;  // what channel::take_change
 void TableSnapshot::add(const channel::TableChange& change) {
   if (!complete) return;
   channel::append_change(since, change);
-  if (since.size() > kMostSince) complete = false;
+  if (since.size() <= kMostSince) return;
+  complete = false;
+  since = std::string();
 }
 
 void TableReader::begin(std::shared_ptr<const TableSnapshot> snapshot) {
@@ -22,6 +24,12 @@ void TableReader::begin(std::shared_ptr<const TableSnapshot> snapshot) {
   behind_ = false;
 }
 
+bool TableReader::needs_calm(TimePoint now) {
+  if (has_tables_ || !(failed_ || (snapshot_ && snapshot_->has_changed_much()))) return false;
+  if (!calm_until_) calm_until_ = now + kLongestCalm;
+  return now < *calm_until_;
+}
+
 std::optional<channel::Tables> TableReader::next_part(std::size_t unread) {
   if (!snapshot_ || unread >= kPartsAhead) return std::nullopt;
   channel::Tables part;
@@ -29,10 +37,7 @@ std::optional<channel::Tables> TableReader::next_part(std::size_t unread) {
   part.version = snapshot_->version;
   part.changes = channel::take_change_batch(rest_);
   if (std::exchange(first_, false)) part.flags |= channel::Tables::kFirst;
-  if (rest_.empty()) {
-    part.flags |= channel::Tables::kLast;
-    has_tables_ = true;
-  }
+  if (rest_.empty()) part.flags |= channel::Tables::kLast;
   return part;
 }
 
@@ -45,7 +50,8 @@ std::string_view TableReader::take(std::string_view changes, std::size_t unread)
 std::string TableReader::end_snapshot() {
   if (!snapshot_ || !rest_.empty() || first_) return {};
   const auto ended = std::exchange(snapshot_, nullptr);
-  behind_ = !ended->complete;
+  behind_ = failed_ = !ended->complete;
+  has_tables_ = has_tables_ || ended->complete;
   return ended->since;
 }
 

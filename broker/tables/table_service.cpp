@@ -12,10 +12,11 @@ namespace {
 constexpr Duration kRetry{5};              // until a worker that is behind is looked at again
 constexpr Duration kSnapshotPause{1'000};  // between two that a worker is sent
 // A snapshot is made at most so often, and for a tenth of the time: who starts meanwhile gets the
-// last one, and is behind then if that is not complete any more.
+// last one, or waits if much has changed since.
 constexpr Duration kSnapshotInterval{100};
 constexpr int kSnapshotShare = 10;
-constexpr std::size_t kMostSnapshots = 8;  // in memory, where workers are slow to read them
+// In memory, where workers are slow to read them; half of them are for those who start.
+constexpr std::size_t kMostSnapshots = 8;
 
 }  // namespace
 
@@ -68,7 +69,9 @@ void TableService::keep(const channel::TableChange& change) {
 void TableService::on_change(const channel::TableChange& change) {
   if (journal_) keep(change);
   channel::append_change(changes_, change);
-  if (snapshot_) snapshot_->add(change);
+  for (const auto& sent : being_sent_) {
+    if (const auto snapshot = sent.lock()) snapshot->add(change);
+  }
   if (observer_) observer_(change);
 }
 
@@ -76,8 +79,6 @@ void TableService::introduce(Slot slot, WorkerProcess& worker) {
   Member& member = members_[slot] = Member{};
   member.worker = &worker;
   member.started = worker.ready();
-  if (!snapshot_ || (!snapshot_->complete && may_make_snapshot())) make_snapshot();
-  member.reader.begin(snapshot_);
   member.reader.taken = changes_.size();
   flush(member);
   come_back(member.reader.is_waiting());
@@ -115,13 +116,17 @@ void TableService::end_turn() {
   drop_snapshot();
   if (!std::exchange(due_, false) && changes_.empty()) return;
   bool somebody_waits = false;
+  bool results_wait = false;
   for (auto& [slot, member] : members_) {
     flush(member);
-    send_results(member);
     member.reader.taken = 0;
     somebody_waits = somebody_waits || member.reader.is_waiting();
+    results_wait = member.reader.needs_calm(loop_.now()) || results_wait;
   }
   changes_.clear();
+  for (auto& [slot, member] : members_) {
+    if (!results_wait) send_results(member);
+  }
   come_back(somebody_waits);
 }
 
@@ -132,13 +137,17 @@ void TableService::flush(Member& member) {
   if (!reader.is_waiting()) member.least = store_.version();
   send_changes(member, reader.take(fresh, member.worker->unread()));
   if (reader.wants_snapshot(member.worker->unread()) && loop_.now() >= member.next_snapshot &&
-      (is_complete_for(member) || may_make_snapshot())) {
-    member.next_snapshot = loop_.now() + kSnapshotPause;
-    ++snapshots_;
-    if (!is_complete_for(member)) make_snapshot();
-    reader.begin(snapshot_);
+      (is_there_for(member) || may_make_snapshot(member))) {
+    begin_snapshot(member);
   }
   send_parts(member);
+}
+
+void TableService::begin_snapshot(Member& member) {
+  if (!is_there_for(member)) make_snapshot();
+  member.reader.begin(snapshot_);
+  if (member.started) member.next_snapshot = loop_.now() + kSnapshotPause;
+  if (std::exchange(member.had_snapshot, true)) ++snapshots_;
 }
 
 void TableService::send_parts(Member& member) {
@@ -148,7 +157,7 @@ void TableService::send_parts(Member& member) {
     member.worker->say(scratch_);
     if ((part->flags & channel::Tables::kLast) == 0) continue;
     send_changes(member, member.reader.end_snapshot());
-    member.least = store_.version();
+    if (!member.reader.is_waiting()) member.least = store_.version();
     if (member.reader.has_tables() && !std::exchange(member.started, true)) {
       member.worker->start();
     }
@@ -172,24 +181,23 @@ void TableService::send_results(Member& member) {
   });
 }
 
-bool TableService::may_make_snapshot() const {
+bool TableService::may_make_snapshot(const Member& member) const {
   const auto alive =
       std::ranges::count_if(being_sent_, [](const auto& snapshot) { return !snapshot.expired(); });
-  return loop_.now() >= next_snapshot_ && static_cast<std::size_t>(alive) < kMostSnapshots;
+  const std::size_t most = member.started ? kMostSnapshots / 2 : kMostSnapshots;
+  return loop_.now() >= next_snapshot_ && static_cast<std::size_t>(alive) < most;
 }
 
 /// What a worker has must not become older.
-bool TableService::is_complete_for(const Member& member) const {
-  return snapshot_ && snapshot_->complete && snapshot_->version >= member.least;
+bool TableService::is_there_for(const Member& member) const {
+  return snapshot_ && !snapshot_->has_changed_much() && snapshot_->version >= member.least;
 }
 
 void TableService::make_snapshot() {
   const TimePoint begin = Clock::now();
-  if (snapshot_) snapshot_->complete = false;  // it is told of no further changes
   snapshot_ = std::make_shared<TableSnapshot>();
   snapshot_->version = store_.version();
   snapshot_->changes = store_.snapshot();
-  std::erase_if(being_sent_, [](const auto& snapshot) { return snapshot.expired(); });
   being_sent_.push_back(snapshot_);
   const TimePoint end = Clock::now();
   next_snapshot_ =
@@ -198,6 +206,7 @@ void TableService::make_snapshot() {
 
 void TableService::drop_snapshot() {
   if (snapshot_ && snapshot_.use_count() == 1 && loop_.now() >= next_snapshot_) snapshot_.reset();
+  std::erase_if(being_sent_, [](const auto& snapshot) { return snapshot.expired(); });
 }
 
 /// A turn's end goes on with it.

@@ -61,6 +61,7 @@ class TableService {
     WorkerProcess* worker = nullptr;
     TableReader reader;
     bool started = false;
+    bool had_snapshot = false;
     std::uint64_t least = 0;    // version of a snapshot that is not older than what it has
     TimePoint next_snapshot{};  // not before
   };
@@ -71,11 +72,12 @@ class TableService {
   /// In ms of CLOCK_MONOTONIC; 0: never.
   [[nodiscard]] static std::uint64_t end_of(const TableStore::Entry& entry);
   void flush(Member& member);
+  void begin_snapshot(Member& member);
   void send_parts(Member& member);
   void send_changes(Member& member, std::string_view changes);
   void send_results(Member& member);
-  [[nodiscard]] bool may_make_snapshot() const;
-  [[nodiscard]] bool is_complete_for(const Member& member) const;
+  [[nodiscard]] bool may_make_snapshot(const Member& member) const;
+  [[nodiscard]] bool is_there_for(const Member& member) const;
   void make_snapshot();
   void drop_snapshot();
   void come_back(bool somebody_waits);
@@ -86,8 +88,8 @@ class TableService {
   std::function<void(const channel::TableChange&)> observer_;
   std::map<Slot, Member> members_;
   std::string changes_;                                         // of this turn
-  std::shared_ptr<TableSnapshot> snapshot_;                     // the last; null: nobody needs it
-  std::vector<std::weak_ptr<const TableSnapshot>> being_sent_;  // and earlier ones
+  std::shared_ptr<TableSnapshot> snapshot_;               // the last; null: nobody needs it
+  std::vector<std::weak_ptr<TableSnapshot>> being_sent_;  // and earlier ones
   TimePoint next_snapshot_{};                                   // is not made before
   WakeUp expiry_{loop_};                                        // of the next entry that ends
   WakeUp retry_{loop_};                                         // with workers that are behind

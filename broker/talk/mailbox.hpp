@@ -47,8 +47,9 @@ inline constexpr Amount kLetterWindow{channel::kWindowLetters, channel::kWindowB
 inline constexpr Amount kMostWaiting{4096, 1024 * 1024};
 inline constexpr Amount kMostWaitingOfOne{channel::kShareLetters, channel::kShareBytes};
 inline constexpr std::size_t kMostDescriptorsWaiting = 64;
-/// Credit is given in steps of at least so much: one datagram for many letters.
-inline constexpr Amount kCreditStep{kLetterWindow.letters / 4, kLetterWindow.bytes / 4};
+/// Credit is given in steps of at least so much: one datagram for many letters, and enough of them
+/// to a sender to one receiver, who has no more under way than that one's share.
+inline constexpr Amount kCreditStep{kMostWaitingOfOne.letters / 2, kMostWaitingOfOne.bytes / 2};
 
 /// A whole datagram with its descriptor: the receivers of a letter to many share it.
 struct Parcel {

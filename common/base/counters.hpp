@@ -67,7 +67,7 @@ namespace mpb {
   X(log_dropped, kCount, "log_dropped", "", "Lines of the log that nobody took.") \
   X(tables, kNow, "tables.count", "", "Shared tables.") \
   X(table_entries, kNow, "tables.entries", "", "Entries of the shared tables.") \
-  X(table_bytes, kNow, "tables.size_bytes", "", "Keys and values of the shared tables.") \
+  X(table_bytes, kNow, "tables.size_bytes", "", "What the entries of the shared tables take in memory, as their bound counts it.") \
   X(table_operations, kCount, "tables.operations", "", "Changes of the shared tables that were asked for.") \
   X(table_refusals, kCount, "tables.refused", "", "Changes of the shared tables that were refused.") \
   X(table_expiries, kCount, "tables.expired", "", "Entries of the shared tables whose time was over.") \

@@ -32,8 +32,6 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-constexpr std::uint32_t kOwnPid = 0x7ffffffe;  // above any pid
-
 // For some of what these allow the kernel asks nobody else, Landlock included. CAP_SYS_RESOURCE
 // stays: with it descriptors on their way are not counted.
 constexpr unsigned kGivenUp[] = {
@@ -161,10 +159,7 @@ bool Confinement::apply() {
   if (!apart_ && filter_.empty()) return true;
   if (!give_up_rights()) return false;
   if (apart_ && !apart_->restrict_self()) return false;
-  const auto own = static_cast<std::uint32_t>(::getpid());
-  for (sock_filter& instruction : filter_) {
-    if (instruction.k == kOwnPid) instruction.k = own;
-  }
+  put_own_pid(filter_, static_cast<std::uint32_t>(::getpid()));
   return filter_.empty() || install_filter(filter_);
 }
 

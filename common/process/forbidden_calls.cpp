@@ -57,13 +57,6 @@ void forbid_descriptor_tricks(CallRules& rules) {
                               argument_is(1, TIOCSTI), argument_is(1, TIOCLINUX)});
 }
 
-void forbid_signalling(CallRules& rules, std::uint32_t own) {
-  for (const int call : {SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo}) {
-    rules.allow_if(call, {argument_is(0, own)});
-  }
-  rules.forbid({SYS_tkill, SYS_pidfd_send_signal});
-}
-
 /// Large parts of the kernel that serve no client.
 void forbid_kernel_interfaces(CallRules& rules) {
   rules.forbid({SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_bpf,
@@ -108,6 +101,13 @@ void forbid_socket_filters(CallRules& rules) {
 }
 
 }  // namespace
+
+void forbid_signalling(CallRules& rules, std::uint32_t own) {
+  for (const int call : {SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo}) {
+    rules.allow_if(call, {argument_is(0, own)});
+  }
+  rules.forbid({SYS_tkill, SYS_pidfd_send_signal});
+}
 
 void forbid_reaching_out(CallRules& rules, std::uint32_t own, SignalRule signals) {
   forbid_tracing(rules);

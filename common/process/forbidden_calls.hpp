@@ -16,4 +16,7 @@ enum class SignalRule : std::uint8_t { kItself, kLeftToOthers };
 /// may name where it could name another.
 void forbid_reaching_out(CallRules& rules, std::uint32_t own, SignalRule signals);
 
+/// Adds those by which a process signals another than itself.
+void forbid_signalling(CallRules& rules, std::uint32_t own);
+
 }  // namespace mpb

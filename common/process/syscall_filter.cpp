@@ -113,6 +113,12 @@ CallVerdict fail_with(int error) {
   return SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(error) & SECCOMP_RET_DATA);
 }
 
+void put_own_pid(std::vector<sock_filter>& program, std::uint32_t own) {
+  for (sock_filter& instruction : program) {
+    if (instruction.k == kOwnPid) instruction.k = own;
+  }
+}
+
 void CallRules::allow(std::initializer_list<int> numbers) {
   for (const int number : numbers) add(number, {let_pass()});
 }
@@ -127,6 +133,15 @@ void CallRules::allow_if(int number, std::vector<AllOf> cases) {
 
 void CallRules::forbid_if(int number, std::vector<AllOf> cases) {
   add(number, {fail_with(EPERM), std::move(cases), let_pass()});
+}
+
+CallRules CallRules::beyond(const CallRules& others) const {
+  CallRules more;
+  for (const auto& [number, rule] : rules_) {
+    const auto other = others.rules_.find(number);
+    if (other == others.rules_.end() || other->second != rule) more.add(number, rule);
+  }
+  return more;
 }
 
 std::vector<sock_filter> CallRules::compile(CallVerdict otherwise) const {

@@ -24,6 +24,7 @@ struct ArgumentTest {
   std::uint8_t argument = 0;
   std::uint32_t mask = UINT32_MAX;
   std::uint32_t value = 0;
+  friend bool operator==(const ArgumentTest&, const ArgumentTest&) = default;
 };
 using AllOf = std::vector<ArgumentTest>;
 
@@ -32,7 +33,13 @@ struct CallRule {
   CallVerdict verdict = 0;
   std::vector<AllOf> cases{};
   CallVerdict otherwise = 0;
+  friend bool operator==(const CallRule&, const CallRule&) = default;
 };
+
+/// The place of a pid in a program that is made before its process is.
+inline constexpr std::uint32_t kOwnPid = 0x7ffffffe;  // above any pid
+/// Puts `own` there. Async-signal-safe.
+void put_own_pid(std::vector<sock_filter>& program, std::uint32_t own);
 
 class CallRules {
  public:
@@ -44,6 +51,10 @@ class CallRules {
   void allow_if(int number, std::vector<AllOf> cases);
   /// Fails with EPERM when one of `cases` holds, else passes.
   void forbid_if(int number, std::vector<AllOf> cases);
+
+  /// Those that `others` has not or has otherwise: what a process that is held to the latter lacks
+  /// to be held to these, where these let through less.
+  [[nodiscard]] CallRules beyond(const CallRules& others) const;
 
   /// The program: `otherwise` is for calls without a rule. A call by another architecture's numbers
   /// (on x86_64 i386 and x32) ends the process. What is let through whatever its arguments costs

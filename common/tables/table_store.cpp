@@ -130,15 +130,13 @@ TableResult TableStore::put(const TableOperation& operation, std::string_view ke
 
 void TableStore::count(TableMap::value_type& table, std::string_view key, const Entry& entry) {
   const std::size_t cost = cost_of(table.first, key, entry.value.size());
-  table.second.bytes += key.size() + entry.value.size();
-  table.second.cost += cost;
+  table.second.bytes += cost;
   if (!has_networks(table.first)) cost_ += cost;
 }
 
 void TableStore::uncount(TableMap::value_type& table, std::string_view key, const Entry& entry) {
   const std::size_t cost = cost_of(table.first, key, entry.value.size());
-  table.second.bytes -= key.size() + entry.value.size();
-  table.second.cost -= cost;
+  table.second.bytes -= cost;
   if (!has_networks(table.first)) cost_ -= cost;
 }
 
@@ -191,7 +189,7 @@ bool TableStore::has_room(std::string_view table_name, std::string_view key,
       table->second.entries.size() >= limits_.entries) {
     return false;
   }
-  const std::size_t own = table == tables_.end() ? 0 : table->second.cost;
+  const std::size_t own = table == tables_.end() ? 0 : table->second.bytes;
   const std::size_t before = entry == nullptr ? 0 : cost_of(table_name, key, entry->value.size());
   const std::size_t others = (networks ? own : cost_) - before;
   return others + cost_of(table_name, key, value) <= limits_.bytes;

@@ -26,8 +26,7 @@ class TableStore {
   };
   struct Table {
     KeyedMap<std::string, Entry> entries;
-    std::size_t bytes = 0;  // of keys and values
-    std::size_t cost = 0;
+    std::size_t bytes = 0;  // as their bound counts them: cost_of()
   };
   using TableMap = std::map<std::string, Table, std::less<>>;
   struct Counters {
@@ -61,6 +60,7 @@ class TableStore {
   /// All entries, as channel::append_change() writes them.
   [[nodiscard]] std::string snapshot() const;
   [[nodiscard]] std::size_t entries() const;
+  /// Of all tables, as their bound counts them.
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] const Counters& counters() const { return counters_; }
 

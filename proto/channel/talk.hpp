@@ -14,11 +14,11 @@ inline constexpr std::size_t kMaxPayloadOfLetter = Bus::kMaxPayload;
 /// All that is said in a letter beside its address.
 inline constexpr std::size_t kMaxContent = kMaxPayloadOfLetter + 256;
 // What a worker may have posted without credit for it again, and what of that may wait for one
-// receiver, so that the rest is for others.
-inline constexpr std::uint32_t kWindowLetters = 1024;
-inline constexpr std::uint32_t kWindowBytes = 1024 * 1024;
-inline constexpr std::uint32_t kShareLetters = kWindowLetters / 2;
-inline constexpr std::uint32_t kShareBytes = kWindowBytes / 2;
+// receiver: an eighth, so that receivers which have stopped leave room for letters to others.
+inline constexpr std::uint32_t kShareLetters = 512;
+inline constexpr std::uint32_t kShareBytes = 512 * 1024;
+inline constexpr std::uint32_t kWindowLetters = 8 * kShareLetters;
+inline constexpr std::uint32_t kWindowBytes = 8 * kShareBytes;
 /// In the place of a slot: nobody's, or the operator.
 inline constexpr std::uint16_t kOperatorSlot = kOperator.slot;
 

@@ -21,7 +21,7 @@
 namespace mpb {
 namespace {
 
-constexpr std::size_t kMaxQueued = 4096;  // datagrams waiting for the broker
+constexpr std::size_t kMaxQueued = 8192;  // datagrams waiting for the broker
 constexpr std::size_t kFewestKept = 256;  // adoptions, of each origin
 
 std::uint64_t first_handoff_id() {

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint32_t kSocketType = 0xf;  // the rest of socket(2)'s type are flags
 constexpr std::uint32_t kAnyBit = UINT32_MAX;
+constexpr int kLandlockRestrictSelf = 446;  // later than some kernel headers
 
 /// Moving bytes, waiting, and asking descriptors.
 void allow_descriptors(CallRules& rules) {
@@ -176,7 +177,8 @@ void allow_process(CallRules& rules) {
                SYS_sigaltstack,
                SYS_wait4,
                SYS_waitid,
-               SYS_umask});
+               SYS_umask,
+               kLandlockRestrictSelf});
 #if defined(__x86_64__)
   rules.allow({SYS_arch_prctl, SYS_time, SYS_alarm, SYS_pause, SYS_getpgrp});
 #endif
@@ -184,7 +186,7 @@ void allow_process(CallRules& rules) {
   for (const unsigned option :
        {unsigned{PR_SET_NAME}, unsigned{PR_GET_NAME}, unsigned{PR_GET_DUMPABLE},
         unsigned{PR_GET_SECCOMP}, unsigned{PR_GET_NO_NEW_PRIVS}, unsigned{PR_CAPBSET_READ},
-        unsigned{PR_SET_VMA}}) {
+        unsigned{PR_SET_VMA}, unsigned{PR_SET_CHILD_SUBREAPER}}) {
     options.push_back({{0, kAnyBit, option}});
   }
   rules.allow_if(SYS_prctl, std::move(options));
@@ -220,9 +222,14 @@ void allow_socket_paths(CallRules& rules) {
 #endif
 }
 
+constexpr std::uint32_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
+void allow_forks(CallRules& rules) {
+  rules.allow_if(SYS_clone, {{{0, kNamespaces, 0}}});
+}
+
 void forbid_programs(CallRules& rules) {
-  constexpr std::uint32_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
-                                        CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
   rules.forbid({SYS_execve, SYS_execveat});
   rules.allow_if(SYS_clone, {{{0, CLONE_THREAD | kNamespaces, CLONE_THREAD}}});
 #if defined(__x86_64__)
@@ -252,11 +259,11 @@ void forbid_identity(CallRules& rules) {
 #endif
 }
 
-}  // namespace
-
-std::vector<sock_filter> worker_filter(const Needs& needs, std::uint32_t own) {
+/// `governed`: the pid that the worker may name, besides 0, where it governs itself.
+CallRules worker_rules(const Needs& needs, std::uint32_t own, std::uint32_t governed) {
   CallRules rules;
-  forbid_reaching_out(rules, own, SignalRule::kItself);  // what follows adds to it
+  forbid_reaching_out(rules, governed, SignalRule::kLeftToOthers);  // what follows adds to it
+  forbid_signalling(rules, own);
   allow_descriptors(rules);
   allow_process(rules);
   allow_reading_files(rules);
@@ -269,7 +276,29 @@ std::vector<sock_filter> worker_filter(const Needs& needs, std::uint32_t own) {
   } else {
     forbid_programs(rules);
   }
-  return rules.compile(fail_with(ENOSYS));
+  return rules;
+}
+
+/// What a zygote is held to with all its workers.
+CallRules zygote_rules(const Needs& most) {
+  CallRules rules = worker_rules(most, 0, 0);
+  rules.allow({SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_seccomp});
+  allow_forks(rules);
+  return rules;
+}
+
+}  // namespace
+
+std::vector<sock_filter> worker_filter(const Needs& needs, std::uint32_t own) {
+  return worker_rules(needs, own, own).compile(fail_with(ENOSYS));
+}
+
+std::vector<sock_filter> zygote_filter(const Needs& most) {
+  return zygote_rules(most).compile(fail_with(ENOSYS));
+}
+
+std::vector<sock_filter> forked_filter(const Needs& needs, const Needs& most, std::uint32_t own) {
+  return worker_rules(needs, own, 0).beyond(zygote_rules(most)).compile(let_pass());
 }
 
 }  // namespace mpb

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "common/process/confinement.hpp"
 #include "common/process/landlock.hpp"
@@ -71,6 +72,18 @@ Status restrict(const landlock::Ruleset& rules) {
   return failed("landlock_restrict_self");
 }
 
+// What of the needs matters to calls, as a number.
+constexpr std::size_t kKinds = 16;
+std::size_t kind_of(const Needs& needs) {
+  return (needs.connect ? 1U : 0U) | (needs.listen ? 2U : 0U) | (needs.programs ? 4U : 0U) |
+         (needs.write.empty() ? 0U : 8U);
+}
+Needs needs_of_kind(std::size_t kind) {
+  Needs needs{.connect = (kind & 1U) != 0, .listen = (kind & 2U) != 0, .programs = (kind & 4U) != 0};
+  if ((kind & 8U) != 0) needs.write.emplace_back();
+  return needs;
+}
+
 bool has_abstract_service_manager() {
   const char* path = std::getenv("NOTIFY_SOCKET");
   return path != nullptr && *path == '@';
@@ -113,8 +126,28 @@ Result<WorkerConfinement> WorkerConfinement::make(const Needs& needs) {
   return made;
 }
 
-Status WorkerConfinement::apply() const {
-  return rules_ ? restrict(*rules_) : Status{};
+Status WorkerConfinement::give_up_calls_of_all(const Needs& needs) {
+  if (missing_all_of_sandbox() || !can_filter_calls()) return {};
+  rests_.resize(kKinds);
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    const Needs some = needs_of_kind(kind);
+    if (needs.leave_calls_for(some)) rests_[kind] = forked_filter(some, needs, kOwnPid);
+  }
+  if (install_filter(zygote_filter(needs))) return {};
+  return failed("seccomp");
+}
+
+Status WorkerConfinement::give_up_files() {
+  const auto rules = std::exchange(rules_, std::nullopt);
+  return rules ? restrict(*rules) : Status{};
+}
+
+Status WorkerConfinement::give_up_calls(const Needs& needs) const {
+  if (rests_.empty()) return confine_calls(needs);
+  std::vector<sock_filter> rest = rests_[kind_of(needs)];
+  put_own_pid(rest, static_cast<std::uint32_t>(::getpid()));
+  if (install_filter(rest)) return {};
+  return failed("seccomp");
 }
 
 Status confine_single_process(const Needs& needs, std::span<const ListenerSettings> listeners) {

@@ -13,21 +13,29 @@
 #include "common/base/error.hpp"
 #include "common/config/settings.hpp"
 #include "common/process/landlock.hpp"
+#include "common/process/syscall_filter.hpp"
 #include "mpbroker/worker.hpp"
 
 namespace mpb {
 
-/// Of a worker under a broker, in two steps: a zygote takes the first for all its workers.
+/// Of a worker under a broker, in steps: a zygote takes the first ones for all its workers.
 class WorkerConfinement {
  public:
   /// This process gives up its rights over others. `needs`: of all that its program has handlers
   /// for; what they name must be there.
   static Result<WorkerConfinement> make(const Needs& needs);
+  /// A zygote gives up the calls that none of its workers needs, nor it itself, and makes ready what
+  /// each of them gives up besides.
+  [[nodiscard]] Status give_up_calls_of_all(const Needs& needs);
   /// This process gives up its files.
-  [[nodiscard]] Status apply() const;
+  [[nodiscard]] Status give_up_files();
+  /// At last its calls; `needs`: of the handlers whose clients it serves.
+  [[nodiscard]] Status give_up_calls(const Needs& needs) const;
 
  private:
-  std::optional<landlock::Ruleset> rules_;  // unset: the kernel has none
+  std::optional<landlock::Ruleset> rules_;  // unset: the kernel has none, or it was applied
+  // What each worker of a zygote lacks, by kind_of() what it needs. Empty: it inherits nothing.
+  std::vector<std::vector<sock_filter>> rests_;
 };
 /// Of a single process that has opened its listeners, which takes looking at others where one
 /// cannot be had. A thread that the log has by then is left out. It reads its configuration again,

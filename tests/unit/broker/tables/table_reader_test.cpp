@@ -91,30 +91,83 @@ TEST(TableReader, OneThatHasReadAllIsBehindWhereMoreIsMadeInATurnThanItMayLeaveU
   EXPECT_EQ(another.take(half, TableReader::kMostUnread / 2 + 2), "");
 }
 
-TEST(TableReader, ChangesDuringASnapshotAreBoundedAndKeepNobodyFromStarting) {
+/// More than is kept.
+void change_too_much(TableSnapshot& snapshot) {
+  const std::string value(4000, 'v');
+  while (snapshot.complete) snapshot.add({++snapshot.version, false, "t", "key", value});
+}
+
+/// Takes all parts.
+void read_all(TableReader& reader) {
+  while (const auto part = reader.next_part(0)) {
+    if ((part->flags & channel::Tables::kLast) != 0) return;
+  }
+}
+
+TEST(TableReader, ChangesDuringASnapshotAreBounded) {
+  const auto shared = snapshot(100, 4000);
+  const std::string value(4000, 'v');
+  std::size_t most = 0;
+  for (std::uint64_t version = 101; shared->complete; ++version) {
+    most = shared->since.size();
+    shared->add({version, false, "t", "key", value});
+  }
+  EXPECT_LE(most, TableSnapshot::kMostSince);
+  shared->add({5000, false, "t", "key", value});
+  EXPECT_EQ(shared->since.size(), 0U) << "after a gap no change may follow";
+}
+
+TEST(TableReader, NobodyStartsWithLessThanAllTables) {
   const auto shared = snapshot(100, 4000);
   TableReader reader;
-  TableReader another;
+  EXPECT_TRUE(reader.wants_snapshot(9)) << "what it has not read is of no table";
   reader.begin(shared);
-  another.begin(shared);
   ASSERT_TRUE(reader.next_part(0));
-  const std::string value(4000, 'v');
-  std::uint64_t version = 100;
-  while (shared->complete) shared->add({++version, false, "t", "key", value});
-  const std::size_t kept = shared->since.size();
-  EXPECT_LT(kept, TableSnapshot::kMostSince + 5000);
-  shared->add({++version, false, "t", "key", value});
-  EXPECT_EQ(shared->since.size(), kept) << "after a gap no change may follow";
+  change_too_much(*shared);
+  read_all(reader);
+  EXPECT_EQ(reader.end_snapshot(), "");
   EXPECT_FALSE(reader.has_tables());
-  for (TableReader* one : {&reader, &another}) {
-    while (one->next_part(0)) {
-      if (!one->has_tables()) continue;
-      EXPECT_EQ(one->end_snapshot(), shared->since);
-    }
-    EXPECT_TRUE(one->has_tables());
-    EXPECT_TRUE(one->wants_snapshot(0)) << "of what came after";
-  }
-  EXPECT_EQ(shared.use_count(), 1);
+  ASSERT_TRUE(reader.wants_snapshot(TableReader::kPartsAhead));
+  const auto next = snapshot(200, 4000);
+  reader.begin(next);
+  next->add({201, false, "t", "201", "vvvvvvvvvv"});
+  read_all(reader);
+  EXPECT_EQ(reader.end_snapshot(), changes(1, 201));
+  EXPECT_TRUE(reader.has_tables());
+  EXPECT_FALSE(reader.is_waiting());
+}
+
+TEST(TableReader, WhoStartsTakesItsCalmFromThoseWhoWriteForAWhileAtMost) {
+  const TimePoint begun = TimePoint{} + Duration{1'000};
+  const auto shared = snapshot(100, 4000);
+  TableReader reader;
+  EXPECT_FALSE(reader.needs_calm(begun)) << "it was sent nothing";
+  reader.begin(shared);
+  shared->add({101, false, "t", "key", "v"});
+  EXPECT_FALSE(reader.needs_calm(begun));
+  const std::string value(4000, 'v');
+  while (!shared->has_changed_much()) shared->add({102, false, "t", "key", value});
+  EXPECT_TRUE(shared->complete) << "there is room for what was asked for already";
+  EXPECT_TRUE(reader.needs_calm(begun));
+  change_too_much(*shared);
+  EXPECT_TRUE(reader.needs_calm(begun + TableReader::kLongestCalm / 2));
+  read_all(reader);
+  EXPECT_EQ(reader.end_snapshot(), "");
+  EXPECT_TRUE(reader.needs_calm(begun + TableReader::kLongestCalm / 2)) << "of its next one, too";
+  EXPECT_FALSE(reader.needs_calm(begun + TableReader::kLongestCalm));
+  reader.begin(snapshot(1));
+  read_all(reader);
+  EXPECT_EQ(reader.end_snapshot(), "");
+  EXPECT_FALSE(reader.needs_calm(begun));
+}
+
+TEST(TableReader, WhoRunsNeedsNoCalm) {
+  TableReader reader = begun();
+  EXPECT_EQ(reader.take(changes(1), TableReader::kMostUnread), "");
+  const auto shared = snapshot(100, 4000);
+  reader.begin(shared);
+  change_too_much(*shared);
+  EXPECT_FALSE(reader.needs_calm(TimePoint{}));
 }
 
 TEST(TableReader, ResultsComeBehindTheChangesTheyAreAboutAndAreBounded) {
