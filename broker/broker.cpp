@@ -81,7 +81,8 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
   dispatcher_.set_max_attempts(kMaxAttempts);
   loop_.after(kTick, [this] { tick(); });
   control_.admit_by([this](int client) { return trespass_.refuse_peer(client); });
-  events_.set_publisher([this](const boost::json::object& event) { publish(event); });
+  events_.set_publisher([this](const boost::json::object& event) { publish(event); },
+                        [this] { return talk_.has_subscriber() || control_.has_subscriber({}); });
   tables_.set_workers_deny(settings_.workers_deny);
   tables_.set_observer([this](const channel::TableChange& change) {
     if (!control_.has_subscriber(change.table)) return;

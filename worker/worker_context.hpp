@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "common/base/counters.hpp"
@@ -82,7 +83,8 @@ struct WorkerContext {
   RateBucket blocking_lines;  // about clients that others made to wait
 
   // Scratch of one read and the replies to it.
-  std::array<char, 64 * 1024> read_buffer{};
+  using ReadBuffer = std::array<char, 64 * 1024>;
+  std::unique_ptr<ReadBuffer> read_buffer = std::make_unique_for_overwrite<ReadBuffer>();
   std::string replies;
 };
 

@@ -95,6 +95,12 @@ int run_under_broker(const Registry& registry, WorkerConfinement confinement) {
   return static_cast<int>(worker.exit_code());
 }
 
+/// What was begun before a worker was forked is not its to end.
+[[noreturn]] void end_forked(int code) {
+  std::fflush(nullptr);
+  ::_exit(code);
+}
+
 void reload(Worker& worker, std::span<const char* const> arguments, const KeptFile& kept) {
   notify_service_manager("RELOADING=1");
   const auto options = parse_options(arguments, "mpworker", &kept);
@@ -228,11 +234,14 @@ int worker_main(int argc, char** argv, const Registry& registry) {
   if (has_broker()) {
     keep_title_space(argc, argv);
     // Before a thread is started, which would be left out, and the first line may start one.
+    const bool forked = is_zygote_wanted();
     auto confined = become_worker(registry);
     init_log("mpworker", broker_log_level(), who_of_many());
     if (!confined) return fail(confined.error());
     raise_descriptor_limit();
-    return run_under_broker(registry, *std::move(confined));
+    const int code = run_under_broker(registry, *std::move(confined));
+    if (forked) end_forked(code);
+    return code;
   }
   const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
   const auto options = parse_options(arguments, "mpworker");

@@ -74,13 +74,26 @@ pid_t fork_for_parent(pid_t* thread) {
 #endif
 }
 
+/// MPBROKER_SLOT=... of the environment, whose number each worker overwrites: it need not copy the
+/// environment.
+class SlotVariable {
+ public:
+  void place() { ::putenv(text_.data()); }
+  void set(std::uint16_t slot) { *fmt::format_to(text_.data() + kName.size(), "{}", slot) = '\0'; }
+
+ private:
+  static constexpr std::string_view kName = "MPBROKER_SLOT=";
+  std::array<char, 24> text_{"MPBROKER_SLOT="};
+};
+SlotVariable slot_variable;
+
 /// What fork(2) and the program's start would have done.
 void become_worker(int channel, std::uint16_t slot, void* robust_list, std::size_t robust_size) {
   ::syscall(SYS_set_robust_list, robust_list, robust_size);
   ::dup2(channel, kChannelFd);
   ::syscall(SYS_close_range, kChannelFd + 1, ~0U, 0);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // as begin_descent; its mark was inherited
-  ::setenv("MPBROKER_SLOT", std::to_string(slot).c_str(), 1);
+  slot_variable.set(slot);
 }
 
 void send(const std::string& datagram) {
@@ -112,7 +125,8 @@ bool is_zygote_wanted() {
 }
 
 Result<WorkerConfinement> be_zygote(const std::function<Result<WorkerConfinement>()>& prepare) {
-  ::unsetenv("MPBROKER_ZYGOTE");
+  for (const char* own : {"MPBROKER_ZYGOTE", "LD_BIND_NOW"}) ::unsetenv(own);
+  slot_variable.place();
   pid_t* const thread = thread_number();
   if (const auto why = why_not(thread); !why.empty()) decline(why);
   auto confinement = prepare();

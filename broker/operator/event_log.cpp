@@ -25,11 +25,11 @@ std::string as_text(const EventField& field) {
 }  // namespace
 
 void EventLog::emit(LogLevel level, std::string_view event, std::span<const EventField> fields) {
-  {
+  if (log_enabled(level)) {
     LogLine line(level, event);
     for (const EventField& field : fields) line(field.key, as_text(field));
   }
-  if (!publish_) return;
+  if (!publish_ || !is_watched_()) return;
   boost::json::object told{{"time", utc_now()}, {"event", event}};
   for (const EventField& field : fields) {
     const std::string name = std::string(field.key) + (field.is_duration ? "_ms" : "");

@@ -37,9 +37,12 @@ struct EventField {
 
 class EventLog {
  public:
-  /// `publish` gets every event as {"time":...,"event":...,fields}.
-  void set_publisher(std::function<void(const boost::json::object&)> publish) {
+  /// `publish` gets every event as {"time":...,"event":...,fields}, while `is_watched` says that
+  /// somebody wants to know.
+  void set_publisher(std::function<void(const boost::json::object&)> publish,
+                     std::function<bool()> is_watched) {
     publish_ = std::move(publish);
+    is_watched_ = std::move(is_watched);
   }
   void emit(LogLevel level, std::string_view event, std::span<const EventField> fields);
   void emit(LogLevel level, std::string_view event, std::initializer_list<EventField> fields) {
@@ -48,6 +51,7 @@ class EventLog {
 
  private:
   std::function<void(const boost::json::object&)> publish_;
+  std::function<bool()> is_watched_;
 };
 
 }  // namespace mpb

@@ -1,18 +1,22 @@
 #include "broker/talk/hub.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mpb {
 
 void Hub::open(WorkerId worker) {
   if (mailboxes_.size() <= worker.slot) mailboxes_.resize(worker.slot + std::size_t{1});
+  close(worker.slot);
   mailboxes_[worker.slot] = Mailbox(worker.generation);
+  open_.insert(std::ranges::lower_bound(open_, worker.slot), worker.slot);
 }
 
 void Hub::close(Slot slot) {
   if (!is_open(slot)) return;
   const WorkerId receiver = worker(slot);
   Mailbox gone = std::exchange(mailboxes_[slot], Mailbox());
+  std::erase(open_, slot);
   while (!gone.empty()) {
     const WaitingLetter letter = gone.pop();
     settle(letter);
@@ -20,12 +24,11 @@ void Hub::close(Slot slot) {
   }
 }
 
-std::vector<Slot> Hub::all() const {
-  std::vector<Slot> slots;
-  for (std::size_t slot = 0; slot < mailboxes_.size(); ++slot) {
-    if (mailboxes_[slot].is_open()) slots.push_back(static_cast<Slot>(slot));
-  }
-  return slots;
+const std::vector<Slot>& Hub::take_due() {
+  taken_.clear();
+  std::swap(taken_, due_);
+  for (const Slot slot : taken_) mailboxes_[slot].due = false;
+  return taken_;
 }
 
 const Hub::Receivers& Hub::receivers(const channel::Address& to, Slot owner) {
@@ -47,10 +50,9 @@ const Hub::Receivers& Hub::receivers(const channel::Address& to, Slot owner) {
     case Kind::kAll:
     case Kind::kGroup:
       if (to.kind == Kind::kGroup) receivers_.why_none = Loss::kNobody;
-      for (std::size_t slot = 0; slot < mailboxes_.size(); ++slot) {
-        const Mailbox& box = mailboxes_[slot];
-        if (!box.is_open() || (to.kind == Kind::kGroup && !box.groups.contains(to.name))) continue;
-        receivers_.slots.push_back(static_cast<Slot>(slot));
+      for (const Slot slot : open_) {
+        if (to.kind == Kind::kGroup && !mailboxes_[slot].groups.contains(to.name)) continue;
+        receivers_.slots.push_back(slot);
       }
       break;
     case Kind::kOperators:
@@ -80,6 +82,7 @@ bool Hub::push(Slot to, WaitingLetter letter) {
   const Amount retained = letter.retained;
   if (mailboxes_[to].push(std::move(letter))) {
     waiting_ += amount;
+    touch(to);
     return true;
   }
   give_back(sender, retained);
@@ -93,8 +96,9 @@ void Hub::settle(const WaitingLetter& letter) {
 }
 
 void Hub::release_stopped() {
-  for (Mailbox& box : mailboxes_) {
-    if (!box.is_open() || !box.note_stop()) continue;
+  for (const Slot slot : open_) {
+    Mailbox& box = mailboxes_[slot];
+    if (!box.note_stop()) continue;
     for (const auto& [sender, amount] : box.release()) give_back(sender, amount);
   }
 }
@@ -104,6 +108,7 @@ void Hub::lose(WorkerId sender, std::uint64_t letter, WorkerId receiver, Loss wh
   ++lost_;
   if (!is(sender)) return;
   mailboxes_[sender.slot].lose({letter, receiver.generation, receiver.slot, why});
+  touch(sender.slot);
 }
 
 }  // namespace mpb

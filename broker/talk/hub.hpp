@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/talk/mailbox.hpp"
@@ -21,9 +22,17 @@ class Hub {
   }
   /// Of a slot that is open.
   [[nodiscard]] Mailbox& mailbox(Slot slot) { return mailboxes_[slot]; }
+  [[nodiscard]] const Mailbox& mailbox(Slot slot) const { return mailboxes_[slot]; }
   [[nodiscard]] WorkerId worker(Slot slot) const { return {slot, mailboxes_[slot].generation()}; }
-  /// All that are open.
-  [[nodiscard]] std::vector<Slot> all() const;
+  /// All that are open, until one opens or closes.
+  [[nodiscard]] const std::vector<Slot>& all() const { return open_; }
+  /// Something is to be sent to its worker, or to be tried again.
+  void touch(Slot slot) {
+    if (!std::exchange(mailboxes_[slot].due, true)) due_.push_back(slot);
+  }
+  [[nodiscard]] bool has_due() const { return !due_.empty(); }
+  /// The slots that were touched since the last call, until the next one; some may be closed.
+  const std::vector<Slot>& take_due();
 
   struct Receivers {
     std::vector<Slot> slots;
@@ -44,6 +53,11 @@ class Hub {
   bool push(Slot to, WaitingLetter letter);
   /// It was sent to whom it waited for.
   void sent(Slot to) { settle(mailboxes_[to].pop()); }
+  /// Credit for what it posted.
+  void give_back(Slot slot, const Amount& amount) {
+    mailboxes_[slot].give_back(amount);
+    if (mailboxes_[slot].has_credit_to_tell()) touch(slot);
+  }
   /// What its sender retains it gets back.
   void settle(const WaitingLetter& letter);
   /// Called at intervals. What waits for a worker that has read none of its letters since the last
@@ -58,13 +72,16 @@ class Hub {
 
  private:
   void give_back(WorkerId sender, const Amount& amount) {
-    if (is(sender)) mailboxes_[sender.slot].give_back(amount);
+    if (is(sender)) give_back(sender.slot, amount);
   }
   [[nodiscard]] bool is(WorkerId worker) const {
     return is_open(worker.slot) && mailboxes_[worker.slot].generation() == worker.generation;
   }
 
   std::vector<Mailbox> mailboxes_;
+  std::vector<Slot> open_;   // in their order
+  std::vector<Slot> due_;    // see touch()
+  std::vector<Slot> taken_;  // of these
   Receivers receivers_;
   std::uint64_t number_ = 0;
   Amount waiting_;  // in all mailboxes, as far as 32 bits go

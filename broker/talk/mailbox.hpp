@@ -111,6 +111,7 @@ class Mailbox {
   void credit_told();
 
   std::set<std::string, std::less<>> groups;
+  bool due = false;  // see Hub::touch
   bool subscribed = false;
   bool events_lost = false;         // and it was not told so yet
   std::uint64_t posted_lately = 0;  // since the operator was told

@@ -71,16 +71,14 @@ void Talk::on_online(Slot slot) {
   hub_.open(worker);
   Mailbox& box = hub_.mailbox(slot);
   // As if it had used up all of it.
-  if (box.spend(kLetterWindow)) box.give_back(kLetterWindow);
+  if (box.spend(kLetterWindow)) hub_.give_back(slot, kLetterWindow);
   box.posted_lately = 0;
-  busy_ = true;
 }
 
 void Talk::on_gone(Slot slot) {
   if (!hub_.is_open(slot)) return;
   const WorkerId worker = hub_.worker(slot);
   hub_.close(slot);
-  busy_ = true;
   std::vector<std::uint64_t> complete;
   for (auto& [correlation, ask] : asks_) {
     ask.ask.give_up(worker, Loss::kGone);
@@ -101,17 +99,16 @@ std::string_view Talk::on_post(Slot slot, const channel::Post& post, ForeignDesc
     close_foreign(std::move(descriptor));
     return "more letters than it has credit for";
   }
-  busy_ = true;
   ++counters_.posted;
   const WorkerId sender = hub_.worker(slot);
   const bool with_descriptor = (post.flags & channel::kWithDescriptor) != 0;
   if (with_descriptor && !descriptor.fd) {
-    hub_.mailbox(slot).give_back(amount);
+    hub_.give_back(slot, amount);
     hub_.lose(sender, post.id, kOperator, Loss::kNoDescriptor);
     return {};
   }
   if (post.to.kind == channel::Address::Kind::kOperators) {
-    hub_.mailbox(slot).give_back(amount);
+    hub_.give_back(slot, amount);
     close_foreign(std::move(descriptor));
     take_for_operator(sender, post.content);
     return {};
@@ -131,7 +128,7 @@ std::string_view Talk::on_post(Slot slot, const channel::Post& post, ForeignDesc
   }
   for (const Slot to : receivers.slots) bring(to, letter);
   // Of one that waits for its only receiver its sender gets the credit when it has gone.
-  if (many || !letter.parcel) hub_.mailbox(slot).give_back(amount);
+  if (many || !letter.parcel) hub_.give_back(slot, amount);
   close_foreign({std::move(letter.descriptor), descriptor.kind});
   return {};
 }
@@ -156,7 +153,6 @@ Loss Talk::bring(Slot to, Outgoing& letter) {
   if (!letter.parcel) {
     letter.parcel = std::make_shared<const Parcel>(letter.datagram, std::move(letter.descriptor));
   }
-  busy_ = true;
   const bool waits = hub_.push(to, {letter.parcel, letter.sender, letter.letter, letter.retained});
   return waits ? Loss::kNone : Loss::kFull;
 }
@@ -193,6 +189,7 @@ void Talk::tell_subscriber(Slot slot, std::string_view datagram) {
   if (!box.events_lost && bring(slot, event) == Loss::kNone) return;
   ++counters_.events_lost;
   box.events_lost = true;
+  hub_.touch(slot);
 }
 
 void Talk::on_event(const json::object& event) {
@@ -324,12 +321,17 @@ bool Talk::report_to(Slot slot) {
 }
 
 void Talk::end_turn() {
-  if (!busy_) return;
-  busy_ = false;
-  for (const Slot slot : hub_.all()) {
+  if (!hub_.has_due()) return;
+  for (const Slot slot : hub_.take_due()) {
+    if (!hub_.is_open(slot)) continue;
     pump(slot);
-    if (!report_to(slot) || !hub_.mailbox(slot).empty()) busy_ = true;
+    if (!report_to(slot) || !hub_.mailbox(slot).empty()) hub_.touch(slot);
   }
+}
+
+bool Talk::has_subscriber() const {
+  return std::ranges::any_of(hub_.all(),
+                             [this](Slot slot) { return hub_.mailbox(slot).subscribed; });
 }
 
 /// What came since the last time, of each worker, once a second.

@@ -58,6 +58,8 @@ class Talk {
   std::string_view on_join(Slot slot, const channel::Join& message);
   std::string_view on_subscribe(Slot slot, const channel::Subscribe& message);
 
+  /// Whether any worker wants to know of events.
+  [[nodiscard]] bool has_subscriber() const;
   /// An event as the operator is told it: workers that want to know are told, too.
   void on_event(const boost::json::object& event);
 
@@ -107,7 +109,6 @@ class Talk {
   Parts parts_;
   Hub hub_;
   TalkCounters counters_;
-  bool busy_ = false;  // end_turn() has something to do
   std::uint64_t next_correlation_ = 1;
   std::map<std::uint64_t, Ask> asks_;
   std::vector<RateBucket> operator_rates_;  // by slot

@@ -25,6 +25,7 @@ void WorkerStarter::use_zygote(const Settings& settings, bool grows) {
   ChildOptions program = program_;
   program.run_as = accounts_.of(0);
   program.environment.emplace_back("MPBROKER_ZYGOTE=3");
+  program.environment.emplace_back("LD_BIND_NOW=1");  // else each that it forks binds anew
   if (program.confinement) {
     auto confinement = Confinement::of_zygote();
     if (!confinement) return zygote_.stop();

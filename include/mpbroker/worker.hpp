@@ -90,7 +90,8 @@ void add_echo(Registry& registry);
 /// The main function of a worker program: under a broker (its channel is descriptor 3 and
 /// MPBROKER_CHANNEL=3 is in the environment), or alone with --listen and --protocol, whose default
 /// is `control` whatever the Registry has. Returns the exit code: 0, 1 (failure) or 2 (wrong usage
-/// or configuration).
+/// or configuration). A worker that was forked by a zygote ends in it: what the program does behind
+/// it, and at its exit, is done by processes that were run.
 int worker_main(int argc, char** argv, const Registry& registry);
 
 }  // namespace mpb

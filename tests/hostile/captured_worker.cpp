@@ -68,5 +68,6 @@ int main(int argc, char** argv) {
                         [](auto&, auto&) { return std::make_unique<LineClassifier>(); });
   registry.add_handler(
       "ping", "captured", [](auto&, auto&) { return std::make_unique<Captured>(); }, declared());
+  if (std::getenv("CAPTURED_EARLY") != nullptr) registry.confine_early();
   return mpb::worker_main(argc, argv, registry);
 }

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstddef>
 #include <cstring>
@@ -26,8 +27,11 @@ namespace {
 constexpr const char* kRefused = "EPERM";        // by seccomp, or Landlock's scope
 constexpr const char* kNotPermitted = "EACCES";  // by Landlock's rules
 
+/// How a worker began; early: a zygote that forked it had given up calls for it.
+enum class Start : std::uint8_t { kExeced, kForked, kForkedEarly };
+
 struct CapturedPlan {
-  bool forked = false;  // the worker that the client comes to was forked by a zygote
+  Start start = Start::kExeced;  // of the worker that the client comes to
   std::string needs{};
   bool bare = false;  // only what mpbroker itself imposes holds for it
   std::string sandbox = "strict";
@@ -39,7 +43,7 @@ struct CapturedPlan {
 class Captured {
  public:
   explicit Captured(const CapturedPlan& plan)
-      : broker_(setup_of(plan)), client_(connected(broker_, plan.forked)) {}
+      : broker_(setup_of(plan)), client_(connected(broker_, plan.start)) {}
 
   std::string attempt(const std::string& call, pid_t pid = 0, const std::string& place = "-") {
     client_.send(call + " " + std::to_string(pid) + " " + place + "\n");
@@ -63,10 +67,11 @@ class Captured {
                        "--handler",        "captured",
                        "--workers",        plan.workers,
                        "--sandbox",        plan.sandbox,
-                       "--spawn",          plan.forked ? "zygote" : "exec",
+                       "--spawn",          plan.start == Start::kExeced ? "exec" : "zygote",
                        "--worker-program", program_path("captured_worker")};
     std::vector<std::string> variables;
     if (!plan.needs.empty()) variables.push_back("CAPTURED_NEEDS=" + plan.needs);
+    if (plan.start == Start::kForkedEarly) variables.emplace_back("CAPTURED_EARLY=1");
     if (plan.bare) variables.emplace_back("CAPTURED_BARE=1");
     setup.environment = setup.worker_environment = variables;
     setup.before_exec = plan.before_exec;
@@ -74,9 +79,9 @@ class Captured {
     return setup;
   }
 
-  static Client connected(const BrokerProcess& broker, bool forked) {
+  static Client connected(const BrokerProcess& broker, Start start) {
     EXPECT_TRUE(eventually([&] { return !is_refused(broker.port()); }));
-    if (forked) replace_by_forked(broker);
+    if (start != Start::kExeced) replace_by_forked(broker);
     return Client(broker.port());
   }
 
@@ -120,12 +125,15 @@ class Sandbox : public testing::Test {
   }
 };
 
-/// A worker that was run by itself, and one that a zygote has forked.
-class LibrarySandbox : public Sandbox, public testing::WithParamInterface<bool> {};
+/// A worker that was run by itself, and those that a zygote has forked.
+class LibrarySandbox : public Sandbox, public testing::WithParamInterface<Start> {};
 
-INSTANTIATE_TEST_SUITE_P(Started, LibrarySandbox, testing::Bool(), [](const auto& test) {
-  return std::string(test.param ? "Forked" : "Execed");
-});
+INSTANTIATE_TEST_SUITE_P(Started, LibrarySandbox,
+                         testing::Values(Start::kExeced, Start::kForked, Start::kForkedEarly),
+                         [](const auto& test) {
+                           constexpr std::array kNames{"Execed", "Forked", "ForkedEarly"};
+                           return std::string(kNames[static_cast<std::size_t>(test.param)]);
+                         });
 
 constexpr int kCreateRuleset = 444;
 
@@ -176,20 +184,20 @@ TEST_F(Sandbox, WhatOtherProgramsNeedIsLeftToThem) {
 // --- what the worker library gives up ------------------------------------------------------------
 
 TEST_P(LibrarySandbox, ACapturedWorkerReachesIntoNoProcess) {
-  Captured captured({.forked = GetParam(), .needs = "connect"});
+  Captured captured({.start = GetParam(), .needs = "connect"});
   expect_all_refused(captured, hostile::calls_into_processes(), captured.broker());
   EXPECT_EQ(captured.attempt("pidfd_open", captured.broker()), kRefused);
 }
 
 TEST_P(LibrarySandbox, ACapturedWorkerUsesNothingThatServesNoClient) {
-  Captured captured({.forked = GetParam(), .needs = "connect"});
+  Captured captured({.start = GetParam(), .needs = "connect"});
   expect_all_refused(captured, hostile::calls_into_kernel(), 0);
   expect(captured, kRefused, {"setuid", "no-dumpable"});
 }
 
 TEST_P(LibrarySandbox, AHandlerThatDeclaresNothingServesItsClientsAndNoMore) {
   const TempFolder folder;
-  Captured captured({.forked = GetParam()});
+  Captured captured({.start = GetParam()});
   expect(captured, kRefused,
          {"fork", "exec", "program", "socket", "raw-socket", "packet-socket", "listen"});
   EXPECT_EQ(captured.attempt("connect", 0, std::to_string(captured.port())), kRefused);
@@ -201,7 +209,7 @@ TEST_P(LibrarySandbox, AHandlerThatDeclaresNothingServesItsClientsAndNoMore) {
 TEST_P(LibrarySandbox, ACapturedWorkerOpensNoFileThatItDoesNotNeed) {
   if (!has_landlock(1)) GTEST_SKIP() << "no Landlock here";
   const TempFolder folder;
-  Captured captured({.forked = GetParam()});
+  Captured captured({.start = GetParam()});
   EXPECT_EQ(captured.attempt("read", 0, folder.write("secret", "")), kNotPermitted);
   EXPECT_EQ(captured.attempt("read", 0, "/etc/passwd"), kNotPermitted);
   EXPECT_EQ(captured.attempt("write", 0, folder.file("new")), kNotPermitted);
@@ -210,7 +218,7 @@ TEST_P(LibrarySandbox, ACapturedWorkerOpensNoFileThatItDoesNotNeed) {
 
 TEST_P(LibrarySandbox, AHandlerThatDeclaresConnectMayConnectAndLookNamesUp) {
   const TempFolder folder;
-  Captured captured({.forked = GetParam(), .needs = "connect"});
+  Captured captured({.start = GetParam(), .needs = "connect"});
   EXPECT_EQ(captured.attempt("connect", 0, std::to_string(captured.port())), "ok");
   EXPECT_EQ(captured.attempt("read", 0, "/etc/passwd"), "ok");
   expect(captured, kRefused, {"raw-socket", "packet-socket", "listen", "fork", "program"});
@@ -231,20 +239,20 @@ TEST_P(LibrarySandbox, ACapturedWorkerConnectsToNoAbstractSocket) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
   ASSERT_EQ(::listen(socket.get(), 1), 0);
-  Captured captured({.forked = GetParam(), .needs = "connect"});
+  Captured captured({.start = GetParam(), .needs = "connect"});
   EXPECT_EQ(captured.attempt("connect-abstract", 0, name), kRefused);
-  Captured free({.forked = GetParam(), .needs = "connect", .sandbox = "no"});
+  Captured free({.start = GetParam(), .needs = "connect", .sandbox = "no"});
   EXPECT_EQ(free.attempt("connect-abstract", 0, name), "ok");
 }
 
 TEST_P(LibrarySandbox, AHandlerThatDeclaresListenMayListen) {
-  Captured captured({.forked = GetParam(), .needs = "listen"});
+  Captured captured({.start = GetParam(), .needs = "listen"});
   EXPECT_EQ(captured.attempt("listen"), "ok");
   expect(captured, kRefused, {"fork", "raw-socket"});
 }
 
 TEST_P(LibrarySandbox, AHandlerThatDeclaresProgramsMayStartThem) {
-  Captured captured({.forked = GetParam(), .needs = "programs"});
+  Captured captured({.start = GetParam(), .needs = "programs"});
   expect(captured, "ok", {"fork", "program", "thread", "itself"});
   expect(captured, kRefused, {"socket", "unshare", "setuid"});
   if (has_landlock(landlock::kScopesSignals)) {
@@ -255,7 +263,7 @@ TEST_P(LibrarySandbox, AHandlerThatDeclaresProgramsMayStartThem) {
 TEST_P(LibrarySandbox, AHandlerThatDeclaresAFolderMayWriteThere) {
   const TempFolder folder;
   const TempFolder beside;
-  Captured captured({.forked = GetParam(), .needs = "write=" + folder.path()});
+  Captured captured({.start = GetParam(), .needs = "write=" + folder.path()});
   EXPECT_EQ(captured.attempt("write", 0, folder.file("new")), "ok");
   EXPECT_EQ(captured.attempt("read", 0, folder.file("new")), "ok");
   EXPECT_EQ(captured.attempt("unlink", 0, folder.file("new")), "ok");
@@ -265,13 +273,13 @@ TEST_P(LibrarySandbox, AHandlerThatDeclaresAFolderMayWriteThere) {
 }
 
 TEST_F(Sandbox, AForkedWorkerReachesIntoNeitherItsZygoteNorASibling) {
-  Captured captured({.forked = true, .workers = "2"});
+  Captured captured({.start = Start::kForkedEarly, .workers = "2"});
   expect_all_refused(captured, hostile::calls_into_processes(), captured.zygote());
   expect_all_refused(captured, hostile::calls_into_processes(), captured.sibling());
 }
 
 TEST_F(Sandbox, WithoutLandlockAForkedWorkerReachesIntoNoZygote) {
-  Captured captured({.forked = true, .before_exec = without_landlock});
+  Captured captured({.start = Start::kForkedEarly, .before_exec = without_landlock});
   for (const char* call : {"kill", "tgkill", "pidfd_send_signal", "ptrace", "prlimit"}) {
     EXPECT_EQ(captured.attempt(call, captured.zygote()), kRefused) << call;
   }
@@ -328,8 +336,8 @@ TEST_F(Sandbox, ACapturedSingleProcessStartsNothingAndReachesNobody) {
 // --- where the kernel has less -------------------------------------------------------------------
 
 TEST_P(LibrarySandbox, WithoutLandlockWorkersAreKeptFromEachOtherAllTheSame) {
-  Captured captured({.forked = GetParam(), .needs = "connect", .before_exec = without_landlock});
-  Captured sibling({.forked = GetParam(), .before_exec = without_landlock});
+  Captured captured({.start = GetParam(), .needs = "connect", .before_exec = without_landlock});
+  Captured sibling({.start = GetParam(), .before_exec = without_landlock});
   for (const hostile::CapturedCall& call : hostile::calls_into_processes()) {
     if (call.name == "oom-score") continue;  // a file: its user may write it
     const std::string outcome = captured.attempt(std::string(call.name), sibling.worker());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -177,19 +178,28 @@ TEST_P(Sessions, OutliveTheWorkerThatKeptThem) {
 INSTANTIATE_TEST_SUITE_P(Examples, Sessions, testing::Values("Cpp", "Python"),
                          [](const auto& parameter) { return std::string(parameter.param); });
 
+/// How much of a thing is done: so much, or as often as the environment says, for a run by hand.
+int amount(const char* variable, int usual) {
+  const char* wanted = std::getenv(variable);
+  return wanted == nullptr ? usual : std::atoi(wanted);
+}
+
 TEST(TablesOrder, EightWorkersSeeTheChangesOfThreeSendersInOneOrder) {
   constexpr int kWorkers = 8;
   constexpr int kSenders = 3;
-  constexpr int kEach = 5'000;
+  constexpr int kAtOnce = 5'000;  // a worker may wait for 65,536 results
+  const int fills = amount("MPB_ORDER_CHANGES", kSenders * kAtOnce) / (kSenders * kAtOnce);
   const BrokerProcess broker(setup(kWorkers, program_path("tables_worker")));
   const auto worker = askers(broker, kWorkers);
   for (const auto& one : worker) ASSERT_EQ(one->ask("record t"), "ok");
   // All write the same keys: an order that differs shows.
-  for (int i = 0; i < kSenders; ++i) worker[i]->say(fmt::format("fill t key {}", kEach));
-  for (int i = 0; i < kSenders; ++i) {
-    EXPECT_EQ(worker[i]->hear(), fmt::format("done {} failed 0", kEach));
+  for (int fill = 0; fill < fills; ++fill) {
+    for (int i = 0; i < kSenders; ++i) worker[i]->say(fmt::format("fill t key {}", kAtOnce));
+    for (int i = 0; i < kSenders; ++i) {
+      ASSERT_EQ(worker[i]->hear(), fmt::format("done {} failed 0", kAtOnce));
+    }
   }
-  const std::string all = std::to_string(kSenders * kEach);
+  const std::string all = std::to_string(kSenders * kAtOnce * fills);
   std::set<std::string> seen;
   for (const auto& one : worker) {
     EXPECT_TRUE(eventually([&] { return word(one->ask("recorded"), 0) == all; }));
@@ -200,7 +210,7 @@ TEST(TablesOrder, EightWorkersSeeTheChangesOfThreeSendersInOneOrder) {
 }
 
 TEST(TablesCount, SumsAreExactThoughWorkersAreKilled) {
-  constexpr int kKills = 30;
+  const int kKills = amount("MPB_ADD_KILLS", 30);
   constexpr int kVictims = 6;  // in turn: who is killed too often comes back late
   const BrokerProcess broker(setup(1 + kVictims, program_path("tables_worker")));
   Asker observer(broker.port(), 0);
@@ -227,6 +237,37 @@ TEST(TablesCount, SumsAreExactThoughWorkersAreKilled) {
   EXPECT_LE(std::stoll(sum), kKills * 51);
   Asker successor(broker.port(), 1);
   EXPECT_EQ(word(successor.ask("get t n"), 0), sum);
+}
+
+TEST(TablesStart, AWorkerStartsWithAllTablesHoweverMuchIsWritten) {
+  constexpr int kEntries = 2'500;  // of 4,000 bytes, of each of two that write: 21 MB in all
+  const BrokerProcess broker(setup(3, program_path("tables_worker")));
+  auto worker = askers(broker, 3);
+  const auto write = [&](int slot) {
+    worker[slot]->say(fmt::format("fill t s{} {} 4000", slot, kEntries));
+  };
+  const auto written = [&](int slot) {
+    return worker[slot]->hear() == fmt::format("done {} failed 0", kEntries);
+  };
+  for (const int slot : {0, 1}) write(slot);
+  for (const int slot : {0, 1}) ASSERT_TRUE(written(slot));
+  for (int round = 0; round < 3; ++round) {
+    for (const int slot : {0, 1}) {
+      for (int i = 0; i < 3; ++i) write(slot);
+    }
+    const pid_t victim = broker.worker_pid(2);
+    ASSERT_EQ(::kill(victim, SIGKILL), 0);
+    ASSERT_TRUE(eventually([&] {
+      return broker.worker_pid(2) != victim && broker.worker(2).state == "online";
+    })) << broker.log();
+    Asker first(broker.port(), 2);
+    EXPECT_EQ(first.ask("size t"), std::to_string(2 * kEntries));
+    for (const int slot : {0, 1}) {
+      for (int i = 0; i < 3; ++i) ASSERT_TRUE(written(slot)) << broker.log();
+    }
+    const std::string last = worker[0]->ask("get t s02499");
+    EXPECT_TRUE(eventually([&] { return first.ask("get t s02499") == last; }));
+  }
 }
 
 TEST(TablesLag, AStoppedWorkerHoldsUpNobodyAndGetsACopyWhenItGoesOn) {

@@ -1,7 +1,7 @@
 // A worker program (mpbroker --worker-program) whose clients use the shared tables. A client's
 // first line is its key; each other line is one command, and has one line of answer:
 //   put TABLE KEY VALUE [MS]   add TABLE KEY N   del TABLE KEY   cap TABLE KEY VALUE VERSION
-//   get TABLE KEY              size TABLE        fill TABLE PREFIX N (N puts at once)
+//   get TABLE KEY              size TABLE        fill TABLE PREFIX N [SIZE] (N puts at once)
 //   record TABLE               from now on, what happens to the table; answer: "ok"
 //   recorded                   how many changes were, and their hash
 #include <fmt/format.h>
@@ -51,14 +51,15 @@ std::string told(const mpb::TableResult& result) {
 }
 
 /// All at once; gives how many were done.
-awaitable<std::string> fill(mpb::SharedMap& table, std::string prefix, int count) {
+awaitable<std::string> fill(mpb::SharedMap& table, std::string prefix, int count, int size) {
   struct Sums {
     int done = 0;
     int failed = 0;
   };
   const auto sums = std::make_shared<Sums>();
   for (int i = 0; i < count; ++i) {
-    table.put(fmt::format("{}{}", prefix, i), fmt::format("{}-value", i), mpb::SharedMap::kForEver,
+    table.put(fmt::format("{}{}", prefix, i), fmt::format("{}-value{:{}}", i, "", size),
+              mpb::SharedMap::kForEver,
               [sums](const mpb::TableResult& result) { ++(result ? sums->done : sums->failed); });
   }
   // Results come in order: the last one's is behind theirs.
@@ -100,7 +101,11 @@ awaitable<std::string> answer(mpb::Environment& environment, std::string line) {
   std::int64_t number = 0;
   words >> number;
   if (command == "add") co_return told(co_await table.async_add(key, number));
-  if (command == "fill") co_return co_await fill(table, key, static_cast<int>(number));
+  if (command == "fill") {
+    int size = 0;
+    words >> size;
+    co_return co_await fill(table, key, static_cast<int>(number), size);
+  }
   co_return "what?";
 }
 

@@ -94,7 +94,7 @@ void Session::handle(std::uint32_t events) {
 }
 
 void Session::read_once(std::uint32_t events) {
-  auto& buffer = held_.worker->read_buffer;
+  auto& buffer = *held_.worker->read_buffer;
   const ssize_t count = receive(buffer);
   if (count > 0) {
     if (std::exchange(silent_, false)) since_ = TimePoint{};
