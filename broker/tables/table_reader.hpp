@@ -19,7 +19,7 @@ namespace mpb {
 
 /// All tables at a time, and what has changed since; shared by those that are sent it.
 struct TableSnapshot {
-  static constexpr std::size_t kMuch = 4UL << 20;          // bytes: who starts needs calm
+  static constexpr std::size_t kMuch = 4UL << 20;         // bytes: who starts needs calm
   static constexpr std::size_t kMostSince = 2UL * kMuch;  // with what is asked for already
 
   std::uint64_t version = 0;  // of `changes`

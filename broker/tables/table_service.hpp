@@ -87,12 +87,12 @@ class TableService {
   std::optional<TableJournal> journal_;  // none: nobody follows this broker
   std::function<void(const channel::TableChange&)> observer_;
   std::map<Slot, Member> members_;
-  std::string changes_;                                         // of this turn
+  std::string changes_;                                   // of this turn
   std::shared_ptr<TableSnapshot> snapshot_;               // the last; null: nobody needs it
   std::vector<std::weak_ptr<TableSnapshot>> being_sent_;  // and earlier ones
-  TimePoint next_snapshot_{};                                   // is not made before
-  WakeUp expiry_{loop_};                                        // of the next entry that ends
-  WakeUp retry_{loop_};                                         // with workers that are behind
+  TimePoint next_snapshot_{};                             // is not made before
+  WakeUp expiry_{loop_};                                  // of the next entry that ends
+  WakeUp retry_{loop_};                                   // with workers that are behind
   bool due_ = false;  // something besides changes_ may be to be sent
   bool workers_deny_ = false;
   std::uint64_t snapshots_ = 0;

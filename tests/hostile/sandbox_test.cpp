@@ -128,12 +128,14 @@ class Sandbox : public testing::Test {
 /// A worker that was run by itself, and those that a zygote has forked.
 class LibrarySandbox : public Sandbox, public testing::WithParamInterface<Start> {};
 
+std::string name_of(Start start) {
+  constexpr std::array kNames{"Execed", "Forked", "ForkedEarly"};
+  return kNames[static_cast<std::size_t>(start)];
+}
+
 INSTANTIATE_TEST_SUITE_P(Started, LibrarySandbox,
                          testing::Values(Start::kExeced, Start::kForked, Start::kForkedEarly),
-                         [](const auto& test) {
-                           constexpr std::array kNames{"Execed", "Forked", "ForkedEarly"};
-                           return std::string(kNames[static_cast<std::size_t>(test.param)]);
-                         });
+                         [](const auto& test) { return name_of(test.param); });
 
 constexpr int kCreateRuleset = 444;
 

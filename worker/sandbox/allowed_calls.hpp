@@ -14,8 +14,8 @@ namespace mpb {
 /// ENOSYS, so that libraries take an older call instead.
 std::vector<sock_filter> worker_filter(const Needs& needs, std::uint32_t own);
 
-/// The same in two parts for a worker that is forked, of which the second is short. The first is its
-/// zygote's, which it inherits; `most`: what any of the zygote's workers needs.
+/// The same in two parts for a worker that is forked, of which the second is short. The first is
+/// its zygote's, which it inherits; `most`: what any of the zygote's workers needs.
 std::vector<sock_filter> zygote_filter(const Needs& most);
 std::vector<sock_filter> forked_filter(const Needs& needs, const Needs& most, std::uint32_t own);
 

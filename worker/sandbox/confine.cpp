@@ -79,7 +79,8 @@ std::size_t kind_of(const Needs& needs) {
          (needs.write.empty() ? 0U : 8U);
 }
 Needs needs_of_kind(std::size_t kind) {
-  Needs needs{.connect = (kind & 1U) != 0, .listen = (kind & 2U) != 0, .programs = (kind & 4U) != 0};
+  Needs needs{
+      .connect = (kind & 1U) != 0, .listen = (kind & 2U) != 0, .programs = (kind & 4U) != 0};
   if ((kind & 8U) != 0) needs.write.emplace_back();
   return needs;
 }

@@ -24,8 +24,8 @@ class WorkerConfinement {
   /// This process gives up its rights over others. `needs`: of all that its program has handlers
   /// for; what they name must be there.
   static Result<WorkerConfinement> make(const Needs& needs);
-  /// A zygote gives up the calls that none of its workers needs, nor it itself, and makes ready what
-  /// each of them gives up besides.
+  /// A zygote gives up the calls that none of its workers needs, nor it itself, and makes ready
+  /// what each of them gives up besides.
   [[nodiscard]] Status give_up_calls_of_all(const Needs& needs);
   /// This process gives up its files.
   [[nodiscard]] Status give_up_files();

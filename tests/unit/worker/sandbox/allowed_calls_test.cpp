@@ -45,8 +45,9 @@ std::vector<Needs> some_needs() {
 
 TEST(AllowedCalls, AForkedWorkerMayDoWhatOneMayThatIsExeced) {
   if (!filters_are_known_here()) GTEST_SKIP();
-  const std::uint64_t arguments[] = {0,      1,       kOwn,    kOwn + 1,      AF_INET, AF_UNIX,
-                                     F_GETFL, F_SETOWN, PR_SET_NAME, CLONE_THREAD, CLONE_NEWUSER};
+  const std::uint64_t arguments[] = {
+      0,       1,        kOwn,        kOwn + 1,     AF_INET,      AF_UNIX,
+      F_GETFL, F_SETOWN, PR_SET_NAME, CLONE_THREAD, CLONE_NEWUSER};
   for (const Needs& most : some_needs()) {
     for (const Needs& needs : some_needs()) {
       if (!most.leave_calls_for(needs)) continue;
