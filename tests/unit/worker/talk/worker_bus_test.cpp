@@ -402,7 +402,7 @@ TEST(WorkerBusAlone, IsBounded) {
   bus.on_room([&] { ++rooms; });
   std::size_t sent = 0;
   while (bus.send(To::all(), "t", "p")) ++sent;
-  EXPECT_EQ(sent, 1024U);
+  EXPECT_EQ(sent, channel::kWindowLetters);
   loop.turn(Duration{1});
   EXPECT_EQ(rooms, 1);
   EXPECT_TRUE(bus.send(To::all(), "t", "p"));
