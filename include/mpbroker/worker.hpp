@@ -61,8 +61,9 @@ class Registry {
     protocols_[protocol].handlers[name] = {std::move(factory), std::move(needs)};
   }
 
-  /// The factories need no more than their handlers do while they serve. Workers that a zygote forks
-  /// then inherit most of what confines them, instead of each making it anew: that is cheaper.
+  /// The factories need no more than their handlers do while they serve. Workers that a zygote
+  /// forks then inherit most of what confines them, instead of each making it anew: that is
+  /// cheaper.
   void confine_early() { confined_early_ = true; }
   [[nodiscard]] bool confined_early() const { return confined_early_; }
 
