@@ -100,7 +100,7 @@ void Broker::resume_listeners(const BrokerState& left) {
     listener.settings.name = one.name;
     listener.settings.protocol = one.protocol;
     listener.settings.handler = one.handler;
-    listener.settings.key_is_stream = one.key_is_stream != 0;
+    listener.settings.key = static_cast<KeyGranularity>(one.key_granularity);
     listener.settings.prefix = static_cast<ClientPrefix>(one.prefix);
     listener.wanted = endpoint_of(one.wanted);
     listener.socket = succession_.take_listener(one.number);
@@ -170,9 +170,12 @@ bool Broker::resume_worker(const SlotState& left, const std::vector<CountState>&
   if (role > CellRole::kNone && role <= CellRole::kClient) {
     cells_.resume(left.slot, role, left.name, drains || role == CellRole::kClient, loop_.now());
   }
+  std::optional<CellRun> run;
+  if (!left.user.empty() || left.nofile > 0) run = CellRun{left.user, {}, {}, left.nofile};
   supervisor_.resume({left.slot, drains, (left.flags & SlotState::kEndsWhenEmpty) != 0,
-                      left.restarts, time_point(left.started_ms)},
+                      left.restarts, time_point(left.started_ms), std::move(run)},
                      std::move(*worker));
+  remains_.take_over(left.slot, static_cast<pid_t>(left.pid));
   takeover_.expect(left.slot);
   return true;
 }
@@ -208,6 +211,10 @@ SlotState Broker::state_of_slot(Slot slot) const {
   state.role = static_cast<std::uint8_t>(cells_.role(slot));
   state.name = cells_.name(slot);
   state.started_ms = milliseconds(supervisor_.started(slot));
+  if (const auto& run = supervisor_.cell_run(slot)) {
+    state.user = run->user;
+    state.nofile = run->nofile;
+  }
   if (supervisor_.told_to_drain(slot)) state.flags |= SlotState::kToldToDrain;
   if (supervisor_.ends_when_empty(slot)) state.flags |= SlotState::kEndsWhenEmpty;
   if (workers_.at(slot).state == WorkerState::kDraining) state.flags |= SlotState::kDraining;
@@ -235,7 +242,7 @@ BrokerState Broker::state() const {
   for (const auto& [number, listener] : listeners_.all()) {
     const ListenerSettings& settings = listener.settings;
     state.listeners.push_back({number, settings.name, settings.protocol, settings.handler,
-                               static_cast<std::uint8_t>(settings.key_is_stream ? 1 : 0),
+                               static_cast<std::uint8_t>(settings.key),
                                static_cast<std::uint8_t>(settings.prefix),
                                bytes_of(listener.wanted)});
   }

@@ -30,8 +30,11 @@ namespace {
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
 
+// Workers of an mpbroker before live: the next try may find another configuration.
+const bool follows = mpb::follows_another();
+
 int exit_code(const mpb::Error& error) {
-  return error.kind == mpb::ErrorKind::kUsage ? kUsage : kFailure;
+  return error.kind == mpb::ErrorKind::kUsage && !follows ? kUsage : kFailure;
 }
 
 int fail(const mpb::Error& error) {

@@ -70,11 +70,11 @@ class StateReader {
 template <class S, class Io>
 void walk(S& s, Io& io) requires std::same_as<std::remove_const_t<S>, SlotState> {
   io(s.slot), io(s.generation), io(s.pid), io(s.role), io(s.flags), io(s.restarts);
-  io(s.started_ms), io(s.name);
+  io(s.started_ms), io(s.name), io(s.user), io(s.nofile);
 }
 template <class S, class Io>
 void walk(S& s, Io& io) requires std::same_as<std::remove_const_t<S>, ListenerState> {
-  io(s.number), io(s.name), io(s.protocol), io(s.handler), io(s.key_is_stream), io(s.prefix);
+  io(s.number), io(s.name), io(s.protocol), io(s.handler), io(s.key_granularity), io(s.prefix);
   io(s.wanted);
 }
 template <class S, class Io>

@@ -29,6 +29,8 @@ struct SlotState {
   std::uint32_t restarts = 0;
   std::uint64_t started_ms = 0;  // of CLOCK_MONOTONIC
   std::string name;              // of a cell's key, by space and key
+  std::string user;              // CellRun
+  std::uint64_t nofile = 0;      // CellRun
   friend bool operator==(const SlotState&, const SlotState&) = default;
 };
 
@@ -37,7 +39,7 @@ struct ListenerState {
   std::string name;
   std::string protocol;
   std::string handler;
-  std::uint8_t key_is_stream = 0;
+  std::uint8_t key_granularity = 0;  // KeyGranularity
   std::uint8_t prefix = 0;  // ClientPrefix
   std::string wanted;       // the address, as the kernel has it
   friend bool operator==(const ListenerState&, const ListenerState&) = default;

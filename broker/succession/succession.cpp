@@ -18,7 +18,7 @@ namespace mpb {
 namespace {
 
 const std::string kControl = "mpb-control";
-const std::string kState = "mpb-state";
+const std::string kState(kHeldState);
 const std::string kTables = "mpb-tables";
 constexpr std::size_t kStateSize = 2 * (64UL << 20U);
 /// Each half has room for all that tables may have, several times.
@@ -46,7 +46,11 @@ std::string pidfd_name(Slot slot, std::uint32_t generation) {
 }  // namespace
 
 Succession::Succession(EventLoop& loop)
-    : loop_(loop), store_(holder().has_value()), file_(kStateSize), tables_(kTablesSize), exits_(loop) {}
+    : loop_(loop),
+      store_(holder().has_value()),
+      file_(kStateSize),
+      tables_(kTablesSize),
+      exits_(loop) {}
 
 std::vector<PassedDescriptor> Succession::begin(std::vector<PassedDescriptor> passed) {
   std::vector<PassedDescriptor> others;

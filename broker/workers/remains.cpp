@@ -1,12 +1,15 @@
 #include "broker/workers/remains.hpp"
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <utility>
 
 #include "common/log/log.hpp"
+#include "common/process/child.hpp"
 #include "common/process/descent.hpp"
+#include "common/process/descriptor_store.hpp"
 #include "common/process/newborns.hpp"
 
 namespace mpb {
@@ -22,13 +25,34 @@ constexpr RateLimit kLines{10, Duration{1'000}};
 
 }  // namespace
 
+Remains::Remains(EventLoop& loop, const Kinship& kinship)
+    : loop_(loop), kinship_(kinship), guard_(holder() == Holder::kGuard ? ::getppid() : 0) {}
+
 void Remains::on_end(Slot slot) {
   cgroups_.end(slot);
   sweep();
 }
 
-bool Remains::sweep_once(TimePoint until) {
+bool Remains::end_strays_of_guard() {
+  // It is given what those workers leave that a broker before this one has started. It has no other
+  // children, and waits for them.
+  if (guard_ == 0 || ::getppid() != guard_) return true;
   bool all_gone = true;
+  for (const pid_t pid : children_of(guard_)) {
+    if (Child::is_one(pid) || may_be_newborn(pid) || !has_mark_of_descent(pid)) continue;
+    all_gone = false;
+    end(pid);
+  }
+  return all_gone;
+}
+
+void Remains::end(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  if (killed_.insert(pid).second) ++untold_;
+}
+
+bool Remains::sweep_once(TimePoint until) {
+  bool all_gone = end_strays_of_guard();
   for (const pid_t pid : own_children()) {
     if (!kinship_.is_orphan(pid)) continue;
     // Nobody else waits for it in this turn: until here the number is its own.
@@ -38,8 +62,7 @@ bool Remains::sweep_once(TimePoint until) {
       continue;
     }
     all_gone = false;
-    ::kill(pid, SIGKILL);
-    if (killed_.insert(pid).second) ++untold_;
+    end(pid);
     if (Clock::now() > until) break;
   }
   return all_gone;

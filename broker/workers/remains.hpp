@@ -14,13 +14,14 @@ namespace mpb {
 
 class Remains {
  public:
-  Remains(EventLoop& loop, const Kinship& kinship) : loop_(loop), kinship_(kinship) {}
+  Remains(EventLoop& loop, const Kinship& kinship);
   Remains(const Remains&) = delete;
   Remains& operator=(const Remains&) = delete;
 
   /// The group of the next process of this slot, see WorkerCgroups::enter.
   UniqueFd enter(Slot slot, const GroupLimits& limits) { return cgroups_.enter(slot, limits); }
   /// See WorkerCgroups.
+  void take_over(Slot slot, pid_t pid) { cgroups_.take_over(slot, pid); }
   std::string prepare_limits() { return cgroups_.prepare_limits(); }
   [[nodiscard]] bool can_limit() const { return cgroups_.can_limit(); }
   /// A worker's process has ended, or was killed.
@@ -35,10 +36,14 @@ class Remains {
   void sweep();
   /// Whether all that was found has ended.
   bool sweep_once(TimePoint until);
+  /// The same of what mpguard was given.
+  bool end_strays_of_guard();
+  void end(pid_t pid);
   void tell();
 
   EventLoop& loop_;
   const Kinship& kinship_;
+  const pid_t guard_;  // 0: there is none
   WorkerCgroups cgroups_;
   KeyedSet<pid_t> killed_;    // that have not ended yet
   std::uint64_t untold_ = 0;  // were killed, and the log does not say so yet

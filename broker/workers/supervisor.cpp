@@ -73,6 +73,7 @@ void Supervisor::resume(const Resumed& worker, std::unique_ptr<WorkerProcess> pr
   record.started = worker.started;
   record.told_to_drain = worker.told_to_drain;
   record.ends_when_empty = worker.ends_when_empty;
+  record.run = worker.run;
   WorkerProcess& resumed = *record.process;
   // What the broker before had told it may not have been sent.
   const std::vector<std::string> vhosts = owner_.vhost_texts();

@@ -74,6 +74,7 @@ class Supervisor final : private WorkerProcessOwner {
     bool ends_when_empty = false;
     std::uint32_t restarts = 0;
     TimePoint started{};
+    std::optional<CellRun> run{};
   };
   /// For whoever makes its process.
   [[nodiscard]] WorkerProcessOwner& process_owner() { return *this; }
@@ -129,7 +130,6 @@ class Supervisor final : private WorkerProcessOwner {
 
   [[nodiscard]] std::uint32_t restarts(Slot slot) const { return records_[slot].restarts; }
   [[nodiscard]] bool told_to_drain(Slot slot) const { return records_[slot].told_to_drain; }
-  [[nodiscard]] bool ends_when_empty(Slot slot) const { return records_[slot].ends_when_empty; }
   [[nodiscard]] TimePoint started(Slot slot) const { return records_[slot].started; }
   [[nodiscard]] const std::string& last_exit(Slot slot) const { return records_[slot].last_exit; }
   [[nodiscard]] Duration uptime(Slot slot) const;

@@ -14,11 +14,13 @@
 #include <sstream>
 
 #include "common/base/units.hpp"
+#include "common/process/descriptor_store.hpp"
 
 namespace mpb {
 namespace {
 
 constexpr std::string_view kPrefix = "mpbroker.";  // then PID.SLOT.NUMBER
+constexpr std::string_view kOwnGroup = "/mpbroker.broker";
 
 /// Where the tree is, and which part of it is seen there.
 struct Mount {
@@ -39,10 +41,11 @@ Mount find_mount() {
   return {};
 }
 
-/// The group of this process, as its mount shows it. Empty: there is none to be seen.
-std::string own_group() {
+/// The group of a process ("self": this one), as this one's mount shows it. Empty: there is none to
+/// be seen.
+std::string group_of(std::string_view process) {
   const Mount mount = find_mount();
-  std::ifstream file("/proc/self/cgroup");
+  std::ifstream file(fmt::format("/proc/{}/cgroup", process));
   for (std::string line; !mount.folder.empty() && std::getline(file, line);) {
     if (!line.starts_with("0::")) continue;
     std::string path = line.substr(3);
@@ -99,11 +102,13 @@ bool can_kill(const std::string& group) {
 }  // namespace
 
 WorkerCgroups::WorkerCgroups() {
-  std::string group = own_group();
+  std::string group = group_of("self");
+  // A broker before this one has put its guard there, in which this one was started.
+  if (group.ends_with(kOwnGroup)) group.resize(group.size() - kOwnGroup.size());
   if (group.empty() || !is_delegated(group) || !can_kill(group)) return;
   folder_ = std::move(group);
   remove_stale();
-  division_.emplace(folder_, fmt::format("{}{}.broker", kPrefix, ::getpid()));
+  division_.emplace(folder_, std::string(kOwnGroup.substr(1)));
 }
 
 WorkerCgroups::~WorkerCgroups() {
@@ -129,6 +134,10 @@ void WorkerCgroups::remove_stale() const {
 std::string WorkerCgroups::prepare_limits() {
   constexpr std::array<std::string_view, 2> kControllers{"memory", "cpu"};
   if (!available()) return "mpbroker was given no control groups of version 2 to divide";
+  // The kernel lets nobody into a group that is divided so.
+  if (holder() == Holder::kSystemd) {
+    return "systemd could not start the next mpbroker in a group that is divided";
+  }
   std::string why = division_->enable(kControllers);
   limits_ = why.empty();
   return why;
@@ -146,6 +155,13 @@ UniqueFd WorkerCgroups::enter(Slot slot, const GroupLimits& limits) {
   }
   groups_[slot] = group;
   return UniqueFd(::open((group + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+}
+
+void WorkerCgroups::take_over(Slot slot, pid_t pid) {
+  const std::string group = available() ? group_of(fmt::to_string(pid)) : std::string();
+  if (group.starts_with(fmt::format("{}/{}", folder_, kPrefix)) && !group.ends_with(kOwnGroup)) {
+    groups_[slot] = group;
+  }
 }
 
 void WorkerCgroups::end(Slot slot) {

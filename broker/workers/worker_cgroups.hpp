@@ -39,6 +39,8 @@ class WorkerCgroups {
   /// A group for the next process of this slot: a process that writes "0" there enters it. Invalid:
   /// there is none, or none with these limits.
   UniqueFd enter(Slot slot, const GroupLimits& limits = {});
+  /// The process of this slot is in a group that a broker before this one has made for it.
+  void take_over(Slot slot, pid_t pid);
   /// Kills all that is in the slot's group.
   void end(Slot slot);
   /// Removes groups that were ended, as soon as they are empty.

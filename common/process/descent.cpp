@@ -40,10 +40,12 @@ rlim_t mark() {
   return std::min(own.rlim_max, kLargestMark) - 1;
 }
 
-std::vector<pid_t> children(pid_t parent) {
+}  // namespace
+
+std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> children;
   bool listed = false;
-  const std::string threads = fmt::format("/proc/{}/task", parent);
+  const std::string threads = fmt::format("/proc/{}/task", pid);
   for_each_pid(threads, [&](pid_t thread) {
     std::ifstream list(fmt::format("{}/{}/children", threads, thread));
     listed = listed || list.is_open();
@@ -51,22 +53,20 @@ std::vector<pid_t> children(pid_t parent) {
   });
   if (listed) return children;
   // A kernel without that file.
-  for_each_pid("/proc", [&](pid_t pid) {
-    if (parent_of(pid) == parent) children.push_back(pid);
+  for_each_pid("/proc", [&](pid_t other) {
+    if (parent_of(other) == pid) children.push_back(other);
   });
   return children;
 }
 
-}  // namespace
-
 std::vector<pid_t> own_children() {
-  return children(::getpid());
+  return children_of(::getpid());
 }
 
 std::vector<pid_t> descendants_of(pid_t pid, std::size_t most) {
   std::vector<pid_t> found{pid};
   for (std::size_t i = 0; i < found.size() && found.size() <= most; ++i) {
-    const std::vector<pid_t> more = children(found[i]);
+    const std::vector<pid_t> more = children_of(found[i]);
     found.insert(found.end(), more.begin(), more.end());
   }
   found.erase(found.begin());

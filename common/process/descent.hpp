@@ -13,6 +13,9 @@ namespace mpb {
 /// process 1, those it was given; also those that have ended and nobody has waited for.
 std::vector<pid_t> own_children();
 
+/// The children of another process.
+std::vector<pid_t> children_of(pid_t pid);
+
 /// The children of a process and theirs in turn, without itself; `most` of them at most.
 std::vector<pid_t> descendants_of(pid_t pid, std::size_t most);
 

@@ -34,6 +34,11 @@ bool was_told_of_holder() {
   return !told_holder().empty();
 }
 
+bool follows_another() {
+  const char* names = std::getenv("LISTEN_FDNAMES");
+  return names != nullptr && std::string_view(names).find(kHeldState) != std::string_view::npos;
+}
+
 Status DescriptorStore::keep(std::string_view name, int descriptor) {
   if (!held_) return {};
   // systemd would drop a channel whose other end is closed, and what is in it (FDPOLL=0, since

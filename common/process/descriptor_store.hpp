@@ -19,6 +19,12 @@ bool was_told_of_holder();
 
 /// What all names of ours begin with; what is passed without it is for socket activation.
 inline constexpr std::string_view kHeldPrefix = "mpb-";
+/// Of the state, which whoever keeps anything keeps first.
+inline constexpr std::string_view kHeldState = "mpb-state";
+
+/// Whether the holder has passed anything that a process before this one gave it. Until
+/// take_passed_descriptors().
+bool follows_another();
 
 /// Without a holder all of it does nothing.
 class DescriptorStore {

@@ -113,6 +113,19 @@ TEST_F(HostileDescent, ADaemonEndsBeforeTheBrokerDoes) {
   expect_end_with_broker();
 }
 
+TEST_F(HostileDescent, ADaemonEndsWithAWorkerThatABrokerBeforeHasStarted) {
+  begin({.attacks = "1=leave-daemon", .held = true});
+  ASSERT_TRUE(siege->await_done());
+  const pid_t before = siege->broker().kill_broker();
+  ASSERT_TRUE(siege->broker().await_next_broker(before));
+  EXPECT_EQ(siege->broker().worker_pid(1), siege->rogue());
+  EXPECT_FALSE(all_gone()) << "its worker lives";
+  ::kill(siege->rogue(), SIGKILL);
+  EXPECT_TRUE(eventually([&] { return all_gone(); }));
+  EXPECT_TRUE(siege->await_replacement());
+  siege->expect_served(9, 1);
+}
+
 TEST_F(HostileDescent, WhatAWorkerGivesAwayEndsThoughItLives) {
   for (const char* attack : {"1=give-away", "1=beget-sibling"}) {
     SCOPED_TRACE(attack);

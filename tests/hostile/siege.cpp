@@ -37,6 +37,7 @@ std::size_t settled_descriptors_of(pid_t pid) {
 
 BrokerSetup setup_of(const SiegePlan& plan, const std::string& folder) {
   BrokerSetup setup;
+  setup.held = plan.held;
   setup.arguments = {"--workers", std::to_string(plan.workers), "--worker-program",
                      program_path("hostile_worker")};
   if (plan.arguments.empty())

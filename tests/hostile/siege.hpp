@@ -45,6 +45,7 @@ struct SiegePlan {
   int workers = 2;
   std::vector<std::string> environment = {};  // "NAME=value", of the broker
   bool confined = true;                       // the workers, by the sandbox
+  bool held = false;                          // by mpguard
 };
 
 class Siege {
