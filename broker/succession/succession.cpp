@@ -152,9 +152,12 @@ void Succession::end_rest() {
     pollfd ended{descriptor.get(), POLLIN, 0};
     if (is_process(name)) ::poll(&ended, 1, kEndLimit);
     store_.forget(name);
-    close_foreign(std::move(descriptor));
+    // In a channel's queue may be anything.
+    if (name.starts_with("mpb-worker.")) close_foreign(std::move(descriptor));
   }
+  const bool any = !left_.empty();
   left_.clear();
+  if (any) (void)store_.confirm(Duration{kEndLimit});
 }
 
 void Succession::keep(const std::string& name, int descriptor) {
