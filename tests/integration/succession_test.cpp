@@ -207,6 +207,40 @@ TEST(Succession, KilledAgainBeforeAllWorkersHaveReported) {
   EXPECT_EQ(client.message(), kHello);
 }
 
+TEST(Succession, AFileWithAnErrorEndsNothing) {
+  BrokerSetup setup = held({});
+  const std::string config =
+      "workers = 2\nping-interval = 200ms\n[listener main]\nlisten = 127.0.0.1:PORT\n";
+  setup.config = config;
+  const BrokerProcess broker(setup);
+  const std::set<pid_t> workers = workers_of(broker);
+  Client client(broker.port());
+  ASSERT_EQ(client.claim(1), kHello);
+  broker.write_config("workers = none\n");
+  const pid_t before = broker.kill_broker();
+  ASSERT_TRUE(eventually([&] { return broker.log().find("workers = none") != std::string::npos; }));
+  EXPECT_EQ(client.message(), kHello);
+  broker.write_config(config);
+  ASSERT_TRUE(broker.await_next_broker(before));
+  EXPECT_EQ(workers_of(broker), workers);
+  EXPECT_EQ(client.message(), kHello);
+}
+
+TEST(Succession, AHungBrokerIsReplaced) {
+  BrokerSetup setup = held({"--workers", "2"});
+  setup.environment = {"WATCHDOG_USEC=" + std::to_string(scaled(1'000ms).count() * 1'000)};
+  const BrokerProcess broker(setup);
+  const std::set<pid_t> workers = workers_of(broker);
+  Client client(broker.port());
+  ASSERT_EQ(client.claim(1), kHello);
+  const pid_t before = broker.broker_pid();
+  ::kill(before, SIGSTOP);
+  ASSERT_TRUE(broker.await_next_broker(before));
+  EXPECT_FALSE(is_running(before));
+  EXPECT_EQ(workers_of(broker), workers);
+  EXPECT_EQ(client.message(), kHello);
+}
+
 TEST(Succession, TheServiceEndsWhenItIsTold) {
   BrokerProcess broker(held({"--workers", "2"}));
   replace(broker);
