@@ -190,6 +190,47 @@ TEST(Succession, KilledWhileWorkersStart) {
   EXPECT_EQ(broker.processes().size(), broker.status().workers.size()) << "no process is left";
 }
 
+TEST(Succession, KilledWhileItReloads) {
+  const auto config = [](int route) {
+    return "workers = 3\n[listener main]\nlisten = 127.0.0.1:PORT\nroute = 7=" +
+           std::to_string(route) + "\n[listener more]\nlisten = 127.0.0.1:0\n";
+  };
+  BrokerSetup setup = held({});
+  setup.config = config(0);
+  const BrokerProcess broker(setup);
+  const std::set<pid_t> workers = workers_of(broker);
+  Client client(broker.port());
+  ASSERT_EQ(client.claim(1), kHello);
+  for (int route = 1; route <= 8; ++route) {
+    const pid_t before = broker.broker_pid();
+    broker.write_config(config(route % 3));
+    ::kill(before, SIGHUP);
+    ::kill(before, SIGKILL);
+    ASSERT_TRUE(broker.await_next_broker(before));
+    Client pinned(broker.port());
+    EXPECT_EQ(pinned.join(7).worker, route % 3) << "as the file has it by now";
+    EXPECT_EQ(client.message(), kHello);
+  }
+  EXPECT_EQ(workers_of(broker), workers);
+}
+
+TEST(Succession, WorkersInPythonGoOn) {
+  const BrokerProcess broker(held({"--workers", "2", "--acceptors", "1", "--worker-program",
+                                   MPB_SOURCE_DIR "/tests/integration/control_worker.py"}));
+  const std::set<pid_t> workers = workers_of(broker);
+  {
+    Traffic traffic(broker.port(), 7, 2);
+    for (int i = 0; i < 5; ++i) {
+      ASSERT_TRUE(traffic.await_served(2));
+      replace(broker);
+    }
+    ASSERT_TRUE(traffic.await_served(2));
+    traffic.stop();
+    EXPECT_EQ(traffic.failed(), 0U) << traffic.failures();
+  }
+  EXPECT_EQ(workers_of(broker), workers);
+}
+
 TEST(Succession, KilledAgainBeforeAllWorkersHaveReported) {
   const BrokerProcess broker(held({"--workers", "3", "--ping-limit", "60s"}));
   const std::set<pid_t> workers = workers_of(broker);
