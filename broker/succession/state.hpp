@@ -40,8 +40,8 @@ struct ListenerState {
   std::string protocol;
   std::string handler;
   std::uint8_t key_granularity = 0;  // KeyGranularity
-  std::uint8_t prefix = 0;  // ClientPrefix
-  std::string wanted;       // the address, as the kernel has it
+  std::uint8_t prefix = 0;           // ClientPrefix
+  std::string wanted;                // the address, as the kernel has it
   friend bool operator==(const ListenerState&, const ListenerState&) = default;
 };
 
