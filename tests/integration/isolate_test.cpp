@@ -405,8 +405,8 @@ TEST(Isolate, OneThatDoesNotEndWhenToldIsKilled) {
                                            "its.mpbroker.Worker(its.whose, its.serve).run()\n",
                                            0755);
   for (const std::string by : {"key", "client"}) {
-    const BrokerProcess broker(
-        isolated(by, {"--worker-program", program, "--drain-timeout", "200ms"}));
+    const BrokerProcess broker(isolated(
+        by, {"--worker-program", program, "--drain-timeout", "200ms", "--route-timeout", "60s"}));
     pid_t pid = 0;
     {
       Client client(broker.port());

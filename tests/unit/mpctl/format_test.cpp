@@ -389,12 +389,12 @@ TEST(MpctlStatus, HasItsColumnsInThisOrder) {
                                               "least", "yes", "spill", "7", "100", "3", "3"}));
   EXPECT_EQ(
       cells_of(text, "WORKER"),
-      (Words{"WORKER",   "PID",    "ROLE",     "KEY", "STATE", "ACCEPTS", "UPTIME", "RESTARTS",
-             "CLIENTS",  "KEYS",   "ACCEPTED", "OUT", "IN",    "KEPT",    "NACKED", "RETRIED",
-             "REJECTED", "CLOSED", "QUEUE",    "FDS", "RSS",   "LAST",    "EXIT"}));
+      (Words{"WORKER",   "PID",      "ROLE",   "KEY",      "USER", "STATE", "ACCEPTS", "UPTIME",
+             "RESTARTS", "CLIENTS",  "KEYS",   "ACCEPTED", "OUT",  "IN",    "KEPT",    "NACKED",
+             "RETRIED",  "REJECTED", "CLOSED", "QUEUE",    "FDS",  "RSS",   "LAST",    "EXIT"}));
   EXPECT_EQ(cells_of(text, "0"),
-            (Words{"0",  "11", "cell", "7", "online", "yes", "1m",  "0",  "5",   "0",   "80", "30",
-                   "20", "4",  "0",    "0", "1",      "0",   "9/8", "12", "1.0", "MiB", "-"}));
+            (Words{"0",  "11", "cell", "7", "-", "online", "yes", "1m",  "0",  "5",   "0",   "80",
+                   "30", "20", "4",    "0", "0", "1",      "0",   "9/8", "12", "1.0", "MiB", "-"}));
 }
 
 TEST(MpctlStatus, BearsAnAnswerWithoutAnything) {

@@ -12,7 +12,7 @@ WorkerSettings of(const Values& values) {
 }
 
 TEST(WorkerSettings, AreTheSameBehindTheChannel) {
-  const Values values{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  const Values values{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 2};
   EXPECT_EQ(values_of(of(values)), values) << "each once, in one order";
   const WorkerSettings settings = of(values);
   EXPECT_EQ(settings.max_clients, 1U);
@@ -27,12 +27,13 @@ TEST(WorkerSettings, AreTheSameBehindTheChannel) {
   EXPECT_EQ(settings.gop_memory, 10U);
   EXPECT_EQ(settings.media_memory, 11U);
   EXPECT_EQ(settings.cell, 12U);
+  EXPECT_EQ(settings.after_broker, 2U);
 }
 
 TEST(WorkerSettings, OfABrokerOfAnotherBuildAreTakenAsFarAsTheyAreKnown) {
   EXPECT_EQ(of({7}).max_clients, 7U);
   EXPECT_EQ(of({7}).header_timeout, WorkerSettings().header_timeout);
-  EXPECT_EQ(values_of(of(Values(50, 1))), Values(12, 1));
+  EXPECT_EQ(values_of(of(Values(50, 1))), Values(13, 1));
 }
 
 TEST(WorkerSettings, TimesCanBeAddedUp) {
