@@ -158,17 +158,19 @@ Status Broker::start() {
   for (const std::uint16_t number : opened->opened) tell_listening(number);
   vhosts_.replace(std::move(settings_.vhosts));
   plans_.replace(std::move(settings_.keys));
-  prepare_cells();
-  cells_.set_rules(cell_rules());
   tables_.keep_in(succession_.tables_memory(), succession_.predecessor() != nullptr);
   apply_pins(pins_.configure(configured_pins()));
   if (const BrokerState* left = succession_.predecessor()) resume_changes(*left);
+  prepare_cells();
+  cells_.set_rules(cell_rules());
   keep_sockets();
   apply_client_limit();
-  warn_of_descriptors();
   tell_setup();
   resume_workers();
-  supervisor_.apply_rules(succession_.predecessor() == nullptr);
+  warn_of_descriptors();
+  if (!stop_when_resumed_ && !stopping_) {
+    supervisor_.apply_rules(succession_.predecessor() == nullptr);
+  }
   if (const auto interval = watchdog_interval()) feed_watchdog(*interval);
   return {};
 }

@@ -115,6 +115,7 @@ class Broker final : private SupervisorOwner {
   /// The one of a slot; false: it cannot be had any more.
   bool resume_worker(const SlotState& left, const std::vector<CountState>& counts);
   void on_takeover_done();
+  [[nodiscard]] std::vector<std::uint16_t> withdrawn_lately() const;
   /// The holder has what is open by now.
   void keep_sockets();
   [[nodiscard]] BrokerState state() const;

@@ -84,6 +84,11 @@ void Broker::resume_books() {
     }
     widen_window();
     resume_listeners(*left);
+    // Another broker that follows this one at any moment has another generation.
+    BrokerState mine = *left;
+    mine.generation = generation_;
+    succession_.write(mine);
+    succession_.note_change();
   }
   talk_.begin_after(generation_ << 32U);
   router_.set_seal(Seal(seal_));
@@ -105,13 +110,17 @@ void Broker::resume_listeners(const BrokerState& left) {
     listener.wanted = endpoint_of(one.wanted);
     listener.socket = succession_.take_listener(one.number);
   }
+  succession_.drop_listeners();
   listeners_.resume(std::move(listeners), std::move(spaces), left.next_listener);
 }
 
 void Broker::resume_changes(const BrokerState& left) {
   std::map<std::string, std::string> vhosts;
   for (const VhostState& vhost : left.vhosts) vhosts[vhost.name] = vhost.text;
-  vhosts_.resume(vhosts);
+  for (const std::string& why : vhosts_.resume(vhosts, settings_)) {
+    log_error("succession.vhost")("why", why)(
+        "help", "what mpctl had changed does not hold any more: change it anew, or the file");
+  }
   for (const PinState& pin : left.pins) {
     std::vector<Slot> slots = pin.slots;
     std::erase_if(slots, [](Slot slot) { return slot >= kMaxWorkers; });
@@ -168,23 +177,40 @@ bool Broker::resume_worker(const SlotState& left, const std::vector<CountState>&
   const auto role = static_cast<CellRole>(left.role);
   const bool drains = (left.flags & SlotState::kToldToDrain) != 0;
   if (role > CellRole::kNone && role <= CellRole::kClient) {
-    cells_.resume(left.slot, role, left.name, drains || role == CellRole::kClient, loop_.now());
+    cells_.resume(left.slot, role, left.name, drains || role == CellRole::kClient,
+                  time_point(left.started_ms), loop_.now());
   }
   std::optional<CellRun> run;
   if (!left.user.empty() || left.nofile > 0) run = CellRun{left.user, {}, {}, left.nofile};
   supervisor_.resume({left.slot, drains, (left.flags & SlotState::kEndsWhenEmpty) != 0,
                       left.restarts, time_point(left.started_ms), std::move(run)},
                      std::move(*worker));
+  for (const std::uint16_t number : withdrawn_lately())
+    supervisor_.process(left.slot)->unlisten(number);
   remains_.take_over(left.slot, static_cast<pid_t>(left.pid));
   takeover_.expect(left.slot);
   return true;
 }
 
+/// Listeners that workers may still accept from: the configuration has changed, or the broker
+/// before was killed in the midst of a reload.
+std::vector<std::uint16_t> Broker::withdrawn_lately() const {
+  constexpr unsigned kMost = 256;  // numbers back: more no reload has withdrawn in a moment
+  std::vector<std::uint16_t> withdrawn;
+  const unsigned next = listeners_.next_number();
+  for (unsigned number = next > kMost ? next - kMost : 0; number < next; ++number) {
+    const auto candidate = static_cast<std::uint16_t>(number);
+    if (listeners_.find(candidate) == nullptr) withdrawn.push_back(candidate);
+  }
+  return withdrawn;
+}
+
 void Broker::on_takeover_done() {
   flush_outboxes();
-  service_.announce();
   succession_.note_change();
+  // Who is told that it is ready may pass on an order to stop that this one knows of.
   if (std::exchange(stop_when_resumed_, false)) stop();
+  service_.announce();
 }
 
 void Broker::keep_sockets() {

@@ -1,4 +1,5 @@
 // mpbroker: reads its options, becomes mpworker for the single process, else runs the broker.
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -94,6 +95,8 @@ int run(const mpb::ParsedOptions& options, std::span<const char* const> argument
   mpb::Broker broker(loop, settings,
                      [arguments] { return mpb::parse_options(arguments, "mpbroker"); });
   mpb::Reaper reaper(loop);
+  // Again: the kernel forgets it where this program has capabilities of its file.
+  if (mpb::holder() == mpb::Holder::kGuard) ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   mpb::StopOrders stops(mpb::holder() == mpb::Holder::kGuard ? std::optional(::getppid())
                                                              : std::nullopt);
   const mpb::Signals signals(loop, {SIGTERM, SIGINT, SIGHUP, SIGCHLD}, [&](const auto& signal) {

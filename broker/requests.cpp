@@ -295,6 +295,9 @@ Status Broker::apply(Settings fresh) {
   const auto change = listeners_.apply(fresh);
   if (service_.down()) turn_away();
   if (!change) return change.error();
+  // Before workers hold them: the next broker must find each that it has to listen on.
+  if (succession_.held()) succession_.write(state());
+  keep_sockets();
   if (const Status control = control_.restore_path(); !control) {
     LogLine line(LogLevel::kWarning, "control_socket.lost");
     add_error(line, control.error());
@@ -326,7 +329,6 @@ Status Broker::apply(Settings fresh) {
   plans_.replace(std::move(settings_.keys));
   prepare_cells();
   apply_pins(pins_.configure(configured_pins()));
-  keep_sockets();
   succession_.note_change();
   warn_of_descriptors();
   tell_setup();

@@ -1,5 +1,6 @@
 #include "guard/kept_descriptors.hpp"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,9 +30,25 @@ bool KeptDescriptors::keep(std::string_view name) {
   return true;
 }
 
+namespace {
+
+/// What lies unread in a socket may take long to be closed: a connection with SO_LINGER is one that
+/// somebody has put there to stop this process. Another process closes it.
+void close_elsewhere(int descriptor) {
+  int unread = 0;
+  if (::ioctl(descriptor, FIONREAD, &unread) != 0 || unread == 0) return;
+  if (::fork() != 0) return;
+  if (descriptor > 0) ::close_range(0, static_cast<unsigned>(descriptor) - 1, 0);
+  ::close_range(static_cast<unsigned>(descriptor) + 1, ~0U, 0);
+  ::_exit(0);
+}
+
+}  // namespace
+
 void KeptDescriptors::forget(std::string_view name) {
   for (std::size_t i = count_; i-- > 0;) {
     if (name_of(i) != name) continue;
+    close_elsewhere(kFirst + static_cast<int>(i));
     bytes_ -= name.size() + 1;
     --count_;
     if (i != count_) {

@@ -30,6 +30,7 @@ Notification read_notification(std::string_view text, char* rest) {
     } else if (!line.empty() && !line.starts_with("X_") && !line.starts_with("FDPOLL=") &&
                !line.starts_with("MAINPID=")) {
       if (line == "READY=1") told.ready = true;
+      if (line == "STOPPING=1") told.stopping = true;
       if (told.rest > 0) rest[told.rest++] = '\n';
       std::memcpy(rest + told.rest, line.data(), line.size());
       told.rest += line.size();

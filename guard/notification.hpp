@@ -17,6 +17,7 @@ struct Notification {
   bool removes = false;   // FDSTOREREMOVE=1: those kept under the name are not needed any more
   bool barrier = false;   // BARRIER=1: whoever sent it waits until what came along is closed
   bool ready = false;     // READY=1
+  bool stopping = false;  // STOPPING=1
   std::string_view name;  // FDNAME=; empty: none that can be a name
   std::size_t rest = 0;   // bytes of what is to be passed on
 };

@@ -91,6 +91,7 @@ Service::Service(char** arguments, char** environment)
     : arguments_(arguments),
       watchdog_ms_(watchdog_interval()),
       variables_(environment, watchdog_ms_) {
+  remember_strangers();
   raise_descriptor_limit();
   room_ = first_own_descriptor();
   take_passed_descriptors();
@@ -149,6 +150,7 @@ void Service::start() {
   start_at_.reset();
   heard_ever_ = false;
   told_to_stop_ = false;
+  was_ready_ = false;
   heard_ = now_ms();
   const pid_t guard = ::getpid();
   const pid_t made = ::fork();
@@ -297,7 +299,9 @@ void Service::take_notifications() {
     if (!whole) continue;
     heard_ = now_ms();
     heard_ever_ = true;
+    if (told.stopping) told_to_stop_ = true;  // it knows, also if a program before it was told
     if (told.ready) {
+      was_ready_ = true;
       rules_.on_ready(heard_);
       if (stop_signal_ != 0 && !told_to_stop_) pass_on(stop_signal_);
     }
@@ -322,7 +326,9 @@ void Service::on_program_end(int status) {
   const pid_t pid = program_;
   program_ = 0;
   const auto delay = rules_.on_end(status, now_ms());
-  if (!delay) {
+  // One that is only to stop, and cannot even begin, is not tried for ever.
+  const bool in_vain = stop_signal_ != 0 && !was_ready_ && WIFEXITED(status);
+  if (!delay || in_vain) {
     ended_ = status;
     return;
   }

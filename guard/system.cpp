@@ -18,6 +18,7 @@ constexpr char kOomScore[] = "/proc/self/oom_score_adj";
 char oom_score[16];
 std::size_t oom_score_size = 0;
 rlimit descriptors{};
+pid_t strangers[32];
 
 /// With a zero behind; 0: it cannot be read.
 std::size_t read_file(const char* path, char* text, std::size_t room) {
@@ -84,10 +85,24 @@ void tell(const char* level, const char* fields, ...) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line, size);
 }
 
+void remember_strangers() {
+  char path[64];
+  char text[512];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/children", ::getpid());
+  if (read_file(path, text, sizeof text) == 0) return;
+  char* next = text;
+  for (pid_t& stranger : strangers) {
+    stranger = static_cast<pid_t>(std::strtol(next, &next, 10));
+  }
+}
+
 bool is_descendant(pid_t pid) {
   constexpr int kMostDeep = 64;
   const pid_t self = ::getpid();
   for (int depth = 0; depth < kMostDeep && pid > 1; ++depth) {
+    for (const pid_t stranger : strangers) {
+      if (pid == stranger) return false;
+    }
     pid = parent_of(pid);
     if (pid == self) return true;
   }

@@ -13,7 +13,10 @@ std::int64_t now_ms();
 /// them. No allocation, once it was called.
 [[gnu::format(printf, 2, 3)]] void tell(const char* level, const char* fields, ...);
 
-/// Whether `pid` descends from this process. Those that are gone do not.
+/// Children that this process has already were started by whatever it was before: they are none of
+/// the service's.
+void remember_strangers();
+/// Whether `pid` descends from this process, but from no such child. Those that are gone do not.
 bool is_descendant(pid_t pid);
 
 /// What RLIMIT_NOFILE was; its soft limit is the hard one afterwards.

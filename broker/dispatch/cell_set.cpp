@@ -276,7 +276,8 @@ void CellSet::on_online(Slot slot, TimePoint now) {
   if (role(slot) == CellRole::kNone) return;
   Cell& ready = cells_[slot];
   if (std::exchange(ready.starting, false)) --starting_;
-  ready.since = ready.online = now;
+  ready.since = now;
+  if (ready.online == TimePoint{}) ready.online = now;
   processes_.forgive();
   process_due_ = {};
   if (ready.role != CellRole::kSpare || ready.ended) return;
@@ -343,13 +344,15 @@ void CellSet::tick(TimePoint now) {
   }
 }
 
-void CellSet::resume(Slot slot, CellRole role, const std::string& name, bool ended, TimePoint now) {
+void CellSet::resume(Slot slot, CellRole role, const std::string& name, bool ended,
+                     TimePoint started, TimePoint now) {
   workers_.set_cell(slot, true);
   Cell& resumed = cell(slot) = Cell();
   resumed.role = role;
   resumed.name = name;
   resumed.ended = ended;
   resumed.since = resumed.given = now;
+  resumed.online = started;
   resumed.starting = true;
   ++starting_;
   if (ended) return;

@@ -126,7 +126,12 @@ class CellSet {
   // --- after a broker before this one
 
   /// Its process is to be heard. `ended`: it gets no more clients.
-  void resume(Slot slot, CellRole role, const std::string& name, bool ended, TimePoint now);
+  void resume(Slot slot, CellRole role, const std::string& name, bool ended, TimePoint started,
+              TimePoint now);
+  /// It gets no more clients.
+  [[nodiscard]] bool has_ended(Slot slot) const {
+    return slot < cells_.size() && cells_[slot].ended;
+  }
   /// It owns this key: it may have got it in the last moment.
   void on_claim(Slot slot, const std::string& name, TimePoint now);
   /// It is spare, and yet has a client.

@@ -8,11 +8,13 @@ BackOff CrashRecords::note(const std::string& name, const WorkerExit& exit, Time
   if (records_.size() >= kMost && !records_.contains(name)) return {};
   Record& record = records_.try_emplace(name, Record{RestartPolicy(rules_)}).first->second;
   Duration delay = record.policy.on_exit(exit, random).delay;
-  record.failures = record.policy.failures();
+  record.in_a_row = exit.was_ready && exit.ran >= rules_.settled ? 0 : record.in_a_row + 1;
+  record.failures = record.in_a_row;
   record.closed = close_rules_.failures > 0 && record.failures >= close_rules_.failures;
   if (record.closed) {
     delay = close_rules_.recovery;
     record.policy.forgive();
+    record.in_a_row = 0;
   }
   record.until = now + delay;
   return {delay, record.failures, record.closed};

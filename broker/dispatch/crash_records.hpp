@@ -59,7 +59,8 @@ class CrashRecords {
   struct Record {
     RestartPolicy policy;
     TimePoint until{};           // it backs off
-    std::uint32_t failures = 0;  // in a row, as of the last one
+    std::uint32_t in_a_row = 0;  // that had the key for less than the settled time
+    std::uint32_t failures = 0;  // the same, as of the last one
     bool closed = false;
   };
 

@@ -20,6 +20,9 @@ namespace {
 const std::string kControl = "mpb-control";
 const std::string kState(kHeldState);
 const std::string kTables = "mpb-tables";
+constexpr std::string_view kChannelPrefix = "mpb-w";
+constexpr std::string_view kPidfdPrefix = "mpb-p";
+constexpr std::string_view kListenerPrefix = "mpb-listener.";
 constexpr std::size_t kStateSize = 2 * (64UL << 20U);
 /// Each half has room for all that tables may have, several times.
 constexpr std::size_t kTablesSize = 2 * (256UL << 20U);
@@ -34,13 +37,13 @@ ino_t inode_of(int descriptor) {
 }
 
 std::string listener_name(std::uint16_t number) {
-  return fmt::format("mpb-listener.{}", number);
+  return fmt::format("{}{}", kListenerPrefix, number);
 }
 std::string channel_name(Slot slot, std::uint32_t generation) {
-  return fmt::format("mpb-w{}.{}", slot, generation);
+  return fmt::format("{}{}.{}", kChannelPrefix, slot, generation);
 }
 std::string pidfd_name(Slot slot, std::uint32_t generation) {
-  return fmt::format("mpb-p{}.{}", slot, generation);
+  return fmt::format("{}{}.{}", kPidfdPrefix, slot, generation);
 }
 
 }  // namespace
@@ -133,6 +136,14 @@ UniqueFd Succession::take_listener(std::uint16_t number) {
   return socket;
 }
 
+void Succession::drop_listeners() {
+  std::erase_if(left_, [this](const auto& left) {
+    if (!left.first.starts_with(kListenerPrefix)) return false;
+    store_.forget(left.first);
+    return true;
+  });
+}
+
 std::optional<Succession::Process> Succession::take_process(Slot slot, std::uint32_t generation) {
   const std::string channel = channel_name(slot, generation);
   const std::string pidfd = pidfd_name(slot, generation);
@@ -143,7 +154,7 @@ std::optional<Succession::Process> Succession::take_process(Slot slot, std::uint
 
 /// Nobody is served yet: it may wait until they are gone, and hold no address any more.
 void Succession::end_rest() {
-  const auto is_process = [](const std::string& name) { return name.starts_with("mpb-p"); };
+  const auto is_process = [](const std::string& name) { return name.starts_with(kPidfdPrefix); };
   for (const auto& [name, descriptor] : left_) {
     if (!is_process(name)) continue;
     ::syscall(SYS_pidfd_send_signal, descriptor.get(), SIGKILL, nullptr, 0);
@@ -153,17 +164,17 @@ void Succession::end_rest() {
     if (is_process(name)) ::poll(&ended, 1, kEndLimit);
     store_.forget(name);
     // In a channel's queue may be anything.
-    if (name.starts_with("mpb-worker.")) close_foreign(std::move(descriptor));
+    if (name.starts_with(kChannelPrefix)) close_foreign(std::move(descriptor));
   }
   const bool any = !left_.empty();
   left_.clear();
   if (any) (void)store_.confirm(Duration{kEndLimit});
 }
 
-void Succession::keep(const std::string& name, int descriptor) {
-  if (const Status kept = store_.keep(name, descriptor); !kept) {
-    log_error("succession.not_kept")("name", name)("why", kept.error().text);
-  }
+bool Succession::keep(const std::string& name, int descriptor) {
+  const Status kept = store_.keep(name, descriptor);
+  if (!kept) log_error("succession.not_kept")("name", name)("why", kept.error().text);
+  return kept.has_value();
 }
 
 void Succession::keep_socket(const std::string& name, int socket) {
@@ -171,8 +182,7 @@ void Succession::keep_socket(const std::string& name, int socket) {
   ino_t& kept = kept_[name];
   if (kept == inode) return;
   if (kept != 0) store_.forget(name);
-  kept = inode;
-  keep(name, socket);
+  kept = keep(name, socket) ? inode : 0;
   note_change();
 }
 

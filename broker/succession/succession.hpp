@@ -44,6 +44,8 @@ class Succession {
   // Of the broker before; invalid, or nothing: not there.
   UniqueFd take_control();
   UniqueFd take_listener(std::uint16_t number);
+  /// Those that were not taken: their addresses are free.
+  void drop_listeners();
   struct Process {
     UniqueFd channel;
     UniqueFd pidfd;
@@ -73,7 +75,7 @@ class Succession {
  private:
   UniqueFd take(const std::string& name);
   void keep_socket(const std::string& name, int socket);
-  void keep(const std::string& name, int descriptor);
+  bool keep(const std::string& name, int descriptor);
   void take_state();
   void take_tables();
   void retry(const Error& why);

@@ -3,6 +3,11 @@
 #include <utility>
 
 namespace mpb {
+namespace {
+
+constexpr std::size_t kMostNotTheirs = 64UL << 20U;  // bytes of keys, of one worker
+
+}  // namespace
 
 void Takeover::begin(const Seal& seal, std::uint32_t handoff_window) {
   resync_.emplace(seal, handoff_window);
@@ -28,6 +33,7 @@ std::string_view Takeover::on_report(Slot slot, const channel::ResyncReport& rep
   }
   if ((report.flags & channel::ResyncReport::kLast) == 0) return {};
   resumed_[slot] = draining;
+  parts_.supervisor.note_reported(slot);
   // Its client was delivered in the last moment.
   if (parts_.cells.role(slot) == CellRole::kSpare && report.load.clients > 0) {
     parts_.cells.on_client(slot);
@@ -44,6 +50,7 @@ std::string_view Takeover::take_keys(Slot slot, std::string_view keys) {
         break;
       case Router::Claim::kDenied:
         channel::append_key(not_theirs_[slot], entry);
+        if (not_theirs_[slot].size() > kMostNotTheirs) return "ResyncReports without an end";
         break;
       case Router::Claim::kForged:
         return "a ResyncReport of a key that it was not given";

@@ -12,6 +12,8 @@
 namespace mpb {
 namespace {
 
+constexpr Credentials kNobody{65'534, 65'534};  // whoever is not admitted, by a mistake of ours
+
 bool is_wildcard(const KeySettings& key) {
   return key.pattern.find('*') != std::string::npos;
 }
@@ -88,7 +90,8 @@ CellRun CellPlans::run(const CellSettings& cell, bool by_group) const {
   CellRun run;
   if (!cell.user.empty()) {
     run.user = cell.user;
-    run.run_as = accounts_.at(name_of_account(cell));
+    const auto account = accounts_.find(name_of_account(cell));
+    run.run_as = account != accounts_.end() ? account->second : kNobody;
   }
   run.nofile = cell.nofile;
   if (cell.nofile > 0) run.limits.push_back({RLIMIT_NOFILE, cell.nofile});

@@ -84,7 +84,10 @@ void Supervisor::resume(const Resumed& worker, std::unique_ptr<WorkerProcess> pr
     resumed.drain(worker.ends_when_empty ? Duration{channel::Drain::kNoDeadline}
                                          : settings_.drain_timeout);
   }
-  arm(slot, settings_.ping_limit, [this, slot] {
+  // It may have been in the midst of its start, and reports when that is done.
+  const auto left =
+      std::chrono::ceil<Duration>(worker.started + settings_.start_timeout - Clock::now());
+  arm(slot, std::max(settings_.ping_limit, left), [this, slot] {
     if (WorkerProcess* late = this->process(slot)) late->condemn("no ResyncReport in time");
   });
 }
@@ -104,6 +107,8 @@ void Supervisor::finish_resume(Slot slot, bool draining) {
   tell(LogLevel::kInfo, "resumed", slot, {{"pid", worker->pid()}});
   cells_.on_online(slot, loop_.now());
   const Record& record = records_[slot];
+  // Its key may have been given up while others had not reported.
+  if (!record.told_to_drain && cells_.has_ended(slot)) end_when_empty(slot);
   if (draining && !record.ends_when_empty) kill_after(slot, settings_.drain_timeout);
   look_after_zygote();
   owner_.on_worker_online(slot);
@@ -245,8 +250,10 @@ void Supervisor::on_exited(Slot slot, ExitStatus status) {
   const WorkerExit exit{record.process->ready(), usage, ran(slot)};
   const pid_t pid = record.process->pid();
   // Of one that was taken over it may not be known.
-  const bool expected =
-      status.signal == 0 && status.code == 0 && (!status.unknown || record.told_to_drain);
+  const bool orderly = status.signal == 0 && status.code == 0;
+  const bool expected = record.told_to_drain
+                            ? orderly || record.process->was_done_before_it_was_killed()
+                            : orderly && !status.unknown;
   // One that says itself that it drains, and then ends otherwise, has failed.
   const bool drained =
       workers_.at(slot).state == WorkerState::kDraining && (expected || record.told_to_drain);

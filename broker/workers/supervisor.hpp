@@ -79,6 +79,8 @@ class Supervisor final : private WorkerProcessOwner {
   /// For whoever makes its process.
   [[nodiscard]] WorkerProcessOwner& process_owner() { return *this; }
   [[nodiscard]] const WorkerProcess::OnMessage& on_message() const { return on_message_; }
+  /// It has reported: how long it takes is not its fault from now on.
+  void note_reported(Slot slot) { disarm(slot); }
   /// Room for as many slots as it had.
   void resume_slots(std::size_t count);
   /// Its process is told all that it may have missed, and killed if it does not report in time.

@@ -187,7 +187,17 @@ Result<VhostChange> VhostSet::remove(std::string_view name, const Settings& sett
   return change;
 }
 
-void VhostSet::resume(const std::map<std::string, std::string>& changes) {
+Status VhostSet::fits(const VhostSettings& vhost, const Settings& settings) const {
+  if (admit_cell_) {
+    if (const Status admitted = admit_cell_(vhost.cell); !admitted) return admitted;
+  }
+  const auto judged = judge_changes(vhost, {}, settings);
+  return judged ? Status() : Status(judged.error());
+}
+
+std::vector<std::string> VhostSet::resume(const std::map<std::string, std::string>& changes,
+                                          const Settings& settings) {
+  std::vector<std::string> dropped;
   for (const auto& [name, text] : changes) {
     if (text.empty()) {
       if (find(name) != nullptr) take(name);
@@ -196,9 +206,14 @@ void VhostSet::resume(const std::map<std::string, std::string>& changes) {
     }
     auto vhosts = parse_vhosts(text, "the state of the broker before");
     if (!vhosts || vhosts->size() != 1 || vhosts->front().name != name) continue;
+    if (const Status good = fits(vhosts->front(), settings); !good) {
+      dropped.push_back(told_of(name, good).text);
+      continue;
+    }
     put(std::move(vhosts->front()), text);
     changes_[name] = text;
   }
+  return dropped;
 }
 
 const CellSettings* VhostSet::cell_of(std::string_view name) const {

@@ -46,8 +46,10 @@ class VhostSet {
   /// What the operator has changed since the last configuration: sections by name; empty ones of
   /// vhosts that are no more.
   [[nodiscard]] const std::map<std::string, std::string>& changes() const { return changes_; }
-  /// Changes so what was configured before. What cannot be read is left out.
-  void resume(const std::map<std::string, std::string>& changes);
+  /// Changes so what was configured before. What cannot be read is left out, and so is what does
+  /// not fit the configuration any more: why, for each.
+  std::vector<std::string> resume(const std::map<std::string, std::string>& changes,
+                                  const Settings& settings);
   /// All of them, put together for a worker that is told of them for the first time.
   [[nodiscard]] std::vector<std::string> texts() const;
   /// Of the vhost that serves clients of this name: its own, else the longest wildcard's. Null: its
@@ -62,6 +64,9 @@ class VhostSet {
   }
 
  private:
+  /// Whether what the operator has changed could be changed so now.
+  [[nodiscard]] Status fits(const VhostSettings& vhost, const Settings& settings) const;
+
   struct Vhost {
     VhostSettings settings;
     std::string text;  // its section

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kMaxQueued = 2048;    // datagrams a worker may leave unread
 constexpr Duration kEndGrace{1'000};        // from the end of the channel to that of the process
+constexpr Duration kDrainedGrace{5'000};    // the same of one that was told to drain
 constexpr std::size_t kMaxOwed = 16;        // answers a worker may owe when it is asked again
 constexpr std::uint32_t kNoticeWeight = 8;  // a worker that keeps its rate sends few of them
 // What a worker says beside its clients is a flood by what it costs the broker, which a slow
@@ -171,12 +172,14 @@ void WorkerProcess::listen(const ToldListener& listener) {
 }
 
 void WorkerProcess::unlisten(std::uint16_t listener) {
+  listeners_.insert(listener);  // one that was taken over has heard of it
   scratch_.clear();
   channel::encode(scratch_, channel::Unlisten{listener});
   send(Order::kKept);
 }
 
 void WorkerProcess::drain(Duration deadline) {
+  drains_ = true;
   scratch_.clear();
   channel::Drain message{static_cast<std::uint32_t>(deadline.count())};
   channel::encode(scratch_, message);
@@ -258,7 +261,10 @@ void WorkerProcess::on_channel_broken(const Error& why) {
   if (exit_ && why.kind == ErrorKind::kUnavailable) return finish();
   if (why.kind != ErrorKind::kUnavailable) return eject(why.text);
   // The usual sign of a process that ends; one that lives on without its channel is of no use.
-  kill_timer_ = loop_.after(kEndGrace, [this] { eject("it closed its channel"); });
+  kill_timer_ = loop_.after(drains_ ? kDrainedGrace : kEndGrace, [this] {
+    killed_late_ = true;
+    eject("it closed its channel");
+  });
   owner_.on_unreachable(slot_);
 }
 

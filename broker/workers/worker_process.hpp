@@ -116,6 +116,9 @@ class WorkerProcess final : private ChannelHandler {
   [[nodiscard]] bool ready() const { return ready_; }
   /// It was given listening sockets.
   [[nodiscard]] bool had_sockets() const { return had_sockets_; }
+  /// It had been told to drain and has closed its channel, as one does that is done; but then it
+  /// has not ended in time.
+  [[nodiscard]] bool was_done_before_it_was_killed() const { return killed_late_ && drains_; }
   /// Of its end of the channel.
   [[nodiscard]] ino_t channel_inode() const { return channel_inode_; }
   /// Nothing is sent to it any more otherwise.
@@ -192,6 +195,8 @@ class WorkerProcess final : private ChannelHandler {
   std::uint64_t round_ = 0;  // of the Resync that it was sent
   bool ready_ = false;
   bool had_sockets_ = false;
+  bool drains_ = false;
+  bool killed_late_ = false;
   bool ejected_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <linux/close_range.h>
 #include <pwd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -176,10 +177,27 @@ bool may_kill(const Credentials& credentials) {
   return ::geteuid() == credentials.user || has_capability(CAP_KILL);
 }
 
+namespace {
+
+/// The kernel takes them from root alone when it becomes somebody else; ambient ones outlive
+/// execve.
+bool give_up_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  return ::syscall(SYS_capset, &header, none) == 0;
+}
+
+}  // namespace
+
 bool assume(const Credentials& credentials) {
   if (!may_change_account() && is_own(credentials)) return true;
-  return ::setgroups(1, &credentials.group) == 0 && ::setgid(credentials.group) == 0 &&
-         ::setuid(credentials.user) == 0;
+  const bool another = credentials.user != ::geteuid();
+  if (::setgroups(1, &credentials.group) != 0 || ::setgid(credentials.group) != 0 ||
+      ::setuid(credentials.user) != 0) {
+    return false;
+  }
+  return !another || give_up_capabilities();
 }
 
 Result<std::unique_ptr<Child>> Child::spawn(EventLoop& loop, const ChildOptions& options,

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <span>
@@ -52,9 +53,12 @@ Status send_to_service_manager(std::string_view text, int descriptor, Duration l
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
 
   const std::span<const int> passed(&descriptor, descriptor >= 0 ? 1 : 0);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
-      send_passing(socket.get(), text, passed) >= 0) {
-    return {};
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0) {
+    ssize_t sent = -1;
+    do {
+      sent = send_passing(socket.get(), text, passed);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0) return {};
   }
   return system_error("tell the service manager");
 }

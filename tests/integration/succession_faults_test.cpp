@@ -2,6 +2,7 @@
 // their reports or give none. And what goes on: streams, shared tables.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -36,6 +37,7 @@ std::string answers_resync_with(const TempFolder& folder, const std::string& rep
                       "#!/usr/bin/env python3\n"
                       "import os, socket, struct\n"
                       "channel = socket.socket(fileno=3)\n"
+                      "channel.setblocking(True)\n"
                       "first = channel.recv(100000, socket.MSG_PEEK)\n"
                       "if struct.unpack_from('<H', first, 20)[0] == 0:\n"
                       "    os.set_inheritable(3, True)\n"
@@ -196,6 +198,36 @@ TEST(SuccessionFault, SharedTablesStay) {
   EXPECT_TRUE(get("deny", "192.0.2.0/24").at("ok").as_bool());
   const auto next = put("things", "c", "3", 0);
   EXPECT_GT(next.at("version").to_number<int>(), 3) << "versions go on";
+}
+
+TEST(SuccessionFault, TheUserThatMpctlHasGivenAVhostStays) {
+  const passwd* account = ::getpwnam("daemon");
+  if (::geteuid() != 0 || account == nullptr) GTEST_SKIP() << "needs root, and a user daemon";
+  const TempFolder folder;
+  BrokerSetup setup = held({});
+  setup.config =
+      "workers = 1\nmax-workers = 3\n[listener rtmp]\nlisten = 127.0.0.1:PORT\nprotocol = rtmp\n"
+      "handler = relay\nisolate = key\n";
+  const BrokerProcess broker(setup);
+  ASSERT_TRUE(broker.request({{"command", "vhost"}, {"name", "a.test"}, {"set", {"user=daemon"}}})
+                  .at("ok")
+                  .as_bool());
+  replace(broker);
+  const pid_t next = broker.broker_pid();
+  const std::string url =
+      "rtmp://127.0.0.1:" + std::to_string(broker.port()) + "/live?vhost=a.test/s";
+  Publisher publisher(folder, url, make_clip(folder, Tint::kGreen, 4));
+  std::string user;
+  ASSERT_TRUE(eventually([&] {
+    for (const WorkerStatus& worker : broker.status().workers) {
+      if (worker.key == "a.test" && worker.state == "online") user = worker.user;
+    }
+    return !user.empty();
+  })) << broker.log();
+  EXPECT_EQ(user, "daemon");
+  EXPECT_EQ(broker.broker_pid(), next) << broker.log();
+  replace(broker);
+  EXPECT_TRUE(publisher.process().running());
 }
 
 TEST(SuccessionFault, AStreamGoesOnWithoutAGap) {

@@ -1,8 +1,11 @@
 // The broker is killed, and a holder of its descriptors starts the next: nobody notices.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -280,6 +283,57 @@ TEST(Succession, AHungBrokerIsReplaced) {
   EXPECT_FALSE(is_running(before));
   EXPECT_EQ(workers_of(broker), workers);
   EXPECT_EQ(client.message(), kHello);
+}
+
+TEST(Succession, AWorkerThatDoesNotReportEndsAlone) {
+  const BrokerProcess broker(held({"--workers", "3", "--acceptors", "1", "--ping-limit", "2s",
+                                   "--route", "1=0", "--route", "2=1", "--route", "3=2"}));
+  std::vector<Client> clients;
+  for (int id = 1; id <= 3; ++id) {
+    clients.emplace_back(broker.port());
+    ASSERT_EQ(clients.back().join(id).worker, id - 1);
+  }
+  const std::set<pid_t> workers = workers_of(broker);
+  const pid_t silent = broker.worker_pid(1);
+  ::kill(silent, SIGSTOP);
+  const pid_t before = broker.kill_broker();
+  ASSERT_TRUE(broker.await_next_broker(before));
+  EXPECT_FALSE(is_running(silent));
+  std::set<pid_t> same;
+  std::ranges::set_intersection(workers, workers_of(broker), std::inserter(same, same.end()));
+  EXPECT_EQ(same.size(), 2U) << "the others reported at once";
+  EXPECT_EQ(clients[0].message(), kHello);
+  EXPECT_EQ(clients[2].message(), kHello);
+}
+
+TEST(Succession, AStopGoesOnUnderTheNextBroker) {
+  BrokerProcess broker(held({"--workers", "2", "--drain-timeout", "60s"}));
+  Client client(broker.port());
+  ASSERT_EQ(client.claim(1), kHello);
+  broker.signal(SIGTERM);
+  ASSERT_TRUE(eventually([&] { return broker.log().find("event=stopping") != std::string::npos; }));
+  broker.kill_broker();
+  ASSERT_TRUE(eventually([&] { return broker.log().find("event=resumed") != std::string::npos; }));
+  EXPECT_TRUE(throughout(1s, [&] { return client.message() == kHello; })) << "it drains still";
+  client.close();
+  EXPECT_EQ(broker.wait_exit(), "exit 0");
+}
+
+TEST(Succession, AListenerThatTheFileHasNoMoreIsServedNoMore) {
+  const std::string one = "[listener one]\nlisten = 127.0.0.1:PORT\n";
+  const std::string two = "[listener two]\nlisten = 127.0.0.2:PORT\n";
+  BrokerSetup setup = held({});
+  setup.config = "workers = 2\nping-interval = 200ms\n" + one + two;
+  const BrokerProcess broker(setup);
+  broker.write_config("workers = 2\nping-interval = 200ms\n" + one);
+  replace(broker);
+  const Endpoint gone = parse_endpoint("127.0.0.2:" + std::to_string(broker.port())).value();
+  EXPECT_TRUE(eventually([&] {
+    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::connect(socket.get(), gone.data(), gone.length) != 0 && errno == ECONNREFUSED;
+  }));
+  Client client(broker.port());
+  EXPECT_EQ(client.claim(1), kHello);
 }
 
 TEST(Succession, TheServiceEndsWhenItIsTold) {

@@ -67,6 +67,25 @@ TEST(VhostSet, OneIsRemoved) {
   EXPECT_EQ(set.remove("c.test", {})->warnings.size(), 1U) << "the door is open now";
 }
 
+TEST(VhostSet, WhatTheOperatorChangedHoldsUnderTheNextBrokerIfItFits) {
+  VhostSet before;
+  before.replace({vhost("a.test", 1), vhost("b.test")});
+  ASSERT_TRUE(before.change("a.test", Texts{"max-players=7"}, {}, {}));
+  ASSERT_TRUE(before.change("new.test", Texts{"max-players=8"}, {}, {}));
+  ASSERT_TRUE(before.remove("b.test", {}));
+  VhostSet next;
+  next.replace({vhost("a.test", 1), vhost("b.test")});
+  EXPECT_TRUE(next.resume(before.changes(), {}).empty());
+  EXPECT_EQ(next.texts(), before.texts());
+  EXPECT_EQ(next.changes(), before.changes());
+
+  VhostSet other;
+  other.admit_cells_by([](const CellSettings&) { return Status(usage_error("no such user")); });
+  other.replace({vhost("a.test", 1), vhost("b.test")});
+  EXPECT_EQ(other.resume(before.changes(), {}).size(), 2U) << "why, for each";
+  EXPECT_EQ(other.texts(), Texts{"[vhost a.test]\nmax-players = 1\n"}) << "as the file has it";
+}
+
 TEST(VhostSet, AnErrorChangesNothing) {
   VhostSet set;
   set.replace({vhost("a.test", 1)});
