@@ -439,6 +439,7 @@ void Broker::on_worker_introduced(Slot slot, WorkerProcess& worker) {
 
 void Broker::on_worker_online(Slot slot) {
   talk_.on_online(slot);
+  succession_.note_change();
   service_.announce_ready();
 }
 

@@ -183,7 +183,8 @@ bool Broker::resume_worker(const SlotState& left, const std::vector<CountState>&
   std::optional<CellRun> run;
   if (!left.user.empty() || left.nofile > 0) run = CellRun{left.user, {}, {}, left.nofile};
   supervisor_.resume({left.slot, drains, (left.flags & SlotState::kEndsWhenEmpty) != 0,
-                      left.restarts, time_point(left.started_ms), std::move(run)},
+                      (left.flags & SlotState::kReady) != 0, left.restarts,
+                      time_point(left.started_ms), std::move(run)},
                      std::move(*worker));
   for (const std::uint16_t number : withdrawn_lately())
     supervisor_.process(left.slot)->unlisten(number);
@@ -234,6 +235,7 @@ SlotState Broker::state_of_slot(Slot slot) const {
   if (workers_.at(slot).state == WorkerState::kParked) state.flags |= SlotState::kParked;
   if (process == nullptr) return state;
   state.pid = static_cast<std::uint32_t>(process->pid());
+  if (process->ready()) state.flags |= SlotState::kReady;
   state.role = static_cast<std::uint8_t>(cells_.role(slot));
   state.name = cells_.name(slot);
   state.started_ms = milliseconds(supervisor_.started(slot));

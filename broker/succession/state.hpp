@@ -20,6 +20,7 @@ struct SlotState {
   static constexpr std::uint8_t kEndsWhenEmpty = 2;
   static constexpr std::uint8_t kDraining = 4;
   static constexpr std::uint8_t kParked = 8;  // its configuration is wrong
+  static constexpr std::uint8_t kReady = 16;  // its process has said so
 
   Slot slot = 0;
   std::uint32_t generation = 0;

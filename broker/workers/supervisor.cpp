@@ -87,7 +87,9 @@ void Supervisor::resume(const Resumed& worker, std::unique_ptr<WorkerProcess> pr
   // It may have been in the midst of its start, and reports when that is done.
   const auto left =
       std::chrono::ceil<Duration>(worker.started + settings_.start_timeout - Clock::now());
-  arm(slot, std::max(settings_.ping_limit, left), [this, slot] {
+  const Duration limit =
+      worker.was_ready ? settings_.ping_limit : std::max(settings_.ping_limit, left);
+  arm(slot, limit, [this, slot] {
     if (WorkerProcess* late = this->process(slot)) late->condemn("no ResyncReport in time");
   });
 }

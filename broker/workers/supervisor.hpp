@@ -72,6 +72,7 @@ class Supervisor final : private WorkerProcessOwner {
     Slot slot = 0;
     bool told_to_drain = false;
     bool ends_when_empty = false;
+    bool was_ready = false;
     std::uint32_t restarts = 0;
     TimePoint started{};
     std::optional<CellRun> run{};
