@@ -9,7 +9,7 @@
 namespace mpb::guard {
 
 void KeptDescriptors::set_name(std::size_t index, std::string_view name) {
-  std::memcpy(names_[index], name.data(), name.size());
+  name.copy(names_[index], kMaxName);
   names_[index][name.size()] = '\0';
 }
 

@@ -48,6 +48,7 @@ void TableJournal::write_header(int number, const Header& header) {
 }
 
 void TableJournal::write(int number, std::size_t at, std::string_view records) {
+  if (records.empty()) return;  // memcpy(3) is not to be given its null
   std::memcpy(place(number).data() + sizeof(Header) + at, records.data(), records.size());
 }
 
