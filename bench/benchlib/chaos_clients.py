@@ -64,6 +64,7 @@ class Crowd:
         self.excused = collections.Counter()  # by kind: served by a worker that was killed meanwhile
         self.gaps = []                        # seconds until an idle client's answer
         self.killed = set()                   # pids of workers
+        self.pinned = set()                   # ids that go elsewhere while their worker is away
         self.threads = []
         self.idle = []
         self.last_pid = {}                    # of idle clients, by place
@@ -133,7 +134,7 @@ class Crowd:
                     pids.append(pid)
                     if told != ident:
                         raise Lost("another's id")
-                if clients[0].who()[0] != pids[1]:
+                if clients[0].who()[0] != pids[1] and ident not in self.pinned:
                     raise Lost("two owners of one key")
                 self._count("new")
             except (Lost, OSError) as why:

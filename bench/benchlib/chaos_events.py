@@ -188,6 +188,7 @@ class Events:
 
     def pin(self):
         key = self.dice.randrange(1, 500)
+        self.crowd.pinned.add(key)
         return self._order(f"key {key} to worker 0", command="route",
                            key=str(key), slots=[0])
 
