@@ -38,11 +38,6 @@ std::uint32_t generation() {
                                         .count());
 }
 
-std::uint64_t monotonic_ms(TimePoint time) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<Duration>(time.time_since_epoch()).count());
-}
-
 }  // namespace
 
 Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
@@ -73,7 +68,7 @@ Broker::Broker(EventLoop& loop, Settings settings, OptionsReader read_options)
       trespass_(loop, kinship_,
                 [this](pid_t pid, const std::string& why) { supervisor_.eject(pid, why); }),
       turn_away_(loop) {
-  cells_.set_rules(cell_rules());
+  generation_ = generation();
   cells_.keep_apart([this](const std::string& name) { return plan_of(name) != nullptr; });
   vhosts_.admit_cells_by([this](const CellSettings& cell) { return plans_.admit(cell); });
   apply_acceptor_rules();
@@ -459,7 +454,7 @@ void Broker::on_worker_gone(Slot slot, bool as_told) {
   inquiries_.on_gone(slot);
   if (succession_.held()) {
     succession_.forget_process(slot, workers_.at(slot).incarnation);
-    last_end_ms_ = monotonic_ms(Clock::now());
+    last_end_ = Clock::now();
   }
   takeover_.on_gone(slot);
   if (!as_told && supervisor_.process(slot)->had_sockets()) listeners_.distrust();

@@ -207,7 +207,7 @@ class Broker final : private SupervisorOwner {
   std::uint64_t generation_ = 0;
   SipKey seal_;
   Slot operators_workers_ = 0;      // their number by the operator's word; 0: as configured
-  std::uint64_t last_end_ms_ = 0;   // when a worker ended last, of CLOCK_MONOTONIC
+  TimePoint last_end_{};            // when a worker ended last
   bool stop_when_resumed_ = false;  // the broker before was stopping
   Inquiries inquiries_;
   Talk talk_{{loop_, workers_, router_, supervisor_, events_}};

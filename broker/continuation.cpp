@@ -61,9 +61,6 @@ Endpoint endpoint_of(std::string_view bytes) {
 void Broker::resume_books() {
   if (!succession_.held()) return;
   const BrokerState* left = succession_.predecessor();
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  generation_ = static_cast<std::uint64_t>(seconds.count());
   seal_ = {random_number(), random_number()};
   if (left == nullptr) {
     succession_.end_rest();
@@ -72,7 +69,7 @@ void Broker::resume_books() {
     seal_ = left->seal;
     router_.set_next_epoch(std::max(left->next_epoch, 1U));
     widest_window_ = left->widest_window;
-    last_end_ms_ = left->last_end_ms;
+    last_end_ = time_point(left->last_end_ms);
     before_ = counts_before(left->counts);
     ended_ = ended_totals(left->counts);
     stop_when_resumed_ = left->stopping != 0;
@@ -80,7 +77,6 @@ void Broker::resume_books() {
       settings_.workers = operators_workers_ = static_cast<Slot>(left->workers);
       settings_.max_workers = std::max(configured_limit_, settings_.workers);
       scaler_.set_rules(scaler_rules());
-      cells_.set_rules(cell_rules());
     }
     widen_window();
     resume_listeners(*left);
@@ -143,9 +139,12 @@ void Broker::resume_workers() {
     supervisor_.resume_record(slot.slot, slot.restarts, (slot.flags & SlotState::kParked) != 0);
     if (slot.pid != 0) takeover_.lose();
   }
+  const std::vector<std::uint16_t> withdrawn = withdrawn_lately();
+  supervisor_.for_each_process([&withdrawn](Slot, WorkerProcess& worker) {
+    for (const std::uint16_t number : withdrawn) worker.unlisten(number);
+  });
   succession_.end_rest();
-  const TimePoint ended = time_point(last_end_ms_);
-  if (last_end_ms_ != 0 && Clock::now() - ended < kRecently) takeover_.lose();
+  if (last_end_ != TimePoint{} && Clock::now() - last_end_ < kRecently) takeover_.lose();
   log_info("succession")("generation", generation_)("workers", [this] {
     std::size_t count = 0;
     supervisor_.for_each_process([&count](Slot, WorkerProcess&) { ++count; });
@@ -186,8 +185,6 @@ bool Broker::resume_worker(const SlotState& left, const std::vector<CountState>&
                       (left.flags & SlotState::kReady) != 0, left.restarts,
                       time_point(left.started_ms), std::move(run)},
                      std::move(*worker));
-  for (const std::uint16_t number : withdrawn_lately())
-    supervisor_.process(left.slot)->unlisten(number);
   remains_.take_over(left.slot, static_cast<pid_t>(left.pid));
   takeover_.expect(left.slot);
   return true;
@@ -255,7 +252,7 @@ BrokerState Broker::state() const {
   state.seal = seal_;
   state.next_epoch = router_.next_epoch();
   state.widest_window = widest_window_;
-  state.last_end_ms = last_end_ms_;
+  state.last_end_ms = milliseconds(last_end_);
   state.stopping = stopping_ || stop_when_resumed_ ? 1 : 0;
   state.workers = operators_workers_;
   state.next_listener = listeners_.next_number();

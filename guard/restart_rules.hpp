@@ -20,8 +20,10 @@ class RestartRules {
   }
 
   /// `status` as waitpid(2) has it. The milliseconds until the next start; none: the service ends.
-  std::optional<std::int64_t> on_end(int status, std::int64_t now_ms) {
+  /// `stopping`: the next one would only be told to stop.
+  std::optional<std::int64_t> on_end(int status, std::int64_t now_ms, bool stopping = false) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::nullopt;
+    if (WIFEXITED(status) && stopping && !ready_since_) return std::nullopt;
     if (!was_ready_ && !(has_kept_ && WIFSIGNALED(status))) return std::nullopt;
     const bool was_well = ready_since_ && now_ms - *ready_since_ >= kWell;
     ready_since_.reset();

@@ -150,7 +150,6 @@ void Service::start() {
   start_at_.reset();
   heard_ever_ = false;
   told_to_stop_ = false;
-  was_ready_ = false;
   heard_ = now_ms();
   const pid_t guard = ::getpid();
   const pid_t made = ::fork();
@@ -301,7 +300,6 @@ void Service::take_notifications() {
     heard_ever_ = true;
     if (told.stopping) told_to_stop_ = true;  // it knows, also if a program before it was told
     if (told.ready) {
-      was_ready_ = true;
       rules_.on_ready(heard_);
       if (stop_signal_ != 0 && !told_to_stop_) pass_on(stop_signal_);
     }
@@ -325,10 +323,8 @@ void Service::on_program_end(int status) {
   take_notifications();  // what it said before
   const pid_t pid = program_;
   program_ = 0;
-  const auto delay = rules_.on_end(status, now_ms());
-  // One that is only to stop, and cannot even begin, is not tried for ever.
-  const bool in_vain = stop_signal_ != 0 && !was_ready_ && WIFEXITED(status);
-  if (!delay || in_vain) {
+  const auto delay = rules_.on_end(status, now_ms(), stop_signal_ != 0);
+  if (!delay) {
     ended_ = status;
     return;
   }

@@ -62,7 +62,6 @@ class Service {
   bool heard_ever_ = false;
   int stop_signal_ = 0;        // that says the service is to end; 0: it is not
   bool told_to_stop_ = false;  // the program that runs was
-  bool was_ready_ = false;     // likewise
   std::optional<int> ended_;
   RestartRules rules_;
   KeptDescriptors kept_;

@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 
-from benchlib.processes import Failure
+from benchlib.processes import Failure, fd_count
 
 CONTROL_LIMIT = 20  # seconds for an answer
 
@@ -55,15 +55,8 @@ class Service:
         status = self.status()
         pids = [status["pid"], self.program.pid,
                 *(worker["pid"] for worker in status["workers"] if worker.get("pid"))]
-        return {"processes": len(pids), "descriptors": sum(count_descriptors(pid) for pid in pids),
+        return {"processes": len(pids), "descriptors": sum(fd_count(pid) for pid in pids),
                 "rss_mib": round(sum(rss_kib(pid) for pid in pids) / 1024, 1)}
-
-
-def count_descriptors(pid):
-    try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    except OSError:
-        return 0
 
 
 def rss_kib(pid):

@@ -99,12 +99,12 @@ Dispatch Dispatcher::on_handoff(Slot origin_slot, const channel::Handoff& handof
 Dispatch Dispatcher::send_to(const Party& origin, std::uint64_t handoff,
                              const RouteDecision& decision) {
   const std::uint64_t delivery = new_delivery(origin, handoff, decision.slot);
-  if (pending_.contains(delivery)) {
+  const bool keep = decision.slot == origin.slot;
+  const Pending pending{origin, handoff, decision.slot, keep, decision.route, ticks_};
+  if (!pending_.try_emplace(delivery, pending).second) {
     if (decision.route != nullptr) router_.not_taken(*decision.route);
     return {Dispatch::Kind::kViolation, kNoSlot, 0, 0, "two Handoffs with the same id"};
   }
-  const bool keep = decision.slot == origin.slot;
-  pending_[delivery] = {origin, handoff, decision.slot, keep, decision.route, ticks_};
   workers_.add_in_flight(decision.slot);
   std::uint32_t epoch = 0;
   if (decision.route != nullptr) {

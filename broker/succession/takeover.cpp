@@ -78,9 +78,6 @@ void Takeover::finish() {
   }
   for (const auto& [slot, draining] : std::exchange(resumed_, {})) {
     parts_.supervisor.finish_resume(slot, draining);
-    // As if it had been told right behind its client.
-    const bool ends = parts_.cells.role(slot) == CellRole::kClient;
-    if (ends && !draining) parts_.supervisor.end_when_empty(slot);
   }
   done_();
 }

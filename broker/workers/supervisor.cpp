@@ -109,7 +109,8 @@ void Supervisor::finish_resume(Slot slot, bool draining) {
   tell(LogLevel::kInfo, "resumed", slot, {{"pid", worker->pid()}});
   cells_.on_online(slot, loop_.now());
   const Record& record = records_[slot];
-  // Its key may have been given up while others had not reported.
+  // As if it had been told right behind its client; or its key was given up while others had not
+  // reported.
   if (!record.told_to_drain && cells_.has_ended(slot)) end_when_empty(slot);
   if (draining && !record.ends_when_empty) kill_after(slot, settings_.drain_timeout);
   look_after_zygote();

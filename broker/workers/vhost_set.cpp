@@ -134,6 +134,15 @@ Status VhostSet::check(const Totals& totals, const Settings& settings) {
   return {};
 }
 
+Result<std::vector<Warning>> VhostSet::judge(const VhostSettings& vhost,
+                                             std::span<const std::string> assignments,
+                                             const Settings& settings) const {
+  if (admit_cell_) {
+    if (const Status admitted = admit_cell_(vhost.cell); !admitted) return admitted.error();
+  }
+  return judge_changes(vhost, assignments, settings);
+}
+
 Result<VhostChange> VhostSet::change(std::string_view name,
                                      std::span<const std::string> assignments,
                                      std::span<const std::string> unset, const Settings& settings) {
@@ -146,10 +155,9 @@ Result<VhostChange> VhostSet::change(std::string_view name,
   if (done) done = unset_in_vhost(changed, unset);
   if (done) done = change_vhost(changed, assignments);
   if (done) done = check_vhost(changed);
-  if (done && admit_cell_) done = admit_cell_(changed.cell);
   Result<std::vector<Warning>> warnings;
   if (done) {
-    warnings = judge_changes(changed, assignments, settings);
+    warnings = judge(changed, assignments, settings);
     if (!warnings) done = warnings.error();
   }
   if (!done) {
@@ -187,14 +195,6 @@ Result<VhostChange> VhostSet::remove(std::string_view name, const Settings& sett
   return change;
 }
 
-Status VhostSet::fits(const VhostSettings& vhost, const Settings& settings) const {
-  if (admit_cell_) {
-    if (const Status admitted = admit_cell_(vhost.cell); !admitted) return admitted;
-  }
-  const auto judged = judge_changes(vhost, {}, settings);
-  return judged ? Status() : Status(judged.error());
-}
-
 std::vector<std::string> VhostSet::resume(const std::map<std::string, std::string>& changes,
                                           const Settings& settings) {
   std::vector<std::string> dropped;
@@ -206,8 +206,8 @@ std::vector<std::string> VhostSet::resume(const std::map<std::string, std::strin
     }
     auto vhosts = parse_vhosts(text, "the state of the broker before");
     if (!vhosts || vhosts->size() != 1 || vhosts->front().name != name) continue;
-    if (const Status good = fits(vhosts->front(), settings); !good) {
-      dropped.push_back(told_of(name, good).text);
+    if (const auto judged = judge(vhosts->front(), {}, settings); !judged) {
+      dropped.push_back(told_of(name, judged.error()).text);
       continue;
     }
     put(std::move(vhosts->front()), text);

@@ -64,8 +64,10 @@ class VhostSet {
   }
 
  private:
-  /// Whether what the operator has changed could be changed so now.
-  [[nodiscard]] Status fits(const VhostSettings& vhost, const Settings& settings) const;
+  /// Whether a vhost may be so by the operator's word; what its `assignments` are warned of.
+  [[nodiscard]] Result<std::vector<Warning>> judge(const VhostSettings& vhost,
+                                                   std::span<const std::string> assignments,
+                                                   const Settings& settings) const;
 
   struct Vhost {
     VhostSettings settings;

@@ -12,23 +12,12 @@
 
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/crowd.hpp"
+#include "tests/integration/harness/held_broker.hpp"
 #include "tests/integration/harness/media.hpp"
 #include "tests/integration/harness/processes.hpp"
 
 namespace mpb::test {
 namespace {
-
-BrokerSetup held(std::vector<std::string> arguments) {
-  BrokerSetup setup;
-  setup.held = true;
-  setup.arguments = std::move(arguments);
-  return setup;
-}
-
-void replace(const BrokerProcess& broker) {
-  const pid_t before = broker.kill_broker();
-  ASSERT_TRUE(broker.await_next_broker(before)) << "no broker followed";
-}
 
 /// Slot 0 is a real worker; another is ready, answers pings, and answers Resync with `report`, an
 /// expression of Python with the whole datagram, or None.

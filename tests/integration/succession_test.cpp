@@ -13,29 +13,17 @@
 
 #include "tests/integration/harness/broker_process.hpp"
 #include "tests/integration/harness/crowd.hpp"
+#include "tests/integration/harness/held_broker.hpp"
 #include "tests/integration/harness/processes.hpp"
 #include "tests/integration/harness/traffic.hpp"
 
 namespace mpb::test {
 namespace {
 
-BrokerSetup held(std::vector<std::string> arguments) {
-  BrokerSetup setup;
-  setup.held = true;
-  setup.arguments = std::move(arguments);
-  return setup;
-}
-
 std::set<pid_t> workers_of(const BrokerProcess& broker) {
   std::set<pid_t> pids;
   for (const WorkerStatus& worker : broker.status().workers) pids.insert(worker.pid);
   return pids;
-}
-
-/// Kills the broker and waits for the next one.
-void replace(const BrokerProcess& broker) {
-  const pid_t before = broker.kill_broker();
-  ASSERT_TRUE(broker.await_next_broker(before)) << "no broker followed";
 }
 
 TEST(Succession, WorkersAndTheirClientsGoOn) {
